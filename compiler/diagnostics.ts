@@ -1,0 +1,91 @@
+/**
+ * Every sentence that pinn-edge says about something a user can mend, in one table, and the error that carries it.
+ * A code never changes its meaning. Anything thrown that is not a {@link PinnEdgeError} is a bug in pinn-edge.
+ */
+
+/** Process exit codes of the commands. */
+export const EXIT = { ok: 0, checkFailed: 1, badInput: 2, bug: 3 } as const;
+
+type Values = Record<string, string | number>;
+
+const MESSAGES = {
+  // 1xxx: files
+  PE1001: 'cannot read {file}: {reason}',
+  PE1002: '{file} is not JSON: {reason}',
+  PE1003: '{file} is empty',
+  PE1004: 'cannot write to {directory}: {reason}',
+  PE1005: '{file} is not a safetensors file: {reason}',
+  PE1006: 'the weight file {file}, named by {model}, does not exist; put it beside the model or give the tensors inline',
+  PE1007: '{directory} is not a pinn-edge build ({reason}); make one with: pinn-edge build <model> -o {directory}',
+  PE1008: '{file} does not match the build it lies in ({reason}); build the model again',
+  // 2xxx: model
+  PE2001: '{file} is not a valid pinn-edge/1 model: {count} problem{s}\n{problems}',
+  PE2002: '{file}: node "{node}" ({op}) is not defined over the input box: {reason}',
+  PE2003: '{file}: output "{output}" is not finite at {point} inside the input box',
+  PE2004: '{file}: expression "{expression}" of {place}: {reason}',
+  // 3xxx: options
+  PE3001: 'unknown target "{name}"; {hint}',
+  PE3002: '--tol must be a number greater than 0 and less than 1, found {found}',
+  PE3003: '--precision must be one of auto, 8, 16, 32, found {found}',
+  PE3004: 'target file {file} is not valid: {problems}',
+  PE3005: '{option}: {reason}',
+  PE3006: '--tol-abs must be a number greater than 0 in the unit of the outputs, found {found}',
+  // 4xxx: accuracy and size
+  PE4001:
+    'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try --tol {nearest}',
+  PE4002: '{model} does not fit {target}: {what} needs {need} bytes and {have} are there, {excess} too many; {advice}',
+  PE4003:
+    'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
+  // 5xxx: points
+  PE5001: '{source}: {reason}',
+  // 6xxx: block table and module
+  PE6001: 'the block table is corrupt: check {check} failed ({name}{where})',
+  PE6002: 'the module is not plain WebAssembly MVP: {reason}',
+  PE6003: 'the module refused to run: status {status} ({name})',
+  PE6004: 'AssemblyScript rejected the generated entry: {reason}',
+} as const;
+
+export type DiagnosticCode = keyof typeof MESSAGES;
+
+/** Something the user can mend: one clear sentence, a code, and the exit code of the command that met it. */
+export class PinnEdgeError extends Error {
+  constructor(
+    readonly code: DiagnosticCode,
+    readonly values: Values = {},
+    readonly exitCode: number = EXIT.badInput,
+  ) {
+    super(MESSAGES[code].replace(/\{(\w+)\}/g, (_, key: string) => String(values[key] ?? `{${key}}`)));
+    this.name = 'PinnEdgeError';
+  }
+}
+
+/** One thing wrong in a structured file. `path` is a JSON path such as `nodes[3].weight`. */
+export interface Problem {
+  path: string;
+  found: string;
+  expected: string;
+}
+
+/** Problems as an indented list, one per line. */
+export function formatProblems(problems: readonly Problem[]): string {
+  return problems.map((p) => `  ${p.path}: found ${p.found}, expected ${p.expected}`).join('\n');
+}
+
+/** The candidates nearest to `name` by edit distance, best first, at most `count`. */
+export function nearestNames(name: string, candidates: readonly string[], count = 3): string[] {
+  const ranked = candidates.map((c) => ({ c, d: editDistance(name.toLowerCase(), c.toLowerCase()) }));
+  ranked.sort((p, q) => p.d - q.d || p.c.localeCompare(q.c));
+  return ranked.slice(0, count).map((r) => r.c);
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

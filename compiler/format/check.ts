@@ -1,0 +1,152 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import { isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
+import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LIMIT, MAGIC } from './spec.js';
+import {
+  type BlockTable,
+  decodeTable,
+  HEADER_BYTES,
+  type Header,
+  INPUT_BYTES,
+  OUTPUT_BYTES,
+  RECORD_BYTES,
+  readHeader,
+  tableCrc,
+  type TableRecord,
+} from './table.js';
+
+/**
+ * The numbered checks of a block table: the same, in the same order, as runtime/check.ts. A table that passes can only
+ * be read inside itself and only write inside its arena, whatever its contents.
+ */
+
+export interface CheckResult {
+  /** CHECK.OK, or the number of the first check that failed. */
+  check: number;
+  /** Index of the record that failed it. */
+  record?: number;
+}
+
+const OK: CheckResult = { check: CHECK.OK };
+
+export function checkTable(bytes: Uint8Array): CheckResult {
+  if (bytes.length < HEADER_BYTES) return { check: CHECK.SIZE };
+  const head = readHeader(bytes);
+  const failed = checkHeader(head, bytes);
+  if (failed) return { check: failed };
+  const table = decodeTable(bytes);
+  if (!table.inputs.every((i) => i.min <= i.max)) return { check: CHECK.INPUTS };
+  for (let i = 0; i < table.records.length; i++) {
+    const check = checkRecord(table.records[i], table);
+    if (check) return { check, record: i };
+  }
+  return OK;
+}
+
+/** Throws PE6001 when a check fails. */
+export function requireValidTable(bytes: Uint8Array): BlockTable {
+  const { check, record } = checkTable(bytes);
+  if (check !== CHECK.OK) {
+    const where = record === undefined ? '' : ` in record ${record}`;
+    throw new PinnEdgeError('PE6001', { check, name: checkName(check), where });
+  }
+  return decodeTable(bytes);
+}
+
+export function checkName(check: number): string {
+  return Object.entries(CHECK).find(([, value]) => value === check)?.[0] ?? `unknown check ${check}`;
+}
+
+function checkHeader(head: Header, bytes: Uint8Array): number {
+  if (head.magic !== MAGIC) return CHECK.MAGIC;
+  if (head.version !== FORMAT_VERSION) return CHECK.VERSION;
+  if (head.totalBytes !== bytes.length) return CHECK.SIZE;
+  if (head.crc !== tableCrc(bytes)) return CHECK.CRC;
+  const recordsOffset = HEADER_BYTES + head.inputCount * INPUT_BYTES + head.outputCount * OUTPUT_BYTES;
+  const poolOffset = recordsOffset + head.recordCount * RECORD_BYTES;
+  const laidOut =
+    head.headerBytes === HEADER_BYTES &&
+    head.reserved === 0 &&
+    head.inputCount > 0 &&
+    head.outputCount > 0 &&
+    head.recordsOffset === recordsOffset &&
+    head.poolOffset === poolOffset &&
+    head.poolBytes % 4 === 0 &&
+    head.poolBytes === bytes.length - poolOffset;
+  if (!laidOut) return CHECK.LAYOUT;
+  const { arenaBytes } = head;
+  const room = arenaBytes >= 4 * (head.inputCount + head.outputCount) && arenaBytes <= 2 ** 17 && arenaBytes % 4 === 0;
+  return room ? CHECK.OK : CHECK.ARENA;
+}
+
+function checkRecord(record: TableRecord, table: BlockTable): number {
+  if (KIND_NAMES[record.kind] === undefined) return CHECK.KIND;
+  const shape = recordShape(record);
+  if (!formatIsKnown(record)) return CHECK.FORMAT;
+  const inArena = (at: number, count: number, bytes: number) =>
+    (2 * at) % bytes === 0 && 2 * at + count * bytes <= table.arenaBytes;
+  const inPool = (at: number, count: number, bytes: number) =>
+    at % bytes === 0 && at + count * bytes <= table.pool.length;
+  if (!inArena(record.a, shape.aCount, shape.aBytes)) return CHECK.OPERAND_A;
+  if (!inArena(record.b, shape.bCount, shape.bBytes)) return CHECK.OPERAND_B;
+  // Results may not overwrite the input words, so that a run can be repeated.
+  if (!inArena(record.out, shape.outCount, shape.outBytes) || record.out < 2 * table.inputs.length) return CHECK.RESULT;
+  if (isMap(record)) return checkMap(record, shape, inPool);
+  const weighted = shape.hasBias;
+  const maxShift = shape.accBits === 64 ? LIMIT.MAX_SHIFT_64 : LIMIT.MAX_SHIFT_32;
+  const shiftIsKnown = (shift: number) =>
+    weighted ? shift >= 1 && shift <= maxShift && record.shiftA <= shift : shift <= maxShift;
+  if (!shiftIsKnown(record.shift) || record.shiftA > 31 || record.shiftB > 31) return CHECK.SHIFT;
+  if (!weighted) return CHECK.OK;
+  if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.WEIGHTS;
+  if (!inPool(record.bias, record.rows, 4)) return CHECK.BIAS;
+  if (record.flags & FLAG.ROW_SHIFTS) {
+    if (!inPool(record.rowShifts, record.rows, 1)) return CHECK.ROW_SHIFTS;
+    const shifts = table.pool.subarray(record.rowShifts, record.rowShifts + record.rows);
+    if (!shifts.every(shiftIsKnown)) return CHECK.ROW_SHIFTS;
+  }
+  return CHECK.OK;
+}
+
+/** Bits that a kind does not use must be zero, so that a record has one meaning. */
+function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
+  const { A_WIDE, B_WIDE, OUT_WIDE, ACC_WIDE, WEIGHT_MASK } = FORMAT;
+  const formats: Record<number, number> = {
+    [KIND.DENSE]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.SCALE]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.MAP_LINEAR]: A_WIDE | OUT_WIDE,
+    [KIND.MAP_POLYNOMIAL]: A_WIDE | OUT_WIDE,
+    [KIND.ADD]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
+    [KIND.MUL]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
+    [KIND.COPY]: A_WIDE | OUT_WIDE | ACC_WIDE,
+  };
+  const allowed: Record<number, number> = {
+    [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
+    [KIND.SCALE]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.BROADCAST_A,
+    [KIND.MAP_LINEAR]: FLAG.PERIODIC,
+    [KIND.MAP_POLYNOMIAL]: FLAG.PERIODIC | FLAG.OCTAVES | FLAG.MIRRORED,
+    [KIND.ADD]: FLAG.SUBTRACT | FLAG.BROADCAST_A | FLAG.BROADCAST_B,
+    [KIND.MUL]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
+    [KIND.COPY]: 0,
+  };
+  return rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0;
+}
+
+type InPool = (at: number, count: number, bytes: number) => boolean;
+
+function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): number {
+  const { cols, shift, shiftA, shiftB, flags } = record;
+  const octaveBits = record.rowShifts;
+  const degree = record.bias;
+  const linear = record.kind === KIND.MAP_LINEAR;
+  if (shift < 1 || shift > 31 || shiftA > 31 || shiftB > 31) return CHECK.SHIFT;
+  if (cols < 1 || (!linear && (degree < 1 || degree > LIMIT.MAX_DEGREE))) return CHECK.TABLE;
+  if (flags & FLAG.PERIODIC) {
+    if (cols * 2 ** shift !== 2 ** 32 || flags & FLAG.OCTAVES) return CHECK.TABLE;
+  } else if (flags & FLAG.OCTAVES) {
+    if (octaveBits > LIMIT.MAX_OCTAVE_BITS || cols & (2 ** octaveBits - 1)) return CHECK.TABLE;
+    if (shift + octaveBits + (cols >>> octaveBits) - 1 > 31) return CHECK.TABLE;
+  } else if (cols * 2 ** shift > 2 ** 31) {
+    return CHECK.TABLE;
+  }
+  return inPool(record.weights, shape.weightCount, shape.weightEntryBytes) ? CHECK.OK : CHECK.TABLE;
+}

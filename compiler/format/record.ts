@@ -1,0 +1,67 @@
+import { FLAG, FORMAT, KIND } from './spec.js';
+import type { TableRecord } from './table.js';
+
+/** What a record reads and writes, derived from its fields: shared by the checker, the disassembler and the oracle. */
+
+export const KIND_NAMES = Object.fromEntries(Object.entries(KIND).map(([name, value]) => [value, name])) as Record<
+  number,
+  keyof typeof KIND
+>;
+
+export interface RecordShape {
+  aBytes: 2 | 4;
+  bBytes: 2 | 4;
+  outBytes: 2 | 4;
+  weightBytes: 1 | 2 | 4;
+  accBits: 32 | 64;
+  /** Elements read from a and b, and written. */
+  aCount: number;
+  bCount: number;
+  outCount: number;
+  /** Elements of weights (dense, scale) or entries of the table (maps). */
+  weightCount: number;
+  weightEntryBytes: 1 | 2 | 4;
+  hasBias: boolean;
+}
+
+export function isMap(record: TableRecord): boolean {
+  return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL;
+}
+
+export function recordShape(record: TableRecord): RecordShape {
+  const { format, flags, kind, rows, cols } = record;
+  const weightBytes = ({ [FORMAT.WEIGHT_8]: 1, [FORMAT.WEIGHT_16]: 2 }[format & FORMAT.WEIGHT_MASK] ?? 4) as 1 | 2 | 4;
+  const outBytes = format & FORMAT.OUT_WIDE ? 4 : 2;
+  const broadcastA = (flags & FLAG.BROADCAST_A) !== 0;
+  const twoOperands = kind === KIND.ADD || kind === KIND.MUL;
+  let weightCount = 0;
+  let weightEntryBytes: 1 | 2 | 4 = weightBytes;
+  if (kind === KIND.DENSE) weightCount = rows * cols;
+  if (kind === KIND.SCALE) weightCount = rows;
+  if (kind === KIND.MAP_LINEAR) {
+    weightCount = cols + 1;
+    weightEntryBytes = outBytes;
+  }
+  if (kind === KIND.MAP_POLYNOMIAL) {
+    weightCount = cols * (record.bias + 1);
+    weightEntryBytes = 4;
+  }
+  return {
+    aBytes: format & FORMAT.A_WIDE ? 4 : 2,
+    bBytes: format & FORMAT.B_WIDE ? 4 : 2,
+    outBytes,
+    weightBytes,
+    accBits: format & FORMAT.ACC_WIDE ? 64 : 32,
+    aCount: kind === KIND.DENSE ? cols : broadcastA ? 1 : rows,
+    bCount: twoOperands ? (flags & FLAG.BROADCAST_B ? 1 : rows) : 0,
+    outCount: rows,
+    weightCount,
+    weightEntryBytes,
+    hasBias: kind === KIND.DENSE || kind === KIND.SCALE,
+  };
+}
+
+/** Kernel that a record needs: kind and the format bits that select its number formats. */
+export function kernelKey(record: TableRecord): number {
+  return record.kind | (record.format << 8);
+}

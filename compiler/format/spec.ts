@@ -1,0 +1,160 @@
+/**
+ * The one specification of the flat block table. `npm run format:generate` writes the constants for TypeScript,
+ * AssemblyScript and C from it; `npm run format:check` fails when they differ.
+ *
+ *     +----------------------+ 0
+ *     | header               |
+ *     +----------------------+ headerBytes
+ *     | inputs               | one entry per input
+ *     | outputs              | one entry per output
+ *     +----------------------+ recordsOffset
+ *     | records              | recordCount, in execution order
+ *     +----------------------+ poolOffset (multiple of 4)
+ *     | pool                 | weights, biases, shifts, function tables
+ *     +----------------------+ totalBytes
+ *
+ * All numbers are little-endian. Arena addresses count units of 2 bytes from the start of the arena; pool addresses
+ * count bytes from the start of the pool. The arena starts with the input words and then the output words (int32).
+ */
+
+export type FieldType = 'u8' | 'u16' | 'u32' | 'i32';
+
+export interface Field {
+  name: string;
+  type: FieldType;
+  doc: string;
+}
+
+const FIELD_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4 };
+
+export const MAGIC = 0x54424550; // "PEBT"
+export const FORMAT_VERSION = 1;
+
+export const HEADER: Field[] = [
+  { name: 'magic', type: 'u32', doc: '"PEBT"' },
+  { name: 'version', type: 'u16', doc: 'format version, 1' },
+  { name: 'headerBytes', type: 'u16', doc: 'size of this header' },
+  { name: 'totalBytes', type: 'u32', doc: 'size of the table, pool included' },
+  { name: 'crc', type: 'u32', doc: 'CRC-32 (IEEE 802.3) of every byte after this field' },
+  { name: 'recordCount', type: 'u16', doc: 'number of records' },
+  { name: 'inputCount', type: 'u16', doc: 'number of input words' },
+  { name: 'outputCount', type: 'u16', doc: 'number of output words' },
+  { name: 'reserved', type: 'u16', doc: 'zero' },
+  { name: 'arenaBytes', type: 'u32', doc: 'size of the arena' },
+  { name: 'recordsOffset', type: 'u32', doc: 'where the records start, from the start of the table' },
+  { name: 'poolOffset', type: 'u32', doc: 'where the pool starts, from the start of the table' },
+  { name: 'poolBytes', type: 'u32', doc: 'size of the pool' },
+];
+
+export const INPUT: Field[] = [
+  { name: 'min', type: 'i32', doc: 'smallest input word; smaller ones are clamped' },
+  { name: 'max', type: 'i32', doc: 'largest input word; larger ones are clamped' },
+  { name: 'exponent', type: 'i32', doc: 'word = round(value * 2^exponent)' },
+];
+
+export const OUTPUT: Field[] = [{ name: 'exponent', type: 'i32', doc: 'value = word * 2^-exponent' }];
+
+export const RECORD: Field[] = [
+  { name: 'kind', type: 'u8', doc: 'one of KIND' },
+  { name: 'format', type: 'u8', doc: 'bits of FORMAT: the widths of operands, weights and accumulator' },
+  { name: 'flags', type: 'u8', doc: 'bits of FLAG' },
+  { name: 'shift', type: 'u8', doc: 'rounding right shift of the result; map: log2 of the narrowest segment width in argument steps' },
+  { name: 'rows', type: 'u16', doc: 'number of output elements' },
+  { name: 'cols', type: 'u16', doc: 'dense: number of input elements; map: number of segments' },
+  { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
+  { name: 'b', type: 'u16', doc: 'arena address of the second operand' },
+  { name: 'out', type: 'u16', doc: 'arena address of the result' },
+  { name: 'shiftA', type: 'u8', doc: 'left shift of operand a; dense and scale: guard bits of the bias; map: left shift that makes one turn 2^32' },
+  { name: 'shiftB', type: 'u8', doc: 'left shift of operand b; map: shift of the polynomial result, octaves: see octaveBits' },
+  { name: 'weights', type: 'u32', doc: 'pool address of weights or table' },
+  { name: 'bias', type: 'u32', doc: 'pool address of int32 biases' },
+  { name: 'rowShifts', type: 'u32', doc: 'pool address of one uint8 shift per row, when flagged' },
+  { name: 'origin', type: 'i32', doc: 'map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns' },
+];
+
+/** Numbers of record kinds. 0 is never valid, so that erased memory is refused. */
+export const KIND = {
+  DENSE: 1, // y = sat((W x + bias) >> shift)
+  SCALE: 2, // y_i = sat((w_i x_i + bias_i) >> shift)
+  MAP_LINEAR: 3, // y_i = table(x_i), interpolated between knots
+  MAP_POLYNOMIAL: 4, // y_i = polynomial of the segment of x_i; degree in octaveBits field below
+  ADD: 5, // y = sat(((a << shiftA) +- (b << shiftB)) >> shift)
+  MUL: 6, // y = sat((a b) >> shift)
+  COPY: 7, // y = sat((a << shiftA) >> shift)
+} as const;
+
+/** Bits of a record's format byte. */
+export const FORMAT = {
+  A_WIDE: 1, // operand a is int32, else int16
+  B_WIDE: 2,
+  OUT_WIDE: 4,
+  ACC_WIDE: 8, // 64-bit accumulator, else 32-bit
+  WEIGHT_MASK: 0x30, // width of weights:
+  WEIGHT_8: 0x00,
+  WEIGHT_16: 0x10,
+  WEIGHT_32: 0x20,
+} as const;
+
+/** Bits of a record's flags byte. */
+export const FLAG = {
+  WRAP: 1, // the result wraps instead of saturating (angles in turns)
+  SUBTRACT: 2, // ADD: a - b
+  BROADCAST_A: 4, // operand a has one element
+  BROADCAST_B: 8,
+  ROW_SHIFTS: 16, // shifts per row
+  PERIODIC: 32, // MAP: the argument is an angle in turns
+  OCTAVES: 64, // MAP_POLYNOMIAL: octave segments
+  MIRRORED: 128, // MAP_POLYNOMIAL: segments run downwards from the origin
+} as const;
+
+/** Polynomial maps keep these in the fields that they do not use otherwise. */
+export const MAP_FIELDS = { degree: 'bias', octaveBits: 'rowShifts' } as const;
+
+export const LIMIT = {
+  MAX_SHIFT_32: 30,
+  MAX_SHIFT_64: 62,
+  MAX_DEGREE: 5,
+  MAX_OCTAVE_BITS: 8,
+} as const;
+
+/** Checks before the first run, numbered; the same in the compiler and on the device. 0 means that all passed. */
+export const CHECK = {
+  OK: 0,
+  MAGIC: 1,
+  VERSION: 2,
+  SIZE: 3,
+  CRC: 4,
+  LAYOUT: 5,
+  ARENA: 6,
+  INPUTS: 7,
+  KIND: 8,
+  FORMAT: 9,
+  OPERAND_A: 10,
+  OPERAND_B: 11,
+  RESULT: 12,
+  SHIFT: 13,
+  WEIGHTS: 14,
+  BIAS: 15,
+  ROW_SHIFTS: 16,
+  TABLE: 17,
+} as const;
+
+/** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */
+export const STATUS = { OK: 0, CLAMPED: 1, REFUSED: 16 } as const;
+
+export interface Layout {
+  offsets: Record<string, number>;
+  bytes: number;
+}
+
+export function layoutOf(fields: readonly Field[]): Layout {
+  const offsets: Record<string, number> = {};
+  let at = 0;
+  for (const field of fields) {
+    const bytes = FIELD_BYTES[field.type];
+    if (at % bytes) throw new Error(`field ${field.name} is not aligned`);
+    offsets[field.name] = at;
+    at += bytes;
+  }
+  return { offsets, bytes: at };
+}

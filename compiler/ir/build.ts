@@ -1,0 +1,67 @@
+import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
+import { functionOf } from './map-function.js';
+import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
+
+/** The graph of a model as IR, node by node, nothing folded yet; what no output needs is left out. */
+export function buildIr(model: Model): IrGraph {
+  const values = new Map<string, IrNode>();
+  model.inputs.forEach(({ name }, index) => {
+    values.set(name, { kind: 'input', name, width: 1, index });
+  });
+  for (const node of model.nodes) values.set(node.name, buildNode(model, node, values));
+  const parts = model.outputs.map((output): IrNode => {
+    const x = values.get(output.value)!;
+    return x.width === 1 ? x : { kind: 'slice', name: output.name, width: 1, x, start: output.index ?? 0 };
+  });
+  const output: ConcatNode = { kind: 'concat', name: 'outputs', width: parts.length, parts };
+  return graphOf(output);
+}
+
+function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, IrNode>): IrNode {
+  const name = node.name;
+  const width = model.widths.get(name)!;
+  const [x, y] = nodeInputs(node).map((input) => values.get(input)!);
+  switch (node.op) {
+    case 'dense': {
+      const weight = model.tensors.get(node.weight)!.data;
+      const bias = node.bias === undefined ? new Float64Array(width) : model.tensors.get(node.bias)!.data;
+      return { kind: 'affine', name, width, x, weight, bias };
+    }
+    case 'add':
+    case 'sub':
+      return { kind: 'add', name, width, a: x, b: y, subtract: node.op === 'sub' };
+    case 'mul':
+      return { kind: 'mul', name, width, a: x, b: y };
+    case 'div': {
+      const fn = functionOf({ op: 'function', name: 'reciprocal' });
+      const inverse: IrNode = { kind: 'map', name, width: y.width, x: y, fn };
+      return { kind: 'mul', name, width, a: x, b: inverse };
+    }
+    case 'concat':
+      return { kind: 'concat', name, width, parts: node.inputs.map((input) => values.get(input)!) };
+    case 'slice':
+      return { kind: 'slice', name, width, x, start: node.start };
+    case 'scale':
+      return { kind: 'scale', name, width, x, scale: spread(node.scale, width, 1), shift: spread(node.shift, width, 0) };
+    case 'neg':
+      return { kind: 'scale', name, width, x, scale: spread([-1], width, 1), shift: spread(undefined, width, 0) };
+    case 'constant':
+      return { kind: 'constant', name, width, data: Float64Array.from(node.value) };
+    case 'pow':
+      return { kind: 'map', name, width, x, fn: functionOf({ op: 'power', exponent: node.exponent }) };
+    case 'gelu': {
+      const gelu = node.approximate === 'tanh' ? 'geluTanh' : 'gelu';
+      return { kind: 'map', name, width, x, fn: functionOf({ op: 'function', name: gelu }) };
+    }
+    default:
+      return { kind: 'map', name, width, x, fn: functionOf({ op: 'function', name: node.op }) };
+  }
+}
+
+/** A vector of length 1 or `width` as one of length `width`. */
+export function spread(vector: ArrayLike<number> | undefined, width: number, otherwise: number): Float64Array {
+  return Float64Array.from({ length: width }, (_, i) => {
+    if (vector === undefined) return otherwise;
+    return vector[vector.length === 1 ? 0 : i];
+  });
+}

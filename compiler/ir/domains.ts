@@ -1,0 +1,36 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import type { IrValues } from './evaluate.js';
+import { type MapFunction, stepFunction } from './map-function.js';
+import type { IrGraph } from './types.js';
+
+/** Refuses functions whose arguments leave their domain somewhere in the input box: sqrt below 0, 1/x through 0. */
+export function checkDomains(graph: IrGraph, values: IrValues, file: string): void {
+  for (const node of graph.nodes) {
+    if (node.kind !== 'map') continue;
+    const reason = domainFault(node.fn, values.get(node.x)!);
+    if (reason) throw new PinnEdgeError('PE2002', { file, node: node.name, op: describe(node.fn), reason });
+  }
+}
+
+function describe(fn: MapFunction): string {
+  return fn.steps.map((step) => (step.op === 'function' ? step.name : step.op)).join(', ');
+}
+
+function domainFault(fn: MapFunction, x: Float64Array): string | undefined {
+  let argument = fn.phase ? x.map((v) => v + fn.phase) : x;
+  for (const step of fn.steps) {
+    const f = stepFunction(step);
+    const min = argument.reduce((m, v) => Math.min(m, v), Number.POSITIVE_INFINITY);
+    const max = argument.reduce((m, v) => Math.max(m, v), Number.NEGATIVE_INFINITY);
+    const span = `its argument runs from ${min.toPrecision(4)} to ${max.toPrecision(4)}`;
+    if (f.domain?.pole !== undefined && min <= f.domain.pole && max >= f.domain.pole) {
+      return `${span}, through the pole at ${f.domain.pole}; narrow the input ranges`;
+    }
+    if (f.domain?.min !== undefined && min < f.domain.min) {
+      return `${span}, below ${f.domain.min}; narrow the input ranges`;
+    }
+    if (!Number.isFinite(min) || !Number.isFinite(max)) return `${span}; narrow the input ranges`;
+    argument = argument.map(f.value);
+  }
+  return argument.every(Number.isFinite) ? undefined : 'its value is not finite; narrow the input ranges';
+}

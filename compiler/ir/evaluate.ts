@@ -1,0 +1,174 @@
+import { denseStep } from '../reference/evaluate.js';
+import { derivativeOf, valueOf } from './map-function.js';
+import { type IrGraph, type IrNode, operands } from './types.js';
+
+/** Forward values and reverse-mode gradients of IR graphs in float64, vectorised over points. */
+
+/** Row-major [points x width] of every node. */
+export type IrValues = ReadonlyMap<IrNode, Float64Array>;
+
+/**
+ * Values of all nodes at `points`, row-major [count x inputs].
+ * @param functions what to use in place of some maps' functions: the tables, when their error is measured
+ */
+export function evaluateIr(
+  graph: IrGraph,
+  points: Float64Array,
+  inputCount: number,
+  functions?: ReadonlyMap<IrNode, (x: number) => number>,
+): IrValues {
+  const count = points.length / inputCount;
+  const values = new Map<IrNode, Float64Array>();
+  for (const node of graph.nodes) {
+    const out = new Float64Array(count * node.width);
+    values.set(node, out);
+    if (node.kind === 'input') for (let p = 0; p < count; p++) out[p] = points[p * inputCount + node.index];
+    else {
+      const inputs = operands(node).map((input) => values.get(input)!);
+      const replaced = functions?.get(node);
+      if (replaced) for (let i = 0; i < out.length; i++) out[i] = replaced(inputs[0][i]);
+      else evaluateNode(node, inputs, out, count);
+    }
+  }
+  return values;
+}
+
+/** One node over `count` points; `inputs` are the values of its operands. */
+export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out: Float64Array, count: number): void {
+  const { width } = node;
+  const [x] = inputs;
+  switch (node.kind) {
+    case 'constant':
+      for (let p = 0; p < count; p++) out.set(node.data, p * width);
+      break;
+    case 'affine':
+      denseStep(node.weight, node.bias, x, out, count, width, node.x.width);
+      break;
+    case 'scale': {
+      const step = node.x.width === 1 ? 0 : 1;
+      const stride = node.x.width;
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) out[p * width + i] = node.scale[i] * x[p * stride + i * step] + node.shift[i];
+      }
+      break;
+    }
+    case 'map': {
+      const f = valueOf(node.fn);
+      for (let i = 0; i < count * width; i++) out[i] = f(x[i]);
+      break;
+    }
+    case 'add':
+    case 'mul': {
+      const [a, b] = inputs;
+      const [aw, bw] = [node.a.width, node.b.width];
+      const sign = node.kind === 'add' && node.subtract ? -1 : 1;
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) {
+          const u = a[p * aw + (aw === 1 ? 0 : i)];
+          const v = b[p * bw + (bw === 1 ? 0 : i)];
+          out[p * width + i] = node.kind === 'add' ? u + sign * v : u * v;
+        }
+      }
+      break;
+    }
+    case 'concat': {
+      let at = 0;
+      node.parts.forEach((part, k) => {
+        for (let p = 0; p < count; p++) {
+          for (let i = 0; i < part.width; i++) out[p * width + at + i] = inputs[k][p * part.width + i];
+        }
+        at += part.width;
+      });
+      break;
+    }
+    case 'slice':
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) out[p * width + i] = x[p * node.x.width + node.start + i];
+      }
+      break;
+    case 'input':
+      throw new Error('an input has no operands to evaluate');
+  }
+}
+
+/** d(component `component` of the output)/d(every node), row-major [points x width]. */
+export function gradientIr(graph: IrGraph, values: IrValues, component: number): Map<IrNode, Float64Array> {
+  const width = graph.output.width;
+  const count = values.get(graph.output)!.length / width;
+  const gradients = new Map<IrNode, Float64Array>();
+  for (const node of graph.nodes) gradients.set(node, new Float64Array(count * node.width));
+  const seed = gradients.get(graph.output)!;
+  for (let p = 0; p < count; p++) seed[p * width + component] = 1;
+  for (let n = graph.nodes.length - 1; n >= 0; n--) pullBack(graph.nodes[n], values, gradients, count);
+  return gradients;
+}
+
+/** Adds a node's gradient to those of its operands. */
+function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64Array>, count: number): void {
+  const g = gradients.get(node)!;
+  const { width } = node;
+  switch (node.kind) {
+    case 'affine': {
+      const gx = gradients.get(node.x)!;
+      const cols = node.x.width;
+      for (let p = 0; p < count; p++) {
+        for (let r = 0; r < width; r++) {
+          const gr = g[p * width + r];
+          if (gr === 0) continue;
+          for (let c = 0, w = r * cols; c < cols; c++, w++) gx[p * cols + c] += gr * node.weight[w];
+        }
+      }
+      break;
+    }
+    case 'scale': {
+      const gx = gradients.get(node.x)!;
+      const xw = node.x.width;
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) gx[p * xw + (xw === 1 ? 0 : i)] += g[p * width + i] * node.scale[i];
+      }
+      break;
+    }
+    case 'map': {
+      const gx = gradients.get(node.x)!;
+      const x = values.get(node.x)!;
+      const slope = derivativeOf(node.fn);
+      for (let i = 0; i < g.length; i++) if (g[i] !== 0) gx[i] += g[i] * slope(x[i]);
+      break;
+    }
+    case 'add':
+    case 'mul': {
+      const [ga, gb] = [gradients.get(node.a)!, gradients.get(node.b)!];
+      const [a, b] = [values.get(node.a)!, values.get(node.b)!];
+      const [aw, bw] = [node.a.width, node.b.width];
+      const sign = node.kind === 'add' && node.subtract ? -1 : 1;
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) {
+          const ia = p * aw + (aw === 1 ? 0 : i);
+          const ib = p * bw + (bw === 1 ? 0 : i);
+          const gi = g[p * width + i];
+          ga[ia] += node.kind === 'add' ? gi : gi * b[ib];
+          gb[ib] += node.kind === 'add' ? sign * gi : gi * a[ia];
+        }
+      }
+      break;
+    }
+    case 'concat': {
+      let at = 0;
+      for (const part of node.parts) {
+        const gp = gradients.get(part)!;
+        for (let p = 0; p < count; p++) {
+          for (let i = 0; i < part.width; i++) gp[p * part.width + i] += g[p * width + at + i];
+        }
+        at += part.width;
+      }
+      break;
+    }
+    case 'slice': {
+      const gx = gradients.get(node.x)!;
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) gx[p * node.x.width + node.start + i] += g[p * width + i];
+      }
+      break;
+    }
+  }
+}

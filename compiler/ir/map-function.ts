@@ -1,0 +1,88 @@
+import { FUNCTIONS, type FunctionName, power, type ScalarFunction } from '../functions.js';
+
+/**
+ * A function of one variable made of steps applied in order, so that chains of elementwise operations become one table.
+ * A periodic function takes its argument in turns: its period is 1.
+ */
+export type MapStep =
+  | { readonly op: 'function'; readonly name: FunctionName }
+  | { readonly op: 'power'; readonly exponent: number }
+  | { readonly op: 'affine'; readonly scale: number; readonly shift: number };
+
+export interface MapFunction {
+  readonly steps: readonly MapStep[];
+  readonly periodic: boolean;
+  /** Added to the argument of a periodic function, in turns, so that sine and cosine share a table. */
+  readonly phase: number;
+}
+
+export function functionOf(...steps: MapStep[]): MapFunction {
+  return { steps, periodic: false, phase: 0 };
+}
+
+/** f followed by `steps`. */
+export function followedBy(f: MapFunction, ...steps: MapStep[]): MapFunction {
+  return { ...f, steps: mergeAffine([...f.steps, ...steps]) };
+}
+
+/** `steps` followed by f, which must not be periodic. */
+export function precededBy(f: MapFunction, ...steps: MapStep[]): MapFunction {
+  return { ...f, steps: mergeAffine([...steps, ...f.steps]) };
+}
+
+function mergeAffine(steps: readonly MapStep[]): MapStep[] {
+  const merged: MapStep[] = [];
+  for (const step of steps) {
+    const last = merged.at(-1);
+    if (step.op === 'affine' && last?.op === 'affine') {
+      const scale = last.scale * step.scale;
+      merged[merged.length - 1] = { op: 'affine', scale, shift: last.shift * step.scale + step.shift };
+    } else {
+      merged.push(step);
+    }
+  }
+  return merged;
+}
+
+export function stepFunction(step: MapStep): ScalarFunction {
+  if (step.op === 'function') return FUNCTIONS[step.name];
+  if (step.op === 'power') return power(step.exponent);
+  return { value: (x) => step.scale * x + step.shift, derivative: () => step.scale };
+}
+
+/** f(x); for a periodic f, x is in turns and the phase is included. */
+export function valueOf(f: MapFunction): (x: number) => number {
+  const parts = f.steps.map((step) => stepFunction(step).value);
+  if (parts.length === 1 && f.phase === 0) return parts[0];
+  return (x) => parts.reduce((v, part) => part(v), x + f.phase);
+}
+
+/** df/dx by the chain rule. */
+export function derivativeOf(f: MapFunction): (x: number) => number {
+  const parts = f.steps.map(stepFunction);
+  return (x) => {
+    let v = x + f.phase;
+    let slope = 1;
+    for (const part of parts) {
+      slope *= part.derivative(v);
+      v = part.value(v);
+    }
+    return slope;
+  };
+}
+
+/** Equal for functions that can share a table: everything but the phase. */
+export function tableKey(f: MapFunction): string {
+  return `${f.periodic ? 'turns ' : ''}${describeSteps(f)}`;
+}
+
+/** Readable form such as `tanh` or `0.5x+1, exp`. */
+export function describeSteps(f: MapFunction): string {
+  return f.steps
+    .map((step) => {
+      if (step.op === 'function') return step.name;
+      if (step.op === 'power') return `pow${step.exponent}`;
+      return `${step.scale}x${step.shift < 0 ? '' : '+'}${step.shift}`;
+    })
+    .join(', ');
+}

@@ -1,0 +1,187 @@
+import type { Box } from '../sample/points.js';
+import type { IrValues } from './evaluate.js';
+import { type MapFunction, stepFunction } from './map-function.js';
+import type { IrGraph, IrNode } from './types.js';
+
+/**
+ * Range analysis over the input box. Interval arithmetic gives bounds that always hold but grow with depth; sampling
+ * gives tight ones that may miss a peak. The range of a value is the sampled one, widened by a margin, never beyond
+ * the interval; at run time every value saturates, so a peak outside costs accuracy (which `verify` measures) and
+ * nothing else.
+ */
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/** Share of the sampled span that is added at either end. */
+const MARGIN = 0.02;
+
+/** Range of every component of every node: arrays of length width. */
+export type Ranges = ReadonlyMap<IrNode, readonly Range[]>;
+
+export function analyzeRanges(graph: IrGraph, values: IrValues, box: Box): Ranges {
+  const bounds = intervalBounds(graph, box);
+  const ranges = new Map<IrNode, Range[]>();
+  const restricted = restrictedArguments(graph);
+  for (const node of graph.nodes) {
+    const sampled = sampledRanges(values.get(node)!, node.width);
+    const certain = bounds.get(node)!;
+    const exact = node.kind === 'input' || node.kind === 'constant';
+    ranges.set(
+      node,
+      certain.map((bound, i) => (exact ? bound : restricted.has(node) ? sampled[i] : widenWithin(sampled[i], bound))),
+    );
+  }
+  return ranges;
+}
+
+/** Arguments of functions that do not exist everywhere (sqrt, 1/x): widening their range could leave the domain. */
+function restrictedArguments(graph: IrGraph): Set<IrNode> {
+  const restricted = new Set<IrNode>();
+  for (const node of graph.nodes) {
+    if (node.kind === 'map' && node.fn.steps.some((step) => stepFunction(step).domain)) restricted.add(node.x);
+  }
+  return restricted;
+}
+
+function widenWithin(sampled: Range, bound: Range): Range {
+  const margin = MARGIN * (sampled.max - sampled.min) + 1e-12 * Math.max(Math.abs(sampled.min), Math.abs(sampled.max));
+  return {
+    min: Math.min(sampled.min, Math.max(bound.min, sampled.min - margin)),
+    max: Math.max(sampled.max, Math.min(bound.max, sampled.max + margin)),
+  };
+}
+
+/** The range of all components together. */
+export function unionRange(ranges: readonly Range[]): Range {
+  return {
+    min: ranges.reduce((m, r) => Math.min(m, r.min), Number.POSITIVE_INFINITY),
+    max: ranges.reduce((m, r) => Math.max(m, r.max), Number.NEGATIVE_INFINITY),
+  };
+}
+
+function sampledRanges(values: Float64Array, width: number): Range[] {
+  const ranges = Array.from({ length: width }, () => ({
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY,
+  }));
+  for (let at = 0; at < values.length; at += width) {
+    for (let i = 0; i < width; i++) {
+      const v = values[at + i];
+      if (v < ranges[i].min) ranges[i].min = v;
+      if (v > ranges[i].max) ranges[i].max = v;
+    }
+  }
+  return ranges;
+}
+
+function intervalBounds(graph: IrGraph, box: Box): Map<IrNode, Range[]> {
+  const bounds = new Map<IrNode, Range[]>();
+  for (const node of graph.nodes) bounds.set(node, intervalOf(node, bounds, box));
+  return bounds;
+}
+
+function intervalOf(node: IrNode, bounds: ReadonlyMap<IrNode, Range[]>, box: Box): Range[] {
+  switch (node.kind) {
+    case 'input':
+      return [{ min: box.min[node.index], max: box.max[node.index] }];
+    case 'constant':
+      return Array.from(node.data, (v) => ({ min: v, max: v }));
+    case 'affine': {
+      const x = bounds.get(node.x)!;
+      return Array.from({ length: node.width }, (_, r) => affineInterval(node.weight, r * x.length, x, node.bias[r]));
+    }
+    case 'scale': {
+      const x = bounds.get(node.x)!;
+      return Array.from({ length: node.width }, (_, i) =>
+        affineInterval(node.scale, i, [x[x.length === 1 ? 0 : i]], node.shift[i]),
+      );
+    }
+    case 'map':
+      return bounds.get(node.x)!.map((range) => mapInterval(node.fn, range));
+    case 'add':
+    case 'mul': {
+      const [a, b] = [bounds.get(node.a)!, bounds.get(node.b)!];
+      return Array.from({ length: node.width }, (_, i) => {
+        const u = a[a.length === 1 ? 0 : i];
+        const v = b[b.length === 1 ? 0 : i];
+        if (node.kind === 'mul') return hull([u.min * v.min, u.min * v.max, u.max * v.min, u.max * v.max]);
+        return node.subtract
+          ? { min: u.min - v.max, max: u.max - v.min }
+          : { min: u.min + v.min, max: u.max + v.max };
+      });
+    }
+    case 'concat':
+      return node.parts.flatMap((part) => bounds.get(part)!);
+    case 'slice':
+      return bounds.get(node.x)!.slice(node.start, node.start + node.width);
+  }
+}
+
+function hull(values: readonly number[]): Range {
+  // 0 * infinity arises from an unbounded operand times an exact zero: the product is zero.
+  const real = values.map((v) => (Number.isNaN(v) ? 0 : v));
+  return { min: Math.min(...real), max: Math.max(...real) };
+}
+
+function affineInterval(weight: Float64Array, at: number, x: readonly Range[], bias: number): Range {
+  let min = bias;
+  let max = bias;
+  for (let c = 0; c < x.length; c++) {
+    const w = weight[at + c];
+    if (w === 0) continue;
+    min += w > 0 ? w * x[c].min : w * x[c].max;
+    max += w > 0 ? w * x[c].max : w * x[c].min;
+  }
+  return { min, max };
+}
+
+const EVERYTHING: Range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+
+function mapInterval(fn: MapFunction, x: Range): Range {
+  let range = fn.periodic ? EVERYTHING : x;
+  for (const step of fn.steps) range = stepInterval(step, range);
+  return range;
+}
+
+/** Image of an interval: monotone functions by their ends, bounded ones by their bounds, the rest unbounded. */
+function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
+  const f = stepFunction(step).value;
+  if (step.op === 'affine') {
+    return step.scale === 0 ? { min: step.shift, max: step.shift } : hull([f(x.min), f(x.max)]);
+  }
+  if (step.op === 'power') return powerInterval(step.exponent, x);
+  switch (step.name) {
+    case 'sin':
+    case 'cos':
+      return { min: -1, max: 1 };
+    case 'tanh':
+    case 'sigmoid':
+    case 'softplus':
+    case 'relu':
+    case 'exp':
+    case 'atan':
+      return { min: f(x.min), max: f(x.max) };
+    case 'sqrt':
+      return { min: Math.sqrt(Math.max(0, x.min)), max: Math.sqrt(Math.max(0, x.max)) };
+    case 'silu':
+      return { min: -0.2785, max: Math.max(0, x.max) };
+    case 'gelu':
+    case 'geluTanh':
+      return { min: -0.171, max: Math.max(0, x.max) };
+    case 'reciprocal':
+      return x.min > 0 || x.max < 0 ? { min: 1 / x.max, max: 1 / x.min } : EVERYTHING;
+  }
+}
+
+function powerInterval(n: number, x: Range): Range {
+  if (n === 0) return { min: 1, max: 1 };
+  if (n < 0) {
+    if (x.min <= 0 && x.max >= 0) return EVERYTHING;
+    return hull([x.min ** n, x.max ** n]);
+  }
+  const ends = hull([x.min ** n, x.max ** n]);
+  return n % 2 === 0 && x.min < 0 && x.max > 0 ? { min: 0, max: ends.max } : ends;
+}

@@ -1,0 +1,152 @@
+import type { MapFunction } from './map-function.js';
+
+/**
+ * The intermediate representation: a graph of values in float64, reduced to the three kinds of work that the runtime
+ * knows (affine, map, combine) and to concat and slice, which are addresses. Every node is one value: a vector of
+ * `width` numbers per point. `name` is the model's node (or input) that it came from, for messages.
+ */
+interface Base {
+  readonly name: string;
+  readonly width: number;
+}
+
+export interface InputNode extends Base {
+  readonly kind: 'input';
+  readonly index: number;
+}
+
+export interface ConstantNode extends Base {
+  readonly kind: 'constant';
+  readonly data: Float64Array;
+}
+
+/** y = W x + b, W row-major [width x x.width]. */
+export interface AffineNode extends Base {
+  readonly kind: 'affine';
+  readonly x: IrNode;
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
+  /** The value is an angle in turns of which only the fraction matters, so it may wrap around. */
+  readonly wraps?: boolean;
+}
+
+/** y_i = scale_i x_i + shift_i; both of length `width`; x may have width 1. */
+export interface ScaleNode extends Base {
+  readonly kind: 'scale';
+  readonly x: IrNode;
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+  readonly wraps?: boolean;
+}
+
+/** y_i = fn(x_i). */
+export interface MapNode extends Base {
+  readonly kind: 'map';
+  readonly x: IrNode;
+  readonly fn: MapFunction;
+}
+
+/** y = a + b or a - b; an operand of width 1 is broadcast. */
+export interface AddNode extends Base {
+  readonly kind: 'add';
+  readonly a: IrNode;
+  readonly b: IrNode;
+  readonly subtract: boolean;
+}
+
+/** y = a b; an operand of width 1 is broadcast. */
+export interface MulNode extends Base {
+  readonly kind: 'mul';
+  readonly a: IrNode;
+  readonly b: IrNode;
+}
+
+export interface ConcatNode extends Base {
+  readonly kind: 'concat';
+  readonly parts: readonly IrNode[];
+}
+
+/** Components start .. start + width - 1 of x. */
+export interface SliceNode extends Base {
+  readonly kind: 'slice';
+  readonly x: IrNode;
+  readonly start: number;
+}
+
+export type IrNode =
+  | InputNode
+  | ConstantNode
+  | AffineNode
+  | ScaleNode
+  | MapNode
+  | AddNode
+  | MulNode
+  | ConcatNode
+  | SliceNode;
+
+export interface IrGraph {
+  /** Every node that the output needs, each after the nodes it reads. */
+  readonly nodes: readonly IrNode[];
+  /** All outputs of the model side by side, before their engineering scale and offset. */
+  readonly output: ConcatNode;
+}
+
+export function operands(node: IrNode): readonly IrNode[] {
+  switch (node.kind) {
+    case 'input':
+    case 'constant':
+      return [];
+    case 'add':
+    case 'mul':
+      return [node.a, node.b];
+    case 'concat':
+      return node.parts;
+    default:
+      return [node.x];
+  }
+}
+
+/** The same node reading `values` in place of its operands. */
+export function withOperands(node: IrNode, values: readonly IrNode[]): IrNode {
+  switch (node.kind) {
+    case 'input':
+    case 'constant':
+      return node;
+    case 'add':
+    case 'mul':
+      return values[0] === node.a && values[1] === node.b ? node : { ...node, a: values[0], b: values[1] };
+    case 'concat':
+      return values.every((v, i) => v === node.parts[i]) ? node : { ...node, parts: [...values] };
+    default:
+      return values[0] === node.x ? node : { ...node, x: values[0] };
+  }
+}
+
+/** The graph of everything that `output` needs. */
+export function graphOf(output: ConcatNode): IrGraph {
+  const nodes: IrNode[] = [];
+  const seen = new Set<IrNode>();
+  const stack: { node: IrNode; next: number }[] = [{ node: output, next: 0 }];
+  seen.add(output);
+  while (stack.length) {
+    const top = stack[stack.length - 1];
+    const inputs = operands(top.node);
+    if (top.next === inputs.length) {
+      nodes.push(top.node);
+      stack.pop();
+      continue;
+    }
+    const child = inputs[top.next++];
+    if (seen.has(child)) continue;
+    seen.add(child);
+    stack.push({ node: child, next: 0 });
+  }
+  return { nodes, output };
+}
+
+/** How many operands of nodes each node is. */
+export function useCounts(graph: IrGraph): Map<IrNode, number> {
+  const uses = new Map<IrNode, number>();
+  for (const node of graph.nodes) for (const input of operands(node)) uses.set(input, (uses.get(input) ?? 0) + 1);
+  return uses;
+}

@@ -1,0 +1,189 @@
+import { nearestNames, type Problem } from '../diagnostics.js';
+import { type Model, type ModelNode, nodeInputs, type Tensor } from './types.js';
+
+/** Checks names, references, shapes and cycles of a graph and finds its execution order and the width of every value. */
+
+type GraphFile = Pick<Model, 'inputs' | 'outputs' | 'nodes'>;
+
+export interface CheckedGraph {
+  order: ModelNode[];
+  widths: Map<string, number>;
+}
+
+export function checkGraph(file: GraphFile, tensors: ReadonlyMap<string, Tensor>, problems: Problem[]): CheckedGraph {
+  const index = indexNames(file, problems);
+  checkReferences(file, index, tensors, problems);
+  const order = executionOrder(file.nodes, index, problems);
+  const widths = new Map<string, number>(file.inputs.map((input) => [input.name, 1]));
+  for (const i of order) {
+    const width = nodeWidth(file.nodes[i], `nodes[${i}]`, widths, tensors, problems);
+    if (width !== undefined) widths.set(file.nodes[i].name, width);
+  }
+  checkOutputs(file, widths, problems);
+  return { order: order.map((i) => file.nodes[i]), widths };
+}
+
+/** Index of the node that makes each value; -1 for inputs. */
+function indexNames(file: GraphFile, problems: Problem[]): Map<string, number> {
+  const index = new Map<string, number>();
+  const add = (name: string, at: number, path: string) => {
+    if (index.has(name)) {
+      problems.push({ path, found: `the name "${name}" a second time`, expected: 'a unique name' });
+    } else {
+      index.set(name, at);
+    }
+  };
+  file.inputs.forEach((input, i) => {
+    add(input.name, -1, `inputs[${i}].name`);
+  });
+  file.nodes.forEach((node, i) => {
+    add(node.name, i, `nodes[${i}].name`);
+  });
+  const outputs = new Set<string>();
+  file.outputs.forEach((output, i) => {
+    if (outputs.has(output.name)) {
+      problems.push({ path: `outputs[${i}].name`, found: `"${output.name}" a second time`, expected: 'a unique name' });
+    }
+    outputs.add(output.name);
+  });
+  return index;
+}
+
+function checkReferences(
+  file: GraphFile,
+  index: ReadonlyMap<string, number>,
+  tensors: ReadonlyMap<string, Tensor>,
+  problems: Problem[],
+): void {
+  const unknown = (path: string, name: string, known: Iterable<string>, what: string) => {
+    const near = nearestNames(name, [...known]);
+    problems.push({ path, found: `"${name}"`, expected: near.length ? `${what}, such as ${near.join(', ')}` : what });
+  };
+  file.nodes.forEach((node, i) => {
+    nodeInputs(node).forEach((name, k) => {
+      if (!index.has(name)) unknown(`nodes[${i}].inputs[${k}]`, name, index.keys(), 'the name of an input or node');
+    });
+    if (node.op !== 'dense') return;
+    if (!tensors.has(node.weight)) unknown(`nodes[${i}].weight`, node.weight, tensors.keys(), 'the name of a tensor');
+    if (node.bias !== undefined && !tensors.has(node.bias)) {
+      unknown(`nodes[${i}].bias`, node.bias, tensors.keys(), 'the name of a tensor');
+    }
+  });
+  file.outputs.forEach((output, i) => {
+    if (!index.has(output.value)) {
+      unknown(`outputs[${i}].value`, output.value, index.keys(), 'the name of an input or node');
+    }
+  });
+}
+
+/** Node indices with every node after those it reads. Nodes on a cycle are reported and left out. */
+function executionOrder(nodes: readonly ModelNode[], index: ReadonlyMap<string, number>, problems: Problem[]): number[] {
+  const order: number[] = [];
+  const state = new Uint8Array(nodes.length);
+  const reportedCycles = new Set<number>();
+  for (let root = 0; root < nodes.length; root++) {
+    // An explicit stack: a chain of a million nodes must not overflow JavaScript's own.
+    const stack = [{ node: root, next: 0 }];
+    if (state[root]) continue;
+    state[root] = 1;
+    while (stack.length) {
+      const top = stack[stack.length - 1];
+      const inputs = nodeInputs(nodes[top.node]);
+      if (top.next === inputs.length) {
+        state[top.node] = 2;
+        order.push(top.node);
+        stack.pop();
+        continue;
+      }
+      const child = index.get(inputs[top.next++]) ?? -1;
+      if (child < 0 || state[child] === 2) continue;
+      if (state[child] === 1) {
+        if (!reportedCycles.has(child)) {
+          reportedCycles.add(child);
+          const from = stack.findIndex((entry) => entry.node === child);
+          const names = [...stack.slice(from).map((entry) => nodes[entry.node].name), nodes[child].name];
+          problems.push({
+            path: `nodes[${child}]`,
+            found: `a cycle: ${names.reverse().join(' -> ')}`,
+            expected: 'a graph without cycles',
+          });
+        }
+        continue;
+      }
+      state[child] = 1;
+      stack.push({ node: child, next: 0 });
+    }
+  }
+  return order;
+}
+
+function nodeWidth(
+  node: ModelNode,
+  path: string,
+  widths: ReadonlyMap<string, number>,
+  tensors: ReadonlyMap<string, Tensor>,
+  problems: Problem[],
+): number | undefined {
+  const inputs = nodeInputs(node).map((name) => widths.get(name));
+  if (inputs.some((w) => w === undefined)) return undefined;
+  const [a, b] = inputs as number[];
+  const bad = (where: string, found: string, expected: string): undefined => {
+    problems.push({ path: `${path}${where}`, found, expected });
+    return undefined;
+  };
+  switch (node.op) {
+    case 'dense': {
+      const weight = tensors.get(node.weight);
+      if (!weight) return undefined;
+      const [rows, cols] = weight.shape;
+      if (weight.shape.length !== 2 || cols !== a) {
+        return bad('.weight', `shape [${weight.shape.join(', ')}]`, `[out, ${a}], as "${node.inputs[0]}" has width ${a}`);
+      }
+      const bias = node.bias === undefined ? undefined : tensors.get(node.bias);
+      if (bias && bias.data.length !== rows) {
+        return bad('.bias', `shape [${bias.shape.join(', ')}]`, `[${rows}], the rows of "${node.weight}"`);
+      }
+      return rows;
+    }
+    case 'add':
+    case 'sub':
+    case 'mul':
+    case 'div':
+      if (a !== b && a !== 1 && b !== 1) return bad('.inputs', `widths ${a} and ${b}`, 'equal widths, or one of width 1');
+      return Math.max(a, b);
+    case 'concat':
+      return (inputs as number[]).reduce((sum, w) => sum + w, 0);
+    case 'slice':
+      if (node.start >= node.stop || node.stop > a) {
+        return bad('', `start ${node.start} and stop ${node.stop}`, `0 <= start < stop <= ${a}, the width of "${node.inputs[0]}"`);
+      }
+      return node.stop - node.start;
+    case 'scale': {
+      let width = a;
+      for (const field of ['scale', 'shift'] as const) {
+        const length = node[field]?.length ?? 1;
+        if (length === 1 || length === width) continue;
+        if (width !== 1) return bad(`.${field}`, `${length} numbers`, `1 or ${width}, the width of "${node.inputs[0]}"`);
+        width = length;
+      }
+      return width;
+    }
+    case 'constant':
+      return node.value.length;
+    default:
+      return a;
+  }
+}
+
+function checkOutputs(file: GraphFile, widths: ReadonlyMap<string, number>, problems: Problem[]): void {
+  file.outputs.forEach((output, i) => {
+    const width = widths.get(output.value);
+    const index = output.index ?? 0;
+    if (width !== undefined && index >= width) {
+      problems.push({ path: `outputs[${i}].index`, found: String(index), expected: `less than ${width}, the width of "${output.value}"` });
+    }
+    if (output.scale === 0) {
+      problems.push({ path: `outputs[${i}].scale`, found: '0', expected: 'a number other than zero' });
+    }
+  });
+}

@@ -1,0 +1,196 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { readPackageJson } from '../package-root.js';
+import { checkGraph } from './graph.js';
+import type { FileReader } from './host.js';
+import { checkPhysics } from './physics.js';
+import { nonFiniteProblem, readSafetensors } from './safetensors.js';
+import type { Model, ModelNode, Tensor } from './types.js';
+
+/** The file as it is written, once the schema has accepted it. */
+interface ModelFile extends Omit<Model, 'tensors' | 'widths'> {
+  format: string;
+  weights?: string;
+  tensors?: Record<string, { shape: number[]; data: number[] }>;
+}
+
+const MAX_PROBLEMS_SHOWN = 50;
+
+/**
+ * Reads and validates the `pinn-edge/1` model in `file`.
+ * Every problem is reported at once, with its JSON path, what was found and what was expected.
+ */
+export function loadModel(file: string, files: FileReader): Model {
+  const json = parseJson(file, files);
+  const shapeProblems = schemaProblems(json);
+  if (shapeProblems.length) throw invalid(file, shapeProblems);
+  const modelFile = json as ModelFile;
+  const problems: Problem[] = [];
+  const tensors = inlineTensors(modelFile, problems);
+  if (modelFile.weights !== undefined) readWeightFile(file, modelFile.weights, files, tensors, problems);
+  checkInputs(modelFile, problems);
+  const graph = checkGraph(modelFile, tensors, problems);
+  checkPhysics(modelFile, problems);
+  if (problems.length) throw invalid(file, problems);
+  const { name, description, inputs, outputs, tolerance, physics } = modelFile;
+  return { name, description, inputs, outputs, tolerance, physics, nodes: graph.order, widths: graph.widths, tensors };
+}
+
+function invalid(file: string, problems: readonly Problem[]): PinnEdgeError {
+  const shown = problems.slice(0, MAX_PROBLEMS_SHOWN);
+  const rest = problems.length - shown.length;
+  return new PinnEdgeError('PE2001', {
+    file,
+    count: problems.length,
+    s: problems.length === 1 ? '' : 's',
+    problems: formatProblems(shown) + (rest > 0 ? `\n  and ${rest} more` : ''),
+  });
+}
+
+function parseJson(file: string, files: FileReader): unknown {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = files.read(file);
+  } catch (error) {
+    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+  }
+  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
+  if (bytes.length === 0) throw new PinnEdgeError('PE1003', { file });
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new PinnEdgeError('PE1002', { file, reason: (error as Error).message });
+  }
+}
+
+let validator: ValidateFunction | undefined;
+
+function schemaProblems(json: unknown): Problem[] {
+  validator ??= new Ajv2020({ allErrors: true, discriminator: true, verbose: true, strict: true, strictRequired: false }).compile(
+    readPackageJson('compiler/model/pinn-edge-1.schema.json') as object,
+  );
+  if (validator(json)) return [];
+  return (validator.errors ?? []).map(toProblem);
+}
+
+function toProblem(error: ErrorObject): Problem {
+  const path = jsonPath(error.instancePath);
+  const found = describe(error.data);
+  const p = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case 'required':
+      return { path: `${path}.${p.missingProperty}`, found: 'nothing', expected: 'a value' };
+    case 'additionalProperties': {
+      const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {});
+      const name = String(p.additionalProperty);
+      return { path: `${path}.${name}`, found: 'an unknown field', expected: `one of ${known.join(', ')}` };
+    }
+    case 'discriminator': {
+      const op = String((error.data as { op?: unknown })?.op);
+      return { path: `${path}.op`, found: `"${op}"`, expected: `an operation such as ${nearestNames(op, opNames()).join(', ')}` };
+    }
+    case 'const':
+      return { path, found, expected: JSON.stringify(p.allowedValue) };
+    case 'enum':
+      return { path, found, expected: `one of ${(p.allowedValues as unknown[]).join(', ')}` };
+    case 'type':
+      return { path, found, expected: `${article(String(p.type))} ${p.type}` };
+    default:
+      return { path, found, expected: `a value that ${error.message}` };
+  }
+}
+
+function opNames(): string[] {
+  const schema = validator?.schema as { $defs: { node: { oneOf: { properties: { op: { const: string } } }[] } } };
+  return schema.$defs.node.oneOf.map((entry) => entry.properties.op.const);
+}
+
+function article(noun: string): string {
+  return /^[aeiou]/.test(noun) ? 'an' : 'a';
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** `/nodes/3/weight` as `nodes[3].weight`; the whole file is `$`. */
+function jsonPath(pointer: string): string {
+  const parts = pointer.split('/').slice(1);
+  if (parts.length === 0) return '$';
+  return parts.map((part, i) => (/^\d+$/.test(part) ? `[${part}]` : (i ? '.' : '') + part)).join('');
+}
+
+function inlineTensors(file: ModelFile, problems: Problem[]): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { shape, data }] of Object.entries(file.tensors ?? {})) {
+    const count = shape.reduce((n, d) => n * d, 1);
+    const path = `tensors.${name}`;
+    if (data.length !== count) {
+      problems.push({
+        path: `${path}.data`,
+        found: `${data.length} numbers`,
+        expected: `${count} for shape [${shape.join(', ')}]`,
+      });
+    }
+    addTensor(tensors, name, { shape, data: Float64Array.from(data) }, `${path}.data`, problems);
+  }
+  return tensors;
+}
+
+function addTensor(
+  tensors: Map<string, Tensor>,
+  name: string,
+  tensor: Tensor,
+  path: string,
+  problems: Problem[],
+): void {
+  const problem = nonFiniteProblem(path, tensor);
+  if (problem) problems.push(problem);
+  tensors.set(name, tensor);
+}
+
+function readWeightFile(
+  model: string,
+  weights: string,
+  files: FileReader,
+  tensors: Map<string, Tensor>,
+  problems: Problem[],
+): void {
+  const path = files.beside(model, weights);
+  const bytes = files.read(path);
+  if (!bytes) throw new PinnEdgeError('PE1006', { file: weights, model });
+  let read: Map<string, Tensor>;
+  try {
+    read = readSafetensors(bytes);
+  } catch (error) {
+    throw new PinnEdgeError('PE1005', { file: path, reason: (error as Error).message });
+  }
+  for (const [name, tensor] of read) {
+    if (tensors.has(name)) {
+      problems.push({ path: `tensors.${name}`, found: `the same name in ${weights}`, expected: 'one definition' });
+    }
+    addTensor(tensors, name, tensor, `${weights}: ${name}`, problems);
+  }
+}
+
+function checkInputs(file: ModelFile, problems: Problem[]): void {
+  file.inputs.forEach((input, i) => {
+    if (!(input.min < input.max)) {
+      problems.push({
+        path: `inputs[${i}]`,
+        found: `min ${input.min} and max ${input.max}`,
+        expected: `min < max for input "${input.name}"`,
+      });
+    }
+  });
+}
+
+/** The model as a `pinn-edge/1` JSON object with its tensors in the file `weights` beside it. */
+export function modelToJson(model: Model, weights: string): object {
+  const { name, description, inputs, outputs, tolerance, nodes, physics } = model;
+  return { format: 'pinn-edge/1', name, description, inputs, outputs, tolerance, weights, nodes: nodes as ModelNode[], physics };
+}

@@ -1,0 +1,72 @@
+import type { Problem } from '../diagnostics.js';
+import { type CompiledExpression, compileExpression, isDerivativeName } from './expression.js';
+import type { Model } from './types.js';
+
+/** The physics block: checked here, carried through the build, and used by `verify` where an exact solution is given. */
+
+type PhysicsOwner = Pick<Model, 'inputs' | 'outputs' | 'physics'>;
+
+export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
+  const { physics } = model;
+  if (!physics) return;
+  const inputs = model.inputs.map((input) => input.name);
+  const outputs = model.outputs.map((output) => output.name);
+  const parameters = Object.keys(physics.parameters ?? {});
+  for (const name of parameters) {
+    if (inputs.includes(name) || outputs.includes(name)) {
+      problems.push({
+        path: `physics.parameters.${name}`,
+        found: 'the name of an input or output',
+        expected: 'a name of its own',
+      });
+    }
+  }
+  const known = new Set([...inputs, ...parameters]);
+  const tryCompile = (path: string, source: string, isKnown: (name: string) => boolean) => {
+    try {
+      compileExpression(source, isKnown);
+    } catch (error) {
+      problems.push({
+        path,
+        found: `"${source.length > 60 ? `${source.slice(0, 57)}...` : source}" (${(error as Error).message})`,
+        expected: 'an expression of inputs, parameters and functions',
+      });
+    }
+  };
+  physics.residuals?.forEach((residual, i) => {
+    tryCompile(
+      `physics.residuals[${i}].expression`,
+      residual.expression,
+      (name) => known.has(name) || outputs.includes(name) || isDerivativeName(name, outputs, inputs),
+    );
+  });
+  for (const [output, source] of Object.entries(physics.exact ?? {})) {
+    if (!outputs.includes(output)) {
+      problems.push({
+        path: `physics.exact.${output}`,
+        found: 'a name that is no output',
+        expected: `one of ${outputs.join(', ')}`,
+      });
+    }
+    tryCompile(`physics.exact.${output}`, source, (name) => known.has(name));
+  }
+}
+
+/** The exact solution of each output that has one: a function of the inputs in engineering units. */
+export function exactSolutions(model: PhysicsOwner): Map<string, (point: ArrayLike<number>) => number> {
+  const { inputs, physics } = model;
+  const parameters = Object.entries(physics?.parameters ?? {});
+  const known = new Set([...inputs.map((input) => input.name), ...parameters.map(([name]) => name)]);
+  const solutions = new Map<string, (point: ArrayLike<number>) => number>();
+  for (const [output, source] of Object.entries(physics?.exact ?? {})) {
+    const expression: CompiledExpression = compileExpression(source, (name) => known.has(name));
+    const scope = new Map<string, number>(parameters);
+    solutions.set(output, (point) => {
+      inputs.forEach((input, i) => {
+        scope.set(input.name, point[i]);
+      });
+      return expression.evaluate(scope);
+    });
+  }
+  return solutions;
+}

@@ -1,0 +1,35 @@
+/**
+ * Exact integer arithmetic on numbers beyond 53 bits, in two limbs: value = high * 2^15 + low. Used where a product or a
+ * sum of the runtime needs a 64-bit accumulator; float64 holds each limb exactly.
+ */
+const LIMB = 2 ** 15;
+
+/** floor((high * 2^15 + low) / 2^shift) for exact integers |high| < 2^53, |low| < 2^53. */
+export function shiftRight(high: number, low: number, shift: number): number {
+  const carry = Math.floor(low / LIMB);
+  const top = high + carry;
+  const rest = low - carry * LIMB;
+  if (shift >= 15) return Math.floor(top / 2 ** (shift - 15));
+  return top * 2 ** (15 - shift) + Math.floor(rest / 2 ** shift);
+}
+
+/** Upper limb of an int32: the lower one is x - upperLimb(x) * 2^15, in 0 .. 2^15 - 1. */
+export function upperLimb(x: number): number {
+  return Math.floor(x / LIMB);
+}
+
+export function lowerLimb(x: number): number {
+  return x - Math.floor(x / LIMB) * LIMB;
+}
+
+/** floor((a * b + 2^(shift-1)) / 2^shift) for |a| < 2^37 and an int32 b >= 0 or any int32 b; shift 0 adds nothing. */
+export function multiplyShift(a: number, b: number, shift: number): number {
+  const high = a * upperLimb(b);
+  const low = a * lowerLimb(b);
+  return shift === 0 ? high * LIMB + low : roundShift(high, low, shift);
+}
+
+/** floor((high * 2^15 + low + 2^(shift-1)) / 2^shift), shift >= 1. */
+export function roundShift(high: number, low: number, shift: number): number {
+  return shift > 15 ? shiftRight(high + 2 ** (shift - 16), low, shift) : shiftRight(high, low + 2 ** (shift - 1), shift);
+}

@@ -1,0 +1,195 @@
+import { type Ranges, unionRange } from '../ir/ranges.js';
+import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands } from '../ir/types.js';
+import type { Sensitivity } from './sensitivity.js';
+import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from './types.js';
+
+/**
+ * Chooses the width of every value and every weight matrix: all start at their cheapest, and the one whose widening
+ * removes most estimated error per byte is widened next, until the estimate is within the budget.
+ *
+ * Rounding errors are modelled as independent and uniform: a value with last bit d adds variance d^2/12 per component,
+ * carried to the outputs by the gradient of the float network; the worst point of the sample counts. The model only
+ * proposes: what is built is measured with the integers themselves, and the budget is corrected (see spend.ts).
+ */
+export interface Plan {
+  bits: ReadonlyMap<Leaf, ValueBits>;
+  weightBits: ReadonlyMap<AffineNode, WeightBits>;
+  /** Allowed error of each map's table, in the unit of its value. */
+  tableErrors: ReadonlyMap<MapNode, number>;
+  estimate: number;
+}
+
+export type Precision = 'auto' | '8' | '16' | '32';
+
+/** From the standard deviation of the error at the worst point to its largest value over the box. */
+const PEAK_TO_SIGMA = 3.5;
+const TABLE_SHARE = 0.4;
+
+/** One thing that can be made wider, with the errors (share of the allowance) and cost (bytes) of each width. */
+interface Choice {
+  widths: readonly { bits: number; error: number; cost: number }[];
+  at: number;
+}
+
+/** @param budget how much of the allowed output error formats and tables may take, 1 = all */
+export function planFormats(
+  graph: IrGraph,
+  ranges: Ranges,
+  sensitivity: Sensitivity,
+  budget: number,
+  precision: Precision,
+): Plan {
+  const leaves = graph.nodes.filter((n): n is Leaf => n.kind !== 'concat' && n.kind !== 'slice');
+  const groups = valueGroups(graph, leaves);
+  const choices: Choice[] = [];
+  const groupChoice = new Map<Leaf, Choice>();
+  const forcedWide = alwaysWide(graph, leaves);
+  for (const members of new Set(groups.values())) {
+    const choice = valueChoice(members, ranges, sensitivity, precision, members.some((leaf) => forcedWide.has(leaf)));
+    choices.push(choice);
+    for (const leaf of members) groupChoice.set(leaf, choice);
+  }
+  const weightChoice = new Map<AffineNode, Choice>();
+  for (const node of graph.nodes) {
+    if (node.kind !== 'affine') continue;
+    const choice = weightsChoice(node, ranges, sensitivity, precision);
+    choices.push(choice);
+    weightChoice.set(node, choice);
+  }
+  const estimate = widenUntil(choices, budget * Math.sqrt(1 - TABLE_SHARE ** 2));
+  return {
+    bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
+    weightBits: new Map([...weightChoice].map(([node, choice]) => [node, chosen(choice) as WeightBits])),
+    tableErrors: tableErrors(graph, sensitivity, budget * TABLE_SHARE),
+    estimate,
+  };
+}
+
+function chosen(choice: Choice): number {
+  return choice.widths[choice.at].bits;
+}
+
+function widenUntil(choices: readonly Choice[], budget: number): number {
+  const variance = () => choices.reduce((sum, c) => sum + c.widths[c.at].error ** 2, 0);
+  for (let total = variance(); total > budget ** 2; total = variance()) {
+    let best: Choice | undefined;
+    let bestGain = 0;
+    for (const choice of choices) {
+      const now = choice.widths[choice.at];
+      const next = choice.widths[choice.at + 1];
+      if (!next) continue;
+      const gain = (now.error ** 2 - next.error ** 2) / (next.cost - now.cost);
+      if (gain > bestGain) {
+        best = choice;
+        bestGain = gain;
+      }
+    }
+    if (!best) break;
+    best.at++;
+  }
+  return Math.sqrt(variance());
+}
+
+/** Leaves that stand side by side in an affine step's input share one width. */
+function valueGroups(graph: IrGraph, leaves: readonly Leaf[]): Map<Leaf, Leaf[]> {
+  const groups = new Map<Leaf, Leaf[]>(leaves.map((leaf) => [leaf, [leaf]]));
+  for (const node of graph.nodes) {
+    if (node.kind !== 'affine') continue;
+    const [first, ...others] = segmentsOf(node.x).map((segment) => segment.leaf);
+    for (const other of others) {
+      const from = groups.get(other)!;
+      const into = groups.get(first)!;
+      if (from === into) continue;
+      into.push(...from);
+      for (const leaf of from) groups.set(leaf, into);
+    }
+  }
+  return groups;
+}
+
+/** Inputs are int32 words, and so are values that only the outputs read. */
+function alwaysWide(graph: IrGraph, leaves: readonly Leaf[]): Set<Leaf> {
+  const readElsewhere = new Set<IrNode>();
+  for (const node of graph.nodes) {
+    if (node === graph.output || node.kind === 'concat' || node.kind === 'slice') continue;
+    for (const x of operands(node)) for (const segment of segmentsOf(x)) readElsewhere.add(segment.leaf);
+  }
+  return new Set(leaves.filter((leaf) => leaf.kind === 'input' || !readElsewhere.has(leaf)));
+}
+
+function valueChoice(
+  members: readonly Leaf[],
+  ranges: Ranges,
+  sensitivity: Sensitivity,
+  precision: Precision,
+  forcedWide: boolean,
+): Choice {
+  const error = (bits: number) => {
+    const squares = members.map((leaf) => {
+      const range = unionRange(ranges.get(leaf)!);
+      const magnitude = leaf.kind === 'affine' && leaf.wraps ? 0.5 : Math.max(Math.abs(range.min), Math.abs(range.max));
+      const lastBit = magnitude / 2 ** (bits === 16 ? 14.5 : 29.5);
+      return (lastBit * sensitivity.noiseGain(leaf)) ** 2 / 12;
+    });
+    return PEAK_TO_SIGMA * Math.sqrt(squares.reduce((a, b) => a + b, 0));
+  };
+  const elements = members.reduce((n, leaf) => n + leaf.width, 0);
+  const narrow = { bits: 16, error: error(16), cost: 2 * elements };
+  // A wide value makes the products that read it wider as well: count its readers' work as bytes.
+  const wide = { bits: 32, error: error(32), cost: 12 * elements };
+  if (forcedWide || precision === '32') return { widths: [wide], at: 0 };
+  if (precision !== 'auto') return { widths: [narrow], at: 0 };
+  return { widths: [narrow, wide], at: 0 };
+}
+
+function weightsChoice(node: AffineNode, ranges: Ranges, sensitivity: Sensitivity, precision: Precision): Choice {
+  const noise = weightNoise(node, ranges, sensitivity);
+  // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.
+  const width = (bits: 8 | 16 | 32) => ({
+    bits,
+    error: (PEAK_TO_SIGMA * noise) / 2 ** (bits === 32 ? 26 : bits - 1),
+    cost: (node.weight.length * bits) / 8,
+  });
+  if (precision === 'auto') return { widths: [width(8), width(16), width(32)], at: 0 };
+  return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
+}
+
+/** Standard deviation at the worst point when every weight of a row is off by up to half the row's largest weight. */
+function weightNoise(node: AffineNode, ranges: Ranges, sensitivity: Sensitivity): number {
+  const cols = node.x.width;
+  const magnitude = ranges.get(node.x)!.map((r) => Math.max(Math.abs(r.min), Math.abs(r.max)));
+  const largest = new Float64Array(node.width);
+  for (let r = 0; r < node.width; r++) {
+    for (let c = 0; c < cols; c++) {
+      largest[r] = Math.max(largest[r], Math.abs(node.weight[r * cols + c]) * magnitude[c]);
+    }
+  }
+  const gain = sensitivity.gain(node);
+  const x = sensitivity.values.get(node.x)!;
+  let worst = 0;
+  for (let p = 0; p < sensitivity.pointCount; p++) {
+    let energy = 0;
+    for (let c = 0; c < cols; c++) if (magnitude[c] > 0) energy += (x[p * cols + c] / magnitude[c]) ** 2;
+    let sum = 0;
+    for (let r = 0; r < node.width; r++) {
+      const g = gain[p * node.width + r] * largest[r];
+      if (Number.isFinite(g)) sum += g * g;
+    }
+    worst = Math.max(worst, sum * energy);
+  }
+  return Math.sqrt(worst / 12);
+}
+
+/** Table errors keep their sign over stretches of the argument, so they are counted as larger than white noise. */
+const TABLE_PEAK = 2;
+
+function tableErrors(graph: IrGraph, sensitivity: Sensitivity, budget: number): Map<MapNode, number> {
+  const maps = graph.nodes.filter((node): node is MapNode => node.kind === 'map');
+  const share = budget / Math.sqrt(Math.max(1, maps.length));
+  return new Map(
+    maps.map((node) => {
+      const gain = sensitivity.noiseGain(node);
+      return [node, gain > 0 ? share / (TABLE_PEAK * gain) : Number.POSITIVE_INFINITY];
+    }),
+  );
+}

@@ -1,0 +1,234 @@
+import { tableKey, valueOf } from '../ir/map-function.js';
+import { type Range, type Ranges, unionRange } from '../ir/ranges.js';
+import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands, type ScaleNode } from '../ir/types.js';
+import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
+import { type Plan, planFormats, type Precision } from './plan.js';
+import type { Sensitivity } from './sensitivity.js';
+import {
+  type Leaf,
+  type QuantizedGraph,
+  segmentsOf,
+  type ValueBits,
+  type ValueFormat,
+  type WeightFormat,
+} from './types.js';
+import { quantizeAffine } from './weights.js';
+
+export interface QuantizeOptions {
+  precision: Precision;
+  /** How much of the allowed output error formats and tables may take, 1 = all. */
+  budget: number;
+}
+
+/** Number formats, integer weights, function tables and overflow proofs for a whole graph. */
+export function quantize(
+  graph: IrGraph,
+  ranges: Ranges,
+  sensitivity: Sensitivity,
+  options: QuantizeOptions,
+): QuantizedGraph {
+  const plan = planFormats(graph, ranges, sensitivity, options.budget, options.precision);
+  return new Quantizer(graph, ranges, plan).run();
+}
+
+/** Largest magnitude of an int32 value: two bits are kept so that 64-bit products have headroom. */
+const WIDE_LIMIT = 2 ** 29;
+/** A 16-bit value may reach 2^15 and saturate by one unit: 1.0 then uses all 16 bits. */
+const NARROW_LIMIT = 2 ** 15;
+const MAX_EXPONENT = 40;
+const MIN_EXPONENT = -40;
+/** 16-bit weights use 32-bit accumulators when that costs no more than this many bits of the weights. */
+const NARROW_ACCUMULATOR_LOSS_BITS = 2;
+
+class Quantizer {
+  private readonly formats = new Map<Leaf, ValueFormat>();
+  private readonly weights = new Map<AffineNode | ScaleNode, WeightFormat>();
+  private readonly tables = new Map<MapNode, FunctionTable>();
+  /** Smallest error wanted, widest domain and coarsest argument of all maps that share a table. */
+  private readonly tableGroups = new Map<string, { error: number; domain: Range; maps: MapNode[] }>();
+  private readonly readers = new Map<IrNode, IrNode[]>();
+
+  constructor(
+    private readonly graph: IrGraph,
+    private readonly ranges: Ranges,
+    private readonly plan: Plan,
+  ) {}
+
+  run(): QuantizedGraph {
+    for (const node of this.graph.nodes) {
+      for (const x of operands(node)) {
+        for (const { leaf } of segmentsOf(x)) this.readers.set(leaf, [...(this.readers.get(leaf) ?? []), node]);
+      }
+    }
+    this.groupTables();
+    for (const node of this.graph.nodes) {
+      if (node.kind !== 'concat' && node.kind !== 'slice') this.formats.set(node, this.quantizeLeaf(node));
+    }
+    const { graph, formats, weights, tables } = this;
+    const estimate = { formats: this.plan.estimate, tables: 0 };
+    return { graph, formats, affine: weights, tables, estimate };
+  }
+
+  private quantizeLeaf(leaf: Leaf): ValueFormat {
+    const bits = this.plan.bits.get(leaf)!;
+    switch (leaf.kind) {
+      case 'input':
+        return this.plainFormat(leaf, 32);
+      case 'affine':
+      case 'scale':
+        return this.quantizeWeighted(leaf, bits);
+      case 'constant':
+        return this.quantizeConstant(leaf, bits);
+      case 'map':
+        return this.quantizeMap(leaf, bits);
+      case 'add':
+      case 'mul': {
+        const [a, b] = [this.finestExponent(leaf.a), this.finestExponent(leaf.b)];
+        const finest = leaf.kind === 'add' ? Math.max(a, b) : a + b;
+        return this.plainFormat(leaf, bits, finest);
+      }
+    }
+  }
+
+  /** Format from the range of the value, no finer than `finest`. */
+  private plainFormat(leaf: Leaf, bits: ValueBits, finest = MAX_EXPONENT): ValueFormat {
+    const { min, max } = this.storedRange(leaf);
+    const magnitude = Math.max(Math.abs(min), Math.abs(max));
+    const limit = bits === 16 ? NARROW_LIMIT : WIDE_LIMIT;
+    const fitting = magnitude > 0 ? Math.floor(Math.log2(limit / magnitude) + 1e-12) : MAX_EXPONENT;
+    const exponent = Math.max(MIN_EXPONENT, Math.min(fitting, finest, this.finestForTables(leaf), MAX_EXPONENT));
+    const maxInteger = leaf.kind === 'input' ? Math.ceil(magnitude * 2 ** exponent) + 1 : 2 ** (bits - 1);
+    return { bits, exponent, maxInteger };
+  }
+
+  /** A map's table, origin and segments, must be within int32 in steps of its argument. */
+  private finestForTables(leaf: Leaf): number {
+    let finest = MAX_EXPONENT;
+    for (const reader of this.readers.get(leaf) ?? []) {
+      if (reader.kind !== 'map' || reader.fn.periodic) continue;
+      const { domain } = this.tableGroups.get(this.tableGroupKey(reader))!;
+      const reach = Math.max(Math.abs(domain.min), Math.abs(domain.max), domain.max - domain.min);
+      if (reach > 0) finest = Math.min(finest, 28 - Math.ceil(Math.log2(reach)));
+    }
+    return finest;
+  }
+
+  private tableGroupKey(node: MapNode): string {
+    return `${tableKey(node.fn)} -> ${this.plan.bits.get(node)!}`;
+  }
+
+  /** The range that must be told apart: only the useful domain where all readers are function tables. */
+  private storedRange(leaf: Leaf): Range {
+    const readers = this.readers.get(leaf) ?? [];
+    const whole = unionRange(this.ranges.get(leaf)!);
+    if (!readers.length || !readers.every((reader) => reader.kind === 'map' && !reader.fn.periodic)) return whole;
+    return unionRange(readers.map((reader) => this.mapDomain(reader as MapNode)));
+  }
+
+  private mapDomain(node: MapNode): Range {
+    const error = this.plan.tableErrors.get(node)!;
+    const range = unionRange(this.ranges.get(node.x)!);
+    return usefulDomain(valueOf(node.fn), range, Number.isFinite(error) ? error / 4 : 0);
+  }
+
+  private quantizeWeighted(node: AffineNode | ScaleNode, bits: ValueBits): ValueFormat {
+    const cols = node.kind === 'affine' ? node.x.width : 1;
+    const wanted = node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits).exponent;
+    const request = {
+      rows: node.width,
+      cols,
+      weight: node.kind === 'affine' ? node.weight : node.scale,
+      bias: (node.kind === 'affine' ? node.bias : node.shift).map((b) => (node.wraps ? b - Math.round(b) : b)),
+      inputs: this.elementFormats(node.x),
+      column: (row: number, col: number) => (node.kind === 'affine' ? col : node.x.width === 1 ? 0 : row),
+      outExponent: wanted,
+      outLimit: 2 ** (bits - 1),
+    };
+    const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
+    const wide = node.kind === 'scale' || weightBits === 32 || request.inputs.some((input) => input.bits === 32);
+    let result = quantizeAffine({ ...request, weightBits, accBits: 64 });
+    if (!wide) {
+      const narrow = quantizeAffine({ ...request, weightBits, accBits: 32 });
+      const lost = bitsLost(result.format, narrow.format);
+      if (narrow.outExponent === result.outExponent && lost <= (weightBits === 8 ? 0 : NARROW_ACCUMULATOR_LOSS_BITS)) {
+        result = narrow;
+      }
+    }
+    this.weights.set(node, result.format);
+    return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
+  }
+
+  /** A constant that must lie in the arena is an affine step without columns. */
+  private quantizeConstant(leaf: Extract<Leaf, { kind: 'constant' }>, bits: ValueBits): ValueFormat {
+    const format = this.plainFormat(leaf, bits);
+    return { ...format, exponent: Math.min(format.exponent, 29) };
+  }
+
+  private quantizeMap(node: MapNode, bits: ValueBits): ValueFormat {
+    const group = this.tableGroups.get(this.tableGroupKey(node))!;
+    let table = this.tables.get(group.maps[0]);
+    if (!table) {
+      const finest = this.plainFormat(node, bits).exponent;
+      const magnitudes = group.maps.map((map) => this.plainFormat(map, bits).exponent);
+      const argumentExponent = Math.min(...group.maps.map((map) => this.coarsestArgument(map)));
+      const f = valueOf({ ...node.fn, phase: 0 });
+      const exponent = Math.min(finest, ...magnitudes);
+      const { error, domain } = group;
+      table = buildTable({ f, periodic: node.fn.periodic, domain, error, bits, exponent, argumentExponent });
+      for (const map of group.maps) this.tables.set(map, table);
+    }
+    const exponent = table.degree === 1 ? table.exponent : Math.min(table.exponent, this.groupExponent(group.maps, bits));
+    const { min, max } = table.valueRange;
+    const peak = Math.ceil(Math.max(Math.abs(min), Math.abs(max)) * 2 ** exponent) + 2;
+    return { bits, exponent, maxInteger: Math.min(peak, 2 ** (bits - 1)) };
+  }
+
+  private groupExponent(maps: readonly MapNode[], bits: ValueBits): number {
+    return Math.min(...maps.map((map) => this.plainFormat(map, bits).exponent));
+  }
+
+  /** Maps of one function and width share one table over the union of their domains. */
+  private groupTables(): void {
+    for (const node of this.graph.nodes) {
+      if (node.kind !== 'map') continue;
+      const key = this.tableGroupKey(node);
+      const error = this.plan.tableErrors.get(node)!;
+      const domain = this.mapDomain(node);
+      const group = this.tableGroups.get(key);
+      if (group) {
+        group.error = Math.min(group.error, error);
+        group.domain = unionRange([group.domain, domain]);
+        group.maps.push(node);
+      } else {
+        this.tableGroups.set(key, { error, domain, maps: [node] });
+      }
+    }
+  }
+
+  private elementFormats(node: IrNode): ValueFormat[] {
+    return segmentsOf(node).flatMap(({ leaf, width }) => Array<ValueFormat>(width).fill(this.formats.get(leaf)!));
+  }
+
+  private finestExponent(node: IrNode): number {
+    return Math.max(...segmentsOf(node).map(({ leaf }) => this.formats.get(leaf)!.exponent));
+  }
+
+  /** Coarsest exponent of a map's argument; known for arguments before the map, else as its range will give it. */
+  private coarsestArgument(map: MapNode): number {
+    return Math.min(
+      ...segmentsOf(map.x).map(({ leaf }) => {
+        const known = this.formats.get(leaf);
+        if (known) return known.exponent;
+        const bits = this.plan.bits.get(leaf)!;
+        if ((leaf.kind === 'affine' || leaf.kind === 'scale') && leaf.wraps) return 16;
+        // A weighted value may turn out coarser than its range allows; two bits cover that.
+        return this.plainFormat(leaf, bits).exponent - 2;
+      }),
+    );
+  }
+}
+
+/** Largest number of bits by which the weights of a row are coarser in `narrow` than in `wide`. */
+function bitsLost(wide: WeightFormat, narrow: WeightFormat): number {
+  return wide.shifts.reduce((m, shift, r) => Math.max(m, shift - narrow.shifts[r]), 0);
+}

@@ -1,0 +1,77 @@
+import type { AffineNode, IrGraph, IrNode, MapNode, ScaleNode } from '../ir/types.js';
+import type { FunctionTable } from './function-table.js';
+
+/** A graph with a number format for every value and integers for every weight. */
+
+export type ValueBits = 16 | 32;
+export type WeightBits = 8 | 16 | 32;
+
+/** Integers q of a value v: q = v * 2^exponent, saturated to `bits` (an angle in turns wraps instead). */
+export interface ValueFormat {
+  bits: ValueBits;
+  exponent: number;
+  /** Largest |q| that can occur, by proof. */
+  maxInteger: number;
+}
+
+/**
+ * Integer form of an affine or diagonal step: y = (sum w q + (bias << (shift - guard)) + half) >> shift, per row.
+ * The accumulator holds every partial sum: `accumulatorPeak` < 2^(accBits - 1) is checked when it is made.
+ */
+export interface WeightFormat {
+  weightBits: WeightBits;
+  accBits: 32 | 64;
+  weights: Int32Array;
+  bias: Int32Array;
+  /** Per row; all equal unless `perRow`. */
+  shifts: Uint8Array;
+  perRow: boolean;
+  /** The bias is in units of 2^-guard of the result. */
+  guard: number;
+  /** Largest sum of |w| |q| + |bias| + half over the rows. */
+  accumulatorPeak: number;
+}
+
+/** A node that stores integers of its own; concat and slice only name parts of others. */
+export type Leaf = Exclude<IrNode, { kind: 'concat' | 'slice' }>;
+
+/** Components start .. start + width - 1 of a leaf. */
+export interface Segment {
+  leaf: Leaf;
+  start: number;
+  width: number;
+}
+
+export interface QuantizedGraph {
+  graph: IrGraph;
+  formats: ReadonlyMap<Leaf, ValueFormat>;
+  affine: ReadonlyMap<AffineNode | ScaleNode, WeightFormat>;
+  tables: ReadonlyMap<MapNode, FunctionTable>;
+  /** Estimated error of the formats and of the tables, as shares of the allowed output error. */
+  estimate: { formats: number; tables: number };
+}
+
+/** The leaves that a value is made of, in order; adjacent segments of one leaf are joined. */
+export function segmentsOf(node: IrNode): Segment[] {
+  if (node.kind === 'concat') return join(node.parts.flatMap(segmentsOf));
+  if (node.kind !== 'slice') return [{ leaf: node, start: 0, width: node.width }];
+  const cut: Segment[] = [];
+  let at = 0;
+  for (const { leaf, start, width } of segmentsOf(node.x)) {
+    const from = Math.max(node.start, at);
+    const to = Math.min(node.start + node.width, at + width);
+    if (from < to) cut.push({ leaf, start: start + from - at, width: to - from });
+    at += width;
+  }
+  return cut;
+}
+
+function join(segments: readonly Segment[]): Segment[] {
+  const joined: Segment[] = [];
+  for (const segment of segments) {
+    const last = joined.at(-1);
+    if (last && last.leaf === segment.leaf && last.start + last.width === segment.start) last.width += segment.width;
+    else joined.push({ ...segment });
+  }
+  return joined;
+}

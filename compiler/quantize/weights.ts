@@ -1,0 +1,104 @@
+import type { ValueFormat, WeightBits, WeightFormat } from './types.js';
+
+/**
+ * Weights of an affine (or diagonal) step as integers, with the proof that no accumulator overflows.
+ *
+ * Row r computes y_r = sum_c w_rc x_c + b_r from integers q_c = x_c 2^e_c. With E = max e_c and v_rc = w_rc 2^(E - e_c),
+ * y_r = 2^-E sum_c v_rc q_c + b_r. The row's weights are v_rc 2^k_r rounded; k_r is the largest for which they fit the
+ * weight format and sum |w| max|q| + |b| + half fits the accumulator.
+ */
+export interface AffineRequest {
+  rows: number;
+  /** Number of weights per row: the columns of a matrix, 1 for a diagonal. */
+  cols: number;
+  /** Row-major [rows x cols]. */
+  weight: Float64Array;
+  bias: Float64Array;
+  /** Formats of the columns (of the rows' single operands for a diagonal, addressed by `column`). */
+  inputs: readonly ValueFormat[];
+  column: (row: number, col: number) => number;
+  weightBits: WeightBits;
+  accBits: 32 | 64;
+  /** Wanted exponent of the result; the format may have to be coarser. */
+  outExponent: number;
+  outLimit: number;
+}
+
+/** More shift than this only adds bits that the result never shows. */
+const MAX_USEFUL_SHIFT = { 32: 30, 64: 46 } as const;
+const MAX_GUARD = 8;
+
+export function quantizeAffine(request: AffineRequest): { format: WeightFormat; outExponent: number } {
+  const { rows, cols, inputs } = request;
+  const common = inputs.reduce((e, input) => Math.max(e, input.exponent), Number.NEGATIVE_INFINITY);
+  const base = Number.isFinite(common) ? common : 0;
+  const scaled = request.weight.map((w, i) => {
+    const column = request.column(Math.floor(i / cols), cols ? i % cols : 0);
+    return w * 2 ** (base - inputs[column].exponent);
+  });
+  const exponents = Array.from({ length: rows }, (_, r) => rowExponent(request, scaled, base, r));
+  // A result cannot be finer than the accumulator, and rounding needs at least one bit.
+  const outExponent = Math.min(request.outExponent, ...exponents.map((k) => k + base - 1));
+  const maxShift = MAX_USEFUL_SHIFT[request.accBits];
+  const shifts = exponents.map((k) => Math.min(maxShift, k + base - outExponent));
+  const spread = Math.max(...shifts) - Math.min(...shifts);
+  const perRow = spread > (request.weightBits === 8 ? 0 : 1);
+  const rowShifts = Uint8Array.from(perRow ? shifts : shifts.map(() => Math.min(...shifts)));
+  const guard = biasGuard(request.bias, outExponent, Math.min(...rowShifts));
+  const limit = 2 ** (request.weightBits - 1);
+  const weights = Int32Array.from(scaled, (v, i) => {
+    const k = rowShifts[Math.floor(i / cols)] + outExponent - base;
+    return Math.min(limit - 1, Math.max(-limit, Math.round(v * 2 ** k)));
+  });
+  const bias = Int32Array.from(request.bias, (b) => clampInt32(Math.round(b * 2 ** (outExponent + guard))));
+  const accumulatorPeak = peak(request, weights, bias, rowShifts, guard);
+  if (accumulatorPeak >= 2 ** (request.accBits - 1)) throw new Error('accumulator proof failed');
+  const { weightBits, accBits } = request;
+  return { format: { weightBits, accBits, weights, bias, shifts: rowShifts, perRow, guard, accumulatorPeak }, outExponent };
+}
+
+/** Largest k for which row r fits its weight format and its accumulator. */
+function rowExponent(request: AffineRequest, scaled: Float64Array, base: number, r: number): number {
+  const { cols, inputs, weightBits, accBits } = request;
+  let largest = 0;
+  let sum = Math.abs(request.bias[r]) * 2 ** base;
+  for (let c = 0; c < cols; c++) {
+    const v = Math.abs(scaled[r * cols + c]);
+    largest = Math.max(largest, v);
+    sum += v * inputs[request.column(r, c)].maxInteger;
+  }
+  const widest = request.outExponent + MAX_USEFUL_SHIFT[accBits] - base;
+  if (sum === 0) return widest;
+  const byWeight = largest > 0 ? Math.floor(Math.log2((2 ** (weightBits - 1) - 0.5) / largest)) : widest;
+  // Half the accumulator is left for rounding of the weights and of the sum.
+  const byAccumulator = Math.floor(Math.log2(2 ** (accBits - 2) / sum));
+  return Math.min(byWeight, byAccumulator, widest);
+}
+
+/** Bits of the bias below the result's last bit, as many as an int32 holds. */
+function biasGuard(bias: Float64Array, outExponent: number, minShift: number): number {
+  const largest = bias.reduce((m, b) => Math.max(m, Math.abs(b)), 0) * 2 ** outExponent;
+  const room = largest > 0 ? Math.floor(Math.log2(2 ** 31 / largest)) - 1 : MAX_GUARD;
+  return Math.max(0, Math.min(MAX_GUARD, minShift, room));
+}
+
+function peak(
+  request: AffineRequest,
+  weights: Int32Array,
+  bias: Int32Array,
+  shifts: Uint8Array,
+  guard: number,
+): number {
+  const { rows, cols, inputs } = request;
+  let largest = 0;
+  for (let r = 0; r < rows; r++) {
+    let sum = Math.abs(bias[r]) * 2 ** (shifts[r] - guard) + 2 ** (shifts[r] - 1);
+    for (let c = 0; c < cols; c++) sum += Math.abs(weights[r * cols + c]) * inputs[request.column(r, c)].maxInteger;
+    largest = Math.max(largest, sum);
+  }
+  return largest;
+}
+
+function clampInt32(value: number): number {
+  return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
+}

@@ -1,0 +1,170 @@
+import { FUNCTIONS, power, type ScalarFunction } from '../functions.js';
+import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
+
+/**
+ * The float64 reference: evaluates the graph of a model exactly as it is written, over many points at once.
+ * Every other engine is judged by it, so it shares nothing with the compiler beyond the scalar functions.
+ */
+
+/** Points evaluated together: enough to amortise the graph walk, few enough for a value to stay in cache. */
+const BLOCK = 128;
+
+/**
+ * @param model a validated model
+ * @param points row-major [count x inputs], engineering units; not clamped to the box
+ * @returns row-major [count x outputs], engineering units
+ */
+export function evaluateReference(model: Model, points: Float64Array): Float64Array {
+  const inputCount = model.inputs.length;
+  const outputCount = model.outputs.length;
+  const count = points.length / inputCount;
+  const results = new Float64Array(count * outputCount);
+  const values = new Map<string, Float64Array>();
+  for (const [name, width] of model.widths) values.set(name, new Float64Array(BLOCK * width));
+  const steps = model.nodes.map((node) => compileNode(model, node, values));
+  for (let start = 0; start < count; start += BLOCK) {
+    const size = Math.min(BLOCK, count - start);
+    model.inputs.forEach((input, k) => {
+      const column = values.get(input.name)!;
+      for (let p = 0; p < size; p++) column[p] = points[(start + p) * inputCount + k];
+    });
+    for (const step of steps) step(size);
+    model.outputs.forEach(({ value, index = 0, scale = 1, offset = 0 }, k) => {
+      const source = values.get(value)!;
+      const width = model.widths.get(value)!;
+      for (let p = 0; p < size; p++) {
+        results[(start + p) * outputCount + k] = scale * source[p * width + index] + offset;
+      }
+    });
+  }
+  return results;
+}
+
+type Step = (size: number) => void;
+
+function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Float64Array>): Step {
+  const out = values.get(node.name)!;
+  const width = model.widths.get(node.name)!;
+  const [x, y] = nodeInputs(node).map((name) => values.get(name)!);
+  const [xWidth, yWidth] = nodeInputs(node).map((name) => model.widths.get(name)!);
+  switch (node.op) {
+    case 'dense': {
+      const weight = model.tensors.get(node.weight)!.data;
+      const bias = node.bias === undefined ? undefined : model.tensors.get(node.bias)!.data;
+      return (size) => denseStep(weight, bias, x, out, size, width, xWidth);
+    }
+    case 'add':
+      return binaryStep((a, b) => a + b, x, y, out, xWidth, yWidth, width);
+    case 'sub':
+      return binaryStep((a, b) => a - b, x, y, out, xWidth, yWidth, width);
+    case 'mul':
+      return binaryStep((a, b) => a * b, x, y, out, xWidth, yWidth, width);
+    case 'div':
+      return binaryStep((a, b) => a / b, x, y, out, xWidth, yWidth, width);
+    case 'concat': {
+      const parts = node.inputs.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
+      return (size) => {
+        let at = 0;
+        for (const part of parts) {
+          for (let p = 0; p < size; p++) {
+            for (let i = 0; i < part.width; i++) out[p * width + at + i] = part.data[p * part.width + i];
+          }
+          at += part.width;
+        }
+      };
+    }
+    case 'slice':
+      return (size) => {
+        for (let p = 0; p < size; p++) {
+          for (let i = 0; i < width; i++) out[p * width + i] = x[p * xWidth + node.start + i];
+        }
+      };
+    case 'scale': {
+      const { scale = [1], shift = [0] } = node;
+      return (size) => {
+        for (let p = 0; p < size; p++) {
+          for (let i = 0; i < width; i++) {
+            const value = x[p * xWidth + (xWidth === 1 ? 0 : i)];
+            out[p * width + i] = scale[scale.length === 1 ? 0 : i] * value + shift[shift.length === 1 ? 0 : i];
+          }
+        }
+      };
+    }
+    case 'constant':
+      return (size) => {
+        for (let p = 0; p < size; p++) out.set(node.value, p * width);
+      };
+    case 'neg':
+      return unaryStep((v) => -v, x, out, width);
+    case 'pow':
+      return unaryStep(power(node.exponent).value, x, out, width);
+    case 'gelu':
+      return unaryStep(FUNCTIONS[node.approximate === 'tanh' ? 'geluTanh' : 'gelu'].value, x, out, width);
+    default:
+      return unaryStep(FUNCTIONS[node.op].value, x, out, width);
+  }
+}
+
+function unaryStep(f: ScalarFunction['value'], x: Float64Array, out: Float64Array, width: number): Step {
+  return (size) => {
+    for (let i = 0; i < size * width; i++) out[i] = f(x[i]);
+  };
+}
+
+function binaryStep(
+  f: (a: number, b: number) => number,
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  aWidth: number,
+  bWidth: number,
+  width: number,
+): Step {
+  return (size) => {
+    for (let p = 0; p < size; p++) {
+      for (let i = 0; i < width; i++) {
+        out[p * width + i] = f(a[p * aWidth + (aWidth === 1 ? 0 : i)], b[p * bWidth + (bWidth === 1 ? 0 : i)]);
+      }
+    }
+  };
+}
+
+/** out[p, r] = bias[r] + sum_c weight[r, c] x[p, c]; four rows at a time share the loads of x. */
+export function denseStep(
+  weight: Float64Array,
+  bias: Float64Array | undefined,
+  x: Float64Array,
+  out: Float64Array,
+  size: number,
+  rows: number,
+  cols: number,
+): void {
+  for (let p = 0; p < size; p++) {
+    const xAt = p * cols;
+    const outAt = p * rows;
+    let r = 0;
+    for (; r + 4 <= rows; r += 4) {
+      let w = r * cols;
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
+      for (let c = 0; c < cols; c++, w++) {
+        const v = x[xAt + c];
+        s0 += weight[w] * v;
+        s1 += weight[w + cols] * v;
+        s2 += weight[w + 2 * cols] * v;
+        s3 += weight[w + 3 * cols] * v;
+      }
+      out[outAt + r] = s0 + (bias ? bias[r] : 0);
+      out[outAt + r + 1] = s1 + (bias ? bias[r + 1] : 0);
+      out[outAt + r + 2] = s2 + (bias ? bias[r + 2] : 0);
+      out[outAt + r + 3] = s3 + (bias ? bias[r + 3] : 0);
+    }
+    for (; r < rows; r++) {
+      let sum = 0;
+      for (let c = 0, w = r * cols; c < cols; c++, w++) sum += weight[w] * x[xAt + c];
+      out[outAt + r] = sum + (bias ? bias[r] : 0);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { isLinked } from '../dispatch';
+import { crc32 } from './crc32';
+import * as F from './format.gen';
+
+/**
+ * The numbered checks of a block table, the same and in the same order as compiler/format/check.ts. A table that
+ * passes can only be read inside itself and only write inside its arena, whatever its contents.
+ */
+
+/** Number of the first check that fails, 0 when all pass. */
+export function check(table: usize, tableBytes: u32, arenaCapacity: u32): u32 {
+  if (load<u32>(table + F.HEADER_MAGIC) != F.MAGIC) return F.CHECK_MAGIC;
+  if (load<u16>(table + F.HEADER_VERSION) != F.FORMAT_VERSION) return F.CHECK_VERSION;
+  if (load<u32>(table + F.HEADER_TOTAL_BYTES) != tableBytes) return F.CHECK_SIZE;
+  const crcStart = table + F.HEADER_CRC + 4;
+  if (load<u32>(table + F.HEADER_CRC) != crc32(crcStart, table + tableBytes)) return F.CHECK_CRC;
+  const inputs: u32 = load<u16>(table + F.HEADER_INPUT_COUNT);
+  const outputs: u32 = load<u16>(table + F.HEADER_OUTPUT_COUNT);
+  const records: u32 = load<u16>(table + F.HEADER_RECORD_COUNT);
+  const recordsOffset = F.HEADER_BYTES + inputs * F.INPUT_BYTES + outputs * F.OUTPUT_BYTES;
+  const poolOffset = recordsOffset + records * F.RECORD_BYTES;
+  const poolBytes = load<u32>(table + F.HEADER_POOL_BYTES);
+  const laidOut =
+    load<u16>(table + F.HEADER_HEADER_BYTES) == F.HEADER_BYTES &&
+    load<u16>(table + F.HEADER_RESERVED) == 0 &&
+    inputs > 0 &&
+    outputs > 0 &&
+    load<u32>(table + F.HEADER_RECORDS_OFFSET) == recordsOffset &&
+    load<u32>(table + F.HEADER_POOL_OFFSET) == poolOffset &&
+    (poolBytes & 3) == 0 &&
+    poolOffset <= tableBytes &&
+    poolBytes == tableBytes - poolOffset;
+  if (!laidOut) return F.CHECK_LAYOUT;
+  const arenaBytes = load<u32>(table + F.HEADER_ARENA_BYTES);
+  if (arenaBytes < 4 * (inputs + outputs) || arenaBytes > arenaCapacity || arenaBytes & 3) return F.CHECK_ARENA;
+  for (let entry = table + F.HEADER_BYTES, i: u32 = 0; i < inputs; i++, entry += F.INPUT_BYTES) {
+    if (load<i32>(entry + F.INPUT_MIN) > load<i32>(entry + F.INPUT_MAX)) return F.CHECK_INPUTS;
+  }
+  for (let record = table + recordsOffset; record < table + poolOffset; record += F.RECORD_BYTES) {
+    const failed = checkRecord(record, arenaBytes, 4 * inputs, table + poolOffset, poolBytes);
+    if (failed) return failed;
+  }
+  return F.CHECK_OK;
+}
+
+/** True when `count` elements of `bytes` bytes at offset `at` are aligned and lie within `size`. */
+function inside(at: u32, count: u32, bytes: u32, size: u32): bool {
+  return at % bytes == 0 && (at as u64) + (count as u64) * (bytes as u64) <= (size as u64);
+}
+
+function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, poolBytes: u32): u32 {
+  const kind: u32 = load<u8>(r + F.RECORD_KIND);
+  const format: u32 = load<u8>(r + F.RECORD_FORMAT);
+  const flags: u32 = load<u8>(r + F.RECORD_FLAGS);
+  const rows: u32 = load<u16>(r + F.RECORD_ROWS);
+  const cols: u32 = load<u16>(r + F.RECORD_COLS);
+  if (kind < F.KIND_DENSE || kind > F.KIND_COPY) return F.CHECK_KIND;
+  if (!isLinked(kind | (format << 8)) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
+  const aBytes: u32 = format & F.FORMAT_A_WIDE ? 4 : 2;
+  const bBytes: u32 = format & F.FORMAT_B_WIDE ? 4 : 2;
+  const outBytes: u32 = format & F.FORMAT_OUT_WIDE ? 4 : 2;
+  const isDense = kind == F.KIND_DENSE;
+  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL;
+  const aCount = isDense ? cols : flags & F.FLAG_BROADCAST_A ? 1 : rows;
+  const bCount = isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
+  const out = (load<u16>(r + F.RECORD_OUT) as u32) << 1;
+  if (!inside((load<u16>(r + F.RECORD_A) as u32) << 1, aCount, aBytes, arenaBytes)) return F.CHECK_OPERAND_A;
+  if (!inside((load<u16>(r + F.RECORD_B) as u32) << 1, bCount, bBytes, arenaBytes)) return F.CHECK_OPERAND_B;
+  // Results may not overwrite the input words, so that a run can be repeated.
+  if (!inside(out, rows, outBytes, arenaBytes) || out < firstResult) return F.CHECK_RESULT;
+  if (kind == F.KIND_MAP_LINEAR || kind == F.KIND_MAP_POLYNOMIAL) {
+    return checkMap(r, kind == F.KIND_MAP_LINEAR, outBytes, poolBytes);
+  }
+  const isWeighted = isDense || kind == F.KIND_SCALE;
+  const maxShift: u32 = format & F.FORMAT_ACC_WIDE ? F.LIMIT_MAX_SHIFT_64 : F.LIMIT_MAX_SHIFT_32;
+  const shiftA: u32 = load<u8>(r + F.RECORD_SHIFT_A);
+  const minShift: u32 = isWeighted ? max<u32>(1, shiftA) : 0;
+  const shift: u32 = load<u8>(r + F.RECORD_SHIFT);
+  if (shift < minShift || shift > maxShift || shiftA > 31 || load<u8>(r + F.RECORD_SHIFT_B) > 31) return F.CHECK_SHIFT;
+  if (!isWeighted) return F.CHECK_OK;
+  const weightBytes: u32 = (1 as u32) << min<u32>((format & F.FORMAT_WEIGHT_MASK) >> 4, 2);
+  if (!inside(load<u32>(r + F.RECORD_WEIGHTS), isDense ? rows * cols : rows, weightBytes, poolBytes)) {
+    return F.CHECK_WEIGHTS;
+  }
+  if (!inside(load<u32>(r + F.RECORD_BIAS), rows, 4, poolBytes)) return F.CHECK_BIAS;
+  if (flags & F.FLAG_ROW_SHIFTS) {
+    const shifts = load<u32>(r + F.RECORD_ROW_SHIFTS);
+    if (!inside(shifts, rows, 1, poolBytes)) return F.CHECK_ROW_SHIFTS;
+    for (let i: u32 = 0; i < rows; i++) {
+      const rowShift: u32 = load<u8>(pool + shifts + i);
+      if (rowShift < minShift || rowShift > maxShift) return F.CHECK_ROW_SHIFTS;
+    }
+  }
+  return F.CHECK_OK;
+}
+
+function allowedFlags(kind: u32): u32 {
+  if (kind == F.KIND_DENSE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS;
+  if (kind == F.KIND_SCALE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_BROADCAST_A;
+  if (kind == F.KIND_MAP_LINEAR) return F.FLAG_PERIODIC;
+  if (kind == F.KIND_MAP_POLYNOMIAL) return F.FLAG_PERIODIC | F.FLAG_OCTAVES | F.FLAG_MIRRORED;
+  if (kind == F.KIND_ADD) return F.FLAG_SUBTRACT | F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
+  if (kind == F.KIND_MUL) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
+  return 0;
+}
+
+function checkMap(r: usize, linear: bool, outBytes: u32, poolBytes: u32): u32 {
+  const flags: u32 = load<u8>(r + F.RECORD_FLAGS);
+  const cols: u32 = load<u16>(r + F.RECORD_COLS);
+  const shift: u32 = load<u8>(r + F.RECORD_SHIFT);
+  const degree = load<u32>(r + F.RECORD_BIAS);
+  const octaveBits = load<u32>(r + F.RECORD_ROW_SHIFTS);
+  const turn: u32 = load<u8>(r + F.RECORD_SHIFT_A);
+  if (shift < 1 || shift > 31 || turn > 31 || load<u8>(r + F.RECORD_SHIFT_B) > 31) return F.CHECK_SHIFT;
+  if (cols < 1 || (!linear && (degree < 1 || degree > F.LIMIT_MAX_DEGREE))) return F.CHECK_TABLE;
+  const reach = (cols as u64) << (shift as u64);
+  if (flags & F.FLAG_PERIODIC) {
+    if (reach != (1 as u64) << 32 || flags & F.FLAG_OCTAVES) return F.CHECK_TABLE;
+  } else if (flags & F.FLAG_OCTAVES) {
+    if (octaveBits > F.LIMIT_MAX_OCTAVE_BITS || cols & (((1 as u32) << octaveBits) - 1)) return F.CHECK_TABLE;
+    if (shift + octaveBits + (cols >> octaveBits) - 1 > 31) return F.CHECK_TABLE;
+  } else if (reach > (1 as u64) << 31) {
+    return F.CHECK_TABLE;
+  }
+  const entries = linear ? cols + 1 : cols * (degree + 1);
+  const fits = inside(load<u32>(r + F.RECORD_WEIGHTS), entries, linear ? outBytes : 4, poolBytes);
+  return fits ? F.CHECK_OK : F.CHECK_TABLE;
+}
