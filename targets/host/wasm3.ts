@@ -141,7 +141,8 @@ export class Wasm3Module {
   /**
    * Calls an exported function: i32 arguments as integers from -2^31 to 2^32 - 1, i64 arguments as bigints of 64 bits.
    * Returns an i32 as a signed number, an i64 as a signed bigint, undefined for a function without result.
-   * Throws an Error for an unknown function, arguments that do not fit it, and traps; the module stays usable.
+   * Throws an Error for an unknown function, arguments that do not fit it, and traps; the module stays usable. Each call
+   * starts a thread for its native stack, which takes a tenth of a millisecond or more: many calls are runBatch's work.
    */
   call(name: string, ...args: (number | bigint)[]): number | bigint | undefined {
     const { id, parameters, results } = this.#find(name);
@@ -161,7 +162,8 @@ export class Wasm3Module {
    * Runs a function without arguments that returns an i32 once per point, within one native call. Point p writes the
    * words inputs[p * inputCount ..] to linear memory at inputAddress before its call, and outputCount words at
    * outputAddress are copied out after it. Counts are at least 1; inputs.length must be a multiple of inputCount.
-   * Throws an Error that names the point when one traps, and for addresses outside linear memory.
+   * Throws an Error that names the point when one traps, and for addresses outside linear memory. An endless loop in
+   * the module never returns.
    */
   runBatch(
     name: string,

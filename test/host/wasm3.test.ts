@@ -1,6 +1,9 @@
 import asc from 'assemblyscript/asc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Wasm3Module, type Wasm3Options } from '../../targets/host/wasm3.js';
+
+// Well above what any test takes on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 const SOURCE = `
   const table = memory.data<i32>([11, 22, 33, 44]);
@@ -244,6 +247,22 @@ describe('memory', () => {
         expect(String(error)).toMatch(/^Error: wasm3: .*memory allocation failed/);
       }
     }
+  });
+
+  test('a module whose interpreter ran out of memory during a call is good for disposal only', () => {
+    const options = { lazy: true, stackBytes: 512, memoryLimitBytes: 4096 };
+    const heapLimitBytes = withModule(wasm, options, (own) => own.usage().peakHeapBytes + 4096);
+    withModule(wasm, { ...options, heapLimitBytes }, (own) => {
+      const callAll = () => {
+        own.call('dot');
+        own.call('mixed', 1, 2n, 3);
+        own.call('recurse', 0);
+      };
+      expect(callAll).toThrow('wasm3: memory allocation failed');
+      expect(callAll).toThrow(/cannot be used any more since the interpreter ran out of memory/);
+      expect(() => own.read(0, 1)).toThrow(/cannot be used any more/);
+      own.dispose();
+    });
   });
 });
 
@@ -494,6 +513,15 @@ describe('usage', () => {
         expect(nativeStackLoadBytes).toBeLessThan(10_000);
       });
     }
+  });
+
+  test('a deep run gives its stack pages back', () => {
+    const before = process.memoryUsage.rss();
+    const modules = Array.from({ length: 12 }, () => Wasm3Module.load(wasm, { stackBytes: 2 ** 24 }));
+    for (const own of modules) expect(() => own.call('recurse', 0)).toThrow(/stack overflow/);
+    // 16 MiB of native stack each while they ran.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
+    for (const own of modules) own.dispose();
   });
 
   test('both flavours compute the same', () => {

@@ -1,0 +1,313 @@
+import { type Measurement, measureError, type OutputError } from './accuracy/measure.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
+import { requireMvp } from './asc/mvp.js';
+import { generateSources } from './codegen/entry.js';
+import { PinnEdgeError } from './diagnostics.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
+import { encodeTable } from './format/table.js';
+import { requireValidTable } from './format/check.js';
+import { buildIr } from './ir/build.js';
+import { checkDomains } from './ir/domains.js';
+import { evaluateIr } from './ir/evaluate.js';
+import { analyzeRanges } from './ir/ranges.js';
+import { simplify } from './ir/simplify.js';
+import type { IrGraph, IrNode } from './ir/types.js';
+import { type LoweredModel, lower } from './lower/lower.js';
+import type { Model } from './model/types.js';
+import { createOracle } from './oracle/oracle.js';
+import { tableFunction } from './quantize/function-table.js';
+import type { Precision } from './quantize/plan.js';
+import { quantize } from './quantize/quantize.js';
+import { analyzeSensitivity } from './quantize/sensitivity.js';
+import type { QuantizedGraph } from './quantize/types.js';
+import { evaluateReference } from './reference/evaluate.js';
+import { type Box, coveringPoints, inputBox } from './sample/points.js';
+import { type Attempt, spendTolerance } from './spend.js';
+
+/**
+ * The whole way from a model to a module, one screen:
+ *
+ *   model -> ir -> compress -> quantize -> lower -> codegen -> asc
+ *
+ * Every stage is a pure function of the one before it; only this file and the commands put them together.
+ */
+export interface CompileOptions {
+  /** Largest |edge - reference| divided by the largest |reference|, per output. Default: the model's, else 1e-3. */
+  tolerance?: number;
+  /** Largest |edge - reference| in the unit of the outputs; instead of `tolerance`. */
+  toleranceAbsolute?: number;
+  precision?: Precision;
+  /** Name of the model's file, for messages. */
+  file?: string;
+  /** Called at the end of every stage. */
+  onStage?: (stage: StageResult) => void;
+}
+
+export interface StageResult {
+  stage: 'ir' | 'compress' | 'quantize' | 'tables' | 'compile';
+  detail: string;
+  /** Share of the error that the stage spends: largest relative error of the outputs. */
+  error?: number;
+  seconds: number;
+}
+
+export interface CompiledModel {
+  model: Model;
+  graph: IrGraph;
+  quantized: QuantizedGraph;
+  lowered: LoweredModel;
+  /** The block table, as it lies in the module. */
+  table: Uint8Array;
+  /** AssemblyScript by path: the generated files and the runtime that they import. */
+  sources: Map<string, string>;
+  wasm: Uint8Array;
+  tolerance: number;
+  toleranceAbsolute?: number;
+  precision: Precision;
+  measured: Measurement;
+  /** Largest relative error due to tables alone and to number formats alone. */
+  spent: { compress: number; tables: number; formats: number };
+  stages: StageResult[];
+}
+
+export const DEFAULT_TOLERANCE = 1e-3;
+
+/** Sobol points that ranges come from, that formats are tried on, that gradients are taken at, and of the final check. */
+const POINTS = { ranges: 2048, attempts: 1024, gradients: 256, check: 4096 } as const;
+const SEARCHES = 16;
+const CHECK_ROUNDS = 3;
+
+export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
+  const { precision = 'auto', file = model.name, toleranceAbsolute } = options;
+  const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const stages: StageResult[] = [];
+  const clock = stopwatch();
+  const finish = (result: Omit<StageResult, 'seconds'>) => {
+    stages.push({ ...result, seconds: clock() });
+    options.onStage?.(stages[stages.length - 1]);
+  };
+
+  const graph = simplify(buildIr(model));
+  const analysis = analyze(model, graph, file, tolerance, toleranceAbsolute);
+  finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${graph.nodes.length}` });
+
+  finish({ stage: 'compress', detail: 'off', error: 0 });
+
+  const { attempt, measured } = quantizeWithin(model, graph, analysis, precision, tolerance, toleranceAbsolute);
+  const { quantized, lowered, tableBytes: table } = attempt;
+  requireValidTable(table);
+  const spent = { compress: 0, ...splitError(model, graph, quantized, lowered, analysis) };
+  finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
+  finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
+
+  const generated = generateSources(lowered.table, table, model.name);
+  const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
+  const wasm = await compileAssemblyScript(sources);
+  requireMvp(wasm);
+  finish({ stage: 'compile', detail: `${(wasm.length / 1000).toFixed(1)} kB module` });
+
+  const result = { model, graph, quantized, lowered, table, sources, wasm, measured, spent, stages };
+  return { ...result, tolerance, toleranceAbsolute, precision };
+}
+
+interface Analysis {
+  box: Box;
+  ranges: ReturnType<typeof analyzeRanges>;
+  sensitivity: ReturnType<typeof analyzeSensitivity>;
+  /** Allowed absolute error per output, in its engineering unit. */
+  allowances: number[];
+  largestReference: number[];
+}
+
+function analyze(
+  model: Model,
+  graph: IrGraph,
+  file: string,
+  tolerance: number,
+  toleranceAbsolute: number | undefined,
+): Analysis {
+  const box = inputBox(model.inputs);
+  const points = coveringPoints(box, POINTS.ranges);
+  const inputCount = model.inputs.length;
+  const values = evaluateIr(graph, points, inputCount);
+  checkDomains(graph, values, file);
+  const largestReference = largestOutputs(model, file, points);
+  const allowances = model.outputs.map((output, k) => {
+    if (toleranceAbsolute !== undefined) return toleranceAbsolute;
+    if (largestReference[k] === 0) throw new PinnEdgeError('PE4003', { output: output.name });
+    return tolerance * largestReference[k];
+  });
+  const inGraphUnits = allowances.map((allowance, k) => allowance / Math.abs(model.outputs[k].scale ?? 1));
+  return {
+    box,
+    ranges: analyzeRanges(graph, values, box),
+    sensitivity: analyzeSensitivity(graph, coveringPoints(box, POINTS.gradients), inputCount, inGraphUnits),
+    allowances,
+    largestReference,
+  };
+}
+
+function largestOutputs(model: Model, file: string, points: Float64Array): number[] {
+  const width = model.outputs.length;
+  const largest = new Array<number>(width).fill(0);
+  evaluateReference(model, points).forEach((value, i) => {
+    const k = i % width;
+    if (!Number.isFinite(value)) {
+      const d = model.inputs.length;
+      const p = Math.floor(i / width) * d;
+      const point = formatPoint(model, points.subarray(p, p + d));
+      throw new PinnEdgeError('PE2003', { file, output: model.outputs[k].name, point });
+    }
+    largest[k] = Math.max(largest[k], Math.abs(value));
+  });
+  return largest;
+}
+
+/** Formats that keep the tolerance on points they were not chosen on, or PE4001 with the nearest one that works. */
+function quantizeWithin(
+  model: Model,
+  graph: IrGraph,
+  analysis: Analysis,
+  precision: Precision,
+  tolerance: number,
+  toleranceAbsolute: number | undefined,
+): { attempt: Attempt; measured: Measurement } {
+  const shareOf = (errors: readonly OutputError[]) =>
+    errors.reduce((m, e, k) => Math.max(m, e.maxAbsolute / analysis.allowances[k]), 0);
+  const tryBudget = (budget: number): Attempt => {
+    const quantized = quantize(graph, analysis.ranges, analysis.sensitivity, { precision, budget });
+    const lowered = lower(quantized, model.inputs);
+    const errors = measureLowered(model, lowered, { samples: POINTS.attempts, searches: 0 }).outputs;
+    return { quantized, lowered, tableBytes: encodeTable(lowered.table), errors, share: shareOf(errors) };
+  };
+  let margin = 0.85;
+  for (let round = 1; ; round++) {
+    const attempt = spendTolerance(tryBudget, margin);
+    const measured = measureLowered(model, attempt.lowered, {
+      samples: POINTS.check,
+      searches: SEARCHES,
+      skip: 1 + POINTS.attempts,
+    });
+    const share = shareOf(measured.outputs);
+    if (share <= 1) return { attempt, measured };
+    if (round === CHECK_ROUNDS || attempt.share > margin) {
+      throw unreachable(model, measured, analysis, precision, toleranceAbsolute ?? tolerance);
+    }
+    margin = (margin * 0.9) / share;
+  }
+}
+
+function unreachable(
+  model: Model,
+  measured: Measurement,
+  analysis: Analysis,
+  precision: Precision,
+  tolerance: number,
+): PinnEdgeError {
+  const relative = measured.outputs.map((e, k) => e.maxAbsolute / analysis.allowances[k]);
+  const k = relative.indexOf(Math.max(...relative));
+  const best = relative[k] * tolerance;
+  return new PinnEdgeError(
+    'PE4001',
+    {
+      tolerance,
+      what: precision === 'auto' ? 'the widest format (32-bit values and weights)' : `--precision ${precision}`,
+      best: best.toExponential(2),
+      output: model.outputs[k].name,
+      point: formatPoint(model, measured.outputs[k].worstAt),
+      nearest: roundUp(best * 1.05),
+    },
+    1,
+  );
+}
+
+/** Rounded up to two significant digits, as a short number. */
+function roundUp(value: number): string {
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
+  return (Math.ceil(value / unit) * unit).toPrecision(2);
+}
+
+export function formatPoint(model: Model, point: ArrayLike<number>): string {
+  return model.inputs.map((input, i) => `${input.name} = ${Number(point[i].toPrecision(6))}`).join(', ');
+}
+
+/** Error of the integers themselves, by the oracle, against the float64 reference. */
+export function measureLowered(
+  model: Model,
+  lowered: LoweredModel,
+  options: Parameters<typeof measureError>[3],
+): Measurement {
+  const oracle = createOracle(lowered.table);
+  const inputs = inputWordFormats(lowered.table);
+  const outputs = outputWordFormats(lowered.table, model.outputs);
+  const approximation = (points: Float64Array) => fromWords(oracle.run(toWords(points, inputs)).outputs, outputs);
+  return measureError(model, approximation, (points) => evaluateReference(model, points), options);
+}
+
+/** Error of the tables alone (float network with tables for functions), and of the integers against that. */
+function splitError(
+  model: Model,
+  graph: IrGraph,
+  quantized: QuantizedGraph,
+  lowered: LoweredModel,
+  analysis: Analysis,
+): { tables: number; formats: number } {
+  const points = coveringPoints(analysis.box, POINTS.attempts);
+  const functions = new Map<IrNode, (x: number) => number>();
+  for (const [node, table] of quantized.tables) {
+    const f = tableFunction(table);
+    functions.set(node, node.fn.phase ? (x) => f(x + node.fn.phase) : f);
+  }
+  const d = model.inputs.length;
+  const width = model.outputs.length;
+  const tabled = evaluateIr(graph, points, d, functions).get(graph.output)!;
+  const exact = evaluateIr(graph, points, d).get(graph.output)!;
+  const oracle = createOracle(lowered.table);
+  const graphUnits = lowered.table.outputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
+  const words = toWords(points, inputWordFormats(lowered.table));
+  const integers = fromWords(oracle.run(words).outputs, graphUnits);
+  let tables = 0;
+  let formats = 0;
+  for (let i = 0; i < exact.length; i++) {
+    const unit = (analysis.largestReference[i % width] || 1) / Math.abs(model.outputs[i % width].scale ?? 1);
+    tables = Math.max(tables, Math.abs(tabled[i] - exact[i]) / unit);
+    formats = Math.max(formats, Math.abs(integers[i] - tabled[i]) / unit);
+  }
+  return { tables, formats };
+}
+
+/** Such as `values 16 bit, weights 16 bit (2 of 9 32 bit)`. */
+function describeFormats(quantized: QuantizedGraph): string {
+  const values = [...quantized.formats].filter(([leaf]) => leaf.kind !== 'input').map(([, format]) => format.bits);
+  const weights = [...quantized.affine]
+    .filter(([node]) => node.kind === 'affine')
+    .map(([, format]) => format.weightBits);
+  return [`values ${countWidths(values)}`, ...(weights.length ? [`weights ${countWidths(weights)}`] : [])].join(', ');
+}
+
+function countWidths(widths: readonly number[]): string {
+  const counts = new Map<number, number>();
+  for (const width of widths) counts.set(width, (counts.get(width) ?? 0) + 1);
+  if (counts.size === 1) return `${widths[0]} bit`;
+  return [...counts]
+    .sort(([p], [q]) => p - q)
+    .map(([width, count]) => `${count}x${width} bit`)
+    .join(' ');
+}
+
+function describeTables(quantized: QuantizedGraph): string {
+  const tables = new Set(quantized.tables.values());
+  if (!tables.size) return 'none';
+  const bytes = [...tables].reduce((n, t) => n + t.data.length * t.bytesPerEntry, 0);
+  return `${tables.size} table${tables.size > 1 ? 's' : ''}, ${bytes} bytes`;
+}
+
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

@@ -1,0 +1,59 @@
+import { type OutputError } from './accuracy/measure.js';
+import type { LoweredModel } from './lower/lower.js';
+import type { QuantizedGraph } from './quantize/types.js';
+
+/**
+ * Spends the tolerance: finds the largest budget for number formats and tables whose measured error still keeps it.
+ * The noise model only proposes; every proposal is lowered and run with its own integers.
+ */
+
+export interface Attempt {
+  quantized: QuantizedGraph;
+  lowered: LoweredModel;
+  tableBytes: Uint8Array;
+  errors: OutputError[];
+  /** Largest error of an output divided by what is allowed for it. */
+  share: number;
+}
+
+/** What is kept back for points that were not measured. */
+const MARGIN = 0.85;
+const MAX_ATTEMPTS = 8;
+const FIRST_BUDGET = 1.2;
+const SMALLEST_BUDGET = 1e-7;
+
+/**
+ * @param attempt quantises, lowers and measures for a budget (share of the allowed error, in the noise model's terms)
+ * @returns the smallest table that keeps the tolerance; else the most accurate one, with `share` above 1
+ */
+export function spendTolerance(attempt: (budget: number) => Attempt, margin = MARGIN): Attempt {
+  let budget = FIRST_BUDGET;
+  let kept: Attempt | undefined;
+  let keptBudget = 0;
+  let tooLarge = Number.POSITIVE_INFINITY;
+  let closest: Attempt | undefined;
+  for (let n = 0; n < MAX_ATTEMPTS; n++) {
+    const result = attempt(budget);
+    if (!closest || result.share < closest.share) closest = result;
+    if (result.share <= margin) {
+      if (!kept || result.tableBytes.length < kept.tableBytes.length) kept = result;
+      keptBudget = Math.max(keptBudget, budget);
+    } else {
+      tooLarge = Math.min(tooLarge, budget);
+    }
+    const next = nextBudget(budget, result.share / margin, keptBudget, tooLarge);
+    if (next === undefined) break;
+    budget = next;
+  }
+  return kept ?? closest!;
+}
+
+function nextBudget(budget: number, ratio: number, kept: number, tooLarge: number): number | undefined {
+  if (kept > 0 && tooLarge / kept < 1.3) return undefined;
+  if (kept > 0 && Number.isFinite(tooLarge)) return Math.sqrt(kept * tooLarge);
+  // Errors grow roughly in proportion to the budget; widths change in steps, so large moves are held back.
+  const proposed = ratio > 0 ? (budget * 0.9) / ratio : budget * 8;
+  if (kept > 0) return proposed > budget * 1.2 ? Math.min(proposed, budget * 8) : undefined;
+  const next = Math.max(Math.min(proposed, budget / 1.5), budget / 50);
+  return next >= SMALLEST_BUDGET ? next : undefined;
+}
