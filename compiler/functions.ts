@@ -10,6 +10,10 @@ export interface ScalarFunction {
 }
 
 const sigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+/** Klambauer et al., arXiv 1706.02515. */
+const SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805;
 const SQRT_2 = Math.SQRT2;
 const normalDensity = (x: number) => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 const normalCdf = (x: number) => 0.5 * (1 + erf(x / SQRT_2));
@@ -24,12 +28,26 @@ export const FUNCTIONS = {
   cos: { value: Math.cos, derivative: (x) => -Math.sin(x) },
   sigmoid: { value: sigmoid, derivative: (x) => sigmoid(x) * sigmoid(-x) },
   silu: { value: (x) => x * sigmoid(x), derivative: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
-  softplus: { value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), derivative: sigmoid },
+  softplus: { value: softplus, derivative: sigmoid },
   relu: { value: (x) => Math.max(x, 0), derivative: (x) => (x > 0 ? 1 : 0) },
   exp: { value: Math.exp, derivative: Math.exp },
   atan: { value: Math.atan, derivative: (x) => 1 / (1 + x * x) },
   reciprocal: { value: (x) => 1 / x, derivative: (x) => -1 / (x * x), domain: { pole: 0 } },
   sqrt: { value: Math.sqrt, derivative: (x) => 0.5 / Math.sqrt(x), domain: { min: 0 } },
+  log: { value: Math.log, derivative: (x) => 1 / x, domain: { min: 0, open: true } },
+  abs: { value: Math.abs, derivative: Math.sign },
+  erf: { value: erf, derivative: (x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) },
+  mish: {
+    value: (x) => x * Math.tanh(softplus(x)),
+    derivative: (x) => {
+      const t = Math.tanh(softplus(x));
+      return t + x * (1 - t * t) * sigmoid(x);
+    },
+  },
+  selu: {
+    value: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
+    derivative: (x) => SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * Math.exp(x)),
+  },
   gelu: { value: (x) => x * normalCdf(x), derivative: (x) => normalCdf(x) + x * normalDensity(x) },
   geluTanh: {
     value: (x) => 0.5 * x * (1 + Math.tanh(geluTanhArgument(x))),
@@ -42,11 +60,65 @@ export const FUNCTIONS = {
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
-/** x^n for an integer n. */
+/** x^n; a fractional n needs x >= 0. */
 export function power(exponent: number): ScalarFunction {
   return {
     value: (x) => x ** exponent,
     derivative: (x) => (exponent === 0 ? 0 : exponent * x ** (exponent - 1)),
-    domain: exponent < 0 ? { pole: 0 } : undefined,
+    domain: powerDomain(exponent),
+  };
+}
+
+function powerDomain(exponent: number): ScalarFunction['domain'] {
+  if (!Number.isInteger(exponent)) return { min: 0, open: exponent < 0 };
+  return exponent < 0 ? { pole: 0 } : undefined;
+}
+
+/** x, or alpha (exp(x) - 1) below 0. */
+export function elu(alpha: number): ScalarFunction {
+  return {
+    value: (x) => (x > 0 ? x : alpha * Math.expm1(x)),
+    derivative: (x) => (x > 0 ? 1 : alpha * Math.exp(x)),
+  };
+}
+
+/** x, or slope * x below 0. */
+export function leakyRelu(slope: number): ScalarFunction {
+  return { value: (x) => (x > 0 ? x : slope * x), derivative: (x) => (x > 0 ? 1 : slope) };
+}
+
+/** x held to min .. max. */
+export function clip(min: number, max: number): ScalarFunction {
+  return { value: (x) => Math.min(max, Math.max(min, x)), derivative: (x) => (x > min && x < max ? 1 : 0) };
+}
+
+/** alpha x + beta, held to 0 .. 1. */
+export function hardSigmoid(alpha: number, beta: number): ScalarFunction {
+  const unit = clip(0, 1);
+  return { value: (x) => unit.value(alpha * x + beta), derivative: (x) => alpha * unit.derivative(alpha * x + beta) };
+}
+
+/** Linear interpolation between (points[i], values[i]), points increasing; constant beyond the ends. */
+export function lookup(points: ArrayLike<number>, values: ArrayLike<number>): ScalarFunction {
+  const last = points.length - 1;
+  const slope = (i: number) => (values[i + 1] - values[i]) / (points[i + 1] - points[i]);
+  const segmentOf = (x: number) => {
+    let low = 0;
+    let high = last;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (points[middle] <= x) low = middle;
+      else high = middle;
+    }
+    return low;
+  };
+  return {
+    value: (x) => {
+      if (x <= points[0]) return values[0];
+      if (x >= points[last]) return values[last];
+      const i = segmentOf(x);
+      return values[i] + (x - points[i]) * slope(i);
+    },
+    derivative: (x) => (x < points[0] || x > points[last] ? 0 : slope(segmentOf(x))),
   };
 }

@@ -9,7 +9,7 @@ import { requireValidTable } from './format/check.js';
 import { buildIr } from './ir/build.js';
 import { checkDomains } from './ir/domains.js';
 import { evaluateIr } from './ir/evaluate.js';
-import { analyzeRanges } from './ir/ranges.js';
+import { analyzeRanges, type Ranges } from './ir/ranges.js';
 import { simplify } from './ir/simplify.js';
 import type { IrGraph, IrNode } from './ir/types.js';
 import { type LoweredModel, lower } from './lower/lower.js';
@@ -55,6 +55,8 @@ export interface CompiledModel {
   model: Model;
   graph: IrGraph;
   quantized: QuantizedGraph;
+  /** Range of every value over the input box. */
+  ranges: Ranges;
   lowered: LoweredModel;
   /** The block table, as it lies in the module. */
   table: Uint8Array;
@@ -76,6 +78,8 @@ export const DEFAULT_TOLERANCE = 1e-3;
 const POINTS = { ranges: 2048, attempts: 1024, gradients: 256, check: 4096 } as const;
 const SEARCHES = 16;
 const CHECK_ROUNDS = 3;
+/** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
+const L2_SHARE = 1 / 3;
 
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const { precision = 'auto', file = model.name, toleranceAbsolute } = options;
@@ -106,7 +110,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   requireMvp(wasm);
   finish({ stage: 'compile', detail: `${(wasm.length / 1000).toFixed(1)} kB module` });
 
-  const result = { model, graph, quantized, lowered, table, sources, wasm, measured, spent, stages };
+  const result = { model, graph, quantized, ranges: analysis.ranges, lowered, table, sources, wasm, measured, spent, stages };
   return { ...result, tolerance, toleranceAbsolute, precision };
 }
 
@@ -173,7 +177,7 @@ function quantizeWithin(
   toleranceAbsolute: number | undefined,
 ): { attempt: Attempt; measured: Measurement } {
   const shareOf = (errors: readonly OutputError[]) =>
-    errors.reduce((m, e, k) => Math.max(m, e.maxAbsolute / analysis.allowances[k]), 0);
+    errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
   const tryBudget = (budget: number): Attempt => {
     const quantized = quantize(graph, analysis.ranges, analysis.sensitivity, { precision, budget });
     const lowered = lower(quantized, model.inputs);
@@ -197,6 +201,12 @@ function quantizeWithin(
   }
 }
 
+/** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */
+function shareOfAllowance(error: OutputError, k: number, { allowances, largestReference }: Analysis): number {
+  const relativeAllowance = largestReference[k] > 0 ? allowances[k] / largestReference[k] : Number.POSITIVE_INFINITY;
+  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (L2_SHARE * relativeAllowance));
+}
+
 function unreachable(
   model: Model,
   measured: Measurement,
@@ -204,7 +214,7 @@ function unreachable(
   precision: Precision,
   tolerance: number,
 ): PinnEdgeError {
-  const relative = measured.outputs.map((e, k) => e.maxAbsolute / analysis.allowances[k]);
+  const relative = measured.outputs.map((e, k) => shareOfAllowance(e, k, analysis));
   const k = relative.indexOf(Math.max(...relative));
   const best = relative[k] * tolerance;
   return new PinnEdgeError(

@@ -54,13 +54,14 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   const flags: u32 = load<u8>(r + F.RECORD_FLAGS);
   const rows: u32 = load<u16>(r + F.RECORD_ROWS);
   const cols: u32 = load<u16>(r + F.RECORD_COLS);
-  if (kind < F.KIND_DENSE || kind > F.KIND_COPY) return F.CHECK_KIND;
+  if (kind < F.KIND_DENSE || kind > F.KIND_SELECT) return F.CHECK_KIND;
   if (!isLinked(kind | (format << 8)) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
   const aBytes: u32 = format & F.FORMAT_A_WIDE ? 4 : 2;
   const bBytes: u32 = format & F.FORMAT_B_WIDE ? 4 : 2;
   const outBytes: u32 = format & F.FORMAT_OUT_WIDE ? 4 : 2;
   const isDense = kind == F.KIND_DENSE;
-  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL;
+  const isSelect = kind == F.KIND_SELECT;
+  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL || kind >= F.KIND_MIN;
   const aCount = isDense ? cols : flags & F.FLAG_BROADCAST_A ? 1 : rows;
   const bCount = isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
   const out = (load<u16>(r + F.RECORD_OUT) as u32) << 1;
@@ -68,6 +69,11 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   if (!inside((load<u16>(r + F.RECORD_B) as u32) << 1, bCount, bBytes, arenaBytes)) return F.CHECK_OPERAND_B;
   // Results may not overwrite the input words, so that a run can be repeated.
   if (!inside(out, rows, outBytes, arenaBytes) || out < firstResult) return F.CHECK_RESULT;
+  if (isSelect) {
+    const conditionBytes: u32 = (format & F.FORMAT_WEIGHT_MASK) == F.FORMAT_WEIGHT_16 ? 2 : 4;
+    const count: u32 = flags & F.FLAG_BROADCAST_CONDITION ? 1 : rows;
+    if (!inside(cols << 1, count, conditionBytes, arenaBytes)) return F.CHECK_CONDITION;
+  }
   if (kind == F.KIND_MAP_LINEAR || kind == F.KIND_MAP_POLYNOMIAL) {
     return checkMap(r, kind == F.KIND_MAP_LINEAR, outBytes, poolBytes);
   }
@@ -100,7 +106,8 @@ function allowedFlags(kind: u32): u32 {
   if (kind == F.KIND_MAP_LINEAR) return F.FLAG_PERIODIC;
   if (kind == F.KIND_MAP_POLYNOMIAL) return F.FLAG_PERIODIC | F.FLAG_OCTAVES | F.FLAG_MIRRORED;
   if (kind == F.KIND_ADD) return F.FLAG_SUBTRACT | F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
-  if (kind == F.KIND_MUL) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
+  if (kind == F.KIND_SELECT) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B | F.FLAG_BROADCAST_CONDITION;
+  if (kind == F.KIND_MUL || kind >= F.KIND_MIN) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
   return 0;
 }
 

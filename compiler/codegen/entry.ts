@@ -139,6 +139,12 @@ function kernelOf(record: TableRecord): Kernel {
       return kernel('scale', 'scale', w, a, y);
     case KIND.COPY:
       return kernel('combine', 'copy', a, y);
+    case KIND.MIN:
+      return kernel('choose', 'smaller', a, b, y);
+    case KIND.MAX:
+      return kernel('choose', 'larger', a, b, y);
+    case KIND.SELECT:
+      return kernel('choose', 'choose', shape.conditionBytes === 4 ? 'i32' : 'i16', a, b, y);
     default:
       return kernel('combine', KIND_NAMES[record.kind].toLowerCase(), a, b, y);
   }

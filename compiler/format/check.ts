@@ -90,6 +90,7 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!inArena(record.b, shape.bCount, shape.bBytes)) return CHECK.OPERAND_B;
   // Results may not overwrite the input words, so that a run can be repeated.
   if (!inArena(record.out, shape.outCount, shape.outBytes) || record.out < 2 * table.inputs.length) return CHECK.RESULT;
+  if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes)) return CHECK.CONDITION;
   if (isMap(record)) return checkMap(record, shape, inPool);
   const weighted = shape.hasBias;
   const maxShift = shape.accBits === 64 ? LIMIT.MAX_SHIFT_64 : LIMIT.MAX_SHIFT_32;
@@ -118,6 +119,9 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.ADD]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.MUL]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.COPY]: A_WIDE | OUT_WIDE | ACC_WIDE,
+    [KIND.MIN]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
+    [KIND.MAX]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
+    [KIND.SELECT]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
   };
   const allowed: Record<number, number> = {
     [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
@@ -127,9 +131,15 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.ADD]: FLAG.SUBTRACT | FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.MUL]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.COPY]: 0,
+    [KIND.MIN]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
+    [KIND.MAX]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
+    [KIND.SELECT]: FLAG.BROADCAST_A | FLAG.BROADCAST_B | FLAG.BROADCAST_CONDITION,
   };
-  return rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0;
+  const conditionIsKnown = kind !== KIND.SELECT || CONDITION_WIDTHS.includes(format & WEIGHT_MASK);
+  return conditionIsKnown && rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0;
 }
+
+const CONDITION_WIDTHS: readonly number[] = [FORMAT.WEIGHT_16, FORMAT.WEIGHT_32];
 
 type InPool = (at: number, count: number, bytes: number) => boolean;
 

@@ -18,11 +18,16 @@ export interface RecordShape {
   aCount: number;
   bCount: number;
   outCount: number;
+  /** SELECT: elements of the condition, and their width. */
+  conditionCount: number;
+  conditionBytes: 2 | 4;
   /** Elements of weights (dense, scale) or entries of the table (maps). */
   weightCount: number;
   weightEntryBytes: 1 | 2 | 4;
   hasBias: boolean;
 }
+
+const TWO_OPERANDS: readonly number[] = [KIND.ADD, KIND.MUL, KIND.MIN, KIND.MAX, KIND.SELECT];
 
 export function isMap(record: TableRecord): boolean {
   return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL;
@@ -33,7 +38,7 @@ export function recordShape(record: TableRecord): RecordShape {
   const weightBytes = ({ [FORMAT.WEIGHT_8]: 1, [FORMAT.WEIGHT_16]: 2 }[format & FORMAT.WEIGHT_MASK] ?? 4) as 1 | 2 | 4;
   const outBytes = format & FORMAT.OUT_WIDE ? 4 : 2;
   const broadcastA = (flags & FLAG.BROADCAST_A) !== 0;
-  const twoOperands = kind === KIND.ADD || kind === KIND.MUL;
+  const twoOperands = TWO_OPERANDS.includes(kind);
   let weightCount = 0;
   let weightEntryBytes: 1 | 2 | 4 = weightBytes;
   if (kind === KIND.DENSE) weightCount = rows * cols;
@@ -55,6 +60,8 @@ export function recordShape(record: TableRecord): RecordShape {
     aCount: kind === KIND.DENSE ? cols : broadcastA ? 1 : rows,
     bCount: twoOperands ? (flags & FLAG.BROADCAST_B ? 1 : rows) : 0,
     outCount: rows,
+    conditionCount: kind !== KIND.SELECT ? 0 : flags & FLAG.BROADCAST_CONDITION ? 1 : rows,
+    conditionBytes: weightBytes === 4 ? 4 : 2,
     weightCount,
     weightEntryBytes,
     hasBias: kind === KIND.DENSE || kind === KIND.SCALE,

@@ -60,7 +60,7 @@ export const RECORD: Field[] = [
   { name: 'flags', type: 'u8', doc: 'bits of FLAG' },
   { name: 'shift', type: 'u8', doc: 'rounding right shift of the result; map: log2 of the narrowest segment width in argument steps' },
   { name: 'rows', type: 'u16', doc: 'number of output elements' },
-  { name: 'cols', type: 'u16', doc: 'dense: number of input elements; map: number of segments' },
+  { name: 'cols', type: 'u16', doc: 'dense: number of input elements; map: number of segments; select: arena address of the condition' },
   { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
   { name: 'b', type: 'u16', doc: 'arena address of the second operand' },
   { name: 'out', type: 'u16', doc: 'arena address of the result' },
@@ -81,6 +81,9 @@ export const KIND = {
   ADD: 5, // y = sat(((a << shiftA) +- (b << shiftB)) >> shift)
   MUL: 6, // y = sat((a b) >> shift)
   COPY: 7, // y = sat((a << shiftA) >> shift)
+  MIN: 8, // y = sat(min(a << shiftA, b << shiftB) >> shift)
+  MAX: 9, // y = sat(max(a << shiftA, b << shiftB) >> shift)
+  SELECT: 10, // y = sat((condition > 0 ? a << shiftA : b << shiftB) >> shift)
 } as const;
 
 /** Bits of a record's format byte. */
@@ -89,7 +92,7 @@ export const FORMAT = {
   B_WIDE: 2,
   OUT_WIDE: 4,
   ACC_WIDE: 8, // 64-bit accumulator, else 32-bit
-  WEIGHT_MASK: 0x30, // width of weights:
+  WEIGHT_MASK: 0x30, // width of weights; of the condition for SELECT, 16 or 32:
   WEIGHT_8: 0x00,
   WEIGHT_16: 0x10,
   WEIGHT_32: 0x20,
@@ -105,6 +108,7 @@ export const FLAG = {
   PERIODIC: 32, // MAP: the argument is an angle in turns
   OCTAVES: 64, // MAP_POLYNOMIAL: octave segments
   MIRRORED: 128, // MAP_POLYNOMIAL: segments run downwards from the origin
+  BROADCAST_CONDITION: 16, // SELECT: the condition has one element
 } as const;
 
 /** Polynomial maps keep these in the fields that they do not use otherwise. */
@@ -137,6 +141,7 @@ export const CHECK = {
   BIAS: 15,
   ROW_SHIFTS: 16,
   TABLE: 17,
+  CONDITION: 18,
 } as const;
 
 /** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */

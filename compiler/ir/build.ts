@@ -1,5 +1,6 @@
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 import { functionOf } from './map-function.js';
+import { clipNode, hardSigmoidNode, lookupNode } from './piecewise.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
 
 /** The graph of a model as IR, node by node, nothing folded yet; what no output needs is left out. */
@@ -20,7 +21,7 @@ export function buildIr(model: Model): IrGraph {
 function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, IrNode>): IrNode {
   const name = node.name;
   const width = model.widths.get(name)!;
-  const [x, y] = nodeInputs(node).map((input) => values.get(input)!);
+  const [x, y, z] = nodeInputs(node).map((input) => values.get(input)!);
   switch (node.op) {
     case 'dense': {
       const weight = model.tensors.get(node.weight)!.data;
@@ -37,6 +38,26 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
       const inverse: IrNode = { kind: 'map', name, width: y.width, x: y, fn };
       return { kind: 'mul', name, width, a: x, b: inverse };
     }
+    case 'min':
+    case 'max':
+      return { kind: node.op, name, width, a: x, b: y };
+    case 'select':
+      return { kind: 'select', name, width, condition: x, a: y, b: z };
+    case 'sum':
+    case 'mean': {
+      const weight = new Float64Array(x.width).fill(node.op === 'mean' ? 1 / x.width : 1);
+      return { kind: 'affine', name, width, x, weight, bias: new Float64Array(1) };
+    }
+    case 'elu':
+      return { kind: 'map', name, width, x, fn: functionOf({ op: 'elu', alpha: node.alpha ?? 1 }) };
+    case 'leaky_relu':
+      return { kind: 'map', name, width, x, fn: functionOf({ op: 'leakyRelu', slope: node.slope ?? 0.01 }) };
+    case 'hard_sigmoid':
+      return hardSigmoidNode(name, x, node.alpha ?? 0.2, node.beta ?? 0.5);
+    case 'clip':
+      return clipNode(name, x, node.min ?? Number.NEGATIVE_INFINITY, node.max ?? Number.POSITIVE_INFINITY);
+    case 'lookup':
+      return lookupNode(name, x, node.points, node.values);
     case 'concat':
       return { kind: 'concat', name, width, parts: node.inputs.map((input) => values.get(input)!) };
     case 'slice':

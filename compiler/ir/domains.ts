@@ -26,8 +26,8 @@ function domainFault(fn: MapFunction, x: Float64Array): string | undefined {
     if (f.domain?.pole !== undefined && min <= f.domain.pole && max >= f.domain.pole) {
       return `${span}, through the pole at ${f.domain.pole}; narrow the input ranges`;
     }
-    if (f.domain?.min !== undefined && min < f.domain.min) {
-      return `${span}, below ${f.domain.min}; narrow the input ranges`;
+    if (f.domain?.min !== undefined && (min < f.domain.min || (f.domain.open && min === f.domain.min))) {
+      return `${span}, ${min < f.domain.min ? 'below' : 'down to'} ${f.domain.min}; narrow the input ranges`;
     }
     if (!Number.isFinite(min) || !Number.isFinite(max)) return `${span}; narrow the input ranges`;
     argument = argument.map(f.value);

@@ -71,6 +71,20 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
       }
       break;
     }
+    case 'min':
+    case 'max': {
+      const pick = node.kind === 'min' ? Math.min : Math.max;
+      const [u, v] = [reader(inputs[0], node.a.width), reader(inputs[1], node.b.width)];
+      for (let p = 0; p < count; p++) for (let i = 0; i < width; i++) out[p * width + i] = pick(u(p, i), v(p, i));
+      break;
+    }
+    case 'select': {
+      const [c, a, b] = [node.condition, node.a, node.b].map((x, k) => reader(inputs[k], x.width));
+      for (let p = 0; p < count; p++) {
+        for (let i = 0; i < width; i++) out[p * width + i] = c(p, i) > 0 ? a(p, i) : b(p, i);
+      }
+      break;
+    }
     case 'concat': {
       let at = 0;
       node.parts.forEach((part, k) => {
@@ -91,6 +105,11 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
   }
 }
 
+/** Component i of a value at point p; a value of width 1 is broadcast. */
+function reader(values: Float64Array, width: number): (p: number, i: number) => number {
+  return width === 1 ? (p) => values[p] : (p, i) => values[p * width + i];
+}
+
 /** d(component `component` of the output)/d(every node), row-major [points x width]. */
 export function gradientIr(graph: IrGraph, values: IrValues, component: number): Map<IrNode, Float64Array> {
   const width = graph.output.width;
@@ -101,6 +120,18 @@ export function gradientIr(graph: IrGraph, values: IrValues, component: number):
   for (let p = 0; p < count; p++) seed[p * width + component] = 1;
   for (let n = graph.nodes.length - 1; n >= 0; n--) pullBack(graph.nodes[n], values, gradients, count);
   return gradients;
+}
+
+/** Calls back with the index of every component of a value of `width` and of its operands, broadcast if of width 1. */
+function forEachBroadcast(
+  count: number,
+  width: number,
+  widths: readonly number[],
+  callback: (at: number, operands: readonly number[]) => void,
+): void {
+  for (let p = 0; p < count; p++) {
+    for (let i = 0; i < width; i++) callback(p * width + i, widths.map((w) => p * w + (w === 1 ? 0 : i)));
+  }
 }
 
 /** Adds a node's gradient to those of its operands. */
@@ -150,6 +181,29 @@ function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64
           gb[ib] += node.kind === 'add' ? sign * gi : gi * a[ia];
         }
       }
+      break;
+    }
+    case 'min':
+    case 'max': {
+      const [ga, gb] = [gradients.get(node.a)!, gradients.get(node.b)!];
+      const [a, b] = [values.get(node.a)!, values.get(node.b)!];
+      forEachBroadcast(count, width, [node.a.width, node.b.width], (at, [ia, ib]) => {
+        if (node.kind === 'max' ? a[ia] >= b[ib] : a[ia] <= b[ib]) ga[ia] += g[at];
+        else gb[ib] += g[at];
+      });
+      break;
+    }
+    case 'select': {
+      const [gc, ga, gb] = [node.condition, node.a, node.b].map((x) => gradients.get(x)!);
+      const [c, a, b] = [node.condition, node.a, node.b].map((x) => values.get(x)!);
+      const reach = c.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      const widths = [node.condition.width, node.a.width, node.b.width];
+      forEachBroadcast(count, width, widths, (at, [ic, ia, ib]) => {
+        if (c[ic] > 0) ga[ia] += g[at];
+        else gb[ib] += g[at];
+        // The true derivative is zero, but an error of the condition moves the switch: as if it were a ramp.
+        if (reach > 0) gc[ic] += (g[at] * (a[ia] - b[ib])) / reach;
+      });
       break;
     }
     case 'concat': {

@@ -1,4 +1,4 @@
-import { FUNCTIONS, type FunctionName, power, type ScalarFunction } from '../functions.js';
+import { elu, FUNCTIONS, type FunctionName, leakyRelu, lookup, power, type ScalarFunction } from '../functions.js';
 
 /**
  * A function of one variable made of steps applied in order, so that chains of elementwise operations become one table.
@@ -7,6 +7,10 @@ import { FUNCTIONS, type FunctionName, power, type ScalarFunction } from '../fun
 export type MapStep =
   | { readonly op: 'function'; readonly name: FunctionName }
   | { readonly op: 'power'; readonly exponent: number }
+  | { readonly op: 'elu'; readonly alpha: number }
+  | { readonly op: 'leakyRelu'; readonly slope: number }
+  /** Linear interpolation between values at 0, 1, 2, ...; constant beyond the ends. */
+  | { readonly op: 'lookup'; readonly values: readonly number[] }
   | { readonly op: 'affine'; readonly scale: number; readonly shift: number };
 
 export interface MapFunction {
@@ -44,9 +48,25 @@ function mergeAffine(steps: readonly MapStep[]): MapStep[] {
   return merged;
 }
 
+/**
+ * Where a step's slope jumps, if anywhere: at 0 or at the integers of its argument. Segments of a table end there, as
+ * long as nothing shifts the argument, so such steps come first in a function.
+ */
+export function kinksOf(step: MapStep): 'zero' | 'integers' | undefined {
+  if (step.op === 'lookup') return 'integers';
+  if (step.op === 'elu' || step.op === 'leakyRelu') return 'zero';
+  if (step.op === 'function' && KINKED_AT_ZERO.includes(step.name)) return 'zero';
+  return undefined;
+}
+
+const KINKED_AT_ZERO: readonly FunctionName[] = ['relu', 'abs', 'selu'];
+
 export function stepFunction(step: MapStep): ScalarFunction {
   if (step.op === 'function') return FUNCTIONS[step.name];
   if (step.op === 'power') return power(step.exponent);
+  if (step.op === 'elu') return elu(step.alpha);
+  if (step.op === 'leakyRelu') return leakyRelu(step.slope);
+  if (step.op === 'lookup') return lookup(Array.from(step.values.keys()), step.values);
   return { value: (x) => step.scale * x + step.shift, derivative: () => step.scale };
 }
 
@@ -82,6 +102,9 @@ export function describeSteps(f: MapFunction): string {
     .map((step) => {
       if (step.op === 'function') return step.name;
       if (step.op === 'power') return `pow${step.exponent}`;
+      if (step.op === 'elu') return `elu(${step.alpha})`;
+      if (step.op === 'leakyRelu') return `leakyRelu(${step.slope})`;
+      if (step.op === 'lookup') return `lookup(${step.values.join(' ')})`;
       return `${step.scale}x${step.shift < 0 ? '' : '+'}${step.shift}`;
     })
     .join(', ');

@@ -113,11 +113,25 @@ function intervalOf(node: IrNode, bounds: ReadonlyMap<IrNode, Range[]>, box: Box
           : { min: u.min + v.min, max: u.max + v.max };
       });
     }
+    case 'min':
+    case 'max':
+    case 'select': {
+      const [a, b] = [bounds.get(node.a)!, bounds.get(node.b)!];
+      return Array.from({ length: node.width }, (_, i) =>
+        chosenInterval(node.kind, a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i]),
+      );
+    }
     case 'concat':
       return node.parts.flatMap((part) => bounds.get(part)!);
     case 'slice':
       return bounds.get(node.x)!.slice(node.start, node.start + node.width);
   }
+}
+
+function chosenInterval(kind: 'min' | 'max' | 'select', a: Range, b: Range): Range {
+  if (kind === 'select') return unionRange([a, b]);
+  const pick = kind === 'min' ? Math.min : Math.max;
+  return { min: pick(a.min, b.min), max: pick(a.max, b.max) };
 }
 
 function hull(values: readonly number[]): Range {
@@ -153,6 +167,9 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
     return step.scale === 0 ? { min: step.shift, max: step.shift } : hull([f(x.min), f(x.max)]);
   }
   if (step.op === 'power') return powerInterval(step.exponent, x);
+  if (step.op === 'elu') return { min: f(x.min), max: f(x.max) };
+  if (step.op === 'leakyRelu') return throughZero(hull([f(x.min), f(x.max)]), x);
+  if (step.op === 'lookup') return hull([...step.values]);
   switch (step.name) {
     case 'sin':
     case 'cos':
@@ -163,9 +180,17 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
     case 'relu':
     case 'exp':
     case 'atan':
+    case 'erf':
+    case 'selu':
       return { min: f(x.min), max: f(x.max) };
     case 'sqrt':
       return { min: Math.sqrt(Math.max(0, x.min)), max: Math.sqrt(Math.max(0, x.max)) };
+    case 'log':
+      return { min: Math.log(Math.max(0, x.min)), max: Math.log(Math.max(0, x.max)) };
+    case 'abs':
+      return throughZero(hull([f(x.min), f(x.max)]), x);
+    case 'mish':
+      return { min: -0.3089, max: Math.max(0, x.max) };
     case 'silu':
       return { min: -0.2785, max: Math.max(0, x.max) };
     case 'gelu':
@@ -176,7 +201,13 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
   }
 }
 
+/** The image of a function with f(0) = 0 that is monotone on either side of 0, from its values at the ends. */
+function throughZero(ends: Range, x: Range): Range {
+  return x.min < 0 && x.max > 0 ? { min: Math.min(0, ends.min), max: Math.max(0, ends.max) } : ends;
+}
+
 function powerInterval(n: number, x: Range): Range {
+  if (!Number.isInteger(n)) return hull([Math.max(0, x.min) ** n, Math.max(0, x.max) ** n]);
   if (n === 0) return { min: 1, max: 1 };
   if (n < 0) {
     if (x.min <= 0 && x.max >= 0) return EVERYTHING;

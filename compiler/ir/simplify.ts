@@ -1,6 +1,6 @@
 import { spread } from './build.js';
 import { evaluateNode } from './evaluate.js';
-import { followedBy, functionOf, type MapFunction, type MapStep, precededBy } from './map-function.js';
+import { followedBy, functionOf, kinksOf, type MapFunction, type MapStep, precededBy } from './map-function.js';
 import {
   type AffineNode,
   type ConcatNode,
@@ -10,6 +10,7 @@ import {
   type IrNode,
   operands,
   type ScaleNode,
+  type SelectNode,
   useCounts,
   withOperands,
 } from './types.js';
@@ -86,6 +87,8 @@ function applyRules(node: IrNode, context: Context): IrNode {
       return simplifyAdd(node);
     case 'mul':
       return simplifyMul(node);
+    case 'select':
+      return simplifySelect(node);
     case 'concat':
       return simplifyConcat(node);
     case 'slice':
@@ -195,13 +198,20 @@ function simplifyMap(node: Extract<IrNode, { kind: 'map' }>, context: Context): 
   if (node.fn.periodic) return node;
   if (x.kind === 'scale' && x.x.width === node.width) {
     const step = uniformStep(x);
-    if (step) return { ...node, x: x.x, fn: precededBy(node.fn, step) };
+    if (step && keepsKinks(step, node.fn)) return { ...node, x: x.x, fn: precededBy(node.fn, step) };
   }
-  if (x.kind === 'map' && context.usedOnce(x)) return { ...x, fn: followedBy(x.fn, ...node.fn.steps) };
+  if (x.kind === 'map' && context.usedOnce(x) && !node.fn.steps.some(kinksOf)) return { ...x, fn: followedBy(x.fn, ...node.fn.steps) };
   const [only] = node.fn.steps;
   if (node.fn.steps.length === 1 && only.op === 'affine') return asScale(node, x, [only.scale], [only.shift]);
   if (node.fn.steps.length === 1 && only.op === 'power' && only.exponent === 1) return x;
   return node;
+}
+
+/** True when the kinks of `fn` stay where segments of its table end if `step` comes before it. */
+function keepsKinks(step: MapStep, fn: MapFunction): boolean {
+  const kinks = fn.steps.map(kinksOf).find((k) => k !== undefined);
+  if (!kinks) return true;
+  return kinks === 'zero' && step.op === 'affine' && step.shift === 0;
 }
 
 function asScale(node: IrNode, x: IrNode, scale: ArrayLike<number>, shift: ArrayLike<number>): ScaleNode {
@@ -222,6 +232,13 @@ function simplifyMul(node: Extract<IrNode, { kind: 'mul' }>): IrNode {
   if (a.kind === 'constant') return asScale(node, b, a.data, [0]);
   if (a === b) return { kind: 'map', name: node.name, width: node.width, x: a, fn: functionOf({ op: 'power', exponent: 2 }) };
   return node;
+}
+
+function simplifySelect(node: SelectNode): IrNode {
+  const { condition, a, b, width } = node;
+  if (condition.kind !== 'constant') return node;
+  const chosen = condition.data.every((v) => v > 0) ? a : condition.data.every((v) => v <= 0) ? b : undefined;
+  return chosen?.width === width ? chosen : node;
 }
 
 function simplifyConcat(node: ConcatNode): IrNode {
@@ -257,7 +274,11 @@ function simplifySlice(node: Extract<IrNode, { kind: 'slice' }>, context: Contex
       };
     case 'add':
     case 'mul':
+    case 'min':
+    case 'max':
       return { ...x, width, a: cut(x.a), b: cut(x.b) };
+    case 'select':
+      return { ...x, width, condition: cut(x.condition), a: cut(x.a), b: cut(x.b) };
     default:
       return node;
   }

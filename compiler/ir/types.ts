@@ -61,6 +61,21 @@ export interface MulNode extends Base {
   readonly b: IrNode;
 }
 
+/** y = the smaller or the larger of a and b; an operand of width 1 is broadcast. */
+export interface ExtremumNode extends Base {
+  readonly kind: 'min' | 'max';
+  readonly a: IrNode;
+  readonly b: IrNode;
+}
+
+/** y = a where condition > 0, else b; operands of width 1 are broadcast. */
+export interface SelectNode extends Base {
+  readonly kind: 'select';
+  readonly condition: IrNode;
+  readonly a: IrNode;
+  readonly b: IrNode;
+}
+
 export interface ConcatNode extends Base {
   readonly kind: 'concat';
   readonly parts: readonly IrNode[];
@@ -81,6 +96,8 @@ export type IrNode =
   | MapNode
   | AddNode
   | MulNode
+  | ExtremumNode
+  | SelectNode
   | ConcatNode
   | SliceNode;
 
@@ -98,7 +115,11 @@ export function operands(node: IrNode): readonly IrNode[] {
       return [];
     case 'add':
     case 'mul':
+    case 'min':
+    case 'max':
       return [node.a, node.b];
+    case 'select':
+      return [node.condition, node.a, node.b];
     case 'concat':
       return node.parts;
     default:
@@ -114,7 +135,14 @@ export function withOperands(node: IrNode, values: readonly IrNode[]): IrNode {
       return node;
     case 'add':
     case 'mul':
+    case 'min':
+    case 'max':
       return values[0] === node.a && values[1] === node.b ? node : { ...node, a: values[0], b: values[1] };
+    case 'select': {
+      const [condition, a, b] = values;
+      const same = condition === node.condition && a === node.a && b === node.b;
+      return same ? node : { ...node, condition, a, b };
+    }
     case 'concat':
       return values.every((v, i) => v === node.parts[i]) ? node : { ...node, parts: [...values] };
     default:

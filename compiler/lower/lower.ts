@@ -1,6 +1,6 @@
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../format/table.js';
-import type { AddNode, AffineNode, IrNode, MapNode, MulNode, ScaleNode } from '../ir/types.js';
+import type { AddNode, AffineNode, ExtremumNode, IrNode, MapNode, MulNode, ScaleNode, SelectNode } from '../ir/types.js';
 import type { FunctionTable } from '../quantize/function-table.js';
 import {
   type Leaf,
@@ -46,14 +46,20 @@ interface Place {
   byte: number;
 }
 
-/** A record whose arena addresses are still places. */
-interface PendingRecord {
-  fields: TableRecord;
+interface Places {
   a?: Place;
   b?: Place;
+  condition?: Place;
   out: Place;
+}
+
+/** A record whose arena addresses are still places. */
+interface PendingRecord extends Places {
+  fields: TableRecord;
   name: string;
 }
+
+const COMBINE_KINDS = { add: KIND.ADD, min: KIND.MIN, max: KIND.MAX, select: KIND.SELECT } as const;
 
 class Lowering {
   private readonly pool = new PoolBuilder();
@@ -170,15 +176,18 @@ class Lowering {
         return this.emitMap(node);
       case 'add':
       case 'mul':
+      case 'min':
+      case 'max':
+      case 'select':
         return this.emitCombine(node);
       case 'constant':
         return this.emitConstant(node);
     }
   }
 
-  private push(name: string, fields: Partial<TableRecord>, places: { a?: Place; b?: Place; out: Place }): void {
+  private push(name: string, fields: Partial<TableRecord>, places: Places): void {
     const step = this.records.length;
-    for (const place of [places.a, places.b, places.out]) {
+    for (const place of [places.a, places.b, places.condition, places.out]) {
       if (!place || place.buffer.fixed !== undefined) continue;
       place.buffer.first = Math.min(place.buffer.first, step);
       place.buffer.last = Math.max(place.buffer.last, step);
@@ -274,10 +283,11 @@ class Lowering {
     }
   }
 
-  private emitCombine(node: AddNode | MulNode): void {
+  private emitCombine(node: AddNode | MulNode | ExtremumNode | SelectNode): void {
     const format = this.format(node);
-    for (const { from, rows, operands } of runs(node.width, [node.a, node.b])) {
-      const [a, b] = operands;
+    const values = node.kind === 'select' ? [node.a, node.b, node.condition] : [node.a, node.b];
+    for (const { from, rows, operands } of runs(node.width, values)) {
+      const [a, b, condition] = operands;
       const [fa, fb] = [this.format(a.leaf), this.format(b.leaf)];
       const common = {
         format:
@@ -291,7 +301,7 @@ class Lowering {
           (node.b.width === 1 && node.width > 1 ? FLAG.BROADCAST_B : 0),
         rows,
       };
-      const places = {
+      const places: Places = {
         a: this.placeOf(a),
         b: this.placeOf(b),
         out: this.placeOf({ leaf: node, start: from, width: rows }),
@@ -300,9 +310,16 @@ class Lowering {
         const shift = fa.exponent + fb.exponent - format.exponent;
         this.push(node.name, { ...common, kind: KIND.MUL, shift }, places);
       } else {
-        const finest = Math.max(fa.exponent, fb.exponent);
+        const finest = Math.max(fa.exponent, fb.exponent, format.exponent);
         const shifts = { shiftA: finest - fa.exponent, shiftB: finest - fb.exponent, shift: finest - format.exponent };
-        this.push(node.name, { ...common, kind: KIND.ADD, ...shifts }, places);
+        if (node.kind === 'select') {
+          const wide = this.format(condition.leaf).bits === 32;
+          const broadcast = node.condition.width === 1 && node.width > 1;
+          common.format |= wide ? FORMAT.WEIGHT_32 : FORMAT.WEIGHT_16;
+          common.flags |= broadcast ? FLAG.BROADCAST_CONDITION : 0;
+          places.condition = this.placeOf(condition);
+        }
+        this.push(node.name, { ...common, kind: COMBINE_KINDS[node.kind], ...shifts }, places);
       }
     }
   }
@@ -328,8 +345,9 @@ class Lowering {
     const offset = new Map(this.buffers.map((buffer, i) => [buffer, plan.offsets[i]]));
     const address = (place: Place | undefined) =>
       place ? ((place.buffer.fixed ?? offset.get(place.buffer)!) + place.byte) / 2 : 0;
-    const records = this.records.map(({ fields, a, b, out }) => ({
+    const records = this.records.map(({ fields, a, b, condition, out }) => ({
       ...fields,
+      cols: condition ? address(condition) : fields.cols,
       a: address(a),
       b: address(b),
       out: address(out),

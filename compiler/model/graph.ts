@@ -149,8 +149,28 @@ function nodeWidth(
     case 'sub':
     case 'mul':
     case 'div':
+    case 'min':
+    case 'max':
       if (a !== b && a !== 1 && b !== 1) return bad('.inputs', `widths ${a} and ${b}`, 'equal widths, or one of width 1');
       return Math.max(a, b);
+    case 'select': {
+      const width = Math.max(...(inputs as number[]));
+      if ((inputs as number[]).every((w) => w === width || w === 1)) return width;
+      return bad('.inputs', `widths ${inputs.join(', ')}`, 'equal widths, or some of width 1');
+    }
+    case 'sum':
+    case 'mean':
+      return 1;
+    case 'clip': {
+      const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = node;
+      return min < max ? a : bad('', `min ${min} and max ${max}`, 'min < max');
+    }
+    case 'lookup': {
+      const { points, values } = node;
+      if (points.length !== values.length) return bad('.values', `${values.length} numbers`, `${points.length}, one per point`);
+      const at = points.findIndex((p, i) => i > 0 && !(p > points[i - 1]));
+      return at < 0 ? a : bad(`.points[${at}]`, String(points[at]), `more than ${points[at - 1]}, the point before it`);
+    }
     case 'concat':
       return (inputs as number[]).reduce((sum, w) => sum + w, 0);
     case 'slice':

@@ -38,10 +38,15 @@ export const UNARY_OPS = [
   'atan',
   'reciprocal',
   'sqrt',
+  'log',
+  'abs',
+  'erf',
+  'mish',
+  'selu',
 ] as const;
 export type UnaryOp = (typeof UNARY_OPS)[number];
 
-export const BINARY_OPS = ['add', 'sub', 'mul', 'div'] as const;
+export const BINARY_OPS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as const;
 export type BinaryOp = (typeof BINARY_OPS)[number];
 
 /** A node of the graph. Its name is the name of its value: a vector of fixed width for every point. */
@@ -50,6 +55,13 @@ export type ModelNode = { name: string } & (
   | { op: UnaryOp | 'neg'; inputs: [string] }
   | { op: 'gelu'; inputs: [string]; approximate?: 'none' | 'tanh' }
   | { op: 'pow'; inputs: [string]; exponent: number }
+  | { op: 'elu'; inputs: [string]; alpha?: number }
+  | { op: 'leaky_relu'; inputs: [string]; slope?: number }
+  | { op: 'hard_sigmoid'; inputs: [string]; alpha?: number; beta?: number }
+  | { op: 'clip'; inputs: [string]; min?: number; max?: number }
+  | { op: 'lookup'; inputs: [string]; points: number[]; values: number[] }
+  | { op: 'sum' | 'mean'; inputs: [string] }
+  | { op: 'select'; inputs: [string, string, string] }
   | { op: BinaryOp; inputs: [string, string] }
   | { op: 'concat'; inputs: string[] }
   | { op: 'slice'; inputs: [string]; start: number; stop: number }

@@ -3,23 +3,28 @@
  * sum of the runtime needs a 64-bit accumulator; float64 holds each limb exactly.
  */
 const LIMB = 2 ** 15;
+const PER_LIMB = 2 ** -15;
+
+/** 2^n and 2^-n for n = 0 .. 63: looked up, as computing powers would take most of the time. */
+export const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
+export const INVERSE_POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
 
 /** floor((high * 2^15 + low) / 2^shift) for exact integers |high| < 2^53, |low| < 2^53. */
 export function shiftRight(high: number, low: number, shift: number): number {
-  const carry = Math.floor(low / LIMB);
+  const carry = Math.floor(low * PER_LIMB);
   const top = high + carry;
+  if (shift >= 15) return Math.floor(top * INVERSE_POWER[shift - 15]);
   const rest = low - carry * LIMB;
-  if (shift >= 15) return Math.floor(top / 2 ** (shift - 15));
-  return top * 2 ** (15 - shift) + Math.floor(rest / 2 ** shift);
+  return top * POWER[15 - shift] + Math.floor(rest * INVERSE_POWER[shift]);
 }
 
 /** Upper limb of an int32: the lower one is x - upperLimb(x) * 2^15, in 0 .. 2^15 - 1. */
 export function upperLimb(x: number): number {
-  return Math.floor(x / LIMB);
+  return Math.floor(x * PER_LIMB);
 }
 
 export function lowerLimb(x: number): number {
-  return x - Math.floor(x / LIMB) * LIMB;
+  return x - Math.floor(x * PER_LIMB) * LIMB;
 }
 
 /** floor((a * b + 2^(shift-1)) / 2^shift) for |a| < 2^37 and an int32 b >= 0 or any int32 b; shift 0 adds nothing. */
@@ -31,5 +36,7 @@ export function multiplyShift(a: number, b: number, shift: number): number {
 
 /** floor((high * 2^15 + low + 2^(shift-1)) / 2^shift), shift >= 1. */
 export function roundShift(high: number, low: number, shift: number): number {
-  return shift > 15 ? shiftRight(high + 2 ** (shift - 16), low, shift) : shiftRight(high, low + 2 ** (shift - 1), shift);
+  return shift > 15
+    ? shiftRight(high + POWER[shift - 16], low, shift)
+    : shiftRight(high, low + POWER[shift - 1], shift);
 }

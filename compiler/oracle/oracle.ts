@@ -1,7 +1,7 @@
 import { type RecordShape, recordShape } from '../format/record.js';
 import { FLAG, KIND, STATUS } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
-import { lowerLimb, multiplyShift, roundShift, upperLimb } from './exact.js';
+import { INVERSE_POWER, lowerLimb, multiplyShift, POWER, roundShift, upperLimb } from './exact.js';
 
 /**
  * The fixed-point oracle: what a block table means, in plain numbers, independent of the AssemblyScript kernels.
@@ -92,6 +92,13 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): S
     case KIND.ADD:
     case KIND.MUL:
       return combineStep(record, a, vector(memory, record.b, shape.bBytes), store);
+    case KIND.MIN:
+    case KIND.MAX:
+      return extremumStep(record, a, vector(memory, record.b, shape.bBytes), store);
+    case KIND.SELECT: {
+      const condition = vector(memory, record.cols, shape.conditionBytes);
+      return selectStep(record, condition, a, vector(memory, record.b, shape.bBytes), store);
+    }
     default:
       return () => {
         for (let i = 0; i < record.rows; i++) {
@@ -142,7 +149,7 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
         let sum = 0;
         for (let c = 0; c < cols; c++, w++) sum += weights[w] * v[c];
         // |bias| * 2^(shift - guard) is part of the accumulator's proof but may need more than 53 bits beside the sum.
-        const high = bias[r] * 2 ** (shifts[r] - record.shiftA);
+        const high = bias[r] * POWER[shifts[r] - record.shiftA];
         store(r, addShift(high, sum, shifts[r]));
       }
     };
@@ -173,7 +180,7 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
 
 /** floor((large + small + 2^(shift-1)) / 2^shift) where `large` is a bias times a power of two. */
 function addShift(large: number, small: number, shift: number): number {
-  if (Math.abs(large) < 2 ** 51) return Math.floor((large + small + 2 ** (shift - 1)) / 2 ** shift);
+  if (Math.abs(large) < 2 ** 51) return Math.floor((large + small + POWER[shift - 1]) * INVERSE_POWER[shift]);
   // Then the power of two is at least 2^15 (a bias has 32 bits), so the limbs are exact.
   return roundShift(large / 2 ** 15, small, shift);
 }
@@ -219,20 +226,20 @@ function mapStep(record: TableRecord, shape: RecordShape, x: Vector, store: Stor
       const argument = x.data[x.at + i];
       let u: number;
       if (flags & FLAG.PERIODIC) {
-        const phase = argument * 2 ** record.shiftA + origin;
-        u = phase - Math.floor(phase / 2 ** 32) * 2 ** 32;
+        const phase = argument * POWER[record.shiftA] + origin;
+        u = phase - Math.floor(phase * INVERSE_POWER[32]) * POWER[32];
       } else {
         const distance = flags & FLAG.MIRRORED ? origin - argument : argument - origin;
         u = Math.min(reach - 1, Math.max(0, distance));
       }
       let bits = shift;
-      let segment = Math.floor(u / 2 ** bits);
-      if (flags & FLAG.OCTAVES && segment >= 2 ** octaveBits) {
-        const octave = Math.floor(Math.log2(segment / 2 ** octaveBits)) + 1;
+      let segment = Math.floor(u * INVERSE_POWER[bits]);
+      if (flags & FLAG.OCTAVES && segment >= POWER[octaveBits]) {
+        const octave = 32 - Math.clz32(segment) - octaveBits;
         bits = shift + octave - 1;
-        segment = octave * 2 ** octaveBits + Math.floor(u / 2 ** bits) - 2 ** octaveBits;
+        segment = octave * POWER[octaveBits] + Math.floor(u * INVERSE_POWER[bits]) - POWER[octaveBits];
       }
-      const t = u - Math.floor(u / 2 ** bits) * 2 ** bits;
+      const t = u - Math.floor(u * INVERSE_POWER[bits]) * POWER[bits];
       if (linear) {
         const left = table[segment];
         store(i, left + multiplyShift(table[segment + 1] - left, t, bits));
@@ -262,6 +269,39 @@ function combineStep(record: TableRecord, a: Vector, b: Vector, store: Store): S
       const left = a.data[a.at + i * strideA];
       const right = sign * b.data[b.at + i * strideB];
       store(i, shiftedSum(left, shiftA, right, shiftB, shift));
+    }
+  };
+}
+
+function extremumStep(record: TableRecord, a: Vector, b: Vector, store: Store): Step {
+  const { rows, shift, shiftA, shiftB, flags } = record;
+  const strideA = flags & FLAG.BROADCAST_A ? 0 : 1;
+  const strideB = flags & FLAG.BROADCAST_B ? 0 : 1;
+  return () => {
+    for (let i = 0; i < rows; i++) {
+      const left = a.data[a.at + i * strideA];
+      const right = b.data[b.at + i * strideB];
+      const leftIsSmaller = left * 2 ** shiftA < right * 2 ** shiftB;
+      const takeLeft = record.kind === KIND.MIN ? leftIsSmaller : !leftIsSmaller;
+      store(i, takeLeft ? shiftedSum(left, shiftA, 0, 0, shift) : shiftedSum(right, shiftB, 0, 0, shift));
+    }
+  };
+}
+
+function selectStep(record: TableRecord, condition: Vector, a: Vector, b: Vector, store: Store): Step {
+  const { rows, shift, shiftA, shiftB, flags } = record;
+  const strideCondition = flags & FLAG.BROADCAST_CONDITION ? 0 : 1;
+  const strideA = flags & FLAG.BROADCAST_A ? 0 : 1;
+  const strideB = flags & FLAG.BROADCAST_B ? 0 : 1;
+  return () => {
+    for (let i = 0; i < rows; i++) {
+      const takeA = condition.data[condition.at + i * strideCondition] > 0;
+      store(
+        i,
+        takeA
+          ? shiftedSum(a.data[a.at + i * strideA], shiftA, 0, 0, shift)
+          : shiftedSum(b.data[b.at + i * strideB], shiftB, 0, 0, shift),
+      );
     }
   };
 }

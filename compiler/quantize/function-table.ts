@@ -40,8 +40,10 @@ export interface FunctionTable {
 export interface TableRequest {
   f: (x: number) => number;
   periodic: boolean;
-  /** The range to cover; ignored when periodic. */
+  /** The range to cover; ignored when periodic. Arguments beyond it are held to the ends of the table. */
   domain: Range;
+  /** Where f exists and arguments may lie: `domain`, and more where f hardly changes beyond it. Default: `domain`. */
+  range?: Range;
   /** Largest error wanted, in the unit of f. */
   error: number;
   bits: 16 | 32;
@@ -49,6 +51,8 @@ export interface TableRequest {
   exponent: number;
   /** Segments must be at least two steps of the argument's format wide: 2^-segmentBits >= 2 * 2^-argumentExponent. */
   argumentExponent: number;
+  /** Fewest segment bits that make sense: 0 where the slope of f jumps at integers. */
+  coarsest?: number;
 }
 
 const MAX_TABLE_BYTES = 24 * 1024;
@@ -126,7 +130,8 @@ function refine(
   const finest = request.argumentExponent - 1;
   let closest: FunctionTable | undefined;
   const span = domain.max - domain.min;
-  const first = segmentation === 'periodic' ? 2 : Math.max(-30, Math.min(finest, 1 - Math.ceil(Math.log2(span))));
+  const { coarsest = -30 } = request;
+  const first = segmentation === 'periodic' ? 2 : Math.max(coarsest, Math.min(finest, 1 - Math.ceil(Math.log2(span))));
   let worse = 0;
   for (let segmentBits = first; segmentBits <= finest; segmentBits++) {
     const layout = layOut(request, degree, segmentation, mirrored, segmentBits, octaveBits);
@@ -187,27 +192,29 @@ export function segmentBounds(layout: Layout, segment: number): { start: number;
 }
 
 function fill(layout: Layout, request: TableRequest): FunctionTable {
-  const { f, domain, periodic } = request;
+  const { f, domain, range = domain, periodic } = request;
   const sign = layout.mirrored ? -1 : 1;
   // Past the ends of the range the function may not exist: it is continued along its last chord.
-  const step = (domain.max - domain.min) / 1024;
-  const slopes = { min: (f(domain.min + step) - f(domain.min)) / step, max: (f(domain.max) - f(domain.max - step)) / step };
+  const step = (range.max - range.min) / 1024;
+  const slopes = { min: (f(range.min + step) - f(range.min)) / step, max: (f(range.max) - f(range.max - step)) / step };
   const at = (distance: number) => {
     const x = layout.origin + sign * distance;
     if (periodic) return f(x);
-    if (x > domain.max) return f(domain.max) + slopes.max * (x - domain.max);
-    return x < domain.min ? f(domain.min) + slopes.min * (x - domain.min) : f(x);
+    if (x > range.max) return f(range.max) + slopes.max * (x - range.max);
+    return x < range.min ? f(range.min) + slopes.min * (x - range.min) : f(x);
   };
   return layout.degree === 1 ? fillKnots(layout, request, at) : fillCoefficients(layout, request, at);
 }
 
-/** The part of a segment, in t, that lies in the domain: polynomials are fitted there and run on smoothly outside. */
-function fittedPart(layout: Layout, { domain, periodic }: TableRequest, start: number, width: number): [number, number] {
+/** The part of a segment, in t, that lies in the range: polynomials are fitted there and run on smoothly outside. */
+function fittedPart(layout: Layout, request: TableRequest, start: number, width: number): [number, number] {
+  const { domain, range = domain, periodic } = request;
   if (periodic) return [0, 1];
-  const span = domain.max - domain.min;
-  const first = layout.mirrored || layout.segmentation === 'octaves' ? 0 : domain.min - layout.origin;
+  const [first, last] = layout.mirrored
+    ? [layout.origin - range.max, layout.origin - range.min]
+    : [range.min - layout.origin, range.max - layout.origin];
   const from = Math.max(0, (first - start) / width);
-  const to = Math.min(1, (first + span - start) / width);
+  const to = Math.min(1, (last - start) / width);
   // A sliver would be extrapolated too far; an eighth of the segment keeps coefficients and continuation tame.
   return to - from > 0.125 ? [from, to] : [0, 1];
 }
@@ -272,7 +279,8 @@ function finish(
       min = Math.min(min, value);
       max = Math.max(max, value);
       const x = layout.origin + (layout.mirrored ? -distance : distance);
-      const inside = layout.segmentation === 'periodic' || (x >= request.domain.min && x <= request.domain.max);
+      const { domain, range = domain } = request;
+      const inside = layout.segmentation === 'periodic' || (x >= range.min && x <= range.max);
       if (inside) error = Math.max(error, Math.abs(value - at(distance)));
     }
   }

@@ -107,14 +107,18 @@ function valueGroups(graph: IrGraph, leaves: readonly Leaf[]): Map<Leaf, Leaf[]>
   return groups;
 }
 
-/** Inputs are int32 words, and so are values that only the outputs read. */
+/** Inputs are int32 words, and so are values that only the outputs read; conditions decide, so they are kept exact. */
 function alwaysWide(graph: IrGraph, leaves: readonly Leaf[]): Set<Leaf> {
   const readElsewhere = new Set<IrNode>();
   for (const node of graph.nodes) {
     if (node === graph.output || node.kind === 'concat' || node.kind === 'slice') continue;
     for (const x of operands(node)) for (const segment of segmentsOf(x)) readElsewhere.add(segment.leaf);
   }
-  return new Set(leaves.filter((leaf) => leaf.kind === 'input' || !readElsewhere.has(leaf)));
+  const conditions = new Set<IrNode>();
+  for (const node of graph.nodes) {
+    if (node.kind === 'select') for (const { leaf } of segmentsOf(node.condition)) conditions.add(leaf);
+  }
+  return new Set(leaves.filter((leaf) => leaf.kind === 'input' || conditions.has(leaf) || !readElsewhere.has(leaf)));
 }
 
 function valueChoice(

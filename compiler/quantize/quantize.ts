@@ -1,4 +1,4 @@
-import { tableKey, valueOf } from '../ir/map-function.js';
+import { kinksOf, stepFunction, tableKey, valueOf } from '../ir/map-function.js';
 import { type Range, type Ranges, unionRange } from '../ir/ranges.js';
 import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands, type ScaleNode } from '../ir/types.js';
 import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
@@ -45,7 +45,7 @@ class Quantizer {
   private readonly weights = new Map<AffineNode | ScaleNode, WeightFormat>();
   private readonly tables = new Map<MapNode, FunctionTable>();
   /** Smallest error wanted, widest domain and coarsest argument of all maps that share a table. */
-  private readonly tableGroups = new Map<string, { error: number; domain: Range; maps: MapNode[] }>();
+  private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
   private readonly readers = new Map<IrNode, IrNode[]>();
 
   constructor(
@@ -82,11 +82,12 @@ class Quantizer {
       case 'map':
         return this.quantizeMap(leaf, bits);
       case 'add':
-      case 'mul': {
-        const [a, b] = [this.finestExponent(leaf.a), this.finestExponent(leaf.b)];
-        const finest = leaf.kind === 'add' ? Math.max(a, b) : a + b;
-        return this.plainFormat(leaf, bits, finest);
-      }
+      case 'min':
+      case 'max':
+      case 'select':
+        return this.plainFormat(leaf, bits, Math.max(this.finestExponent(leaf.a), this.finestExponent(leaf.b)));
+      case 'mul':
+        return this.plainFormat(leaf, bits, this.coarsestExponent(leaf.a) + this.coarsestExponent(leaf.b));
     }
   }
 
@@ -114,7 +115,11 @@ class Quantizer {
   }
 
   private tableGroupKey(node: MapNode): string {
-    return `${tableKey(node.fn)} -> ${this.plan.bits.get(node)!}`;
+    const key = `${tableKey(node.fn)} -> ${this.plan.bits.get(node)!}`;
+    if (!node.fn.steps.some((step) => stepFunction(step).domain?.pole !== undefined)) return key;
+    // Ranges on either side of a pole must not be joined across it.
+    const { min, max } = unionRange(this.ranges.get(node.x)!);
+    return `${key} over ${min} .. ${max}`;
   }
 
   /** The range that must be told apart: only the useful domain where all readers are function tables. */
@@ -161,7 +166,9 @@ class Quantizer {
   /** A constant that must lie in the arena is an affine step without columns. */
   private quantizeConstant(leaf: Extract<Leaf, { kind: 'constant' }>, bits: ValueBits): ValueFormat {
     const format = this.plainFormat(leaf, bits);
-    return { ...format, exponent: Math.min(format.exponent, 29) };
+    // Zeros alone have no scale of their own; a moderate one stays within the shifts that align operands.
+    const zero = leaf.data.every((v) => v === 0);
+    return { ...format, exponent: zero ? 0 : Math.min(format.exponent, 29) };
   }
 
   private quantizeMap(node: MapNode, bits: ValueBits): ValueFormat {
@@ -173,8 +180,10 @@ class Quantizer {
       const argumentExponent = Math.min(...group.maps.map((map) => this.coarsestArgument(map)));
       const f = valueOf({ ...node.fn, phase: 0 });
       const exponent = Math.min(finest, ...magnitudes);
-      const { error, domain } = group;
-      table = buildTable({ f, periodic: node.fn.periodic, domain, error, bits, exponent, argumentExponent });
+      const { error, domain, range } = group;
+      const coarsest = node.fn.steps.some((step) => kinksOf(step) === 'integers') ? 0 : undefined;
+      const { periodic } = node.fn;
+      table = buildTable({ f, periodic, domain, range, error, bits, exponent, argumentExponent, coarsest });
       for (const map of group.maps) this.tables.set(map, table);
     }
     const exponent = table.degree === 1 ? table.exponent : Math.min(table.exponent, this.groupExponent(group.maps, bits));
@@ -194,13 +203,15 @@ class Quantizer {
       const key = this.tableGroupKey(node);
       const error = this.plan.tableErrors.get(node)!;
       const domain = this.mapDomain(node);
+      const range = unionRange(this.ranges.get(node.x)!);
       const group = this.tableGroups.get(key);
       if (group) {
         group.error = Math.min(group.error, error);
         group.domain = unionRange([group.domain, domain]);
+        group.range = unionRange([group.range, range]);
         group.maps.push(node);
       } else {
-        this.tableGroups.set(key, { error, domain, maps: [node] });
+        this.tableGroups.set(key, { error, domain, range, maps: [node] });
       }
     }
   }
@@ -211,6 +222,10 @@ class Quantizer {
 
   private finestExponent(node: IrNode): number {
     return Math.max(...segmentsOf(node).map(({ leaf }) => this.formats.get(leaf)!.exponent));
+  }
+
+  private coarsestExponent(node: IrNode): number {
+    return Math.min(...segmentsOf(node).map(({ leaf }) => this.formats.get(leaf)!.exponent));
   }
 
   /** Coarsest exponent of a map's argument; known for arguments before the map, else as its range will give it. */

@@ -1,4 +1,4 @@
-import { FUNCTIONS, power, type ScalarFunction } from '../functions.js';
+import { clip, elu, FUNCTIONS, hardSigmoid, leakyRelu, lookup, power, type ScalarFunction } from '../functions.js';
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 
 /**
@@ -61,6 +61,33 @@ function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, 
       return binaryStep((a, b) => a * b, x, y, out, xWidth, yWidth, width);
     case 'div':
       return binaryStep((a, b) => a / b, x, y, out, xWidth, yWidth, width);
+    case 'min':
+      return binaryStep(Math.min, x, y, out, xWidth, yWidth, width);
+    case 'max':
+      return binaryStep(Math.max, x, y, out, xWidth, yWidth, width);
+    case 'select': {
+      const [conditionWidth, aWidth, bWidth] = node.inputs.map((name) => model.widths.get(name)!);
+      const b = values.get(node.inputs[2])!;
+      return (size) => {
+        for (let p = 0; p < size; p++) {
+          for (let i = 0; i < width; i++) {
+            const chooseA = x[p * conditionWidth + (conditionWidth === 1 ? 0 : i)] > 0;
+            out[p * width + i] = chooseA ? y[p * aWidth + (aWidth === 1 ? 0 : i)] : b[p * bWidth + (bWidth === 1 ? 0 : i)];
+          }
+        }
+      };
+    }
+    case 'sum':
+    case 'mean': {
+      const divisor = node.op === 'mean' ? xWidth : 1;
+      return (size) => {
+        for (let p = 0; p < size; p++) {
+          let sum = 0;
+          for (let i = 0; i < xWidth; i++) sum += x[p * xWidth + i];
+          out[p] = sum / divisor;
+        }
+      };
+    }
     case 'concat': {
       const parts = node.inputs.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
       return (size) => {
@@ -98,6 +125,21 @@ function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, 
       return unaryStep((v) => -v, x, out, width);
     case 'pow':
       return unaryStep(power(node.exponent).value, x, out, width);
+    case 'elu':
+      return unaryStep(elu(node.alpha ?? 1).value, x, out, width);
+    case 'leaky_relu':
+      return unaryStep(leakyRelu(node.slope ?? 0.01).value, x, out, width);
+    case 'hard_sigmoid':
+      return unaryStep(hardSigmoid(node.alpha ?? 0.2, node.beta ?? 0.5).value, x, out, width);
+    case 'clip':
+      return unaryStep(
+        clip(node.min ?? Number.NEGATIVE_INFINITY, node.max ?? Number.POSITIVE_INFINITY).value,
+        x,
+        out,
+        width,
+      );
+    case 'lookup':
+      return unaryStep(lookup(node.points, node.values).value, x, out, width);
     case 'gelu':
       return unaryStep(FUNCTIONS[node.approximate === 'tanh' ? 'geluTanh' : 'gelu'].value, x, out, width);
     default:

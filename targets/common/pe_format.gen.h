@@ -48,6 +48,9 @@
 #define PE_KIND_ADD 0x5u
 #define PE_KIND_MUL 0x6u
 #define PE_KIND_COPY 0x7u
+#define PE_KIND_MIN 0x8u
+#define PE_KIND_MAX 0x9u
+#define PE_KIND_SELECT 0xau
 #define PE_FORMAT_A_WIDE 0x1u
 #define PE_FORMAT_B_WIDE 0x2u
 #define PE_FORMAT_OUT_WIDE 0x4u
@@ -64,6 +67,7 @@
 #define PE_FLAG_PERIODIC 0x20u
 #define PE_FLAG_OCTAVES 0x40u
 #define PE_FLAG_MIRRORED 0x80u
+#define PE_FLAG_BROADCAST_CONDITION 0x10u
 #define PE_LIMIT_MAX_SHIFT_32 0x1eu
 #define PE_LIMIT_MAX_SHIFT_64 0x3eu
 #define PE_LIMIT_MAX_DEGREE 0x5u
@@ -86,6 +90,7 @@
 #define PE_CHECK_BIAS 0xfu
 #define PE_CHECK_ROW_SHIFTS 0x10u
 #define PE_CHECK_TABLE 0x11u
+#define PE_CHECK_CONDITION 0x12u
 #define PE_STATUS_OK 0x0u
 #define PE_STATUS_CLAMPED 0x1u
 #define PE_STATUS_REFUSED 0x10u
@@ -125,7 +130,7 @@ typedef struct {
   uint8_t flags; /* bits of FLAG */
   uint8_t shift; /* rounding right shift of the result; map: log2 of the narrowest segment width in argument steps */
   uint16_t rows; /* number of output elements */
-  uint16_t cols; /* dense: number of input elements; map: number of segments */
+  uint16_t cols; /* dense: number of input elements; map: number of segments; select: arena address of the condition */
   uint16_t a; /* arena address of the first operand */
   uint16_t b; /* arena address of the second operand */
   uint16_t out; /* arena address of the result */

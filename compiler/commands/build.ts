@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { loadModel } from '../model/load.js';
+import { parameterCount } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import { packageBuild } from '../package/build-files.js';
+import type { Report } from '../package/report.js';
+import { writeBuild } from '../package/store.js';
+import { loadTarget } from '../package/targets.js';
+import { compile, type StageResult } from '../pipeline.js';
+import type { Precision } from '../quantize/plan.js';
+import { absoluteToleranceOption, precisionOption, toleranceOption } from './options.js';
+import { bytes, count, error, place, writeOut } from './output.js';
+
+interface BuildOptions {
+  target: string;
+  tol?: number;
+  tolAbs?: number;
+  precision: Precision;
+  output?: string;
+  json?: boolean;
+}
+
+export function buildCommand(): Command {
+  return new Command('build')
+    .description('compile a model into a WebAssembly module and a firmware project, within a stated error')
+    .argument('<model>', 'pinn-edge/1 model file')
+    .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
+    .option('--tol <relative>', 'largest error over the box / largest output (default: the model\'s, else 1e-3)', toleranceOption)
+    .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
+    .option('--precision <bits>', 'auto, 8, 16 or 32: widths of weights and values', precisionOption, 'auto')
+    .option('-o, --output <dir>', 'where to write the build (default: build/<target>)')
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pinn-edge build model.json --target esp32
+  $ pinn-edge build model.json --target esp32 --tol 1e-4 -o build/fine
+  $ pinn-edge build model.json --target host --precision 16 --json`,
+    )
+    .action(run);
+}
+
+async function run(file: string, options: BuildOptions): Promise<void> {
+  const target = loadTarget(options.target);
+  const directory = options.output ?? join('build', target.name);
+  const model = loadModel(file, nodeFiles);
+  const say = options.json ? () => {} : writeOut;
+  const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
+  const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
+  say(`${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (wasm3)\n\n`);
+  const compiled = await compile(model, {
+    tolerance: options.tol,
+    toleranceAbsolute: options.tolAbs,
+    precision: options.precision,
+    file,
+    onStage: (stage) => say(stageLine(stage)),
+  });
+  const { files, report } = packageBuild(compiled, target);
+  writeBuild(directory, files);
+  if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
+  else writeOut(summary(report, compiled.measured.points, directory));
+}
+
+function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {
+  const figure = spent === undefined ? '' : error(spent);
+  return `  ${stage.padEnd(10)}${detail.padEnd(46)} ${figure.padStart(8)} ${`${seconds.toFixed(1)} s`.padStart(8)}\n`;
+}
+
+function summary(report: Report, points: number, directory: string): string {
+  const names = report.inputs.map((input) => input.name);
+  const errors = report.outputs.map((output) => {
+    const spent =
+      report.toleranceAbsolute === undefined
+        ? `${error(output.maxRelative)} of ${report.tolerance}`
+        : `${error(output.maxAbsolute)} of ${report.toleranceAbsolute}${output.unit ? ` ${output.unit}` : ''}`;
+    return `${output.name} ${spent}, relative L2 ${error(output.relativeL2)}, worst at ${place(names, output.worstAt)}`;
+  });
+  const lines = [
+    ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
+    ['flash', `${bytes(report.wasmBytes)} module, of it ${bytes(report.modelBytes)} weights and tables (${bytes(report.float32Bytes)} as float32)`],
+    ['RAM', `${bytes(report.memoryBytes)} module memory, at most ${bytes(report.wasm3HeapBytes)} wasm3 heap (measured on this 64-bit host)`],
+    ['stack', `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (measured on this host)`],
+    ['work', `${count(report.macs)} multiply-accumulates per answer`],
+  ];
+  const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
+  return `\n${body}\n  ${directory}/   model.wasm  pinn_model.h  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...\n`;
+}

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { loadModel } from '../model/load.js';
+import { type Model, nodeInputs, parameterCount } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import { type LoadedBuild, loadBuild } from '../package/store.js';
+import { bytes, columns, count, error, writeOut } from './output.js';
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('show the graph of a model, or the formats, table and sizes of a build')
+    .argument('<model|build>', 'model file, or folder that pinn-edge build wrote')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pinn-edge inspect examples/heat-rod/model.json
+  $ pinn-edge inspect build/esp32`,
+    )
+    .action(run);
+}
+
+function run(path: string, options: { json?: boolean }): void {
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  if (isFolder) {
+    const build = loadBuild(path);
+    writeOut(options.json ? `${JSON.stringify(build.report, null, 2)}\n` : buildText(build));
+  } else {
+    const model = loadModel(path, nodeFiles);
+    writeOut(options.json ? `${JSON.stringify(modelFacts(model), null, 2)}\n` : modelText(model));
+  }
+}
+
+function modelFacts(model: Model) {
+  const { name, description, inputs, outputs, tolerance, physics } = model;
+  const nodes = model.nodes.map((node) => ({ name: node.name, op: node.op, inputs: nodeInputs(node), width: model.widths.get(node.name) }));
+  const tensors = [...model.tensors].map(([tensor, { shape }]) => ({ name: tensor, shape }));
+  return { name, description, inputs, outputs, tolerance, parameters: parameterCount(model), nodes, tensors, physics };
+}
+
+function modelText(model: Model): string {
+  const rows = model.nodes.map((node) => {
+    const weight = node.op === 'dense' ? `W ${model.tensors.get(node.weight)!.shape.join(' x ')}` : '';
+    return [node.name, node.op, nodeInputs(node).join(', '), `[${model.widths.get(node.name)}]`, weight];
+  });
+  const parameters = parameterCount(model);
+  return [
+    `${model.name}: ${count(parameters)} parameters, ${bytes(4 * parameters)} as float32\n`,
+    model.description ? `${model.description}\n` : '',
+    '\ninputs\n',
+    columns(model.inputs.map((i) => [i.name, `${i.min} .. ${i.max}`, i.unit ?? '', i.description ?? ''])),
+    '\noutputs\n',
+    columns(model.outputs.map((o) => [o.name, `${o.value}[${o.index ?? 0}]`, o.unit ?? '', o.description ?? ''])),
+    '\ngraph\n',
+    columns(rows),
+  ].join('');
+}
+
+function buildText({ report, directory }: LoadedBuild): string {
+  const power = (exponent: number) => `2^-${exponent}`;
+  return [
+    `${report.name} for ${report.target}, built by pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}\n`,
+    '\nerror\n',
+    columns(report.outputs.map((o) => [o.name, o.unit ?? '', `max ${error(o.maxRelative)}`, `L2 ${error(o.relativeL2)}`])),
+    '\nsizes\n',
+    columns([
+      ['module', bytes(report.wasmBytes)],
+      ['weights and table', bytes(report.modelBytes), `${bytes(report.float32Bytes)} as float32`],
+      ['module memory', bytes(report.memoryBytes), `arena ${bytes(report.arenaBytes)}`],
+      ['wasm3 heap', bytes(report.wasm3HeapBytes), 'on a 64-bit host'],
+      ['native stack', bytes(report.nativeStackBytes), 'on this host'],
+    ]),
+    '\nvalues\n',
+    columns(report.values.map((v) => [v.name, v.kind, `[${v.width}]`, `${v.min.toPrecision(3)} .. ${v.max.toPrecision(3)}`, `int${v.bits}`, power(v.exponent)])),
+    '\nweights\n',
+    columns(report.weights.map((w) => [w.name, `${w.rows} x ${w.cols}`, `int${w.bits}`, `${w.accumulatorPeakBits} of ${w.accumulatorBits} accumulator bits`])),
+    '\nfunction tables\n',
+    columns(report.tables.map((t) => [t.function, t.layout, `degree ${t.degree}`, `${t.segments} segments`, `${t.bytes} B`, `error ${error(t.maxError)}`])),
+    '\nblock table\n',
+    readFileSync(join(directory, 'table.txt'), 'utf8'),
+  ].join('');
+}

@@ -1,0 +1,94 @@
+import { Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import { checkName, requireValidTable } from '../format/check.js';
+import { STATUS } from '../format/spec.js';
+import { createOracle } from '../oracle/oracle.js';
+import type { Engine, EngineName } from './types.js';
+
+/** What an engine runs: the module that a build wrote, and its block table (for the oracle). */
+export interface Runnable {
+  wasm: Uint8Array;
+  table: Uint8Array;
+  /** Bytes of linear memory that the module needs, from address 0. */
+  memoryBytes: number;
+  inputCount: number;
+  outputCount: number;
+  wasm3: Wasm3Settings;
+}
+
+export interface Wasm3Settings {
+  stackBytes: number;
+  /** False for chips on which wasm3 has no tail calls: the host then runs that build of it. */
+  tailCalls: boolean;
+}
+
+export async function createEngine(name: EngineName, runnable: Runnable): Promise<Engine> {
+  if (name === 'oracle') return { name, ...createOracle(requireValidTable(runnable.table)) };
+  return name === 'v8' ? createV8Engine(runnable) : createWasm3Engine(runnable);
+}
+
+interface ModuleExports extends Record<string, unknown> {
+  memory: { buffer: ArrayBuffer };
+  input(): number;
+  output(): number;
+  identity(): number;
+  run(): number;
+}
+
+async function createV8Engine({ wasm, inputCount, outputCount }: Runnable): Promise<Engine> {
+  const { instantiate } = await import('@assemblyscript/loader');
+  const { exports } = await instantiate<ModuleExports>(wasm);
+  const words = new Int32Array(exports.memory.buffer);
+  const input = exports.input() / 4;
+  const output = exports.output() / 4;
+  return {
+    name: 'v8',
+    run(inputs) {
+      const count = inputs.length / inputCount;
+      const outputs = new Int32Array(count * outputCount);
+      const statuses = new Int32Array(count);
+      for (let p = 0; p < count; p++) {
+        words.set(inputs.subarray(p * inputCount, (p + 1) * inputCount), input);
+        statuses[p] = exports.run();
+        outputs.set(words.subarray(output, output + outputCount), p * outputCount);
+      }
+      requireAnswers(statuses);
+      return { outputs, statuses };
+    },
+  };
+}
+
+export interface Wasm3Engine extends Engine {
+  usage(): Wasm3Usage;
+  /** CRC-32 of the block table, by the module's own account. */
+  identity(): number;
+  dispose(): void;
+}
+
+/** wasm3 with the memory limit, stack size and tail calls of the target. */
+export function createWasm3Engine(runnable: Runnable): Wasm3Engine {
+  const { wasm, inputCount, outputCount, memoryBytes, wasm3 } = runnable;
+  const module = Wasm3Module.load(wasm, { ...wasm3, memoryLimitBytes: memoryBytes });
+  const input = Number(module.call('input'));
+  const output = Number(module.call('output'));
+  return {
+    name: 'wasm3',
+    run(inputs) {
+      const result = module.runBatch('run', input, inputs, inputCount, output, outputCount);
+      requireAnswers(result.statuses);
+      return result;
+    },
+    usage: () => module.usage(),
+    identity: () => Number(module.call('identity')) >>> 0,
+    dispose: () => void module.dispose(),
+  };
+}
+
+function requireAnswers(statuses: ArrayLike<number>): void {
+  for (let i = 0; i < statuses.length; i++) {
+    const status = statuses[i];
+    if (status < STATUS.REFUSED) continue;
+    const check = status - STATUS.REFUSED;
+    throw new PinnEdgeError('PE6003', { status, name: `block table check ${check}: ${checkName(check)}` });
+  }
+}

@@ -1,0 +1,21 @@
+/** The library behind the commands: `import { compile, simulate, verify } from 'pinn-edge'`. */
+
+import { loadModel as loadModelWith } from './model/load.js';
+import type { Model } from './model/types.js';
+import { nodeFiles } from './node-files.js';
+
+/** Reads and validates a `pinn-edge/1` model file. */
+export function loadModel(file: string): Model {
+  return loadModelWith(file, nodeFiles);
+}
+
+export { EXIT, PinnEdgeError } from './diagnostics.js';
+export type { Model } from './model/types.js';
+export { type PackagedBuild, packageBuild } from './package/build-files.js';
+export type { Report } from './package/report.js';
+export { type LoadedBuild, loadBuild, writeBuild } from './package/store.js';
+export { listTargets, loadTarget, type Target } from './package/targets.js';
+export { type CompiledModel, type CompileOptions, compile } from './pipeline.js';
+export { evaluateReference } from './reference/evaluate.js';
+export { type Simulation, simulate } from './simulate/simulate.js';
+export { type VerifyOptions, type VerifyResult, verify } from './verify/verify.js';

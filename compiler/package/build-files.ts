@@ -1,0 +1,135 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import { createWasm3Engine } from '../engines/create.js';
+import { decodeTable } from '../format/table.js';
+import { disassemble } from '../format/disassemble.js';
+import { modelToJson } from '../model/load.js';
+import { writeSafetensors } from '../model/safetensors.js';
+import { VERSION } from '../package-root.js';
+import type { CompiledModel } from '../pipeline.js';
+import { firmwareFiles } from './firmware.js';
+import { type Golden, goldenVectors } from './golden.js';
+import { modelHeader } from './header.js';
+import { makeReport, type Report, type RunFigures } from './report.js';
+import type { Target } from './targets.js';
+
+/**
+ * Everything that a build writes, by path:
+ *
+ *     model.wasm         the module
+ *     pinn_model.h       the module as a C array, with names, units, scales and golden vectors
+ *     table.bin, .txt    the block table, and as text
+ *     golden.json        known answers
+ *     report.json        what the build is, needs and reaches
+ *     reference/         the float model, so that `verify` needs nothing else
+ *     assembly/          the AssemblyScript that model.wasm was compiled from
+ *     firmware/          projects for the target's tools
+ */
+export interface PackagedBuild {
+  files: Map<string, Uint8Array | string>;
+  report: Report;
+  golden: Golden;
+}
+
+/** Words between the end of the arena and the limit given to wasm3. */
+const MEMORY_ALIGNMENT = 8;
+
+export function packageBuild(compiled: CompiledModel, target: Target): PackagedBuild {
+  const { model, wasm, table, lowered, sources } = compiled;
+  const golden = goldenVectors(model, lowered.table);
+  const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
+  const figures = runOnce(compiled, target, golden, memoryBytes);
+  const report = makeReport(compiled, target, figures);
+  requireFit(report, target);
+  const header = modelHeader({
+    name: model.name,
+    wasm,
+    identity: report.identity,
+    memoryBytes,
+    stackBytes: target.wasm3.stackBytes,
+    inputs: report.inputs,
+    outputs: report.outputs,
+    golden: {
+      inputWords: Int32Array.from(golden.inputWords.flat()),
+      outputWords: Int32Array.from(golden.outputWords.flat()),
+      count: golden.points.length,
+    },
+    provenance: `pinn-edge ${VERSION}, model ${report.modelHash.slice(0, 16)}, target ${target.name}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,
+  });
+  const files = new Map<string, Uint8Array | string>([
+    ['model.wasm', wasm],
+    ['pinn_model.h', header],
+    ['table.bin', table],
+    ['table.txt', disassemble(decodeTable(table), lowered.recordNames)],
+    ['golden.json', json(golden)],
+    ['report.json', json(report)],
+    ['reference/model.json', json(modelToJson(model, 'model.safetensors'))],
+    ['reference/model.safetensors', writeSafetensors(model.tensors)],
+  ]);
+  for (const [path, text] of sources) files.set(`assembly/${path}`, text);
+  for (const [path, text] of firmwareFiles(target, header)) files.set(`firmware/${path}`, text);
+  return { files, report, golden };
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Table and arena lie from address 8 on, each aligned to 8: see codegen/entry.ts. */
+export function linearMemoryBytes(tableBytes: number, arenaBytes: number): number {
+  const align = (bytes: number) => Math.ceil(bytes / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+  return 8 + align(tableBytes) + align(arenaBytes);
+}
+
+/** Runs the golden vectors under wasm3 as on the target: equal integers or a bug, and what it took. */
+function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memoryBytes: number): RunFigures {
+  const engine = createWasm3Engine({
+    wasm: compiled.wasm,
+    table: compiled.table,
+    memoryBytes,
+    inputCount: compiled.model.inputs.length,
+    outputCount: compiled.model.outputs.length,
+    wasm3: { stackBytes: target.wasm3.stackBytes, tailCalls: target.tailCalls },
+  });
+  try {
+    const { outputs } = engine.run(Int32Array.from(golden.inputWords.flat()));
+    const wanted = golden.outputWords.flat();
+    const at = outputs.findIndex((word, i) => word !== wanted[i]);
+    if (at >= 0) throw new Error(`wasm3 and the oracle disagree on output word ${at}: ${outputs[at]}, not ${wanted[at]}`);
+    const usage = engine.usage();
+    return {
+      memoryBytes,
+      wasm3HeapBytes: usage.peakHeapBytes,
+      wasm3StackBytes: target.wasm3.stackBytes,
+      nativeStackBytes: usage.nativeStackBytes,
+    };
+  } finally {
+    engine.dispose();
+  }
+}
+
+function requireFit(report: Report, target: Target): void {
+  const needs: [string, number, number][] = [
+    ['the module in flash', report.wasmBytes, target.flashBytes],
+    ['RAM', report.ramBytes, target.ramBytes],
+    ['the native stack', report.nativeStackBytes, target.nativeStackBytes],
+  ];
+  for (const [what, need, have] of needs) {
+    if (need <= have) continue;
+    throw new PinnEdgeError('PE4002', {
+      model: report.name,
+      target: target.name,
+      what,
+      need,
+      have,
+      excess: need - have,
+      advice: adviceFor(report, have - (report.ramBytes - report.modelBytes)),
+    });
+  }
+}
+
+/** What would fit, from the bytes left for weights and tables. */
+function adviceFor(report: Report, room: number): string {
+  if (room <= 0) return 'no model fits: choose a larger target';
+  const perParameter = report.modelBytes / report.parameters;
+  return `about ${Math.floor(room / perParameter)} of its ${report.parameters} parameters would fit at this tolerance, or a looser --tol`;
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import type { OutputError } from '../accuracy/measure.js';
+import { readHeader } from '../format/table.js';
+import { describeSteps } from '../ir/map-function.js';
+import { unionRange } from '../ir/ranges.js';
+import { modelToJson } from '../model/load.js';
+import { type Model, parameterCount } from '../model/types.js';
+import { VERSION } from '../package-root.js';
+import type { CompiledModel } from '../pipeline.js';
+import { tableBytes } from '../quantize/function-table.js';
+import type { Target } from './targets.js';
+
+/** What a build is, needs and reaches: report.json, described by report.schema.json. No clock, no host names. */
+export interface Report {
+  format: 'pinn-edge-report/1';
+  pinnEdge: string;
+  name: string;
+  description?: string;
+  /** SHA-256 of the model and its weights. */
+  modelHash: string;
+  target: string;
+  options: { precision: string; tolerance: number; toleranceAbsolute?: number };
+  /** CRC-32 of the block table, as the module's `identity` gives it. */
+  identity: number;
+  inputs: { name: string; unit?: string; min: number; max: number; exponent: number; description?: string }[];
+  outputs: {
+    name: string;
+    unit?: string;
+    exponent: number;
+    scale: number;
+    offset: number;
+    maxAbsolute: number;
+    maxRelative: number;
+    relativeL2: number;
+    worstAt: number[];
+  }[];
+  tolerance: number;
+  toleranceAbsolute?: number;
+  /** Largest relative error that each step spends by itself. */
+  spent: { compress: number; formats: number; tables: number };
+  parameters: number;
+  modelBytes: number;
+  float32Bytes: number;
+  wasmBytes: number;
+  /** Linear memory that the module touches, from address 0: the limit to give wasm3. */
+  memoryBytes: number;
+  arenaBytes: number;
+  /** memoryBytes and wasm3's heap with its value stack. */
+  ramBytes: number;
+  wasm3HeapBytes: number;
+  wasm3StackBytes: number;
+  /** Whether wasm3 has tail calls on the target; without them each operation nests a native call. */
+  tailCalls: boolean;
+  nativeStackBytes: number;
+  macs: number;
+  values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
+  weights: { name: string; rows: number; cols: number; bits: number; accumulatorBits: number; accumulatorPeakBits: number }[];
+  tables: { function: string; layout: string; degree: number; segments: number; bytes: number; maxError: number }[];
+}
+
+/** What running the module once under wasm3 on the host showed. */
+export interface RunFigures {
+  memoryBytes: number;
+  wasm3HeapBytes: number;
+  wasm3StackBytes: number;
+  nativeStackBytes: number;
+}
+
+export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures): Report {
+  const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
+  const parameters = parameterCount(model);
+  return {
+    format: 'pinn-edge-report/1',
+    pinnEdge: VERSION,
+    name: model.name,
+    description: model.description,
+    modelHash: modelHash(model),
+    target: target.name,
+    options: { precision, tolerance, toleranceAbsolute },
+    identity: readHeader(compiled.table).crc,
+    inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),
+    outputs: model.outputs.map((output, i) => ({
+      name: output.name,
+      unit: output.unit,
+      exponent: lowered.outputFormats[i].exponent,
+      scale: output.scale ?? 1,
+      offset: output.offset ?? 0,
+      ...errorFields(measured.outputs[i]),
+    })),
+    tolerance,
+    toleranceAbsolute,
+    spent: compiled.spent,
+    parameters,
+    modelBytes: compiled.table.length,
+    float32Bytes: 4 * parameters,
+    wasmBytes: compiled.wasm.length,
+    ...figures,
+    tailCalls: target.tailCalls,
+    arenaBytes: lowered.table.arenaBytes,
+    ramBytes: figures.memoryBytes + figures.wasm3HeapBytes,
+    macs: lowered.macs,
+    ...formatTables(compiled),
+  };
+}
+
+export function errorFields(error: OutputError) {
+  const { maxAbsolute, maxRelative, relativeL2, worstAt } = error;
+  return { maxAbsolute, maxRelative, relativeL2, worstAt };
+}
+
+function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'values' | 'weights' | 'tables'> {
+  const values = [...quantized.formats].map(([leaf, { bits, exponent }]) => {
+    const { min, max } = unionRange(ranges.get(leaf)!);
+    return { name: leaf.name, kind: leaf.kind, width: leaf.width, min, max, bits, exponent };
+  });
+  const weights = [...quantized.affine].map(([node, format]) => ({
+    name: node.name,
+    rows: node.width,
+    cols: format.weights.length / node.width,
+    bits: format.weightBits,
+    accumulatorBits: format.accBits,
+    // One bit for the sign.
+    accumulatorPeakBits: Math.ceil(Math.log2(format.accumulatorPeak + 1)) + 1,
+  }));
+  const functions = new Map([...quantized.tables].map(([node, table]) => [table, describeSteps(node.fn)]));
+  const tables = [...functions].map(([table, name]) => ({
+    function: name,
+    layout: table.segmentation,
+    degree: table.degree,
+    segments: table.segments,
+    bytes: tableBytes(table),
+    maxError: table.error,
+  }));
+  return { values, weights, tables };
+}
+
+/** SHA-256 over the model's JSON and its tensors' float64 bytes, by name. */
+export function modelHash(model: Model): string {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(modelToJson(model, 'model.safetensors')));
+  for (const name of [...model.tensors.keys()].sort()) {
+    const { shape, data } = model.tensors.get(name)!;
+    hash.update(`${name} ${shape.join('x')} `);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

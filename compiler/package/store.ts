@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { PinnEdgeError } from '../diagnostics.js';
+import { createWasm3Engine, type Runnable } from '../engines/create.js';
+import { readHeader } from '../format/table.js';
+import { loadModel } from '../model/load.js';
+import type { Model } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import type { Report } from './report.js';
+
+/** Builds on disk: written beside their place and moved into it whole, checked when they are read. */
+
+/**
+ * Writes `files` as the folder `directory`. An earlier build there is replaced; any other folder that is not empty is
+ * left alone and refused. Nothing is half-written: an interrupted call leaves the old state.
+ */
+export function writeBuild(directory: string, files: ReadonlyMap<string, Uint8Array | string>): void {
+  const place = resolve(directory);
+  if (existsSync(place) && !isReplaceable(place)) {
+    throw new PinnEdgeError('PE1004', {
+      directory,
+      reason: 'it exists and is not a pinn-edge build; remove it or choose another with -o',
+    });
+  }
+  let temporary: string | undefined;
+  try {
+    mkdirSync(dirname(place), { recursive: true });
+    temporary = mkdtempSync(join(dirname(place), `.${basename(place)}-`));
+    for (const [path, contents] of files) {
+      const file = join(temporary, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, contents);
+    }
+    moveInto(temporary, place);
+  } catch (error) {
+    throw new PinnEdgeError('PE1004', { directory, reason: (error as Error).message });
+  } finally {
+    if (temporary) rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+function isReplaceable(place: string): boolean {
+  if (!statSync(place).isDirectory()) return false;
+  return readdirSync(place).length === 0 || isBuild(place);
+}
+
+function isBuild(place: string): boolean {
+  try {
+    return JSON.parse(readFileSync(join(place, 'report.json'), 'utf8')).format === 'pinn-edge-report/1';
+  } catch {
+    return false;
+  }
+}
+
+function moveInto(temporary: string, place: string): void {
+  const old = `${temporary}-old`;
+  const existed = existsSync(place);
+  if (existed) renameSync(place, old);
+  try {
+    renameSync(temporary, place);
+  } catch (error) {
+    if (existed) renameSync(old, place);
+    throw error;
+  }
+  rmSync(old, { recursive: true, force: true });
+}
+
+export interface LoadedBuild {
+  directory: string;
+  report: Report;
+  /** The float model that the build was made from. */
+  model: Model;
+  runnable: Runnable;
+}
+
+/** Reads a build; the module's own identity, the block table and the report must agree. */
+export function loadBuild(directory: string): LoadedBuild {
+  const refuse = (reason: string): never => {
+    throw new PinnEdgeError('PE1007', { directory, reason });
+  };
+  if (!existsSync(directory)) refuse('there is no such folder');
+  if (!isBuild(directory)) refuse('it has no report.json of a build');
+  const read = (name: string): Uint8Array => {
+    try {
+      return readFileSync(join(directory, name));
+    } catch (error) {
+      throw new PinnEdgeError('PE1001', { file: join(directory, name), reason: (error as Error).message });
+    }
+  };
+  const report = JSON.parse(new TextDecoder().decode(read('report.json'))) as Report;
+  const model = loadModel(join(directory, 'reference', 'model.json'), nodeFiles);
+  const table = read('table.bin');
+  const runnable: Runnable = {
+    wasm: read('model.wasm'),
+    table,
+    memoryBytes: report.memoryBytes,
+    inputCount: report.inputs.length,
+    outputCount: report.outputs.length,
+    wasm3: { stackBytes: report.wasm3StackBytes, tailCalls: report.tailCalls },
+  };
+  requireIdentity(directory, report, runnable);
+  return { directory, report, model, runnable };
+}
+
+function requireIdentity(directory: string, report: Report, runnable: Runnable): void {
+  const mismatch = (file: string, reason: string) => new PinnEdgeError('PE1008', { file: join(directory, file), reason });
+  if (runnable.table.length !== report.modelBytes || readHeader(runnable.table).crc !== report.identity) {
+    throw mismatch('table.bin', 'its identity is not the one in report.json');
+  }
+  let identity: number;
+  try {
+    const engine = createWasm3Engine(runnable);
+    identity = engine.identity();
+    engine.dispose();
+  } catch (error) {
+    throw mismatch('model.wasm', (error as Error).message);
+  }
+  if (identity !== report.identity) throw mismatch('model.wasm', 'its identity is not the one in report.json');
+}

@@ -1,0 +1,60 @@
+import { createEngine } from '../engines/create.js';
+import { type EngineName, fromWords, outputWordFormats, toWords } from '../engines/types.js';
+import { decodeTable } from '../format/table.js';
+import type { LoadedBuild } from '../package/store.js';
+import { evaluateReference } from '../reference/evaluate.js';
+
+/** Engineering values in and out through the module that the build wrote (or, to compare, the float64 reference). */
+
+export type SimulationEngine = EngineName | 'reference';
+
+export interface Simulation {
+  engine: SimulationEngine;
+  /** Row-major [points x outputs], engineering units. */
+  outputs: Float64Array;
+  /** Indices of points that lay outside the input box and were evaluated at its edge. */
+  clamped: number[];
+}
+
+/** @param points row-major [points x inputs], engineering units */
+export async function simulate(
+  build: LoadedBuild,
+  points: Float64Array,
+  options: { engine?: SimulationEngine } = {},
+): Promise<Simulation> {
+  const { engine = 'wasm3' } = options;
+  const { points: held, clamped } = holdToBox(build, points);
+  if (engine === 'reference') return { engine, outputs: evaluateReference(build.model, held), clamped };
+  const evaluate = await pointEvaluator(build, engine);
+  try {
+    return { engine, outputs: evaluate.run(held), clamped };
+  } finally {
+    evaluate.dispose();
+  }
+}
+
+/** An engine of the build as a function of engineering values. */
+export async function pointEvaluator(
+  build: LoadedBuild,
+  name: EngineName,
+): Promise<{ run: (points: Float64Array) => Float64Array; dispose: () => void }> {
+  const engine = await createEngine(name, build.runnable);
+  const inputs = build.report.inputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
+  const outputs = outputWordFormats(decodeTable(build.runnable.table), build.report.outputs);
+  return {
+    run: (points) => fromWords(engine.run(toWords(points, inputs)).outputs, outputs),
+    dispose: () => engine.dispose?.(),
+  };
+}
+
+function holdToBox(build: LoadedBuild, points: Float64Array): { points: Float64Array; clamped: number[] } {
+  const { inputs } = build.model;
+  const clamped = new Set<number>();
+  const held = points.map((value, i) => {
+    const { min, max } = inputs[i % inputs.length];
+    const inside = Math.min(max, Math.max(min, value));
+    if (inside !== value) clamped.add(Math.floor(i / inputs.length));
+    return inside;
+  });
+  return { points: held, clamped: [...clamped] };
+}

@@ -1,0 +1,91 @@
+import { measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
+import type { EngineName } from '../engines/types.js';
+import { exactSolutions } from '../model/physics.js';
+import type { Model } from '../model/types.js';
+import type { LoadedBuild } from '../package/store.js';
+import { evaluateReference } from '../reference/evaluate.js';
+import { pointEvaluator } from '../simulate/simulate.js';
+
+/** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
+
+export interface VerifyOptions {
+  /** Default: the tolerance of the build. */
+  tolerance?: number;
+  /** In the unit of the outputs, instead of `tolerance`. */
+  toleranceAbsolute?: number;
+  /** Sobol points; corners, faces and local searches come on top. */
+  samples?: number;
+  engine?: EngineName;
+}
+
+export interface VerifyResult {
+  pass: boolean;
+  tolerance: number;
+  toleranceAbsolute?: number;
+  engine: EngineName;
+  /** Points evaluated, searches included. */
+  samples: number;
+  /** Against the float reference. */
+  outputs: OutputError[];
+  /** Against the exact solution, of the outputs that have one: the module, and the float network itself. */
+  exact: { module: OutputError; network: OutputError }[];
+}
+
+export const DEFAULT_SAMPLES = 8192;
+const SEARCHES = 32;
+
+export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const { engine = 'wasm3', samples = DEFAULT_SAMPLES } = options;
+  const { model, report } = build;
+  const toleranceAbsolute = options.toleranceAbsolute ?? (options.tolerance ? undefined : report.toleranceAbsolute);
+  const tolerance = options.tolerance ?? report.tolerance;
+  const evaluator = await pointEvaluator(build, engine);
+  try {
+    const reference: PointFunction = (points) => evaluateReference(model, points);
+    const measured = measureError(model, evaluator.run, reference, { samples, searches: SEARCHES });
+    const pass = measured.outputs.every((output) =>
+      toleranceAbsolute !== undefined ? output.maxAbsolute <= toleranceAbsolute : output.maxRelative <= tolerance,
+    );
+    const exact = againstExact(model, evaluator.run, reference, samples);
+    return { pass, tolerance, toleranceAbsolute, engine, samples: measured.points, outputs: measured.outputs, exact };
+  } finally {
+    evaluator.dispose();
+  }
+}
+
+function againstExact(
+  model: Model,
+  module: PointFunction,
+  network: PointFunction,
+  samples: number,
+): VerifyResult['exact'] {
+  const solutions = exactSolutions(model);
+  const kept = model.outputs.map((output, index) => ({ output, index })).filter(({ output }) => solutions.has(output.name));
+  if (!kept.length) return [];
+  const d = model.inputs.length;
+  const part = { inputs: model.inputs, outputs: kept.map(({ output }) => output) };
+  const exact: PointFunction = (points) =>
+    mapPoints(points, d, kept.length, (point, k) => solutions.get(kept[k].output.name)!(point));
+  const pick = (f: PointFunction): PointFunction => {
+    return (points) => {
+      const all = f(points);
+      return mapPoints(points, d, kept.length, (_, k, p) => all[p * model.outputs.length + kept[k].index]);
+    };
+  };
+  const options = { samples, searches: 0 };
+  const moduleErrors = measureError(part, pick(module), exact, options).outputs;
+  const networkErrors = measureError(part, pick(network), exact, options).outputs;
+  return moduleErrors.map((error, k) => ({ module: error, network: networkErrors[k] }));
+}
+
+function mapPoints(
+  points: Float64Array,
+  d: number,
+  width: number,
+  f: (point: Float64Array, k: number, p: number) => number,
+): Float64Array {
+  return Float64Array.from({ length: (points.length / d) * width }, (_, i) => {
+    const p = Math.floor(i / width);
+    return f(points.subarray(p * d, (p + 1) * d), i % width, p);
+  });
+}
