@@ -43,6 +43,17 @@ const MESSAGES = {
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',
   PE6003: 'the module refused to run: status {status} ({name})',
   PE6004: 'AssemblyScript rejected the generated entry: {reason}',
+  // 7xxx: import
+  PE7001:
+    'cannot tell what {file} is; known are .json (pinn-edge/1), .onnx, .pt .pth .pkl (PyTorch, DeepXDE), .h5 .hdf5 .keras (Keras), .safetensors, .npz and .npy',
+  PE7002: '{file} is not a readable {format} file: {reason}',
+  PE7003: '{file}: operation {op} of node "{node}" is not supported{reason}; {advice}',
+  PE7004: '{file}: the pickle asks for {what}, which weights do not need; nothing was executed. {advice}',
+  PE7005: '{file}: no range for input{s} {names}; a range is never guessed, so add {flags}',
+  PE7006: '{file} has {found}, but {given}; {advice}',
+  PE7007: '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
+  PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
+  PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

@@ -23,15 +23,15 @@ const MAX_PROBLEMS_SHOWN = 50;
  */
 export function loadModel(file: string, files: FileReader): Model {
   const json = parseJson(file, files);
-  const shapeProblems = schemaProblems(json);
-  if (shapeProblems.length) throw invalid(file, shapeProblems);
-  const modelFile = json as ModelFile;
-  const problems: Problem[] = [];
+  const problems = schemaProblems(json);
+  const broken = brokenNodes(problems);
+  if (!broken) throw invalid(file, problems);
+  const modelFile = withoutBrokenNodes(json as ModelFile, broken);
   const tensors = inlineTensors(modelFile, problems);
   if (modelFile.weights !== undefined) readWeightFile(file, modelFile.weights, files, tensors, problems);
   checkInputs(modelFile, problems);
   const graph = checkGraph(modelFile, tensors, problems);
-  checkPhysics(modelFile, problems);
+  if (!problems.some(({ path }) => path.startsWith('physics'))) checkPhysics(modelFile, problems);
   if (problems.length) throw invalid(file, problems);
   const { name, description, inputs, outputs, tolerance, physics } = modelFile;
   return { name, description, inputs, outputs, tolerance, physics, nodes: graph.order, widths: graph.widths, tensors };
@@ -46,6 +46,31 @@ function invalid(file: string, problems: readonly Problem[]): PinnEdgeError {
     s: problems.length === 1 ? '' : 's',
     problems: formatProblems(shown) + (rest > 0 ? `\n  and ${rest} more` : ''),
   });
+}
+
+/**
+ * Indices of nodes that the schema refused, so that the rest of the graph can be checked all the same; undefined when
+ * the file is broken elsewhere and nothing more can be said.
+ */
+function brokenNodes(problems: readonly Problem[]): Set<number> | undefined {
+  const broken = new Set<number>();
+  for (const { path, found } of problems) {
+    const node = /^nodes\[(\d+)\]/.exec(path);
+    if (node) broken.add(Number(node[1]));
+    else if (found !== 'an unknown field' && !/^(tolerance|physics|description)/.test(path)) return undefined;
+  }
+  return broken;
+}
+
+/** Broken nodes become values of unknown width. */
+function withoutBrokenNodes(file: ModelFile, broken: ReadonlySet<number>): ModelFile {
+  if (!broken.size) return file;
+  const nodes = file.nodes.map((node, i): ModelNode => {
+    if (!broken.has(i)) return node;
+    const name = typeof node?.name === 'string' ? node.name : `nodes[${i}]`;
+    return { name, op: 'unknown' } as unknown as ModelNode;
+  });
+  return { ...file, nodes };
 }
 
 function parseJson(file: string, files: FileReader): unknown {
@@ -67,7 +92,7 @@ function parseJson(file: string, files: FileReader): unknown {
 let validator: ValidateFunction | undefined;
 
 function schemaProblems(json: unknown): Problem[] {
-  validator ??= new Ajv2020({ allErrors: true, discriminator: true, verbose: true, strict: true, strictRequired: false }).compile(
+  validator ??= new Ajv2020({ allErrors: true, discriminator: true, verbose: true, strict: true, strictRequired: false, strictNumbers: false }).compile(
     readPackageJson('compiler/model/pinn-edge-1.schema.json') as object,
   );
   if (validator(json)) return [];

@@ -93,7 +93,7 @@ export interface Model {
 
 /** Names of the values that a node reads. */
 export function nodeInputs(node: ModelNode): readonly string[] {
-  return node.op === 'constant' ? [] : node.inputs;
+  return 'inputs' in node ? node.inputs : [];
 }
 
 /** Number of weights: elements of all tensors that the graph uses, plus `scale` and `constant` vectors. */

@@ -9,6 +9,7 @@ import type { CompiledModel } from '../pipeline.js';
 import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { modelHeader } from './header.js';
+import { linearMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import type { Target } from './targets.js';
 
@@ -29,9 +30,6 @@ export interface PackagedBuild {
   report: Report;
   golden: Golden;
 }
-
-/** Words between the end of the arena and the limit given to wasm3. */
-const MEMORY_ALIGNMENT = 8;
 
 export function packageBuild(compiled: CompiledModel, target: Target): PackagedBuild {
   const { model, wasm, table, lowered, sources } = compiled;
@@ -72,12 +70,6 @@ export function packageBuild(compiled: CompiledModel, target: Target): PackagedB
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** Table and arena lie from address 8 on, each aligned to 8: see codegen/entry.ts. */
-export function linearMemoryBytes(tableBytes: number, arenaBytes: number): number {
-  const align = (bytes: number) => Math.ceil(bytes / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
-  return 8 + align(tableBytes) + align(arenaBytes);
 }
 
 /** Runs the golden vectors under wasm3 as on the target: equal integers or a bug, and what it took. */

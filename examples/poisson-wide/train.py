@@ -69,7 +69,7 @@ def main():
 
     start = time.time()
     layers = pinn.train_adam(TERMS, layers, rng, steps=500)
-    layers = pinn.train_levenberg_marquardt(TERMS, layers, rng, steps=80, monitor=monitor)
+    layers = pinn.train_levenberg_marquardt(TERMS, layers, rng, steps=80, damping=1.0, most=1.0, monitor=monitor)
     seconds = time.time() - start
 
     nodes, tensors, last = pinn.mlp_nodes(layers, "xy")

@@ -1,0 +1,134 @@
+import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { checkGraph } from '../model/graph.js';
+import { nonFiniteProblem } from '../model/safetensors.js';
+import { type Model, type ModelInput, type ModelNode, type ModelOutput, nodeInputs } from '../model/types.js';
+import type { GraphBuilder } from './builder.js';
+import { foldConstants } from './fold.js';
+import type { Draft, ImportOptions, InputFacts } from './types.js';
+
+/**
+ * From an imported network to a model: outputs dropped, inputs fixed and folded, what nothing needs removed, ranges
+ * demanded, and the graph checked as any model file is.
+ */
+export function finishModel(
+  file: string,
+  builder: GraphBuilder,
+  draft: Draft,
+  options: ImportOptions,
+  notes: string[],
+): Model {
+  const outputs = keptOutputs(file, draft, options.keep, notes);
+  const fixed = fixedInputs(file, draft, options.fix ?? {});
+  const inputs = draft.inputs.filter(({ name }) => !fixed.has(name));
+  const constants = [...fixed].map(([name, value]): ModelNode => ({ name, op: 'constant', value: [value] }));
+  const nodes = foldConstants(neededNodes([...constants, ...builder.nodes], outputs), builder.tensors);
+  const ranged = requireRanges(file, inputs);
+  for (const { name, value } of draft.inputs.map(({ name }) => ({ name, value: fixed.get(name) }))) {
+    if (value !== undefined) notes.push(`input "${name}" is held at ${value}`);
+  }
+  noteUnused(inputs, nodes, outputs, notes);
+  const used = neededNodes(nodes, outputs);
+  const tensors = usedTensors(builder, used);
+  const problems: Problem[] = [];
+  for (const [name, tensor] of tensors) {
+    const problem = nonFiniteProblem(`tensor ${name}`, tensor);
+    if (problem) problems.push(problem);
+  }
+  const { order, widths } = checkGraph({ inputs: ranged, outputs, nodes: used }, tensors, problems);
+  if (problems.length) {
+    const s = problems.length === 1 ? '' : 's';
+    throw new PinnEdgeError('PE2001', { file, count: problems.length, s, problems: formatProblems(problems.slice(0, 20)) });
+  }
+  const { description, tolerance, physics } = draft;
+  const name = options.name ?? modelName(file);
+  return { name, description, inputs: ranged, outputs, tolerance, nodes: order, tensors, physics, widths };
+}
+
+/** A legal model name from a path: its file name without folders and extensions. */
+export function modelName(file: string): string {
+  const base = file.split(/[\\/]/).at(-1) ?? '';
+  const name = base
+    .replace(/\.(onnx|pth?|pkl|pickle|h5|hdf5|keras|safetensors|np[zy]|weights|json)\b.*$/i, '')
+    .replace(/[^A-Za-z0-9_-]/g, '-')
+    .replace(/^[^A-Za-z]+/, '')
+    .slice(0, 64);
+  return name || 'model';
+}
+
+function keptOutputs(file: string, draft: Draft, keep: readonly string[] | undefined, notes: string[]): ModelOutput[] {
+  if (!keep) return draft.outputs;
+  const known = draft.outputs.map(({ name }) => name);
+  const kept = keep.map((name) => {
+    const output = draft.outputs.find((o) => o.name === name);
+    if (!output) throw missingName(file, 'output', name, known);
+    return output;
+  });
+  const dropped = known.filter((name) => !keep.includes(name));
+  if (dropped.length) notes.push(`output${dropped.length > 1 ? 's' : ''} ${dropped.join(', ')} dropped`);
+  return kept;
+}
+
+function missingName(file: string, what: string, name: string, known: readonly string[]): PinnEdgeError {
+  const are = known.length === 1 ? 'is only' : 'are';
+  return new PinnEdgeError('PE7009', { file, what, name, are, known: known.join(', ') || 'none' });
+}
+
+function fixedInputs(file: string, draft: Draft, fix: Record<string, number>): Map<string, number> {
+  const known = draft.inputs.map(({ name }) => name);
+  for (const name of Object.keys(fix)) if (!known.includes(name)) throw missingName(file, 'input', name, known);
+  if (known.length > 0 && known.every((name) => Object.hasOwn(fix, name))) {
+    throw new PinnEdgeError('PE3005', { option: '--fix', reason: 'at least one input must stay free' });
+  }
+  return new Map(Object.entries(fix));
+}
+
+/** Every input with its range; PE7005 shows the flags for those that have none. */
+function requireRanges(file: string, inputs: readonly InputFacts[]): ModelInput[] {
+  const missing = inputs.filter(({ min, max }) => min === undefined || max === undefined);
+  if (missing.length) {
+    const names = missing.map(({ name }) => name);
+    const flags = inputs.map((i) => (missing.includes(i) ? `--input ${i.name}=min:max` : `--input ${i.name}=${i.min}:${i.max}`));
+    throw new PinnEdgeError('PE7005', {
+      file,
+      s: names.length > 1 ? 's' : '',
+      names: names.map((name) => `"${name}"`).join(', '),
+      flags: flags.join(' '),
+    });
+  }
+  return inputs.map(({ name, min, max, unit, description }) => {
+    const input: ModelInput = { name, min: min!, max: max! };
+    if (unit) input.unit = unit;
+    if (description) input.description = description;
+    return input;
+  });
+}
+
+function noteUnused(
+  inputs: readonly InputFacts[],
+  nodes: readonly ModelNode[],
+  outputs: readonly ModelOutput[],
+  notes: string[],
+): void {
+  const read = new Set([...nodes.flatMap((node) => nodeInputs(node)), ...outputs.map(({ value }) => value)]);
+  for (const { name } of inputs) if (!read.has(name)) notes.push(`input "${name}" has no effect on the outputs`);
+}
+
+/** Nodes that some output needs, in their order. */
+function neededNodes(nodes: readonly ModelNode[], outputs: readonly ModelOutput[]): ModelNode[] {
+  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const needed = new Set<string>();
+  const stack = outputs.map(({ value }) => value);
+  while (stack.length) {
+    const name = stack.pop()!;
+    if (needed.has(name)) continue;
+    needed.add(name);
+    const node = byName.get(name);
+    if (node) stack.push(...nodeInputs(node));
+  }
+  return nodes.filter(({ name }) => needed.has(name));
+}
+
+function usedTensors(builder: GraphBuilder, nodes: readonly ModelNode[]): Model['tensors'] {
+  const used = new Set(nodes.flatMap((node) => (node.op === 'dense' ? [node.weight, node.bias] : [])));
+  return new Map([...builder.tensors].filter(([name]) => used.has(name)));
+}

@@ -1,0 +1,72 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import type { InputFacts, OutputFacts } from './types.js';
+
+/** The import options of the command line. Each parser throws PE3005 with the option and what was expected. */
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+const MAX_UNIT_LENGTH = 32;
+
+/** `name=min:max[:unit]`, or `name` alone where the range comes from the spec. */
+export function parseInput(text: string): InputFacts {
+  const form = 'expected name=min:max or name=min:max:unit, such as x=-1:1:m';
+  const fail = (reason: string) => new PinnEdgeError('PE3005', { option: `--input ${text}`, reason });
+  const [name, range, ...more] = text.split('=');
+  requireName(name, `--input ${text}`, form);
+  if (range === undefined) return { name };
+  if (more.length) throw fail(form);
+  const [min, max, ...unit] = range.split(':');
+  const [low, high] = [toNumber(min), toNumber(max)];
+  if (low === undefined || high === undefined) throw fail(form);
+  if (!(low < high)) throw fail(`min must be less than max, found ${low} and ${high}`);
+  return { name, min: low, max: high, ...unitOf(unit, `--input ${text}`) };
+}
+
+/** `name` or `name:unit`. */
+export function parseOutput(text: string): OutputFacts {
+  const [name, ...unit] = text.split(':');
+  requireName(name, `--output ${text}`, 'expected name or name:unit, such as u:m/s');
+  return { name, ...unitOf(unit, `--output ${text}`) };
+}
+
+/** `u,v`: names of the outputs to keep. */
+export function parseKeep(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  for (const name of names) requireName(name, `--outputs ${text}`, 'expected names with commas between them, such as u,v');
+  return names;
+}
+
+/** Several `name=value`. */
+export function parseFix(texts: readonly string[]): Record<string, number> {
+  const fixed: Record<string, number> = {};
+  for (const text of texts) {
+    const [name, value, ...more] = text.split('=');
+    const number = toNumber(value);
+    requireName(name, `--fix ${text}`, 'expected name=value, such as nu=0.01');
+    if (number === undefined || more.length) {
+      throw new PinnEdgeError('PE3005', { option: `--fix ${text}`, reason: 'expected name=value, such as nu=0.01' });
+    }
+    fixed[name] = number;
+  }
+  return fixed;
+}
+
+function requireName(name: string, option: string, form: string): void {
+  if (NAME.test(name)) return;
+  throw new PinnEdgeError('PE3005', { option, reason: `${form}; names have letters, digits and _, a letter first` });
+}
+
+/** Units may hold colons of their own. */
+function unitOf(parts: readonly string[], option: string): { unit?: string } {
+  if (!parts.length) return {};
+  const unit = parts.join(':');
+  if (unit.length > MAX_UNIT_LENGTH) {
+    throw new PinnEdgeError('PE3005', { option, reason: `a unit has at most ${MAX_UNIT_LENGTH} characters` });
+  }
+  return unit ? { unit } : {};
+}
+
+function toNumber(text: string | undefined): number | undefined {
+  if (text === undefined || text.trim() === '') return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}

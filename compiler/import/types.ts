@@ -1,0 +1,52 @@
+import type { Model, Physics } from '../model/types.js';
+
+/** One `--input name=min:max[:unit]`, or an input of a spec, whose range may be given elsewhere. */
+export interface InputFacts {
+  name: string;
+  min?: number;
+  max?: number;
+  unit?: string;
+  description?: string;
+}
+
+/** One `--output name[:unit]`, or an output of a spec. */
+export interface OutputFacts {
+  name: string;
+  unit?: string;
+  /** Engineering value = scale * value + offset. */
+  scale?: number;
+  offset?: number;
+  description?: string;
+}
+
+/** What the command line adds to a file. */
+export interface ImportOptions {
+  /** Inputs in the order of the network's input columns, or, where the file names its inputs, by name. */
+  inputs?: InputFacts[];
+  /** Outputs in the order of the network's outputs. */
+  outputs?: OutputFacts[];
+  /** Names of the outputs to keep; all others are dropped. */
+  keep?: string[];
+  /** Inputs held to a constant. */
+  fix?: Record<string, number>;
+  /** Text of the `--spec` file, and its path for messages. */
+  spec?: { file: string; text: string };
+  /** Name of the model; default: the file's. */
+  name?: string;
+}
+
+export interface ImportResult {
+  model: Model;
+  /** What was inferred or dropped, one sentence each. */
+  notes: string[];
+}
+
+/** An imported network before ranges, fixed inputs and dropped outputs. */
+export interface Draft {
+  /** Names in the order of the network's columns; facts where they are known. */
+  inputs: InputFacts[];
+  outputs: (OutputFacts & { value: string; index?: number })[];
+  description?: string;
+  tolerance?: number;
+  physics?: Physics;
+}

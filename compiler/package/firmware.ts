@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../package-root.js';
+import type { Target, TargetProject } from './targets.js';
+
+/** The firmware library, in targets/common. */
+export const LIBRARY_FILES = ['pinn_edge.c', 'pinn_edge.h', 'pe_format.gen.h'] as const;
+
+/**
+ * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its template's files, the
+ * firmware library and the model's header; nothing else differs from model to model.
+ */
+export function firmwareFiles(target: Target, header: string): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const project of target.projects) {
+    const template = readTexts(join(PACKAGE_ROOT, 'targets', project.template));
+    for (const [path, text] of projectFiles(project, template, readLibrary(), header)) {
+      files.set(`${project.name}/${path}`, text);
+    }
+  }
+  return files;
+}
+
+/** Puts one project together; pure. */
+export function projectFiles(
+  project: TargetProject,
+  template: ReadonlyMap<string, string>,
+  library: ReadonlyMap<string, string>,
+  header: string,
+): Map<string, string> {
+  const files = new Map(template);
+  for (const [name, text] of library) files.set(`${project.libraryFolder}/${name}`, text);
+  return files.set(`${project.headerFolder}/pinn_model.h`, header);
+}
+
+function readLibrary(): Map<string, string> {
+  const folder = join(PACKAGE_ROOT, 'targets', 'common');
+  return new Map(LIBRARY_FILES.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+/** Every file below a folder, by its path there with forward slashes, in order of the paths. */
+function readTexts(folder: string): Map<string, string> {
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  return new Map(
+    paths.map((path) => [path.slice(folder.length + 1).replaceAll('\\', '/'), readFileSync(path, 'utf8')]),
+  );
+}

@@ -1,0 +1,113 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { PACKAGE_ROOT, readPackageJson } from '../package-root.js';
+
+/** A board and how pinn-edge builds for it; targets/target.schema.json describes every field with its unit. */
+export interface Target {
+  name: string;
+  description: string;
+  chip: string;
+  isa: string;
+  /** Compiler flags that select the instruction set. */
+  flags: string[];
+  fpu: 'none' | 'single' | 'double';
+  tailCalls: boolean;
+  flashBytes: number;
+  ramBytes: number;
+  ramBlockBytes: number;
+  nativeStackBytes: number;
+  clockHz?: number;
+  wasm3: { version: string; stackBytes: number; codePageBytes: number };
+  projects: TargetProject[];
+  toolchain: string;
+  flash: string;
+  emulator?: { command: string; package: string };
+  source: Record<string, string>;
+}
+
+/** A firmware project that builds for the target contain. */
+export interface TargetProject {
+  /** Folder inside the build's `firmware/`. */
+  name: string;
+  /** Folder of the template inside `targets/`. */
+  template: string;
+  /** Where the firmware library goes inside the project, and where pinn_model.h goes. */
+  libraryFolder: string;
+  headerFolder: string;
+}
+
+const TARGETS = join(PACKAGE_ROOT, 'targets');
+const FILE = 'target.json';
+
+/** Names of the targets that come with pinn-edge. */
+export function listTargets(): string[] {
+  return readdirSync(TARGETS)
+    .filter((name) => existsSync(join(TARGETS, name, FILE)))
+    .sort();
+}
+
+/** The target of that name, or the one in a user's own target.json, given by its path. */
+export function loadTarget(nameOrPath: string): Target {
+  const names = listTargets();
+  if (names.includes(nameOrPath)) return readTarget(join(TARGETS, nameOrPath, FILE));
+  if (nameOrPath.endsWith('.json')) return readTarget(nameOrPath);
+  const hint = `the nearest known ${names.length > 1 ? 'ones are' : 'one is'} ${nearestNames(nameOrPath, names).join(', ')} (see: pinn-edge targets, or give the path of a target.json)`;
+  throw new PinnEdgeError('PE3001', { name: nameOrPath, hint });
+}
+
+function readTarget(file: string): Target {
+  const json = parse(file);
+  const problems = schemaProblems(json);
+  if (!problems.length) problems.push(...templateProblems(json as Target));
+  if (problems.length) throw new PinnEdgeError('PE3004', { file, problems: `\n${formatProblems(problems)}` });
+  return json as Target;
+}
+
+function parse(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new PinnEdgeError('PE1002', { file, reason: (error as Error).message });
+  }
+}
+
+let validator: ValidateFunction | undefined;
+
+function schemaProblems(json: unknown): Problem[] {
+  validator ??= new Ajv2020({ allErrors: true, verbose: true, strict: true }).compile(
+    readPackageJson('targets/target.schema.json') as object,
+  );
+  return validator(json) ? [] : (validator.errors ?? []).map(toProblem);
+}
+
+function toProblem(error: ErrorObject): Problem {
+  const place = error.instancePath.slice(1).replaceAll('/', '.');
+  const at = (name: unknown) => (place ? `${place}.${name}` : String(name));
+  const params = error.params as Record<string, unknown>;
+  if (error.keyword === 'required') return { path: at(params.missingProperty), found: 'nothing', expected: 'a value' };
+  if (error.keyword === 'additionalProperties') {
+    const known = Object.keys((error.parentSchema as { properties: object }).properties);
+    const near = nearestNames(String(params.additionalProperty), known).join(', ');
+    return { path: at(params.additionalProperty), found: 'an unknown field', expected: `one such as ${near}` };
+  }
+  const allowed = params.allowedValues as unknown[] | undefined;
+  const expected = allowed ? `one of ${allowed.join(', ')}` : `a value that ${error.message}`;
+  return { path: place || 'the file', found: JSON.stringify(error.data), expected };
+}
+
+function templateProblems(target: Target): Problem[] {
+  return target.projects.flatMap(({ template }, i) => {
+    if (existsSync(join(TARGETS, template))) return [];
+    const expected = 'a folder of templates in targets/, such as esp32/esp-idf';
+    return [{ path: `projects.${i}.template`, found: JSON.stringify(template), expected }];
+  });
+}

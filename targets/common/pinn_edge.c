@@ -1,0 +1,312 @@
+#include "pinn_edge.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "pe_format.gen.h"
+
+// memoryLimit is a member of wasm3's runtime and has no function to set it.
+#include "m3_env.h"
+#include "wasm3.h"
+
+#define WORD_BYTES 4u
+
+static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
+  // Half a byte at a time: the usual table of 256 entries would take 1 kB.
+  static const uint32_t table[16] = {
+      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
+  };
+  uint32_t crc = 0xffffffffu;
+  for (uint32_t i = 0; i < count; i++) {
+    crc ^= bytes[i];
+    crc = (crc >> 4) ^ table[crc & 15u];
+    crc = (crc >> 4) ^ table[crc & 15u];
+  }
+  return ~crc;
+}
+
+static bool is_plausible(const pe_model_t *model) {
+  return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
+         model->stack_bytes != 0 && model->input_count != 0 && model->output_count != 0 &&
+         (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
+}
+
+static bool is_memory_error(M3Result reason) {
+  return reason == m3Err_mallocFailed || reason == m3Err_mallocFailedCodePage;
+}
+
+static pe_result_t fail(pe_t *pe, pe_result_t result, M3Result reason) {
+  pe->detail = reason;
+  return is_memory_error(reason) ? PE_ERROR_MEMORY : result;
+}
+
+// Word `index` at a wasm address, which the caller has checked. Linear memory is little-endian on every machine.
+static uint8_t *word_at(const pe_t *pe, uint32_t address, uint32_t index) {
+  return m3_GetMemory(pe->runtime, NULL, 0) + address + WORD_BYTES * index;
+}
+
+static void store_word(uint8_t *at, int32_t word) {
+  const uint32_t bits = (uint32_t)word;
+  for (unsigned i = 0; i < WORD_BYTES; i++) at[i] = (uint8_t)(bits >> (8 * i));
+}
+
+static int32_t load_word(const uint8_t *at) {
+  uint32_t bits = 0;
+  for (unsigned i = 0; i < WORD_BYTES; i++) bits |= (uint32_t)at[i] << (8 * i);
+  // Beyond INT32_MAX the conversion would be up to the compiler.
+  return bits <= INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
+}
+
+static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
+  uint32_t memory_bytes = 0;
+  m3_GetMemory(pe->runtime, &memory_bytes, 0);
+  return address <= memory_bytes && count <= (memory_bytes - address) / WORD_BYTES;
+}
+
+// Calls a function without parameters that returns an i32.
+static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
+  const void *results[1];
+  results[0] = value;
+  M3Result reason = m3_Call(function, 0, NULL);
+  if (reason == m3Err_none) reason = m3_GetResults(function, 1, results);
+  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
+}
+
+static pe_result_t find(pe_t *pe, const char *name, IM3Function *function) {
+  const M3Result reason = m3_FindFunction(function, pe->runtime, name);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_EXPORT, reason);
+  const bool fits = m3_GetArgCount(*function) == 0 && m3_GetRetCount(*function) == 1 &&
+                    m3_GetRetType(*function, 0) == c_m3Type_i32;
+  return fits ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_malformedFunctionSignature);
+}
+
+static pe_result_t call_export(pe_t *pe, const char *name, uint32_t *value) {
+  IM3Function function;
+  const pe_result_t result = find(pe, name, &function);
+  return result == PE_OK ? call(pe, function, value) : result;
+}
+
+// Evaluates the input words that lie in linear memory.
+static pe_result_t run(pe_t *pe) {
+  uint32_t status;
+  const pe_result_t result = call(pe, pe->run, &status);
+  if (result != PE_OK) return result;
+  if (status == PE_STATUS_OK) return PE_OK;
+  if (status == PE_STATUS_CLAMPED) return PE_CLAMPED;
+  pe->failed_check = status < PE_STATUS_REFUSED ? PE_CHECK_OK : status - PE_STATUS_REFUSED;
+  return PE_ERROR_TABLE;
+}
+
+static pe_result_t create_runtime(pe_t *pe) {
+  pe->environment = m3_NewEnvironment();
+  if (pe->environment == NULL) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  pe->runtime = m3_NewRuntime(pe->environment, pe->model->stack_bytes, pe);
+  if (pe->runtime == NULL) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  // The member just before memoryLimit: seen elsewhere than wasm3 put it, memoryLimit would be too.
+  if (pe->runtime->userdata != pe) return PE_ERROR_CONFIGURATION;
+  pe->runtime->memoryLimit = pe->model->memory_bytes;
+  return PE_OK;
+}
+
+static pe_result_t load_module(pe_t *pe) {
+  IM3Module module;
+  M3Result reason = m3_ParseModule(pe->environment, &module, pe->model->wasm, pe->model->wasm_bytes);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
+  reason = m3_LoadModule(pe->runtime, module);
+  if (reason != m3Err_none) {
+    m3_FreeModule(module);
+    return fail(pe, PE_ERROR_MODULE, reason);
+  }
+  // Left alone, wasm3 would translate functions when they are first called, and allocate then.
+  reason = m3_CompileModule(module);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
+  reason = m3_RunStart(module);
+  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
+}
+
+static pe_result_t find_exports(pe_t *pe) {
+  uint32_t identity;
+  pe_result_t result = call_export(pe, "identity", &identity);
+  if (result == PE_OK) result = call_export(pe, "input", &pe->input_address);
+  if (result == PE_OK) result = call_export(pe, "output", &pe->output_address);
+  if (result == PE_OK) result = find(pe, "run", &pe->run);
+  if (result != PE_OK) return result;
+  if (identity != pe->model->identity) return PE_ERROR_IDENTITY;
+  const bool inside = are_words_inside(pe, pe->input_address, pe->model->input_count) &&
+                      are_words_inside(pe, pe->output_address, pe->model->output_count);
+  return inside ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);
+}
+
+static pe_result_t open_checked(pe_t *pe) {
+  pe_result_t result = create_runtime(pe);
+  if (result == PE_OK) result = load_module(pe);
+  if (result == PE_OK) result = find_exports(pe);
+  if (result == PE_OK) result = run(pe);
+  return result == PE_CLAMPED ? PE_OK : result;
+}
+
+pe_result_t pe_open(pe_t *pe, const pe_model_t *model) {
+  if (pe == NULL) return PE_ERROR_ARGUMENT;
+  memset(pe, 0, sizeof *pe);
+  if (model == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
+  // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
+  if (crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
+  pe->model = model;
+  const pe_result_t result = open_checked(pe);
+  if (result != PE_OK) pe_close(pe);
+  return result;
+}
+
+void pe_close(pe_t *pe) {
+  if (pe == NULL) return;
+  if (pe->runtime != NULL) m3_FreeRuntime(pe->runtime);
+  if (pe->environment != NULL) m3_FreeEnvironment(pe->environment);
+  pe->model = NULL;
+  pe->environment = NULL;
+  pe->runtime = NULL;
+  pe->run = NULL;
+}
+
+static pe_result_t check_call(const pe_t *pe, const void *inputs, const void *outputs) {
+  if (pe == NULL || inputs == NULL || outputs == NULL) return PE_ERROR_ARGUMENT;
+  return pe->model == NULL ? PE_ERROR_CLOSED : PE_OK;
+}
+
+static void put_input(pe_t *pe, uint32_t index, int32_t word) {
+  store_word(word_at(pe, pe->input_address, index), word);
+}
+
+static int32_t get_output(const pe_t *pe, uint32_t index) {
+  return load_word(word_at(pe, pe->output_address, index));
+}
+
+pe_result_t pe_run_words(pe_t *pe, const int32_t *inputs, int32_t *outputs) {
+  pe_result_t result = check_call(pe, inputs, outputs);
+  if (result != PE_OK) return result;
+  for (uint32_t i = 0; i < pe->model->input_count; i++) put_input(pe, i, inputs[i]);
+  result = run(pe);
+  if (result < 0) return result;
+  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = get_output(pe, i);
+  return result;
+}
+
+// The nearest word, halves upwards; held to int32, and `held` set, when there is none. No library call but ldexp:
+// floor and lrint would be one each.
+static int32_t nearest_word(double value, int exponent, bool *held) {
+  const double steps = ldexp(value, exponent) + 0.5;
+  if (steps >= 2147483648.0 || steps < -2147483648.0) {
+    *held = true;
+    return steps > 0 ? INT32_MAX : INT32_MIN;
+  }
+  const int32_t word = (int32_t)steps;  // towards zero
+  return (double)word > steps ? word - 1 : word;
+}
+
+static pe_result_t put_value(pe_t *pe, uint32_t index, double value) {
+  bool held = false;
+  if (isnan(value)) return PE_ERROR_NAN;
+  put_input(pe, index, nearest_word(value, pe->model->inputs[index].exponent, &held));
+  return held ? PE_CLAMPED : PE_OK;
+}
+
+static double get_value(const pe_t *pe, uint32_t index) {
+  const pe_output_spec_t *output = &pe->model->outputs[index];
+  // volatile: fused with the addition, the product would not be rounded, and the host's answer would differ.
+  const volatile double scaled = ldexp((double)get_output(pe, index), -output->exponent) * output->scale;
+  return scaled + output->offset;
+}
+
+// Runs the inputs that were put in place with `put` as the worst result of doing so.
+static pe_result_t run_values(pe_t *pe, pe_result_t put) {
+  const pe_result_t result = run(pe);
+  return result == PE_OK ? put : result;
+}
+
+pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs) {
+  pe_result_t result = check_call(pe, inputs, outputs);
+  if (result != PE_OK) return result;
+  for (uint32_t i = 0; i < pe->model->input_count; i++) {
+    const pe_result_t put = put_value(pe, i, inputs[i]);
+    if (put < 0) return put;
+    if (put == PE_CLAMPED) result = put;
+  }
+  result = run_values(pe, result);
+  if (result < 0) return result;
+  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = get_value(pe, i);
+  return result;
+}
+
+pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs) {
+  pe_result_t result = check_call(pe, inputs, outputs);
+  if (result != PE_OK) return result;
+  for (uint32_t i = 0; i < pe->model->input_count; i++) {
+    const pe_result_t put = put_value(pe, i, (double)inputs[i]);
+    if (put < 0) return put;
+    if (put == PE_CLAMPED) result = put;
+  }
+  result = run_values(pe, result);
+  if (result < 0) return result;
+  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = (float)get_value(pe, i);
+  return result;
+}
+
+static pe_result_t test_point(pe_t *pe, const int32_t *inputs, const int32_t *outputs) {
+  for (uint32_t i = 0; i < pe->model->input_count; i++) put_input(pe, i, inputs[i]);
+  const pe_result_t result = run(pe);
+  if (result < 0) return result;
+  for (uint32_t i = 0; i < pe->model->output_count; i++) {
+    if (get_output(pe, i) != outputs[i]) return PE_ERROR_GOLDEN;
+  }
+  return PE_OK;
+}
+
+pe_result_t pe_self_test(pe_t *pe) {
+  if (pe == NULL) return PE_ERROR_ARGUMENT;
+  if (pe->model == NULL) return PE_ERROR_CLOSED;
+  const pe_model_t *model = pe->model;
+  for (uint32_t p = 0; p < model->golden_count; p++) {
+    const int32_t *inputs = model->golden_inputs + p * model->input_count;
+    const int32_t *outputs = model->golden_outputs + p * model->output_count;
+    const pe_result_t result = test_point(pe, inputs, outputs);
+    if (result != PE_OK) return result;
+  }
+  return PE_OK;
+}
+
+const char *pe_text(pe_result_t result) {
+  switch (result) {
+    case PE_OK:
+      return "no error";
+    case PE_CLAMPED:
+      return "an input was outside its range and was moved to the nearest end of it";
+    case PE_ERROR_ARGUMENT:
+      return "a null pointer or an impossible model descriptor was given";
+    case PE_ERROR_CLOSED:
+      return "the model is not open";
+    case PE_ERROR_CORRUPT:
+      return "the module is damaged: its CRC-32 is wrong";
+    case PE_ERROR_MEMORY:
+      return "the heap has too little room";
+    case PE_ERROR_MODULE:
+      return "wasm3 cannot load the module";
+    case PE_ERROR_EXPORT:
+      return "the module is not a pinn-edge model: an export is missing or wrong";
+    case PE_ERROR_IDENTITY:
+      return "the module holds another model than its descriptor says";
+    case PE_ERROR_TABLE:
+      return "the module's block table is damaged";
+    case PE_ERROR_TRAP:
+      return "the module stopped while it ran";
+    case PE_ERROR_NAN:
+      return "an input is not a number";
+    case PE_ERROR_GOLDEN:
+      return "the outputs differ from those recorded when the model was built";
+    case PE_ERROR_CONFIGURATION:
+      return "pinn_edge.c and wasm3 were compiled with different options";
+  }
+  return "unknown result";
+}
+
+const char *pe_detail(const pe_t *pe) { return pe != NULL && pe->detail != NULL ? pe->detail : ""; }

@@ -1,0 +1,160 @@
+// pinn_edge: evaluates a physics-informed neural network that pinn-edge compiled to WebAssembly, under wasm3 0.5.0.
+//
+//     #include "pinn_model.h"  // written by `pinn-edge build`; defines pinn_model
+//
+//     pe_t pe;
+//     double inputs[PINN_MODEL_INPUT_COUNT] = {0.5, 0.25};  // in the model's units
+//     double outputs[PINN_MODEL_OUTPUT_COUNT];
+//     if (pe_open(&pe, &pinn_model) != PE_OK) ...           // pe_text(result) says why
+//     if (pe_eval(&pe, inputs, outputs) < 0) ...            // PE_CLAMPED (> 0): an input was outside its range
+//     pe_close(&pe);
+//
+// Memory. The library itself allocates nothing and has no global state: everything it keeps is in pe_t, which belongs
+// to the caller. wasm3 allocates with calloc, realloc and free, all of it during pe_open: the model's linear memory
+// (memory_bytes), the interpreter's stack (stack_bytes), its own structures and the translated code. pe_close frees
+// all of it. An evaluation allocates nothing.
+//
+// Native stack. Compiled without tail calls (Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
+// operation until the next loop iteration or return. The build report says what the model needs at most.
+//
+// Threads. A pe_t may be used by one thread at a time; different ones are independent of each other. No function may
+// be called from an interrupt handler.
+//
+// Compile pinn_edge.c and wasm3 with the same d_m3... definitions: they change the layout of wasm3's structures.
+// Recommended: d_m3HasFloat=0, d_m3NoFloatDynamic=0 (models use no floats), d_m3CodePageAlignSize=1024,
+// d_m3MaxFunctionStackHeight=256, d_m3VerboseErrorMessages=0.
+#ifndef PINN_EDGE_H
+#define PINN_EDGE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What every function returns: 0 for success, above 0 for success with a remark, below 0 for failure.
+typedef enum {
+  PE_OK = 0,
+  // An input was outside its range and was moved to the nearest end of it; the outputs are those of the moved input.
+  PE_CLAMPED = 1,
+  // A null pointer, or a descriptor that cannot be one of pinn-edge's.
+  PE_ERROR_ARGUMENT = -1,
+  // The instance is not open: never opened, closed again, or pe_open failed.
+  PE_ERROR_CLOSED = -2,
+  // The module's bytes differ from those that were built (length and CRC-32).
+  PE_ERROR_CORRUPT = -3,
+  // The heap has too little room, or no block that is large enough.
+  PE_ERROR_MEMORY = -4,
+  // wasm3 cannot load or translate the module; pe_detail gives its reason.
+  PE_ERROR_MODULE = -5,
+  // The module lacks an export of a pinn-edge model, or input or output words lie outside its memory.
+  PE_ERROR_EXPORT = -6,
+  // The module holds another model than the descriptor says.
+  PE_ERROR_IDENTITY = -7,
+  // The module refused its own block table; failed_check says at which check (PE_CHECK_... in pe_format.gen.h).
+  PE_ERROR_TABLE = -8,
+  // The module stopped while it ran; pe_detail gives wasm3's reason.
+  PE_ERROR_TRAP = -9,
+  // An input is not a number.
+  PE_ERROR_NAN = -10,
+  // The outputs for a golden vector are not those recorded when the model was built.
+  PE_ERROR_GOLDEN = -11,
+  // pinn_edge.c and wasm3 were compiled with different d_m3... definitions.
+  PE_ERROR_CONFIGURATION = -12
+} pe_result_t;
+
+// An input of a model. word = floor(value * 2^exponent + 1/2), held to int32 and then to [min, max].
+typedef struct {
+  const char *name;
+  const char *unit;  // "" when none is given
+  double min;        // range, in the unit
+  double max;
+  int16_t exponent;
+} pe_input_spec_t;
+
+// An output of a model. value = word * 2^-exponent * scale + offset, in this order, each rounded to double.
+typedef struct {
+  const char *name;
+  const char *unit;  // "" when none is given
+  int16_t exponent;
+  double scale;
+  double offset;
+} pe_output_spec_t;
+
+// A model: everything that is known when it is built. pinn_model.h defines one; all of it may lie in flash.
+typedef struct {
+  const char *name;
+  const uint8_t *wasm;  // the module; must stay where it is until pe_close
+  uint32_t wasm_bytes;
+  uint32_t wasm_crc;      // CRC-32 (IEEE 802.3) of these bytes
+  uint32_t identity;      // CRC-32 of the block table inside the module
+  uint32_t memory_bytes;  // linear memory that the module needs, exactly
+  uint32_t stack_bytes;   // the interpreter's stack for values
+  uint16_t input_count;
+  uint16_t output_count;
+  const pe_input_spec_t *inputs;
+  const pe_output_spec_t *outputs;
+  uint16_t golden_count;           // points with known answers, for pe_self_test; may be 0
+  const int32_t *golden_inputs;    // golden_count rows of input_count words
+  const int32_t *golden_outputs;   // golden_count rows of output_count words
+} pe_model_t;
+
+struct M3Environment;
+struct M3Runtime;
+struct M3Function;
+
+// An open model. The members are the library's own, to be read at most.
+typedef struct {
+  const pe_model_t *model;
+  struct M3Environment *environment;
+  struct M3Runtime *runtime;
+  struct M3Function *run;
+  uint32_t input_address;   // of the input words in linear memory
+  uint32_t output_address;  // of the output words
+  uint32_t failed_check;    // after PE_ERROR_TABLE: which check of the block table failed
+  const char *detail;       // see pe_detail
+} pe_t;
+
+// Opens a model: compares the module with its CRC-32, loads it with exactly memory_bytes of linear memory, translates
+// all of it, compares its identity, and evaluates it once, by which the module checks its block table.
+//
+// `pe` need not be initialised, and must not be open. `model` must stay valid until pe_close.
+// Returns PE_OK or one of the errors. After an error nothing is left allocated, evaluations return PE_ERROR_CLOSED,
+// and pe_close may be called but need not be.
+pe_result_t pe_open(pe_t *pe, const pe_model_t *model);
+
+// Evaluates input_count words to output_count words; the formats are those of the model's inputs and outputs. These
+// integers are the same on every device and on the host, bit for bit. `inputs` and `outputs` may overlap.
+//
+// Returns PE_OK, PE_CLAMPED or an error. After an error `outputs` is unchanged and the instance can still be used.
+pe_result_t pe_run_words(pe_t *pe, const int32_t *inputs, int32_t *outputs);
+
+// Evaluates input_count values to output_count values, both in the model's units. Values beyond int32 count as
+// clamped, infinities included. `inputs` and `outputs` may overlap.
+//
+// Returns PE_OK, PE_CLAMPED or an error; PE_ERROR_NAN for an input that is not a number. After an error `outputs` is
+// unchanged.
+pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs);
+
+// The same for float. The arithmetic is that of pe_eval; the values are rounded to float in the end.
+pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs);
+
+// Evaluates the model's golden vectors. Returns PE_OK when every output word is as recorded, PE_ERROR_GOLDEN when one
+// is not, or the error of an evaluation.
+pe_result_t pe_self_test(pe_t *pe);
+
+// Frees everything. Closing what is closed does nothing, and so does a null pointer.
+void pe_close(pe_t *pe);
+
+// A sentence for a result; never null. The text is constant.
+const char *pe_text(pe_result_t result);
+
+// wasm3's own words on the last PE_ERROR_MEMORY, PE_ERROR_MODULE, PE_ERROR_EXPORT or PE_ERROR_TRAP of this instance,
+// failed pe_open included; "" when there is none. The text is constant.
+const char *pe_detail(const pe_t *pe);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/asc/compile.js';
+import { requireMvp } from '../../compiler/asc/mvp.js';
+import { generateSources } from '../../compiler/codegen/entry.js';
+import type { Runnable } from '../../compiler/engines/create.js';
+import { type BlockTable, encodeTable } from '../../compiler/format/table.js';
+import { linearMemoryBytes } from '../../compiler/package/memory.js';
+
+/** The real module of a block table, compiled by the real asc. */
+export async function moduleOf(table: BlockTable, tailCalls = true): Promise<Runnable> {
+  const bytes = encodeTable(table);
+  const generated = generateSources(table, bytes, 'test');
+  const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
+  const wasm = await compileAssemblyScript(sources);
+  requireMvp(wasm);
+  return {
+    wasm,
+    table: bytes,
+    memoryBytes: linearMemoryBytes(bytes.length, table.arenaBytes),
+    inputCount: table.inputs.length,
+    outputCount: table.outputs.length,
+    wasm3: { stackBytes: 2048, tailCalls },
+  };
+}
