@@ -15,7 +15,8 @@ const MESSAGES = {
   PE1003: '{file} is empty',
   PE1004: 'cannot write to {directory}: {reason}',
   PE1005: '{file} is not a safetensors file: {reason}',
-  PE1006: 'the weight file {file}, named by {model}, does not exist; put it beside the model or give the tensors inline',
+  PE1006:
+    'the weight file {file}, named by {model}, does not exist; put it beside the model or give the tensors inline',
   PE1007: '{directory} is not a pinn-edge build ({reason}); make one with: pinn-edge build <model> -o {directory}',
   PE1008: '{file} does not match the build it lies in ({reason}); build the model again',
   // 2xxx: model
@@ -51,7 +52,8 @@ const MESSAGES = {
   PE7004: '{file}: the pickle asks for {what}, which weights do not need; nothing was executed. {advice}',
   PE7005: '{file}: no range for input{s} {names}; a range is never guessed, so add {flags}',
   PE7006: '{file} has {found}, but {given}; {advice}',
-  PE7007: '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
+  PE7007:
+    '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
   PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
 } as const;

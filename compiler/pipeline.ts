@@ -1,11 +1,11 @@
-import { type Measurement, measureError, type OutputError } from './accuracy/measure.js';
+import { DEFAULT_MEASURE, type Measurement, measureError, type OutputError } from './accuracy/measure.js';
 import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
 import { PinnEdgeError } from './diagnostics.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
-import { encodeTable } from './format/table.js';
 import { requireValidTable } from './format/check.js';
+import { encodeTable } from './format/table.js';
 import { buildIr } from './ir/build.js';
 import { checkDomains } from './ir/domains.js';
 import { evaluateIr } from './ir/evaluate.js';
@@ -74,10 +74,11 @@ export interface CompiledModel {
 
 export const DEFAULT_TOLERANCE = 1e-3;
 
-/** Sobol points that ranges come from, that formats are tried on, that gradients are taken at, and of the final check. */
-const POINTS = { ranges: 2048, attempts: 1024, gradients: 256, check: 4096 } as const;
-const SEARCHES = 16;
-const CHECK_ROUNDS = 3;
+/** Sobol points that ranges come from, that formats are tried on, and that gradients are taken at. */
+const POINTS = { ranges: 2048, attempts: 1024, gradients: 256 } as const;
+const CHECK_ROUNDS = 4;
+/** Share of the tolerance that the final check may find spent: the rest is for points that nobody looked at. */
+const CHECK_SHARE = 0.95;
 /** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
 const L2_SHARE = 1 / 3;
 
@@ -110,7 +111,19 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   requireMvp(wasm);
   finish({ stage: 'compile', detail: `${(wasm.length / 1000).toFixed(1)} kB module` });
 
-  const result = { model, graph, quantized, ranges: analysis.ranges, lowered, table, sources, wasm, measured, spent, stages };
+  const result = {
+    model,
+    graph,
+    quantized,
+    ranges: analysis.ranges,
+    lowered,
+    table,
+    sources,
+    wasm,
+    measured,
+    spent,
+    stages,
+  };
   return { ...result, tolerance, toleranceAbsolute, precision };
 }
 
@@ -187,14 +200,11 @@ function quantizeWithin(
   let margin = 0.85;
   for (let round = 1; ; round++) {
     const attempt = spendTolerance(tryBudget, margin);
-    const measured = measureLowered(model, attempt.lowered, {
-      samples: POINTS.check,
-      searches: SEARCHES,
-      skip: 1 + POINTS.attempts,
-    });
+    const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
     const share = shareOf(measured.outputs);
-    if (share <= 1) return { attempt, measured };
+    if (share <= CHECK_SHARE) return { attempt, measured };
     if (round === CHECK_ROUNDS || attempt.share > margin) {
+      if (share <= 1) return { attempt, measured };
       throw unreachable(model, measured, analysis, precision, toleranceAbsolute ?? tolerance);
     }
     margin = (margin * 0.9) / share;

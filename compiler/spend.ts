@@ -1,4 +1,4 @@
-import { type OutputError } from './accuracy/measure.js';
+import type { OutputError } from './accuracy/measure.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { QuantizedGraph } from './quantize/types.js';
 

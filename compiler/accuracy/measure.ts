@@ -29,6 +29,9 @@ export interface MeasureOptions {
   skip?: number;
 }
 
+/** What `build` checks itself with and `verify` uses by default: both then see the same points and the same figures. */
+export const DEFAULT_MEASURE: MeasureOptions = { samples: 8192, searches: 32 };
+
 export interface Measurement {
   outputs: OutputError[];
   /** Points evaluated in all. */
@@ -49,7 +52,9 @@ export function measureError(
   const points = concatPoints([sobol, cornerPoints(box), edgePoints(box, Math.max(16, options.samples >> 2))]);
   const wanted = reference(points);
   const got = approximation(points);
-  const outputs = model.outputs.map((output, k) => summarize(output.name, k, model.outputs.length, wanted, got, points, d, sobol.length / d));
+  const outputs = model.outputs.map((output, k) =>
+    summarize(output.name, k, model.outputs.length, wanted, got, points, d, sobol.length / d),
+  );
   let evaluated = points.length / d;
   if (options.searches > 0) {
     outputs.forEach((output, k) => {
@@ -128,7 +133,9 @@ function worstPoints(
   d: number,
   count: number,
 ): Float64Array {
-  const errors = Array.from({ length: points.length / d }, (_, p) => Math.abs(got[p * width + k] - wanted[p * width + k]));
+  const errors = Array.from({ length: points.length / d }, (_, p) =>
+    Math.abs(got[p * width + k] - wanted[p * width + k]),
+  );
   const order = errors.map((_, p) => p).sort((p, q) => errors[q] - errors[p] || p - q);
   return Float64Array.from(order.slice(0, count).flatMap((p) => Array.from(points.subarray(p * d, (p + 1) * d))));
 }

@@ -33,7 +33,12 @@ export async function compileAssemblyScript(sources: Sources): Promise<Uint8Arra
   const { main } = await import('assemblyscript/asc');
   let wasm: Uint8Array | undefined;
   const messages: string[] = [];
-  const collect = { write: (chunk: unknown) => (messages.push(String(chunk)), true) };
+  const collect = {
+    write(chunk: unknown): boolean {
+      messages.push(String(chunk));
+      return true;
+    },
+  };
   const { error } = await main([ENTRY, '--outFile', 'model.wasm', ...options()], {
     stdout: collect,
     stderr: collect,

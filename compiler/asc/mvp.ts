@@ -6,7 +6,20 @@ import { PinnEdgeError } from '../diagnostics.js';
  * 1.0, section 5 (Binary Format).
  */
 
-const SECTIONS = ['custom', 'type', 'import', 'function', 'table', 'memory', 'global', 'export', 'start', 'element', 'code', 'data'];
+const SECTIONS = [
+  'custom',
+  'type',
+  'import',
+  'function',
+  'table',
+  'memory',
+  'global',
+  'export',
+  'start',
+  'element',
+  'code',
+  'data',
+];
 const I32 = 0x7f;
 const I64 = 0x7e;
 const FUNCREF = 0x70;

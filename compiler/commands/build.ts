@@ -26,7 +26,11 @@ export function buildCommand(): Command {
     .description('compile a model into a WebAssembly module and a firmware project, within a stated error')
     .argument('<model>', 'pinn-edge/1 model file')
     .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
-    .option('--tol <relative>', 'largest error over the box / largest output (default: the model\'s, else 1e-3)', toleranceOption)
+    .option(
+      '--tol <relative>',
+      "largest error over the box / largest output (default: the model's, else 1e-3)",
+      toleranceOption,
+    )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
     .option('--precision <bits>', 'auto, 8, 16 or 32: widths of weights and values', precisionOption, 'auto')
     .option('-o, --output <dir>', 'where to write the build (default: build/<target>)')
@@ -79,9 +83,18 @@ function summary(report: Report, points: number, directory: string): string {
   });
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
-    ['flash', `${bytes(report.wasmBytes)} module, of it ${bytes(report.modelBytes)} weights and tables (${bytes(report.float32Bytes)} as float32)`],
-    ['RAM', `${bytes(report.memoryBytes)} module memory, at most ${bytes(report.wasm3HeapBytes)} wasm3 heap (measured on this 64-bit host)`],
-    ['stack', `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (measured on this host)`],
+    [
+      'flash',
+      `${bytes(report.wasmBytes)} module, of it ${bytes(report.modelBytes)} weights and tables (${bytes(report.float32Bytes)} as float32)`,
+    ],
+    [
+      'RAM',
+      `${bytes(report.memoryBytes)} module memory, at most ${bytes(report.wasm3HeapBytes)} wasm3 heap (measured on this 64-bit host)`,
+    ],
+    [
+      'stack',
+      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (measured on this host)`,
+    ],
     ['work', `${count(report.macs)} multiply-accumulates per answer`],
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');

@@ -35,7 +35,12 @@ function run(path: string, options: { json?: boolean }): void {
 
 function modelFacts(model: Model) {
   const { name, description, inputs, outputs, tolerance, physics } = model;
-  const nodes = model.nodes.map((node) => ({ name: node.name, op: node.op, inputs: nodeInputs(node), width: model.widths.get(node.name) }));
+  const nodes = model.nodes.map((node) => ({
+    name: node.name,
+    op: node.op,
+    inputs: nodeInputs(node),
+    width: model.widths.get(node.name),
+  }));
   const tensors = [...model.tensors].map(([tensor, { shape }]) => ({ name: tensor, shape }));
   return { name, description, inputs, outputs, tolerance, parameters: parameterCount(model), nodes, tensors, physics };
 }
@@ -63,7 +68,9 @@ function buildText({ report, directory }: LoadedBuild): string {
   return [
     `${report.name} for ${report.target}, built by pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}\n`,
     '\nerror\n',
-    columns(report.outputs.map((o) => [o.name, o.unit ?? '', `max ${error(o.maxRelative)}`, `L2 ${error(o.relativeL2)}`])),
+    columns(
+      report.outputs.map((o) => [o.name, o.unit ?? '', `max ${error(o.maxRelative)}`, `L2 ${error(o.relativeL2)}`]),
+    ),
     '\nsizes\n',
     columns([
       ['module', bytes(report.wasmBytes)],
@@ -73,11 +80,36 @@ function buildText({ report, directory }: LoadedBuild): string {
       ['native stack', bytes(report.nativeStackBytes), 'on this host'],
     ]),
     '\nvalues\n',
-    columns(report.values.map((v) => [v.name, v.kind, `[${v.width}]`, `${v.min.toPrecision(3)} .. ${v.max.toPrecision(3)}`, `int${v.bits}`, power(v.exponent)])),
+    columns(
+      report.values.map((v) => [
+        v.name,
+        v.kind,
+        `[${v.width}]`,
+        `${v.min.toPrecision(3)} .. ${v.max.toPrecision(3)}`,
+        `int${v.bits}`,
+        power(v.exponent),
+      ]),
+    ),
     '\nweights\n',
-    columns(report.weights.map((w) => [w.name, `${w.rows} x ${w.cols}`, `int${w.bits}`, `${w.accumulatorPeakBits} of ${w.accumulatorBits} accumulator bits`])),
+    columns(
+      report.weights.map((w) => [
+        w.name,
+        `${w.rows} x ${w.cols}`,
+        `int${w.bits}`,
+        `${w.accumulatorPeakBits} of ${w.accumulatorBits} accumulator bits`,
+      ]),
+    ),
     '\nfunction tables\n',
-    columns(report.tables.map((t) => [t.function, t.layout, `degree ${t.degree}`, `${t.segments} segments`, `${t.bytes} B`, `error ${error(t.maxError)}`])),
+    columns(
+      report.tables.map((t) => [
+        t.function,
+        t.layout,
+        `degree ${t.degree}`,
+        `${t.segments} segments`,
+        `${t.bytes} B`,
+        `error ${error(t.maxError)}`,
+      ]),
+    ),
     '\nblock table\n',
     readFileSync(join(directory, 'table.txt'), 'utf8'),
   ].join('');

@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../package-root.js';
-import { writeOut } from './output.js';
 import { buildCommand } from './build.js';
 import { inspectCommand } from './inspect.js';
+import { writeOut } from './output.js';
 import { simulateCommand } from './simulate.js';
 import { targetsCommand } from './targets.js';
 import { verifyCommand } from './verify.js';
@@ -62,4 +62,3 @@ function isClosedPipe(error: unknown): boolean {
 process.stdout.on('error', (error) => {
   if (!isClosedPipe(error)) throw error;
 });
-

@@ -24,7 +24,10 @@ export function countOption(option: string, min: number, max: number): (text: st
   return (text) => {
     const value = Number(text);
     if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new PinnEdgeError('PE3005', { option, reason: `must be a whole number from ${min} to ${max}, found ${text}` });
+    throw new PinnEdgeError('PE3005', {
+      option,
+      reason: `must be a whole number from ${min} to ${max}, found ${text}`,
+    });
   };
 }
 

@@ -31,7 +31,9 @@ export function place(names: readonly string[], at: readonly number[]): string {
 /** Rows as columns padded to their widest cell; numbers to the right. */
 export function columns(rows: readonly (readonly (string | number)[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, String(cell).length)));
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, String(cell).length);
+  }
   const line = (row: readonly (string | number)[]) =>
     row
       .map((cell, i) => (typeof cell === 'number' ? String(cell).padStart(widths[i]) : cell.padEnd(widths[i])))

@@ -49,7 +49,9 @@ async function run(directory: string, options: SimulateOptions): Promise<void> {
   if (result.clamped.length) {
     const first = result.clamped[0];
     const at = inputs.map((name, i) => `${name} = ${points[first * inputs.length + i]}`).join(', ');
-    writeNote(`warning: ${count(result.clamped.length)} points lie outside the input box and were clamped to it, the first at ${at}`);
+    writeNote(
+      `warning: ${count(result.clamped.length)} points lie outside the input box and were clamped to it, the first at ${at}`,
+    );
   }
   const asJson = options.output ? options.output.endsWith('.json') : options.json;
   const write = asJson ? writeJson : writeCsv;

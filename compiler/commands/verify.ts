@@ -1,9 +1,10 @@
 import { Command } from 'commander';
-import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
+import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
+import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { junitReport } from '../verify/junit.js';
-import { DEFAULT_SAMPLES, type VerifyResult, verify } from '../verify/verify.js';
+import { type VerifyResult, verify } from '../verify/verify.js';
 import { writeFileWhole } from '../write-file.js';
 import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
@@ -23,7 +24,12 @@ export function verifyCommand(): Command {
     .argument('<build>', 'folder that pinn-edge build wrote')
     .option('--tol <relative>', "tolerance to hold it to (default: the build's)", toleranceOption)
     .option('--tol-abs <value>', "tolerance in the outputs' unit", absoluteToleranceOption)
-    .option('--samples <n>', 'Sobol points; corners, faces and local searches come on top', countOption('--samples', 16, 10_000_000), DEFAULT_SAMPLES)
+    .option(
+      '--samples <n>',
+      'Sobol points; corners, faces and local searches come on top',
+      countOption('--samples', 16, 10_000_000),
+      DEFAULT_MEASURE.samples,
+    )
     .option('--engine <name>', ENGINE_NAMES.join(', '), choiceOption('--engine', ENGINE_NAMES), 'wasm3')
     .option('--junit <file>', 'write a JUnit report for CI')
     .option('--json', 'print the result as JSON')

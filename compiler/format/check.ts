@@ -10,8 +10,8 @@ import {
   OUTPUT_BYTES,
   RECORD_BYTES,
   readHeader,
-  tableCrc,
   type TableRecord,
+  tableCrc,
 } from './table.js';
 
 /**
@@ -90,7 +90,8 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!inArena(record.b, shape.bCount, shape.bBytes)) return CHECK.OPERAND_B;
   // Results may not overwrite the input words, so that a run can be repeated.
   if (!inArena(record.out, shape.outCount, shape.outBytes) || record.out < 2 * table.inputs.length) return CHECK.RESULT;
-  if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes)) return CHECK.CONDITION;
+  if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes))
+    return CHECK.CONDITION;
   if (isMap(record)) return checkMap(record, shape, inPool);
   const weighted = shape.hasBias;
   const maxShift = shape.accBits === 64 ? LIMIT.MAX_SHIFT_64 : LIMIT.MAX_SHIFT_32;

@@ -8,7 +8,9 @@ export function disassemble(table: BlockTable, names: readonly string[] = []): s
     `arena ${table.arenaBytes} bytes, pool ${table.pool.length} bytes, ${table.records.length} records`,
     ...table.inputs.map((i, k) => `input  ${k}: ${i.min} .. ${i.max}, 2^-${i.exponent}`),
     ...table.outputs.map((o, k) => `output ${k}: 2^-${o.exponent}`),
-    ...table.records.map((record, i) => `${String(i).padStart(4)}  ${recordText(record)}${names[i] ? `  ; ${names[i]}` : ''}`),
+    ...table.records.map(
+      (record, i) => `${String(i).padStart(4)}  ${recordText(record)}${names[i] ? `  ; ${names[i]}` : ''}`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,7 +1,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../package-root.js';
-import { CHECK, FLAG, FORMAT, FORMAT_VERSION, HEADER, INPUT, KIND, LIMIT, layoutOf, MAGIC, OUTPUT, RECORD, STATUS } from './spec.js';
+import {
+  CHECK,
+  FLAG,
+  FORMAT,
+  FORMAT_VERSION,
+  HEADER,
+  INPUT,
+  KIND,
+  LIMIT,
+  layoutOf,
+  MAGIC,
+  OUTPUT,
+  RECORD,
+  STATUS,
+} from './spec.js';
 
 /** Writes the constants of the block table for AssemblyScript and C (`--check`: compares instead, exit code 1). */
 

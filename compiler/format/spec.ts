@@ -58,18 +58,38 @@ export const RECORD: Field[] = [
   { name: 'kind', type: 'u8', doc: 'one of KIND' },
   { name: 'format', type: 'u8', doc: 'bits of FORMAT: the widths of operands, weights and accumulator' },
   { name: 'flags', type: 'u8', doc: 'bits of FLAG' },
-  { name: 'shift', type: 'u8', doc: 'rounding right shift of the result; map: log2 of the narrowest segment width in argument steps' },
+  {
+    name: 'shift',
+    type: 'u8',
+    doc: 'rounding right shift of the result; map: log2 of the narrowest segment width in argument steps',
+  },
   { name: 'rows', type: 'u16', doc: 'number of output elements' },
-  { name: 'cols', type: 'u16', doc: 'dense: number of input elements; map: number of segments; select: arena address of the condition' },
+  {
+    name: 'cols',
+    type: 'u16',
+    doc: 'dense: number of input elements; map: number of segments; select: arena address of the condition',
+  },
   { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
   { name: 'b', type: 'u16', doc: 'arena address of the second operand' },
   { name: 'out', type: 'u16', doc: 'arena address of the result' },
-  { name: 'shiftA', type: 'u8', doc: 'left shift of operand a; dense and scale: guard bits of the bias; map: left shift that makes one turn 2^32' },
-  { name: 'shiftB', type: 'u8', doc: 'left shift of operand b; map: shift of the polynomial result, octaves: see octaveBits' },
+  {
+    name: 'shiftA',
+    type: 'u8',
+    doc: 'left shift of operand a; dense and scale: guard bits of the bias; map: left shift that makes one turn 2^32',
+  },
+  {
+    name: 'shiftB',
+    type: 'u8',
+    doc: 'left shift of operand b; map: shift of the polynomial result, octaves: see octaveBits',
+  },
   { name: 'weights', type: 'u32', doc: 'pool address of weights or table' },
   { name: 'bias', type: 'u32', doc: 'pool address of int32 biases' },
   { name: 'rowShifts', type: 'u32', doc: 'pool address of one uint8 shift per row, when flagged' },
-  { name: 'origin', type: 'i32', doc: 'map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns' },
+  {
+    name: 'origin',
+    type: 'i32',
+    doc: 'map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns',
+  },
 ];
 
 /** Numbers of record kinds. 0 is never valid, so that erased memory is refused. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { FORMAT_VERSION, HEADER, INPUT, layoutOf, MAGIC, OUTPUT, RECORD, type Field, type FieldType } from './spec.js';
+import { type Field, type FieldType, FORMAT_VERSION, HEADER, INPUT, layoutOf, MAGIC, OUTPUT, RECORD } from './spec.js';
 
 /** The block table in memory, and its bytes. See spec.ts for the layout. */
 

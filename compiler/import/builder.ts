@@ -194,6 +194,9 @@ export function legalName(hint: string): string {
 
 /** `hint` as the name of an input or output: letters, digits and _, starting with a letter. */
 export function legalIdentifier(hint: string, otherwise: string): string {
-  const name = hint.replace(/[^A-Za-z0-9_]/g, '_').replace(/^[^A-Za-z]+/, '').slice(0, 60);
+  const name = hint
+    .replace(/[^A-Za-z0-9_]/g, '_')
+    .replace(/^[^A-Za-z]+/, '')
+    .slice(0, 60);
   return name || otherwise;
 }

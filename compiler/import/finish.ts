@@ -37,7 +37,12 @@ export function finishModel(
   const { order, widths } = checkGraph({ inputs: ranged, outputs, nodes: used }, tensors, problems);
   if (problems.length) {
     const s = problems.length === 1 ? '' : 's';
-    throw new PinnEdgeError('PE2001', { file, count: problems.length, s, problems: formatProblems(problems.slice(0, 20)) });
+    throw new PinnEdgeError('PE2001', {
+      file,
+      count: problems.length,
+      s,
+      problems: formatProblems(problems.slice(0, 20)),
+    });
   }
   const { description, tolerance, physics } = draft;
   const name = options.name ?? modelName(file);
@@ -87,7 +92,9 @@ function requireRanges(file: string, inputs: readonly InputFacts[]): ModelInput[
   const missing = inputs.filter(({ min, max }) => min === undefined || max === undefined);
   if (missing.length) {
     const names = missing.map(({ name }) => name);
-    const flags = inputs.map((i) => (missing.includes(i) ? `--input ${i.name}=min:max` : `--input ${i.name}=${i.min}:${i.max}`));
+    const flags = inputs.map((i) =>
+      missing.includes(i) ? `--input ${i.name}=min:max` : `--input ${i.name}=${i.min}:${i.max}`,
+    );
     throw new PinnEdgeError('PE7005', {
       file,
       s: names.length > 1 ? 's' : '',

@@ -1,5 +1,5 @@
-import { type ModelNode, nodeInputs, type Tensor } from '../model/types.js';
 import { checkGraph } from '../model/graph.js';
+import { type ModelNode, nodeInputs, type Tensor } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 
 /** Nodes whose operands are all constants become constants, so that a fixed input leaves nothing to compute. */

@@ -31,7 +31,8 @@ export function parseOutput(text: string): OutputFacts {
 /** `u,v`: names of the outputs to keep. */
 export function parseKeep(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
-  for (const name of names) requireName(name, `--outputs ${text}`, 'expected names with commas between them, such as u,v');
+  for (const name of names)
+    requireName(name, `--outputs ${text}`, 'expected names with commas between them, such as u,v');
   return names;
 }
 

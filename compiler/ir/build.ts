@@ -63,7 +63,14 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
     case 'slice':
       return { kind: 'slice', name, width, x, start: node.start };
     case 'scale':
-      return { kind: 'scale', name, width, x, scale: spread(node.scale, width, 1), shift: spread(node.shift, width, 0) };
+      return {
+        kind: 'scale',
+        name,
+        width,
+        x,
+        scale: spread(node.scale, width, 1),
+        shift: spread(node.shift, width, 0),
+      };
     case 'neg':
       return { kind: 'scale', name, width, x, scale: spread([-1], width, 1), shift: spread(undefined, width, 0) };
     case 'constant':

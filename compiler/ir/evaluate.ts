@@ -1,5 +1,5 @@
 import { denseStep } from '../reference/evaluate.js';
-import { derivativeOf, valueOf } from './map-function.js';
+import { mapDerivative, mapValue } from './map-function.js';
 import { type IrGraph, type IrNode, operands } from './types.js';
 
 /** Forward values and reverse-mode gradients of IR graphs in float64, vectorised over points. */
@@ -53,7 +53,7 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
       break;
     }
     case 'map': {
-      const f = valueOf(node.fn);
+      const f = mapValue(node.fn);
       for (let i = 0; i < count * width; i++) out[i] = f(x[i]);
       break;
     }
@@ -130,7 +130,11 @@ function forEachBroadcast(
   callback: (at: number, operands: readonly number[]) => void,
 ): void {
   for (let p = 0; p < count; p++) {
-    for (let i = 0; i < width; i++) callback(p * width + i, widths.map((w) => p * w + (w === 1 ? 0 : i)));
+    for (let i = 0; i < width; i++)
+      callback(
+        p * width + i,
+        widths.map((w) => p * w + (w === 1 ? 0 : i)),
+      );
   }
 }
 
@@ -162,7 +166,7 @@ function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64
     case 'map': {
       const gx = gradients.get(node.x)!;
       const x = values.get(node.x)!;
-      const slope = derivativeOf(node.fn);
+      const slope = mapDerivative(node.fn);
       for (let i = 0; i < g.length; i++) if (g[i] !== 0) gx[i] += g[i] * slope(x[i]);
       break;
     }

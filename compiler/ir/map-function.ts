@@ -71,14 +71,14 @@ export function stepFunction(step: MapStep): ScalarFunction {
 }
 
 /** f(x); for a periodic f, x is in turns and the phase is included. */
-export function valueOf(f: MapFunction): (x: number) => number {
+export function mapValue(f: MapFunction): (x: number) => number {
   const parts = f.steps.map((step) => stepFunction(step).value);
   if (parts.length === 1 && f.phase === 0) return parts[0];
   return (x) => parts.reduce((v, part) => part(v), x + f.phase);
 }
 
 /** df/dx by the chain rule. */
-export function derivativeOf(f: MapFunction): (x: number) => number {
+export function mapDerivative(f: MapFunction): (x: number) => number {
   const parts = f.steps.map(stepFunction);
   return (x) => {
     let v = x + f.phase;

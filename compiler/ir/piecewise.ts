@@ -91,7 +91,13 @@ function rampSum(name: string, x: IrNode, points: readonly number[], values: rea
       scale: new Float64Array(count).fill(1),
       shift: Float64Array.from(points, (p) => -p),
     };
-    const ramps: IrNode = { kind: 'map', name, width: count, x: distances, fn: functionOf({ op: 'function', name: 'relu' }) };
+    const ramps: IrNode = {
+      kind: 'map',
+      name,
+      width: count,
+      x: distances,
+      fn: functionOf({ op: 'function', name: 'relu' }),
+    };
     return { kind: 'affine', name, width: 1, x: ramps, weight, bias: Float64Array.of(values[0]) };
   });
   return parts.length === 1 ? parts[0] : { kind: 'concat', name, width: x.width, parts };

@@ -108,9 +108,7 @@ function intervalOf(node: IrNode, bounds: ReadonlyMap<IrNode, Range[]>, box: Box
         const u = a[a.length === 1 ? 0 : i];
         const v = b[b.length === 1 ? 0 : i];
         if (node.kind === 'mul') return hull([u.min * v.min, u.min * v.max, u.max * v.min, u.max * v.max]);
-        return node.subtract
-          ? { min: u.min - v.max, max: u.max - v.min }
-          : { min: u.min + v.min, max: u.max + v.max };
+        return node.subtract ? { min: u.min - v.max, max: u.max - v.min } : { min: u.min + v.min, max: u.max + v.max };
       });
     }
     case 'min':

@@ -166,7 +166,8 @@ function dropConstantColumns(node: AffineNode, x: ConcatNode): AffineNode {
 
 function simplifyScale(node: ScaleNode, context: Context): IrNode {
   const { x, width } = node;
-  if (x.width === width && !node.wraps && node.scale.every((s) => s === 1) && node.shift.every((s) => s === 0)) return x;
+  if (x.width === width && !node.wraps && node.scale.every((s) => s === 1) && node.shift.every((s) => s === 0))
+    return x;
   if (x.kind === 'scale') {
     const scale = node.scale.map((s, i) => s * x.scale[x.width === 1 ? 0 : i]);
     const shift = node.shift.map((s, i) => s + node.scale[i] * x.shift[x.width === 1 ? 0 : i]);
@@ -200,7 +201,8 @@ function simplifyMap(node: Extract<IrNode, { kind: 'map' }>, context: Context): 
     const step = uniformStep(x);
     if (step && keepsKinks(step, node.fn)) return { ...node, x: x.x, fn: precededBy(node.fn, step) };
   }
-  if (x.kind === 'map' && context.usedOnce(x) && !node.fn.steps.some(kinksOf)) return { ...x, fn: followedBy(x.fn, ...node.fn.steps) };
+  if (x.kind === 'map' && context.usedOnce(x) && !node.fn.steps.some(kinksOf))
+    return { ...x, fn: followedBy(x.fn, ...node.fn.steps) };
   const [only] = node.fn.steps;
   if (node.fn.steps.length === 1 && only.op === 'affine') return asScale(node, x, [only.scale], [only.shift]);
   if (node.fn.steps.length === 1 && only.op === 'power' && only.exponent === 1) return x;
@@ -230,7 +232,8 @@ function simplifyMul(node: Extract<IrNode, { kind: 'mul' }>): IrNode {
   const { a, b } = node;
   if (b.kind === 'constant') return asScale(node, a, b.data, [0]);
   if (a.kind === 'constant') return asScale(node, b, a.data, [0]);
-  if (a === b) return { kind: 'map', name: node.name, width: node.width, x: a, fn: functionOf({ op: 'power', exponent: 2 }) };
+  if (a === b)
+    return { kind: 'map', name: node.name, width: node.width, x: a, fn: functionOf({ op: 'power', exponent: 2 }) };
   return node;
 }
 

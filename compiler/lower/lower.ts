@@ -1,6 +1,15 @@
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../format/table.js';
-import type { AddNode, AffineNode, ExtremumNode, IrNode, MapNode, MulNode, ScaleNode, SelectNode } from '../ir/types.js';
+import type {
+  AddNode,
+  AffineNode,
+  ExtremumNode,
+  IrNode,
+  MapNode,
+  MulNode,
+  ScaleNode,
+  SelectNode,
+} from '../ir/types.js';
 import type { FunctionTable } from '../quantize/function-table.js';
 import {
   type Leaf,
@@ -169,19 +178,24 @@ class Lowering {
   private emit(node: IrNode): void {
     switch (node.kind) {
       case 'affine':
-        return this.emitAffine(node);
+        this.emitAffine(node);
+        break;
       case 'scale':
-        return this.emitScale(node);
+        this.emitScale(node);
+        break;
       case 'map':
-        return this.emitMap(node);
+        this.emitMap(node);
+        break;
+      case 'constant':
+        this.emitConstant(node);
+        break;
       case 'add':
       case 'mul':
       case 'min':
       case 'max':
       case 'select':
-        return this.emitCombine(node);
-      case 'constant':
-        return this.emitConstant(node);
+        this.emitCombine(node);
+        break;
     }
   }
 
@@ -397,7 +411,10 @@ function runs(width: number, operands: readonly IrNode[]): Run[] {
   const cuts = new Set([0, width]);
   for (const { segments, broadcast } of segmented) {
     let at = 0;
-    for (const segment of broadcast ? [] : segments) cuts.add((at += segment.width));
+    for (const segment of broadcast ? [] : segments) {
+      at += segment.width;
+      cuts.add(at);
+    }
   }
   const sorted = [...cuts].sort((a, b) => a - b);
   return sorted.slice(0, -1).map((from, i) => {

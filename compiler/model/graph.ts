@@ -77,7 +77,11 @@ function checkReferences(
 }
 
 /** Node indices with every node after those it reads. Nodes on a cycle are reported and left out. */
-function executionOrder(nodes: readonly ModelNode[], index: ReadonlyMap<string, number>, problems: Problem[]): number[] {
+function executionOrder(
+  nodes: readonly ModelNode[],
+  index: ReadonlyMap<string, number>,
+  problems: Problem[],
+): number[] {
   const order: number[] = [];
   const state = new Uint8Array(nodes.length);
   const reportedCycles = new Set<number>();
@@ -137,7 +141,11 @@ function nodeWidth(
       if (!weight) return undefined;
       const [rows, cols] = weight.shape;
       if (weight.shape.length !== 2 || cols !== a) {
-        return bad('.weight', `shape [${weight.shape.join(', ')}]`, `[out, ${a}], as "${node.inputs[0]}" has width ${a}`);
+        return bad(
+          '.weight',
+          `shape [${weight.shape.join(', ')}]`,
+          `[out, ${a}], as "${node.inputs[0]}" has width ${a}`,
+        );
       }
       const bias = node.bias === undefined ? undefined : tensors.get(node.bias);
       if (bias && bias.data.length !== rows) {
@@ -151,7 +159,8 @@ function nodeWidth(
     case 'div':
     case 'min':
     case 'max':
-      if (a !== b && a !== 1 && b !== 1) return bad('.inputs', `widths ${a} and ${b}`, 'equal widths, or one of width 1');
+      if (a !== b && a !== 1 && b !== 1)
+        return bad('.inputs', `widths ${a} and ${b}`, 'equal widths, or one of width 1');
       return Math.max(a, b);
     case 'select': {
       const width = Math.max(...(inputs as number[]));
@@ -167,7 +176,8 @@ function nodeWidth(
     }
     case 'lookup': {
       const { points, values } = node;
-      if (points.length !== values.length) return bad('.values', `${values.length} numbers`, `${points.length}, one per point`);
+      if (points.length !== values.length)
+        return bad('.values', `${values.length} numbers`, `${points.length}, one per point`);
       const at = points.findIndex((p, i) => i > 0 && !(p > points[i - 1]));
       return at < 0 ? a : bad(`.points[${at}]`, String(points[at]), `more than ${points[at - 1]}, the point before it`);
     }
@@ -175,7 +185,11 @@ function nodeWidth(
       return (inputs as number[]).reduce((sum, w) => sum + w, 0);
     case 'slice':
       if (node.start >= node.stop || node.stop > a) {
-        return bad('', `start ${node.start} and stop ${node.stop}`, `0 <= start < stop <= ${a}, the width of "${node.inputs[0]}"`);
+        return bad(
+          '',
+          `start ${node.start} and stop ${node.stop}`,
+          `0 <= start < stop <= ${a}, the width of "${node.inputs[0]}"`,
+        );
       }
       return node.stop - node.start;
     case 'scale': {
@@ -183,7 +197,8 @@ function nodeWidth(
       for (const field of ['scale', 'shift'] as const) {
         const length = node[field]?.length ?? 1;
         if (length === 1 || length === width) continue;
-        if (width !== 1) return bad(`.${field}`, `${length} numbers`, `1 or ${width}, the width of "${node.inputs[0]}"`);
+        if (width !== 1)
+          return bad(`.${field}`, `${length} numbers`, `1 or ${width}, the width of "${node.inputs[0]}"`);
         width = length;
       }
       return width;
@@ -200,7 +215,11 @@ function checkOutputs(file: GraphFile, widths: ReadonlyMap<string, number>, prob
     const width = widths.get(output.value);
     const index = output.index ?? 0;
     if (width !== undefined && index >= width) {
-      problems.push({ path: `outputs[${i}].index`, found: String(index), expected: `less than ${width}, the width of "${output.value}"` });
+      problems.push({
+        path: `outputs[${i}].index`,
+        found: String(index),
+        expected: `less than ${width}, the width of "${output.value}"`,
+      });
     }
     if (output.scale === 0) {
       problems.push({ path: `outputs[${i}].scale`, found: '0', expected: 'a number other than zero' });

@@ -92,9 +92,14 @@ function parseJson(file: string, files: FileReader): unknown {
 let validator: ValidateFunction | undefined;
 
 function schemaProblems(json: unknown): Problem[] {
-  validator ??= new Ajv2020({ allErrors: true, discriminator: true, verbose: true, strict: true, strictRequired: false, strictNumbers: false }).compile(
-    readPackageJson('compiler/model/pinn-edge-1.schema.json') as object,
-  );
+  validator ??= new Ajv2020({
+    allErrors: true,
+    discriminator: true,
+    verbose: true,
+    strict: true,
+    strictRequired: false,
+    strictNumbers: false,
+  }).compile(readPackageJson('compiler/model/pinn-edge-1.schema.json') as object);
   if (validator(json)) return [];
   return (validator.errors ?? []).map(toProblem);
 }
@@ -113,7 +118,11 @@ function toProblem(error: ErrorObject): Problem {
     }
     case 'discriminator': {
       const op = String((error.data as { op?: unknown })?.op);
-      return { path: `${path}.op`, found: `"${op}"`, expected: `an operation such as ${nearestNames(op, opNames()).join(', ')}` };
+      return {
+        path: `${path}.op`,
+        found: `"${op}"`,
+        expected: `an operation such as ${nearestNames(op, opNames()).join(', ')}`,
+      };
     }
     case 'const':
       return { path, found, expected: JSON.stringify(p.allowedValue) };
@@ -217,5 +226,15 @@ function checkInputs(file: ModelFile, problems: Problem[]): void {
 /** The model as a `pinn-edge/1` JSON object with its tensors in the file `weights` beside it. */
 export function modelToJson(model: Model, weights: string): object {
   const { name, description, inputs, outputs, tolerance, nodes, physics } = model;
-  return { format: 'pinn-edge/1', name, description, inputs, outputs, tolerance, weights, nodes: nodes as ModelNode[], physics };
+  return {
+    format: 'pinn-edge/1',
+    name,
+    description,
+    inputs,
+    outputs,
+    tolerance,
+    weights,
+    nodes: nodes as ModelNode[],
+    physics,
+  };
 }

@@ -1,4 +1,4 @@
-import { type Problem } from '../diagnostics.js';
+import type { Problem } from '../diagnostics.js';
 import type { Tensor } from './types.js';
 
 /**
@@ -37,7 +37,8 @@ export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
   } catch {
     throw new Error('header is not JSON');
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new Error('header is not an object');
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw new Error('header is not an object');
   const tensors = new Map<string, Tensor>();
   const dataStart = 8 + headerBytes;
   for (const [name, entry] of Object.entries(header)) {

@@ -121,7 +121,7 @@ function storer(out: Vector, shape: RecordShape, wraps: boolean): Store {
     };
   }
   return (index, value) => {
-    out.data[out.at + index] = value >= limit ? limit - 1 : value < -limit ? -limit : value;
+    out.data[out.at + index] = Math.max(-limit, Math.min(limit - 1, value));
   };
 }
 

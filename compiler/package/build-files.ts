@@ -1,7 +1,7 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine } from '../engines/create.js';
-import { decodeTable } from '../format/table.js';
 import { disassemble } from '../format/disassemble.js';
+import { decodeTable } from '../format/table.js';
 import { modelToJson } from '../model/load.js';
 import { writeSafetensors } from '../model/safetensors.js';
 import { VERSION } from '../package-root.js';
@@ -86,7 +86,8 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
     const { outputs } = engine.run(Int32Array.from(golden.inputWords.flat()));
     const wanted = golden.outputWords.flat();
     const at = outputs.findIndex((word, i) => word !== wanted[i]);
-    if (at >= 0) throw new Error(`wasm3 and the oracle disagree on output word ${at}: ${outputs[at]}, not ${wanted[at]}`);
+    if (at >= 0)
+      throw new Error(`wasm3 and the oracle disagree on output word ${at}: ${outputs[at]}, not ${wanted[at]}`);
     const usage = engine.usage();
     return {
       memoryBytes,

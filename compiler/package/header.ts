@@ -83,9 +83,7 @@ function goldenArrays(golden: HeaderInput['golden'], inputCount: number, outputC
   if (golden.count === 0) return '';
   const array = (name: string, words: Int32Array, width: number) =>
     `\nstatic const int32_t pinn_model_golden_${name}[${golden.count * width}] = {\n${rows(words, width, word)}\n};\n`;
-  return (
-    array('inputs', golden.inputWords, inputCount) + array('outputs', golden.outputWords, outputCount)
-  );
+  return array('inputs', golden.inputWords, inputCount) + array('outputs', golden.outputWords, outputCount);
 }
 
 /** `#define PINN_MODEL_INPUT_X 0`: names in upper case, numbered where two of them would be the same. */

@@ -54,7 +54,14 @@ export interface Report {
   nativeStackBytes: number;
   macs: number;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
-  weights: { name: string; rows: number; cols: number; bits: number; accumulatorBits: number; accumulatorPeakBits: number }[];
+  weights: {
+    name: string;
+    rows: number;
+    cols: number;
+    bits: number;
+    accumulatorBits: number;
+    accumulatorPeakBits: number;
+  }[];
   tables: { function: string; layout: string; degree: number; segments: number; bytes: number; maxError: number }[];
 }
 

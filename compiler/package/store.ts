@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine, type Runnable } from '../engines/create.js';
@@ -103,7 +113,8 @@ export function loadBuild(directory: string): LoadedBuild {
 }
 
 function requireIdentity(directory: string, report: Report, runnable: Runnable): void {
-  const mismatch = (file: string, reason: string) => new PinnEdgeError('PE1008', { file: join(directory, file), reason });
+  const mismatch = (file: string, reason: string) =>
+    new PinnEdgeError('PE1008', { file: join(directory, file), reason });
   if (runnable.table.length !== report.modelBytes || readHeader(runnable.table).crc !== report.identity) {
     throw mismatch('table.bin', 'its identity is not the one in report.json');
   }

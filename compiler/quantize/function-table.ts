@@ -74,7 +74,8 @@ export function buildTable(request: TableRequest): FunctionTable {
   let bestCost = Number.POSITIVE_INFINITY;
   let closest: FunctionTable | undefined;
   for (const candidate of candidates(request)) {
-    const cost = (table: FunctionTable) => tableBytes(table) + BYTES_PER_DEGREE * table.degree + (table.octaveBits ? 160 : 0);
+    const cost = (table: FunctionTable) =>
+      tableBytes(table) + BYTES_PER_DEGREE * table.degree + (table.octaveBits ? 160 : 0);
     const table = candidate(bestCost);
     if (!table) continue;
     if (!closest || table.error < closest.error) closest = table;
@@ -175,9 +176,7 @@ function layOut(
 }
 
 function layoutBytes(layout: Layout, request: TableRequest): number {
-  return layout.degree === 1
-    ? (layout.segments + 1) * (request.bits / 8)
-    : layout.segments * (layout.degree + 1) * 4;
+  return layout.degree === 1 ? (layout.segments + 1) * (request.bits / 8) : layout.segments * (layout.degree + 1) * 4;
 }
 
 /** Start and width of a segment in distance from the origin. */
@@ -243,7 +242,10 @@ function fillCoefficients(layout: Layout, request: TableRequest, at: (distance: 
   for (let s = 0; s < segments; s++) {
     const { start, width } = segmentBounds(layout, s);
     const part = fittedPart(layout, request, start, width);
-    coefficients.set(chebyshevCoefficients((t) => at(start + t * width), degree, part), s * terms);
+    coefficients.set(
+      chebyshevCoefficients((t) => at(start + t * width), degree, part),
+      s * terms,
+    );
   }
   const largest = coefficients.reduce((m, c) => Math.max(m, Math.abs(c)), 0);
   // Guard bits below the output's last bit; the partial sums of Horner's rule stay below twice the largest term.

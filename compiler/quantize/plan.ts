@@ -45,7 +45,13 @@ export function planFormats(
   const groupChoice = new Map<Leaf, Choice>();
   const forcedWide = alwaysWide(graph, leaves);
   for (const members of new Set(groups.values())) {
-    const choice = valueChoice(members, ranges, sensitivity, precision, members.some((leaf) => forcedWide.has(leaf)));
+    const choice = valueChoice(
+      members,
+      ranges,
+      sensitivity,
+      precision,
+      members.some((leaf) => forcedWide.has(leaf)),
+    );
     choices.push(choice);
     for (const leaf of members) groupChoice.set(leaf, choice);
   }

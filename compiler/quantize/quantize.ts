@@ -1,8 +1,8 @@
-import { kinksOf, stepFunction, tableKey, valueOf } from '../ir/map-function.js';
+import { kinksOf, mapValue, stepFunction, tableKey } from '../ir/map-function.js';
 import { type Range, type Ranges, unionRange } from '../ir/ranges.js';
 import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands, type ScaleNode } from '../ir/types.js';
 import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
-import { type Plan, planFormats, type Precision } from './plan.js';
+import { type Plan, type Precision, planFormats } from './plan.js';
 import type { Sensitivity } from './sensitivity.js';
 import {
   type Leaf,
@@ -133,7 +133,7 @@ class Quantizer {
   private mapDomain(node: MapNode): Range {
     const error = this.plan.tableErrors.get(node)!;
     const range = unionRange(this.ranges.get(node.x)!);
-    return usefulDomain(valueOf(node.fn), range, Number.isFinite(error) ? error / 4 : 0);
+    return usefulDomain(mapValue(node.fn), range, Number.isFinite(error) ? error / 4 : 0);
   }
 
   private quantizeWeighted(node: AffineNode | ScaleNode, bits: ValueBits): ValueFormat {
@@ -178,7 +178,7 @@ class Quantizer {
       const finest = this.plainFormat(node, bits).exponent;
       const magnitudes = group.maps.map((map) => this.plainFormat(map, bits).exponent);
       const argumentExponent = Math.min(...group.maps.map((map) => this.coarsestArgument(map)));
-      const f = valueOf({ ...node.fn, phase: 0 });
+      const f = mapValue({ ...node.fn, phase: 0 });
       const exponent = Math.min(finest, ...magnitudes);
       const { error, domain, range } = group;
       const coarsest = node.fn.steps.some((step) => kinksOf(step) === 'integers') ? 0 : undefined;
@@ -186,7 +186,8 @@ class Quantizer {
       table = buildTable({ f, periodic, domain, range, error, bits, exponent, argumentExponent, coarsest });
       for (const map of group.maps) this.tables.set(map, table);
     }
-    const exponent = table.degree === 1 ? table.exponent : Math.min(table.exponent, this.groupExponent(group.maps, bits));
+    const exponent =
+      table.degree === 1 ? table.exponent : Math.min(table.exponent, this.groupExponent(group.maps, bits));
     const { min, max } = table.valueRange;
     const peak = Math.ceil(Math.max(Math.abs(min), Math.abs(max)) * 2 ** exponent) + 2;
     return { bits, exponent, maxInteger: Math.min(peak, 2 ** (bits - 1)) };

@@ -54,7 +54,10 @@ export function quantizeAffine(request: AffineRequest): { format: WeightFormat; 
   const accumulatorPeak = peak(request, weights, bias, rowShifts, guard);
   if (accumulatorPeak >= 2 ** (request.accBits - 1)) throw new Error('accumulator proof failed');
   const { weightBits, accBits } = request;
-  return { format: { weightBits, accBits, weights, bias, shifts: rowShifts, perRow, guard, accumulatorPeak }, outExponent };
+  return {
+    format: { weightBits, accBits, weights, bias, shifts: rowShifts, perRow, guard, accumulatorPeak },
+    outExponent,
+  };
 }
 
 /** Largest k for which row r fits its weight format and its accumulator. */

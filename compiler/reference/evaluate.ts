@@ -72,7 +72,9 @@ function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, 
         for (let p = 0; p < size; p++) {
           for (let i = 0; i < width; i++) {
             const chooseA = x[p * conditionWidth + (conditionWidth === 1 ? 0 : i)] > 0;
-            out[p * width + i] = chooseA ? y[p * aWidth + (aWidth === 1 ? 0 : i)] : b[p * bWidth + (bWidth === 1 ? 0 : i)];
+            out[p * width + i] = chooseA
+              ? y[p * aWidth + (aWidth === 1 ? 0 : i)]
+              : b[p * bWidth + (bWidth === 1 ? 0 : i)];
           }
         }
       };

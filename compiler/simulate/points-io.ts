@@ -39,7 +39,8 @@ export function readCsvPoints(
 
 function toNumber(source: string, text: unknown, where: string): number {
   const value = typeof text === 'number' ? text : typeof text === 'string' && text !== '' ? Number(text) : Number.NaN;
-  if (!Number.isFinite(value)) throw fault(source, `${where} is ${JSON.stringify(text) ?? 'missing'}, expected a number`);
+  if (!Number.isFinite(value))
+    throw fault(source, `${where} is ${JSON.stringify(text) ?? 'missing'}, expected a number`);
   return value;
 }
 
@@ -75,8 +76,12 @@ export function gridPoints(spec: string, inputs: readonly string[]): Float64Arra
     const match = /^\s*(\w+)\s*=\s*([^:]+)(?::([^:]+):([^:]+))?\s*$/.exec(part);
     if (!match) throw fault(`--grid "${part}"`, 'expected name=first:last:count or name=value');
     const [, name, first, last, count] = match;
-    if (!inputs.includes(name)) throw fault(`--grid "${part}"`, `there is no input "${name}"; inputs are ${inputs.join(', ')}`);
-    axes.set(name, last === undefined ? [toNumber(`--grid "${part}"`, first, name)] : linearAxis(part, first, last, count));
+    if (!inputs.includes(name))
+      throw fault(`--grid "${part}"`, `there is no input "${name}"; inputs are ${inputs.join(', ')}`);
+    axes.set(
+      name,
+      last === undefined ? [toNumber(`--grid "${part}"`, first, name)] : linearAxis(part, first, last, count),
+    );
   }
   const missing = inputs.filter((name) => !axes.has(name));
   if (missing.length) throw fault('--grid', `gives nothing for ${missing.join(', ')}`);
@@ -99,7 +104,8 @@ function linearAxis(part: string, first: string, last: string, count: string): n
   const from = toNumber(source, first, 'first');
   const to = toNumber(source, last, 'last');
   const n = toNumber(source, count, 'count');
-  if (!Number.isInteger(n) || n < 1 || n > MAX_GRID_POINTS) throw fault(source, 'count must be a whole number of at least 1');
+  if (!Number.isInteger(n) || n < 1 || n > MAX_GRID_POINTS)
+    throw fault(source, 'count must be a whole number of at least 1');
   return Array.from({ length: n }, (_, i) => (n === 1 ? from : from + ((to - from) * i) / (n - 1)));
 }
 

@@ -1,4 +1,4 @@
-import { measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
+import { DEFAULT_MEASURE, measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
 import type { EngineName } from '../engines/types.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
@@ -31,18 +31,15 @@ export interface VerifyResult {
   exact: { module: OutputError; network: OutputError }[];
 }
 
-export const DEFAULT_SAMPLES = 8192;
-const SEARCHES = 32;
-
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const { engine = 'wasm3', samples = DEFAULT_SAMPLES } = options;
+  const { engine = 'wasm3', samples = DEFAULT_MEASURE.samples } = options;
   const { model, report } = build;
   const toleranceAbsolute = options.toleranceAbsolute ?? (options.tolerance ? undefined : report.toleranceAbsolute);
   const tolerance = options.tolerance ?? report.tolerance;
   const evaluator = await pointEvaluator(build, engine);
   try {
     const reference: PointFunction = (points) => evaluateReference(model, points);
-    const measured = measureError(model, evaluator.run, reference, { samples, searches: SEARCHES });
+    const measured = measureError(model, evaluator.run, reference, { ...DEFAULT_MEASURE, samples });
     const pass = measured.outputs.every((output) =>
       toleranceAbsolute !== undefined ? output.maxAbsolute <= toleranceAbsolute : output.maxRelative <= tolerance,
     );
@@ -60,7 +57,9 @@ function againstExact(
   samples: number,
 ): VerifyResult['exact'] {
   const solutions = exactSolutions(model);
-  const kept = model.outputs.map((output, index) => ({ output, index })).filter(({ output }) => solutions.has(output.name));
+  const kept = model.outputs
+    .map((output, index) => ({ output, index }))
+    .filter(({ output }) => solutions.has(output.name));
   if (!kept.length) return [];
   const d = model.inputs.length;
   const part = { inputs: model.inputs, outputs: kept.map(({ output }) => output) };

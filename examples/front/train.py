@@ -3,7 +3,7 @@
     u_t + u u_x = nu u_xx,   x in [-1, 1],  t in [0, 1]
 
 The front u = c - a tanh(a (x - x0 - c t) / (2 nu)) is an exact solution
-(Whitham, Linear and Nonlinear Waves, 1974, section 4.3).  Only its initial and
+(Whitham, Linear and Nonlinear Waves, 1974, chapter 4).  Only its initial and
 boundary values are used in the training, as soft terms of the loss.
 All quantities are dimensionless.
 """

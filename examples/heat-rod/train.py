@@ -12,7 +12,7 @@
 The ends are held at 20 and 80 degC; the start is the straight line between
 them plus two sine modes, 40 sin(pi x/L) + 15 sin(2 pi x/L).  The solution by
 separation of variables is in Carslaw and Jaeger, Conduction of Heat in Solids
-(1959), section 3.3.  In these units rho_c in J/(cm^3 K) = MJ/(m^3 K) needs no
+(1959), chapter III.  In these units rho_c in J/(cm^3 K) = MJ/(m^3 K) needs no
 conversion factor: MJ/(m^3 K) * mm^2/s * K/mm = kW/m^2.
 
 One network has two outputs: temperature and flux.  The initial and boundary

@@ -1,3 +1,4 @@
+import { at, half, operand, put, saturate } from '../fixed';
 import {
   FLAG_BROADCAST_A,
   FLAG_BROADCAST_B,
@@ -12,7 +13,6 @@ import {
   RECORD_SHIFT_A,
   RECORD_SHIFT_B,
 } from '../format.gen';
-import { at, half, operand, put, saturate } from '../fixed';
 
 /**
  * y[i] = sat(min(a[i] << shiftA, b[i] << shiftB) >> shift), rounded half up. The left shifts bring both operands to the

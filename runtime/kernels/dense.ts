@@ -1,3 +1,4 @@
+import { half, operand, saturate } from '../fixed';
 import {
   FLAG_ROW_SHIFTS,
   FLAG_WRAP,
@@ -12,7 +13,6 @@ import {
   RECORD_SHIFT_A,
   RECORD_WEIGHTS,
 } from '../format.gen';
-import { half, operand, saturate } from '../fixed';
 
 /**
  * y[i] = sat((sum_j W[i][j] x[j] + (bias[i] << (shift[i] - guard))) >> shift[i]), rounded half up.

@@ -1,3 +1,4 @@
+import { at, half, operand, put, saturate } from '../fixed';
 import {
   FLAG_MIRRORED,
   FLAG_OCTAVES,
@@ -15,7 +16,6 @@ import {
   RECORD_SHIFT_B,
   RECORD_WEIGHTS,
 } from '../format.gen';
-import { at, half, operand, put, saturate } from '../fixed';
 
 /**
  * y[i] = table(x[i]), interpolated linearly between knots.

@@ -1,3 +1,4 @@
+import { at, half, operand, put, saturate } from '../fixed';
 import {
   FLAG_BROADCAST_A,
   FLAG_ROW_SHIFTS,
@@ -12,7 +13,6 @@ import {
   RECORD_SHIFT_A,
   RECORD_WEIGHTS,
 } from '../format.gen';
-import { at, half, operand, put, saturate } from '../fixed';
 
 /**
  * y[i] = sat((w[i] x[i] + (bias[i] << (shift[i] - guard))) >> shift[i]), rounded half up, with 64-bit products.

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../compiler/engines/create.js';
 import type { EngineName } from '../../compiler/engines/types.js';
-import { decodeTable } from '../../compiler/format/table.js';
 import { disassemble } from '../../compiler/format/disassemble.js';
+import { decodeTable } from '../../compiler/format/table.js';
 import { moduleOf } from '../helpers/modules.js';
 import { randomTable, randomWords } from '../helpers/random-table.js';
 

@@ -36,7 +36,8 @@ export function randomTable(seed: number, perFormat = 2): BlockTable {
       }
       drafts.push(copyRecord(random, format | FORMAT.ACC_WIDE));
       for (const segmentation of [0, FLAG.PERIODIC, FLAG.OCTAVES, FLAG.OCTAVES | FLAG.MIRRORED, FLAG.MIRRORED]) {
-        if (segmentation === 0 || segmentation === FLAG.PERIODIC) drafts.push(linearRecord(random, pool, format, segmentation));
+        if (segmentation === 0 || segmentation === FLAG.PERIODIC)
+          drafts.push(linearRecord(random, pool, format, segmentation));
         drafts.push(polynomialRecord(random, pool, format, segmentation));
       }
     }
@@ -87,13 +88,18 @@ function weighted(random: TableRandom, pool: PoolBuilder, format: number, rows: 
   const shift = () => random.int(Math.max(1, guard), shiftLimit);
   const flags = random.flag(FLAG.WRAP) | random.flag(FLAG.ROW_SHIFTS);
   const biasLimit = 2 ** Math.min(31, accBits - 3 - (shiftLimit - guard)) - 1;
-  const weights = Array.from({ length: count }, () => random.int(-limit - (limit === 2 ** (bits - 1) - 1 ? 1 : 0), limit));
+  const weights = Array.from({ length: count }, () =>
+    random.int(-limit - (limit === 2 ** (bits - 1) - 1 ? 1 : 0), limit),
+  );
   return {
     flags,
     shift: shift(),
     shiftA: guard,
     weights: pool.add(weights, (bits / 8) as 1 | 2 | 4),
-    bias: pool.add(Array.from({ length: rows }, () => random.int(-biasLimit, biasLimit)), 4),
+    bias: pool.add(
+      Array.from({ length: rows }, () => random.int(-biasLimit, biasLimit)),
+      4,
+    ),
     rowShifts: flags & FLAG.ROW_SHIFTS ? pool.add(Array.from({ length: rows }, shift), 1) : 0,
   };
 }
@@ -131,7 +137,14 @@ function mapFields(random: TableRandom, format: number, segmentation: number) {
   const { cols, shift, octaveBits } = segments(random, segmentation);
   const reach = format & FORMAT.A_WIDE ? 2 ** 31 - 1 : 2 ** 16;
   const shiftA = segmentation & FLAG.PERIODIC ? random.int(0, 16) : 0;
-  const fields = { cols, shift, shiftA, flags: segmentation, origin: random.int(-reach, reach), rows: random.int(1, 9) };
+  const fields = {
+    cols,
+    shift,
+    shiftA,
+    flags: segmentation,
+    origin: random.int(-reach, reach),
+    rows: random.int(1, 9),
+  };
   return { fields, octaveBits };
 }
 
@@ -168,7 +181,8 @@ function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array)
       ...EMPTY_RECORD,
       ...draft,
       a: operand(count, wide(draft.format, FORMAT.A_WIDE)),
-      b: draft.kind === KIND.ADD || draft.kind === KIND.MUL ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE)) : 0,
+      b:
+        draft.kind === KIND.ADD || draft.kind === KIND.MUL ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE)) : 0,
       out,
     };
   });
@@ -181,7 +195,8 @@ function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array)
     pool,
   };
   const { check, record } = checkTable(encodeTable(table));
-  if (check !== CHECK.OK) throw new Error(`random record ${record} fails check ${check}: ${JSON.stringify(records[record!])}`);
+  if (check !== CHECK.OK)
+    throw new Error(`random record ${record} fails check ${check}: ${JSON.stringify(records[record!])}`);
   return table;
 }
 

@@ -4,6 +4,7 @@ import { loadModel } from '../../compiler/model/load.js';
 import { readSafetensors, writeSafetensors } from '../../compiler/model/safetensors.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
+// biome-ignore lint/suspicious/noExplicitAny: tests break the file in every way a user might
 type Json = Record<string, any>;
 
 function base(): Json {
@@ -56,7 +57,11 @@ describe('a model file', () => {
     ['unknown field of a node', (m) => (m.nodes[1].gain = 2), ['nodes[1].gain', 'an unknown field']],
     ['unknown operation', (m) => (m.nodes[2].op = 'tahn'), ['nodes[2].op', '"tahn"', 'tanh']],
     ['missing operation', (m) => delete m.nodes[2].op, ['nodes[2]']],
-    ['wrong weight shape', (m) => (m.tensors.w1 = { shape: [3, 5], data: Array(15).fill(0) }), ['nodes[1].weight', '[3, 5]', '[out, 2]']],
+    [
+      'wrong weight shape',
+      (m) => (m.tensors.w1 = { shape: [3, 5], data: Array(15).fill(0) }),
+      ['nodes[1].weight', '[3, 5]', '[out, 2]'],
+    ],
     ['wrong bias shape', (m) => (m.tensors.b1 = { shape: [2], data: [0, 0] }), ['nodes[1].bias', '[2]', '[3]']],
     ['data of another length', (m) => m.tensors.b1.data.pop(), ['tensors.b1.data', '2 numbers', '3 for shape [3]']],
     ['cycle', (m) => (m.nodes[1].inputs = ['h1']), ['a cycle']],
@@ -71,9 +76,21 @@ describe('a model file', () => {
     ['output index', (m) => (m.outputs[0].index = 1), ['outputs[0].index', 'less than 1']],
     ['output of nothing', (m) => (m.outputs[0].value = 'z9'), ['outputs[0].value', '"z9"']],
     ['zero output scale', (m) => (m.outputs[0].scale = 0), ['outputs[0].scale']],
-    ['slice out of range', (m) => m.nodes.push({ name: 's', op: 'slice', inputs: ['h1'], start: 1, stop: 4 }), ['stop 4', '<= 3']],
-    ['widths that do not match', (m) => m.nodes.push({ name: 's', op: 'add', inputs: ['h1', 'v0'] }), ['widths 3 and 2']],
-    ['residual with an unknown name', (m) => (m.physics = { residuals: [{ name: 'r', expression: 'y0_x0 - foo' }] }), ['physics.residuals[0].expression', 'unknown name "foo"']],
+    [
+      'slice out of range',
+      (m) => m.nodes.push({ name: 's', op: 'slice', inputs: ['h1'], start: 1, stop: 4 }),
+      ['stop 4', '<= 3'],
+    ],
+    [
+      'widths that do not match',
+      (m) => m.nodes.push({ name: 's', op: 'add', inputs: ['h1', 'v0'] }),
+      ['widths 3 and 2'],
+    ],
+    [
+      'residual with an unknown name',
+      (m) => (m.physics = { residuals: [{ name: 'r', expression: 'y0_x0 - foo' }] }),
+      ['physics.residuals[0].expression', 'unknown name "foo"'],
+    ],
     ['exact solution of no output', (m) => (m.physics = { exact: { w: 'x0' } }), ['physics.exact.w']],
     ['exact solution that calls code', (m) => (m.physics = { exact: { y0: 'process.exit(1)' } }), ['physics.exact.y0']],
   ])('with %s is refused with its place', (_name, change, expected) => {

@@ -24,7 +24,18 @@ function everyVariant(): TableRecord[] {
   const add = (kind: number, format: number, flags: number, shifts: (typeof SHIFTS)[number]) => {
     const select = kind === KIND.SELECT;
     const at = 2 * (INPUT_WORDS + ROWS * records.length);
-    records.push({ ...EMPTY_RECORD, kind, format, flags, rows: ROWS, cols: select ? 6 : 0, a: 0, b: 12, out: at, ...shifts });
+    records.push({
+      ...EMPTY_RECORD,
+      kind,
+      format,
+      flags,
+      rows: ROWS,
+      cols: select ? 6 : 0,
+      a: 0,
+      b: 12,
+      out: at,
+      ...shifts,
+    });
   };
   for (let widths = 0; widths < 8; widths++) {
     for (let broadcast = 0; broadcast < 4; broadcast++) {
@@ -59,7 +70,7 @@ function inputWords(points: number): Int32Array {
   const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
   return Int32Array.from({ length: points * INPUT_WORDS }, (_, i) => {
     if (i < 40 * INPUT_WORDS) return EXTREMES[random() % EXTREMES.length];
-    return (random() | 0) >> (random() >>> 8) % 28;
+    return (random() | 0) >> ((random() >>> 8) % 28);
   });
 }
 

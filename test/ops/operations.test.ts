@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
-import { loadModel } from '../../compiler/model/load.js';
-import type { Model } from '../../compiler/model/types.js';
 import { createEngine } from '../../compiler/engines/create.js';
 import { inputWordFormats, toWords } from '../../compiler/engines/types.js';
 import { decodeTable } from '../../compiler/format/table.js';
+import { loadModel } from '../../compiler/model/load.js';
+import type { Model } from '../../compiler/model/types.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
@@ -118,11 +118,7 @@ describe('operations of several operands', () => {
       ],
       (x, t) => Math.max(Math.tanh(x), 0.1) + Math.max(Math.tanh(t), 0.1),
     ],
-    [
-      'mean',
-      [...wide, { name: 'y', op: 'mean', inputs: ['f'] }],
-      (x, t) => (Math.tanh(x) + Math.tanh(t)) / 2,
-    ],
+    ['mean', [...wide, { name: 'y', op: 'mean', inputs: ['f'] }], (x, t) => (Math.tanh(x) + Math.tanh(t)) / 2],
     [
       'select, continuous where it switches',
       [

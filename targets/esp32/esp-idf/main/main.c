@@ -1,0 +1,61 @@
+// Checks the model on the device against the answers recorded when it was built, then evaluates one point.
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "esp_system.h"
+#include "esp_timer.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
+
+#include "pinn_edge.h"
+#include "pinn_model.h"
+
+#define REPETITIONS 20
+
+static void report_failure(const char *what, pe_result_t result, const pe_t *pe) {
+  printf("FAIL %s: %s: %s %s\n", pinn_model.name, what, pe_text(result), pe_detail(pe));
+}
+
+static void evaluate_centre(pe_t *pe) {
+  double inputs[PINN_MODEL_INPUT_COUNT];
+  double outputs[PINN_MODEL_OUTPUT_COUNT];
+  for (int i = 0; i < PINN_MODEL_INPUT_COUNT; i++) {
+    const pe_input_spec_t *input = &pinn_model_inputs[i];
+    inputs[i] = (input->min + input->max) / 2;
+    printf("  %s = %g %s\n", input->name, inputs[i], input->unit);
+  }
+  pe_result_t result = PE_OK;
+  const int64_t start = esp_timer_get_time();
+  for (int i = 0; i < REPETITIONS && result >= 0; i++) result = pe_eval(pe, inputs, outputs);
+  const int64_t microseconds = (esp_timer_get_time() - start) / REPETITIONS;
+  if (result < 0) {
+    report_failure("evaluation", result, pe);
+    return;
+  }
+  for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
+    printf("  -> %s = %g %s\n", pinn_model_outputs[i].name, outputs[i], pinn_model_outputs[i].unit);
+  }
+  printf("  %" PRId64 " us per evaluation\n", microseconds);
+}
+
+void app_main(void) {
+  static pe_t pe;
+  const uint32_t free_before = esp_get_free_heap_size();
+  pe_result_t result = pe_open(&pe, &pinn_model);
+  if (result != PE_OK) {
+    report_failure("open", result, &pe);
+    return;
+  }
+  const uint32_t free_after = esp_get_free_heap_size();
+  result = pe_self_test(&pe);
+  if (result != PE_OK) {
+    report_failure("golden vectors", result, &pe);
+    return;
+  }
+  printf("PASS %s: %d golden vectors, every bit as built\n", pinn_model.name, PINN_MODEL_GOLDEN_COUNT);
+  evaluate_centre(&pe);
+  printf("  heap %" PRIu32 " bytes, stack never used %u bytes\n", free_before - free_after,
+         (unsigned)uxTaskGetStackHighWaterMark(NULL));
+  pe_close(&pe);
+}

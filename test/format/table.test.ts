@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../compiler/engines/create.js';
+import { checkTable } from '../../compiler/format/check.js';
+import { driftedFiles } from '../../compiler/format/generate.js';
+import { CHECK, STATUS } from '../../compiler/format/spec.js';
+import { decodeTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/format/table.js';
+import { compile } from '../../compiler/pipeline.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+import { moduleOf } from '../helpers/modules.js';
+import { randomTable } from '../helpers/random-table.js';
+import { instantiator } from '../helpers/webassembly.js';
+
+describe('the block table format', () => {
+  it('agrees with the generated AssemblyScript and C constants', () => {
+    expect(driftedFiles()).toEqual([]);
+  });
+
+  it('survives encoding and decoding', () => {
+    const table = randomTable(7);
+    const again = decodeTable(encodeTable(table));
+    expect(again.records).toEqual(table.records);
+    expect(again.inputs).toEqual(table.inputs);
+    expect(encodeTable(again)).toEqual(encodeTable(table));
+  });
+
+  it('has sizes that the C compiler agrees with', () => {
+    const source = '#include "pe_format.gen.h"\nint main(void) { return PE_RECORD_BYTES == 32u ? 0 : 1; }\n';
+    execFileSync(
+      process.env.CC ?? 'cc',
+      ['-std=c99', '-Wall', '-Wextra', '-Werror', '-Itargets/common', '-fsyntax-only', '-xc', '-'],
+      {
+        input: source,
+      },
+    );
+  });
+});
+
+/** What a corrupted image looks like to the device: the module's own memory with its table replaced. */
+const TABLE_ADDRESS = 8;
+
+describe('a corrupt block table', () => {
+  const small = async () => {
+    const compiled = await compile(modelFrom(perceptron([2, 3, 1])), { tolerance: 1e-3 });
+    return { wasm: compiled.wasm, table: compiled.table };
+  };
+
+  it('with any single bit flipped is refused by the compiler and by the module', async () => {
+    const { wasm, table } = await small();
+    const instantiate = instantiator(wasm);
+    for (let bit = 0; bit < table.length * 8; bit++) {
+      const flipped = table.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      const { check } = checkTable(flipped);
+      expect(check, `bit ${bit}`).not.toBe(CHECK.OK);
+      const exports = instantiate();
+      new Uint8Array(exports.memory.buffer).set(flipped, TABLE_ADDRESS);
+      expect(exports.run(), `bit ${bit}`).toBe(STATUS.REFUSED + check);
+    }
+  });
+
+  it('with a flipped bit and a matching CRC is refused or stays inside its arena', async () => {
+    const { wasm, table } = await small();
+    const instantiate = instantiator(wasm);
+    const arena = TABLE_ADDRESS + Math.ceil(table.length / 8) * 8;
+    const arenaBytes = decodeTable(table).arenaBytes;
+    let accepted = 0;
+    for (let bit = 0; bit < table.length * 8; bit++) {
+      const flipped = table.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      sealTable(flipped);
+      const { check } = checkTable(flipped);
+      const exports = instantiate();
+      const memory = new Uint8Array(exports.memory.buffer);
+      memory.set(flipped, TABLE_ADDRESS);
+      memory.fill(0xa5, arena + arenaBytes);
+      const before = memory.slice();
+      const status = exports.run();
+      // A kernel that is not linked, or an arena beyond the module's, is refused on the device only.
+      if (check !== CHECK.OK)
+        expect([STATUS.REFUSED + check, STATUS.REFUSED + CHECK.FORMAT], `bit ${bit}`).toContain(status);
+      if (status < STATUS.REFUSED) accepted++;
+      const after = memory.slice();
+      after.fill(0, arena, arena + arenaBytes);
+      before.fill(0, arena, arena + arenaBytes);
+      // Two globals (checked, status) are not in memory: nothing but the arena may change.
+      expect(Buffer.compare(after, before), `bit ${bit} wrote outside the arena`).toBe(0);
+    }
+    expect(accepted).toBeGreaterThan(0);
+  });
+
+  it('is refused with the same check number by the compiler and by the module, for random damage', async () => {
+    const table = randomTable(11, 1);
+    const runnable = await moduleOf(table);
+    const instantiate = instantiator(runnable.wasm);
+    let state = 12345;
+    const next = (n: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state % n;
+    };
+    const recordsAt = HEADER_BYTES + table.inputs.length * 12 + table.outputs.length * 4;
+    const seen = new Set<number>();
+    for (let trial = 0; trial < 3000; trial++) {
+      const damaged = runnable.table.slice();
+      const at = recordsAt + next(table.records.length * RECORD_BYTES);
+      damaged[at] = next(256);
+      sealTable(damaged);
+      const { check } = checkTable(damaged);
+      const exports = instantiate();
+      new Uint8Array(exports.memory.buffer).set(damaged, TABLE_ADDRESS);
+      const status = exports.run();
+      if (check === CHECK.OK) expect([0, STATUS.REFUSED + CHECK.FORMAT]).toContain(status);
+      else if (status !== STATUS.REFUSED + CHECK.FORMAT) expect(status).toBe(STATUS.REFUSED + check);
+      seen.add(check);
+    }
+    for (const check of [CHECK.OPERAND_A, CHECK.RESULT, CHECK.SHIFT, CHECK.WEIGHTS, CHECK.TABLE, CHECK.KIND]) {
+      expect(seen).toContain(check);
+    }
+  });
+
+  it('is refused by the engines with one sentence', async () => {
+    const runnable = await moduleOf(randomTable(3, 1));
+    const damaged = runnable.table.slice();
+    damaged[60] ^= 4;
+    await expect(createEngine('oracle', { ...runnable, table: damaged })).rejects.toThrow(
+      'block table is corrupt: check 4',
+    );
+  });
+});

@@ -1,0 +1,43 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { outputWordFormats } from '../../compiler/engines/types.js';
+import { readHeader } from '../../compiler/format/table.js';
+import { goldenVectors } from '../../compiler/package/golden.js';
+import { type HeaderInput, modelHeader } from '../../compiler/package/header.js';
+import { linearMemoryBytes } from '../../compiler/package/memory.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+
+/** A small real model with two outputs, one of them with scale, offset and a unit that is not ASCII. */
+export async function smallModel(): Promise<CompiledModel> {
+  const json = perceptron([2, 6, 2]);
+  const outputs = json.outputs as Record<string, unknown>[];
+  Object.assign(outputs[0], { scale: 2.5, offset: -1.3, unit: '°C' });
+  return compile(modelFrom(json), { tolerance: 1e-3 });
+}
+
+export function headerInputOf(compiled: CompiledModel): HeaderInput {
+  const { model, lowered, table, wasm } = compiled;
+  const golden = goldenVectors(model, lowered.table);
+  const formats = outputWordFormats(lowered.table, model.outputs);
+  return {
+    name: model.name,
+    wasm,
+    identity: readHeader(table).crc,
+    memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
+    stackBytes: 2048,
+    inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.table.inputs[i].exponent })),
+    outputs: model.outputs.map(({ name, unit }, i) => ({ name, unit, ...formats[i] })),
+    golden: {
+      inputWords: Int32Array.from(golden.inputWords.flat()),
+      outputWords: Int32Array.from(golden.outputWords.flat()),
+      count: golden.points.length,
+    },
+    provenance: 'test',
+  };
+}
+
+/** Writes pinn_model.h for the model into `folder`. */
+export function writeHeader(folder: string, compiled: CompiledModel): void {
+  writeFileSync(join(folder, 'pinn_model.h'), modelHeader(headerInputOf(compiled)));
+}

@@ -1,0 +1,253 @@
+// Drives the firmware library on the host. Words and values come and go as text, so that the test compares them.
+//
+//     library_test words | values | floats < rows        one line per row: result and outputs
+//     library_test open <module> <identity> <memory> <stack>
+//     library_test faults | bits | heap                  self-contained; the first line that fails is named
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pinn_edge.h"
+#include "pinn_model.h"
+
+#define CHECK(condition) check((condition) ? 1 : 0, #condition, __LINE__)
+
+static void check(int holds, const char *what, int line) {
+  if (holds) return;
+  printf("line %d: %s does not hold\n", line, what);
+  exit(1);
+}
+
+// Counts allocations, and refuses one of them.
+static long allocations;
+static long refused_allocation = -1;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+
+void *__wrap_malloc(size_t size) { return allocations++ == refused_allocation ? NULL : __real_malloc(size); }
+
+void *__wrap_calloc(size_t count, size_t size) {
+  return allocations++ == refused_allocation ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *pointer, size_t size) {
+  return allocations++ == refused_allocation ? NULL : __real_realloc(pointer, size);
+}
+
+static void open_or_exit(pe_t *pe) {
+  const pe_result_t result = pe_open(pe, &pinn_model);
+  if (result == PE_OK) return;
+  printf("open: %d %s %s\n", result, pe_text(result), pe_detail(pe));
+  exit(1);
+}
+
+static void run_words(pe_t *pe) {
+  int32_t inputs[PINN_MODEL_INPUT_COUNT];
+  int32_t outputs[PINN_MODEL_OUTPUT_COUNT];
+  for (;;) {
+    for (int i = 0; i < PINN_MODEL_INPUT_COUNT; i++) {
+      if (scanf("%d", &inputs[i]) != 1) return;
+    }
+    printf("%d", pe_run_words(pe, inputs, outputs));
+    for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) printf(" %d", outputs[i]);
+    printf("\n");
+  }
+}
+
+static void run_values(pe_t *pe, int as_float) {
+  double values[PINN_MODEL_INPUT_COUNT];
+  double outputs[PINN_MODEL_OUTPUT_COUNT];
+  float float_inputs[PINN_MODEL_INPUT_COUNT];
+  float float_outputs[PINN_MODEL_OUTPUT_COUNT];
+  for (;;) {
+    for (int i = 0; i < PINN_MODEL_INPUT_COUNT; i++) {
+      if (scanf("%lf", &values[i]) != 1) return;
+      float_inputs[i] = (float)values[i];
+    }
+    printf("%d", as_float ? pe_eval_float(pe, float_inputs, float_outputs) : pe_eval(pe, values, outputs));
+    for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) printf(" %.17g", as_float ? (double)float_outputs[i] : outputs[i]);
+    printf("\n");
+  }
+}
+
+static uint32_t crc_of(const uint8_t *bytes, size_t count) {
+  uint32_t crc = 0xffffffffu;
+  for (size_t i = 0; i < count; i++) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (crc & 1u ? 0xedb88320u : 0u);
+  }
+  return ~crc;
+}
+
+// Opens a module of any kind that comes with its right CRC-32.
+static int open_module(char **arguments) {
+  FILE *file = fopen(arguments[0], "rb");
+  if (file == NULL) return 2;
+  static uint8_t room[1 << 20];
+  const size_t count = fread(room, 1, sizeof room, file);
+  fclose(file);
+  // A block of exactly this size, so that the sanitizer sees reads beyond its end.
+  uint8_t *bytes = (uint8_t *)malloc(count == 0 ? 1 : count);
+  memcpy(bytes, room, count);
+  pe_model_t model = pinn_model;
+  model.wasm = bytes;
+  model.wasm_bytes = (uint32_t)count;
+  model.wasm_crc = crc_of(bytes, count);
+  model.identity = (uint32_t)strtoul(arguments[1], NULL, 0);
+  model.memory_bytes = (uint32_t)strtoul(arguments[2], NULL, 0);
+  model.stack_bytes = (uint32_t)strtoul(arguments[3], NULL, 0);
+  pe_t pe;
+  const pe_result_t result = pe_open(&pe, &model);
+  printf("%d %u %s: %s\n", result, (unsigned)pe.failed_check, pe_text(result), pe_detail(&pe));
+  pe_close(&pe);
+  free(bytes);
+  return 0;
+}
+
+static void check_arguments(pe_t *pe) {
+  int32_t words[PINN_MODEL_INPUT_COUNT + PINN_MODEL_OUTPUT_COUNT] = {0};
+  double values[PINN_MODEL_INPUT_COUNT + PINN_MODEL_OUTPUT_COUNT] = {0};
+  float floats[PINN_MODEL_INPUT_COUNT + PINN_MODEL_OUTPUT_COUNT] = {0};
+  CHECK(pe_open(NULL, &pinn_model) == PE_ERROR_ARGUMENT);
+  CHECK(pe_open(pe, NULL) == PE_ERROR_ARGUMENT);
+  CHECK(pe_run_words(pe, words, words) == PE_ERROR_CLOSED);
+  CHECK(pe_eval(pe, values, values) == PE_ERROR_CLOSED);
+  CHECK(pe_eval_float(pe, floats, floats) == PE_ERROR_CLOSED);
+  CHECK(pe_self_test(pe) == PE_ERROR_CLOSED);
+  CHECK(pe_self_test(NULL) == PE_ERROR_ARGUMENT);
+  pe_close(NULL);
+  CHECK(pe_detail(NULL)[0] == '\0');
+  open_or_exit(pe);
+  CHECK(pe_run_words(NULL, words, words) == PE_ERROR_ARGUMENT);
+  CHECK(pe_run_words(pe, NULL, words) == PE_ERROR_ARGUMENT);
+  CHECK(pe_run_words(pe, words, NULL) == PE_ERROR_ARGUMENT);
+  CHECK(pe_eval(pe, NULL, values) == PE_ERROR_ARGUMENT);
+  CHECK(pe_eval_float(pe, floats, NULL) == PE_ERROR_ARGUMENT);
+  values[0] = NAN;
+  CHECK(pe_eval(pe, values, values) == PE_ERROR_NAN);
+  values[0] = HUGE_VAL;
+  CHECK(pe_eval(pe, values, values) == PE_CLAMPED);
+  values[0] = 0;
+  CHECK(pe_eval(pe, values, values) == PE_OK);
+  pe_close(pe);
+  pe_close(pe);
+  CHECK(pe_run_words(pe, words, words) == PE_ERROR_CLOSED);
+}
+
+static void check_descriptors(pe_t *pe) {
+  pe_model_t model = pinn_model;
+  model.identity ^= 1;
+  CHECK(pe_open(pe, &model) == PE_ERROR_IDENTITY);
+  model = pinn_model;
+  model.wasm = NULL;
+  CHECK(pe_open(pe, &model) == PE_ERROR_ARGUMENT);
+  model = pinn_model;
+  model.input_count = 0;
+  CHECK(pe_open(pe, &model) == PE_ERROR_ARGUMENT);
+  model = pinn_model;
+  model.golden_inputs = NULL;
+  CHECK(pe_open(pe, &model) == PE_ERROR_ARGUMENT);
+  model = pinn_model;
+  model.output_count = 65535;
+  CHECK(pe_open(pe, &model) == PE_ERROR_EXPORT);
+  model = pinn_model;
+  model.wasm_bytes -= 1;
+  CHECK(pe_open(pe, &model) == PE_ERROR_CORRUPT);
+}
+
+static void check_golden(pe_t *pe) {
+  static int32_t golden[PINN_MODEL_GOLDEN_COUNT * PINN_MODEL_OUTPUT_COUNT];
+  pe_model_t model = pinn_model;
+  memcpy(golden, pinn_model_golden_outputs, sizeof golden);
+  golden[PINN_MODEL_GOLDEN_COUNT * PINN_MODEL_OUTPUT_COUNT - 1] ^= 1;
+  model.golden_outputs = golden;
+  CHECK(pe_open(pe, &model) == PE_OK);
+  CHECK(pe_self_test(pe) == PE_ERROR_GOLDEN);
+  pe_close(pe);
+  open_or_exit(pe);
+  CHECK(pe_self_test(pe) == PE_OK);
+  pe_close(pe);
+}
+
+// Any amount of memory either works or is refused; the exact amount works.
+static void check_memory_sizes(pe_t *pe) {
+  pe_model_t model = pinn_model;
+  for (uint32_t bytes = 1; bytes <= pinn_model.memory_bytes; bytes += bytes < 64 ? 1 : 61) {
+    model.memory_bytes = bytes;
+    const pe_result_t result = pe_open(pe, &model);
+    CHECK(bytes + 8 > pinn_model.memory_bytes || result < 0);
+    pe_close(pe);
+  }
+}
+
+static void check_all_bits(pe_t *pe) {
+  static uint8_t bytes[PINN_MODEL_WASM_BYTES];
+  pe_model_t model = pinn_model;
+  memcpy(bytes, pinn_model.wasm, sizeof bytes);
+  model.wasm = bytes;
+  CHECK(pe_open(pe, &model) == PE_OK);
+  pe_close(pe);
+  for (uint32_t i = 0; i < PINN_MODEL_WASM_BYTES; i++) {
+    for (int bit = 0; bit < 8; bit++) {
+      bytes[i] = (uint8_t)(bytes[i] ^ (1u << bit));
+      CHECK(pe_open(pe, &model) == PE_ERROR_CORRUPT);
+      bytes[i] = (uint8_t)(bytes[i] ^ (1u << bit));
+    }
+  }
+}
+
+// Refuses each allocation of pe_open in turn, and counts those of an evaluation.
+static void check_heap(pe_t *pe) {
+  double inputs[PINN_MODEL_INPUT_COUNT] = {0};
+  double outputs[PINN_MODEL_OUTPUT_COUNT];
+  allocations = 0;
+  open_or_exit(pe);
+  const long count = allocations;
+  for (int i = 0; i < 3; i++) CHECK(pe_eval(pe, inputs, outputs) == PE_OK);
+  CHECK(pe_self_test(pe) == PE_OK);
+  CHECK(allocations == count);
+  pe_close(pe);
+  CHECK(allocations == count);
+  for (long refused = 0; refused < count; refused++) {
+    allocations = 0;
+    refused_allocation = refused;
+    const pe_result_t result = pe_open(pe, &pinn_model);
+    refused_allocation = -1;
+    // wasm3 can do without the names of its exports; everything else has to be there.
+    if (result != PE_ERROR_MEMORY) printf("allocation %ld of %ld: %d %s\n", refused, count, result, pe_detail(pe));
+    CHECK(result < 0);
+    pe_close(pe);
+  }
+  printf("%ld allocations\n", count);
+}
+
+int main(int count, char **arguments) {
+  pe_t pe;
+  const char *mode = count > 1 ? arguments[1] : "";
+  memset(&pe, 0, sizeof pe);
+  if (strcmp(mode, "open") == 0 && count == 6) return open_module(arguments + 2);
+  if (strcmp(mode, "faults") == 0) {
+    check_arguments(&pe);
+    check_descriptors(&pe);
+    check_golden(&pe);
+    check_memory_sizes(&pe);
+    return 0;
+  }
+  if (strcmp(mode, "bits") == 0) check_all_bits(&pe);
+  if (strcmp(mode, "heap") == 0) check_heap(&pe);
+  if (strcmp(mode, "bits") == 0 || strcmp(mode, "heap") == 0) return 0;
+  open_or_exit(&pe);
+  if (strcmp(mode, "words") == 0) run_words(&pe);
+  if (strcmp(mode, "values") == 0) run_values(&pe, 0);
+  if (strcmp(mode, "floats") == 0) run_values(&pe, 1);
+  pe_close(&pe);
+  return 0;
+}

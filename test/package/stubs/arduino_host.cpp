@@ -1,0 +1,7 @@
+#include "Arduino.h"
+
+int main() {
+  setup();
+  loop();
+  return 0;
+}
