@@ -82,6 +82,14 @@ export class GraphBuilder {
     const isOne = !scale || (scale.length === 1 && scale[0] === 1);
     const isZero = !shift || (shift.length === 1 && shift[0] === 0);
     if (isOne && isZero) return x;
+    const product = this.byName.get(x);
+    if (product?.op === 'dense' && product.bias === undefined && isOne && (shift!.length === 1 || shift!.length === this.width(x))) {
+      // A matrix product and a shift are one layer; the product alone goes when nothing else reads it.
+      const rows = this.width(x);
+      const bias = Float64Array.from({ length: rows }, (_, r) => shift![shift!.length === 1 ? 0 : r]);
+      const name = this.tensor({ shape: [rows], data: bias }, `${product.weight.replace(/\.weight$/, '')}.bias`);
+      return this.add({ op: 'dense', inputs: product.inputs, weight: product.weight, bias: name }, rows, hint);
+    }
     const width = Math.max(this.width(x), scale?.length ?? 1, shift?.length ?? 1);
     const fields: NodeFields = { op: 'scale', inputs: [x] };
     if (!isOne) fields.scale = Array.from(scale);

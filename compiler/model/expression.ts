@@ -74,60 +74,121 @@ export interface CompiledExpression {
 }
 
 /**
+ * What the parts of an expression mean: as functions of a scope here, as nodes of a graph in import/expression-nodes.ts.
+ * Every method may throw `Error` with the reason.
+ */
+export interface ExpressionAlgebra<T> {
+  literal(value: number): T;
+  name(name: string): T;
+  negate(a: T): T;
+  binary(operator: BinaryOperator, a: T, b: T): T;
+  call(name: string, args: readonly T[]): T;
+  /** `a[index]`; not allowed where left out. */
+  index?(a: T, index: number): T;
+}
+
+export type BinaryOperator = '+' | '-' | '*' | '/' | '^';
+
+/** Parses `source` and gives its meaning in `algebra`. Throws `Error` with the reason. */
+export function interpretExpression<T>(source: string, algebra: ExpressionAlgebra<T>): T {
+  if (source.length > MAX_EXPRESSION_LENGTH) throw new Error(`longer than ${MAX_EXPRESSION_LENGTH} characters`);
+  try {
+    return interpret(jsep(source), algebra);
+  } catch (error) {
+    if (error instanceof RangeError) throw new Error('too deeply nested');
+    throw new Error((error as Error).message);
+  }
+}
+
+/** Value of a name that every expression knows: `pi` and `e`. */
+export function namedConstant(name: string): number | undefined {
+  return Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name] : undefined;
+}
+
+/** Value of a function of numbers; throws for an unknown function or a wrong number of arguments. */
+export function applyFunction(name: string, args: readonly number[]): number {
+  return functionOfNumbers(name, args.length)(...args);
+}
+
+function functionOfNumbers(name: string, count: number): (...args: number[]) => number {
+  if (!Object.hasOwn(FUNCTIONS, name)) throw new Error(`unknown function "${name}"`);
+  const wanted = name === 'min' || name === 'max' ? 2 : 1;
+  if (count !== wanted) throw new Error(`${name} takes ${wanted} argument${wanted > 1 ? 's' : ''}`);
+  return FUNCTIONS[name];
+}
+
+/** Value of an operator on numbers. */
+export function applyOperator(operator: BinaryOperator, a: number, b: number): number {
+  return BINARY[operator](a, b);
+}
+
+/**
  * Parses `source`. `isKnown` says which names are allowed besides functions, `pi` and `e`.
  * Throws `Error` with the reason.
  */
 export function compileExpression(source: string, isKnown: (name: string) => boolean): CompiledExpression {
-  if (source.length > MAX_EXPRESSION_LENGTH) throw new Error(`longer than ${MAX_EXPRESSION_LENGTH} characters`);
-  let tree: Expression;
-  try {
-    tree = jsep(source);
-  } catch (error) {
-    throw new Error((error as Error).message);
-  }
-  const evaluate = build(tree, isKnown);
-  return { source, evaluate };
+  return { source, evaluate: interpretExpression(source, evaluators(isKnown)) };
 }
 
 type Evaluator = (scope: ReadonlyMap<string, number>) => number;
 
-function build(node: Expression, isKnown: (name: string) => boolean): Evaluator {
+function evaluators(isKnown: (name: string) => boolean): ExpressionAlgebra<Evaluator> {
+  return {
+    literal: (value) => () => value,
+    name: (name) => {
+      if (isKnown(name)) return (scope) => scope.get(name) ?? Number.NaN;
+      const value = namedConstant(name);
+      if (value === undefined) throw new Error(`unknown name "${name}"`);
+      return () => value;
+    },
+    negate: (a) => (scope) => -a(scope),
+    binary: (operator, a, b) => {
+      const apply = BINARY[operator];
+      return (scope) => apply(a(scope), b(scope));
+    },
+    call: (name, args) => {
+      const apply = functionOfNumbers(name, args.length);
+      return (scope) => apply(...args.map((f) => f(scope)));
+    },
+  };
+}
+
+function interpret<T>(node: Expression, algebra: ExpressionAlgebra<T>): T {
   switch (node.type) {
     case 'Literal': {
       const value = (node as { value?: unknown }).value;
       if (typeof value !== 'number') throw new Error(`${JSON.stringify(value)} is not a number`);
-      return () => value;
+      return algebra.literal(value);
     }
-    case 'Identifier': {
-      const name = String((node as { name?: unknown }).name);
-      if (isKnown(name)) return (scope) => scope.get(name) ?? Number.NaN;
-      if (Object.hasOwn(CONSTANTS, name)) return () => CONSTANTS[name];
-      throw new Error(`unknown name "${name}"`);
-    }
+    case 'Identifier':
+      return algebra.name(String((node as { name?: unknown }).name));
     case 'UnaryExpression': {
       const { operator, argument } = node as unknown as { operator: string; argument: Expression };
-      const inner = build(argument, isKnown);
-      if (operator === '-') return (scope) => -inner(scope);
+      const inner = interpret(argument, algebra);
+      if (operator === '-') return algebra.negate(inner);
       if (operator === '+') return inner;
       throw new Error(`operator "${operator}" is not allowed`);
     }
     case 'BinaryExpression': {
       const { operator, left, right } = node as unknown as { operator: string; left: Expression; right: Expression };
-      const apply = Object.hasOwn(BINARY, operator) ? BINARY[operator] : undefined;
-      if (!apply) throw new Error(`operator "${operator}" is not allowed`);
-      const a = build(left, isKnown);
-      const b = build(right, isKnown);
-      return (scope) => apply(a(scope), b(scope));
+      if (!Object.hasOwn(BINARY, operator)) throw new Error(`operator "${operator}" is not allowed`);
+      return algebra.binary(operator as BinaryOperator, interpret(left, algebra), interpret(right, algebra));
     }
     case 'CallExpression': {
       const { callee, arguments: args } = node as unknown as { callee: Expression; arguments: Expression[] };
-      const name = callee.type === 'Identifier' ? String((callee as { name?: unknown }).name) : '';
-      if (!Object.hasOwn(FUNCTIONS, name)) throw new Error(`unknown function "${name || callee.type}"`);
-      const apply = FUNCTIONS[name];
-      const inner = args.map((arg) => build(arg, isKnown));
-      const wanted = name === 'min' || name === 'max' ? 2 : 1;
-      if (inner.length !== wanted) throw new Error(`${name} takes ${wanted} argument${wanted > 1 ? 's' : ''}`);
-      return (scope) => apply(...inner.map((f) => f(scope)));
+      if (callee.type !== 'Identifier') throw new Error(`unknown function "${callee.type}"`);
+      return algebra.call(
+        String((callee as { name?: unknown }).name),
+        args.map((arg) => interpret(arg, algebra)),
+      );
+    }
+    case 'MemberExpression': {
+      const { object, property, computed } = node as unknown as { object: Expression; property: Expression; computed: boolean };
+      const index = (property as { value?: unknown }).value;
+      if (!algebra.index || !computed || property.type !== 'Literal' || typeof index !== 'number') {
+        throw new Error(algebra.index ? 'an index must be a number, such as N[0]' : 'MemberExpression is not allowed');
+      }
+      return algebra.index(interpret(object, algebra), index);
     }
     default:
       throw new Error(`${node.type} is not allowed`);

@@ -10,6 +10,8 @@ export interface HeaderInput {
   memoryBytes: number;
   /** wasm3's stack for values, in bytes. */
   stackBytes: number;
+  /** Most that wasm3 takes from the heap besides linear memory, stack included, in bytes; 0 when it is not known. */
+  heapBytes?: number;
   inputs: readonly { name: string; unit?: string; min: number; max: number; exponent: number }[];
   outputs: readonly { name: string; unit?: string; exponent: number; scale: number; offset: number }[];
   golden: { inputWords: Int32Array; outputWords: Int32Array; count: number };
@@ -39,6 +41,7 @@ export function modelHeader(model: HeaderInput): string {
 #define ${PREFIX}_WASM_BYTES ${model.wasm.length}
 #define ${PREFIX}_MEMORY_BYTES ${model.memoryBytes}
 #define ${PREFIX}_STACK_BYTES ${model.stackBytes}
+#define ${PREFIX}_HEAP_BYTES ${model.heapBytes ?? 0}
 #define ${PREFIX}_IDENTITY ${hex32(model.identity)}
 
 // Places in the arrays of inputs and outputs, by name.
@@ -65,6 +68,7 @@ static const pe_model_t pinn_model = {
     ${PREFIX}_IDENTITY,
     ${PREFIX}_MEMORY_BYTES,
     ${PREFIX}_STACK_BYTES,
+    ${PREFIX}_HEAP_BYTES,
     ${PREFIX}_INPUT_COUNT,
     ${PREFIX}_OUTPUT_COUNT,
     pinn_model_inputs,

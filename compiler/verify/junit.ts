@@ -1,9 +1,12 @@
-import builder from 'junit-report-builder';
+import library, { type Builder } from 'junit-report-builder';
 import type { VerifyResult } from './verify.js';
+
+/** A CommonJS package whose default export is the builder, which its types put one level deeper. */
+const builder = library as unknown as Builder;
 
 /** The result of a verification as JUnit XML: one test case per output. */
 export function junitReport(name: string, result: VerifyResult): string {
-  const report = builder.default.newBuilder();
+  const report = builder.newBuilder();
   const suite = report.testSuite().name(`pinn-edge verify ${name}`);
   for (const output of result.outputs) {
     const test = suite.testCase().className(`${name}.${result.engine}`).name(`error of ${output.name}`);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pe_format.gen.h"
@@ -11,6 +12,9 @@
 #include "wasm3.h"
 
 #define WORD_BYTES 4u
+
+// More than what wasm3 puts before linear memory in the same block.
+#define MEMORY_HEADER_BYTES 64u
 
 static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
   // Half a byte at a time: the usual table of 256 entries would take 1 kB.
@@ -31,6 +35,20 @@ static bool is_plausible(const pe_model_t *model) {
   return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
          model->stack_bytes != 0 && model->input_count != 0 && model->output_count != 0 &&
          (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
+}
+
+// Whether the heap has what pe_open will take. wasm3 0.5.0 follows null pointers when it cleans up after a failed
+// allocation, so it must not meet one.
+static bool has_room(const pe_model_t *model) {
+  if (model->heap_bytes == 0) return true;
+  if (model->memory_bytes > UINT32_MAX - MEMORY_HEADER_BYTES) return false;
+  // volatile: compilers may take a block that is only freed for one that could be had.
+  void *volatile memory = malloc(model->memory_bytes + MEMORY_HEADER_BYTES);
+  void *volatile heap = malloc(model->heap_bytes);
+  const bool room = memory != NULL && heap != NULL;
+  free(heap);
+  free(memory);
+  return room;
 }
 
 static bool is_memory_error(M3Result reason) {
@@ -153,6 +171,7 @@ pe_result_t pe_open(pe_t *pe, const pe_model_t *model) {
   if (model == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
   // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
   if (crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
+  if (!has_room(model)) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
   pe->model = model;
   const pe_result_t result = open_checked(pe);
   if (result != PE_OK) pe_close(pe);

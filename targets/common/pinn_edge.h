@@ -9,10 +9,11 @@
 //     if (pe_eval(&pe, inputs, outputs) < 0) ...            // PE_CLAMPED (> 0): an input was outside its range
 //     pe_close(&pe);
 //
-// Memory. The library itself allocates nothing and has no global state: everything it keeps is in pe_t, which belongs
+// Memory. The library keeps nothing on the heap and has no global state: everything it keeps is in pe_t, which belongs
 // to the caller. wasm3 allocates with calloc, realloc and free, all of it during pe_open: the model's linear memory
-// (memory_bytes), the interpreter's stack (stack_bytes), its own structures and the translated code. pe_close frees
-// all of it. An evaluation allocates nothing.
+// (memory_bytes) in one block, and in many its stack, its structures and the translated code (heap_bytes altogether).
+// pe_close frees all of it. An evaluation allocates nothing. wasm3 0.5.0 does not survive running out of heap, so
+// pe_open tries first whether there is enough; other threads should not exhaust the heap meanwhile.
 //
 // Native stack. Compiled without tail calls (Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
 // operation until the next loop iteration or return. The build report says what the model needs at most.
@@ -89,7 +90,8 @@ typedef struct {
   uint32_t wasm_crc;      // CRC-32 (IEEE 802.3) of these bytes
   uint32_t identity;      // CRC-32 of the block table inside the module
   uint32_t memory_bytes;  // linear memory that the module needs, exactly
-  uint32_t stack_bytes;   // the interpreter's stack for values
+  uint32_t stack_bytes;   // wasm3's stack for values
+  uint32_t heap_bytes;    // at most needed on the heap besides linear memory, that stack included; 0: not known
   uint16_t input_count;
   uint16_t output_count;
   const pe_input_spec_t *inputs;

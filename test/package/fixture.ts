@@ -6,6 +6,7 @@ import { goldenVectors } from '../../compiler/package/golden.js';
 import { type HeaderInput, modelHeader } from '../../compiler/package/header.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 /** A small real model with two outputs, one of them with scale, offset and a unit that is not ASCII. */
@@ -16,16 +17,30 @@ export async function smallModel(): Promise<CompiledModel> {
   return compile(modelFrom(json), { tolerance: 1e-3 });
 }
 
+const STACK_BYTES = 2048;
+
+/** As measured by the host's binding, which is how builds know it. */
+function heapBytes(wasm: Uint8Array, memoryLimitBytes: number): number {
+  const module = Wasm3Module.load(wasm, { stackBytes: STACK_BYTES, memoryLimitBytes });
+  try {
+    return module.usage().peakHeapBytes;
+  } finally {
+    module.dispose();
+  }
+}
+
 export function headerInputOf(compiled: CompiledModel): HeaderInput {
   const { model, lowered, table, wasm } = compiled;
   const golden = goldenVectors(model, lowered.table);
+  const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
   const formats = outputWordFormats(lowered.table, model.outputs);
   return {
     name: model.name,
     wasm,
     identity: readHeader(table).crc,
-    memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
-    stackBytes: 2048,
+    memoryBytes,
+    stackBytes: STACK_BYTES,
+    heapBytes: heapBytes(wasm, memoryBytes),
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.table.inputs[i].exponent })),
     outputs: model.outputs.map(({ name, unit }, i) => ({ name, unit, ...formats[i] })),
     golden: {

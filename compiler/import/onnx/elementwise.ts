@@ -1,5 +1,5 @@
 import { FUNCTIONS, type FunctionName } from '../../functions.js';
-import { combine, mapArray, type NdArray } from './ndarray.js';
+import { broadcastShapes, broadcastTo, combine, mapArray, type NdArray } from './ndarray.js';
 import {
   attribute,
   broadcastDims,
@@ -9,6 +9,7 @@ import {
   type Handler,
   intAttribute,
   type OpContext,
+  pointShape,
   requireConstant,
   spreadConstant,
   spreadTo,
@@ -207,24 +208,13 @@ const where: Handler = (context, [condition, a, b]) => {
 };
 
 function chooseByConstant(context: OpContext, condition: NdArray, a: Value, b: Value): Value {
-  if (condition.data.every((v) => v !== 0) && shapeOf(a).length >= condition.shape.length) return a;
-  if (condition.data.every((v) => v === 0) && shapeOf(b).length >= condition.shape.length) return b;
   if (a.kind === 'constant' && b.kind === 'constant') {
-    const masked = combine(condition, a.array, (c, v) => (c ? v : Number.NaN));
-    // NaN in `a` may be a batch size, so the mask decides and not the value.
-    const mask = combine(
-      condition,
-      combine(a.array, b.array, () => 0),
-      (c) => c,
-    );
-    const other = combine(b.array, mask, (v) => v);
-    const chosen = combine(masked, mask, (v) => v);
-    return constant({
-      shape: mask.shape,
-      data: mask.data.map((c, i) => (c ? chosen.data[i] : other.data[i])),
-      integer: a.array.integer,
-    });
+    const common = broadcastShapes(broadcastShapes(condition.shape, a.array.shape), b.array.shape);
+    const [c, u, v] = [condition, a.array, b.array].map((array) => broadcastTo(array, common).data);
+    return constant({ shape: common, data: u.map((x, i) => (c[i] ? x : v[i])), integer: a.array.integer && b.array.integer });
   }
+  const only = condition.data.every((v) => v !== 0) ? a : condition.data.every((v) => v === 0) ? b : undefined;
+  if (only?.kind === 'variable' && pointShape(only.shape).length >= condition.shape.length) return only;
   const shape = broadcastDims(context, [condition.shape, shapeOf(a), shapeOf(b)]);
   const test = context.builder.constant(spreadConstant(context, condition, shape));
   const operand = (value: Value) => spreadTo(context, toVariable(context, value, 'constant'), shape);
@@ -374,6 +364,8 @@ export const ELEMENTWISE: Record<string, Handler> = {
   GreaterOrEqual: comparison(true, true),
   Equal: constantsOnly((u, v) => (u === v ? 1 : 0)),
   Mod: constantsOnly((u, v) => u - Math.floor(u / v) * v),
+  Floor: (context, [x]) => [constant(mapArray(requireConstant(context, x, 'operand'), Math.floor))],
+  Ceil: (context, [x]) => [constant(mapArray(requireConstant(context, x, 'operand'), Math.ceil))],
   Not: not,
   And: logical('min'),
   Or: logical('max'),

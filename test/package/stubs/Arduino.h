@@ -22,8 +22,8 @@ struct EspStub {
   uint32_t getFreeHeap() { return 300000; }
 };
 
-static SerialStub Serial;
-static EspStub ESP;
+extern SerialStub Serial;
+extern EspStub ESP;
 
 inline unsigned long micros() {
   static unsigned long now;

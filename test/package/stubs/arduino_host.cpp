@@ -1,5 +1,8 @@
 #include "Arduino.h"
 
+SerialStub Serial;
+EspStub ESP;
+
 int main() {
   setup();
   loop();

@@ -1,6 +1,5 @@
 // Checks the model on the device against the answers recorded when it was built, then evaluates one point.
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "esp_system.h"
@@ -28,7 +27,7 @@ static void evaluate_centre(pe_t *pe) {
   pe_result_t result = PE_OK;
   const int64_t start = esp_timer_get_time();
   for (int i = 0; i < REPETITIONS && result >= 0; i++) result = pe_eval(pe, inputs, outputs);
-  const int64_t microseconds = (esp_timer_get_time() - start) / REPETITIONS;
+  const long microseconds = (long)((esp_timer_get_time() - start) / REPETITIONS);
   if (result < 0) {
     report_failure("evaluation", result, pe);
     return;
@@ -36,7 +35,7 @@ static void evaluate_centre(pe_t *pe) {
   for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
     printf("  -> %s = %g %s\n", pinn_model_outputs[i].name, outputs[i], pinn_model_outputs[i].unit);
   }
-  printf("  %" PRId64 " us per evaluation\n", microseconds);
+  printf("  %ld us per evaluation\n", microseconds);
 }
 
 void app_main(void) {
@@ -55,7 +54,7 @@ void app_main(void) {
   }
   printf("PASS %s: %d golden vectors, every bit as built\n", pinn_model.name, PINN_MODEL_GOLDEN_COUNT);
   evaluate_centre(&pe);
-  printf("  heap %" PRIu32 " bytes, stack never used %u bytes\n", free_before - free_after,
+  printf("  heap %lu bytes, stack never used %u bytes\n", (unsigned long)(free_before - free_after),
          (unsigned)uxTaskGetStackHighWaterMark(NULL));
   pe_close(&pe);
 }

@@ -1,0 +1,149 @@
+import { applyFunction, applyOperator, type BinaryOperator, type ExpressionAlgebra, interpretExpression, namedConstant } from '../model/expression.js';
+import type { GraphBuilder } from './builder.js';
+
+/**
+ * Expressions of a spec as nodes of the graph: transforms of inputs and outputs, such as
+ * `0.5 - 0.5*tanh((x+0.4)/(4*nu)) + t*(1-x^2)*N`. Values are vectors; one of width 1 goes with any other.
+ */
+
+export type ExpressionValue = { constant: readonly number[] } | { value: string };
+
+/** Names that an expression may use: inputs, networks, constants and tensors. */
+export type Scope = (name: string) => ExpressionValue | undefined;
+
+/** Throws `Error` with the reason. */
+export function buildExpression(source: string, builder: GraphBuilder, scope: Scope, hint: string): ExpressionValue {
+  return interpretExpression(source, nodes(builder, scope, hint));
+}
+
+/** An expression's value as a node, constants included. */
+export function valueName(builder: GraphBuilder, value: ExpressionValue, hint: string): string {
+  return 'value' in value ? value.value : builder.constant(value.constant, hint);
+}
+
+function widthOf(builder: GraphBuilder, value: ExpressionValue): number {
+  return 'value' in value ? builder.width(value.value) : value.constant.length;
+}
+
+function nodes(builder: GraphBuilder, scope: Scope, hint: string): ExpressionAlgebra<ExpressionValue> {
+  const name = (value: ExpressionValue) => valueName(builder, value, hint);
+  const apply = (op: 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max', a: ExpressionValue, b: ExpressionValue) => {
+    const [u, v] = [widthOf(builder, a), widthOf(builder, b)];
+    if (u !== v && u !== 1 && v !== 1) throw new Error(`widths ${u} and ${v} do not go together`);
+    return { value: builder.binary(op, name(a), name(b), hint) };
+  };
+  return {
+    literal: (value) => ({ constant: [value] }),
+    name: (identifier) => {
+      const known = scope(identifier);
+      if (known) return known;
+      const value = namedConstant(identifier);
+      if (value === undefined) throw new Error(`unknown name "${identifier}"`);
+      return { constant: [value] };
+    },
+    negate: (a) => ('constant' in a ? { constant: a.constant.map((v) => -v) } : { value: builder.unary('neg', a.value, hint) }),
+    binary: (operator, a, b) => {
+      if ('constant' in a && 'constant' in b) return foldConstants(operator, a.constant, b.constant);
+      if (operator === '^') return power(builder, a, b, hint);
+      return apply(OPERATORS[operator], a, b);
+    },
+    call: (functionName, args) => {
+      if (args.length === 1 && 'constant' in args[0] && !VECTOR_FUNCTIONS.has(functionName)) {
+        return { constant: args[0].constant.map((v) => applyFunction(functionName, [v])) };
+      }
+      if (functionName === 'min' || functionName === 'max') {
+        requireCount(functionName, args, 2);
+        return apply(functionName, args[0], args[1]);
+      }
+      const emit = FUNCTIONS[functionName];
+      if (!emit || !Object.hasOwn(FUNCTIONS, functionName)) throw new Error(`unknown function "${functionName}"`);
+      requireCount(functionName, args, emit.count);
+      return { value: emit.build(builder, args.map(name), hint) };
+    },
+    index: (a, index) => {
+      const width = widthOf(builder, a);
+      if (!Number.isInteger(index) || index < 0 || index >= width) throw new Error(`index ${index} of a value of width ${width}`);
+      return 'constant' in a ? { constant: [a.constant[index]] } : { value: builder.slice(a.value, index, index + 1, hint) };
+    },
+  };
+}
+
+const OPERATORS = { '+': 'add', '-': 'sub', '*': 'mul', '/': 'div' } as const;
+
+function requireCount(name: string, args: readonly unknown[], count: number | undefined): void {
+  if (count === undefined || args.length === count) return;
+  throw new Error(`${name} takes ${count} argument${count > 1 ? 's' : ''}`);
+}
+
+function foldConstants(operator: BinaryOperator, a: readonly number[], b: readonly number[]): ExpressionValue {
+  const width = Math.max(a.length, b.length);
+  if (a.length !== width && a.length !== 1) throw new Error(`widths ${a.length} and ${b.length} do not go together`);
+  if (b.length !== width && b.length !== 1) throw new Error(`widths ${a.length} and ${b.length} do not go together`);
+  const at = (v: readonly number[], i: number) => v[v.length === 1 ? 0 : i];
+  return { constant: Array.from({ length: width }, (_, i) => applyOperator(operator, at(a, i), at(b, i))) };
+}
+
+function power(builder: GraphBuilder, a: ExpressionValue, b: ExpressionValue, hint: string): ExpressionValue {
+  if ('constant' in b && 'value' in a) {
+    const [exponent] = b.constant;
+    if (b.constant.length !== 1) throw new Error('an exponent must be one number');
+    if (exponent === 1) return a;
+    if (exponent === 0.5) return { value: builder.unary('sqrt', a.value, hint) };
+    if (Math.abs(exponent) > 16) throw new Error(`the exponent ${exponent} is beyond 16`);
+    return { value: builder.unary('pow', a.value, hint, { exponent }) };
+  }
+  // a^b = exp(b log a).
+  const logarithm = 'constant' in a ? builder.constant(a.constant.map(Math.log)) : builder.unary('log', a.value, hint);
+  return { value: builder.unary('exp', builder.binary('mul', valueName(builder, b, hint), logarithm, hint), hint) };
+}
+
+interface Emitter {
+  /** Number of arguments; any number where left out. */
+  count?: number;
+  build(builder: GraphBuilder, args: string[], hint: string): string;
+}
+
+const simple = (op: Parameters<GraphBuilder['unary']>[0]): Emitter => ({
+  count: 1,
+  build: (builder, [x], hint) => builder.unary(op, x, hint),
+});
+
+const composed = (build: (b: GraphBuilder, x: string) => string): Emitter => ({ count: 1, build: (b, [x]) => build(b, x) });
+
+const exponentials = (b: GraphBuilder, x: string, op: 'add' | 'sub') =>
+  b.scale(b.binary(op, b.unary('exp', x), b.unary('exp', b.unary('neg', x))), [0.5], undefined);
+const square = (b: GraphBuilder, x: string) => b.unary('pow', x, 'square', { exponent: 2 });
+/** sqrt(sign x^2 + shift). */
+const root = (b: GraphBuilder, x: string, sign: number, shift: number) => b.unary('sqrt', b.scale(square(b, x), [sign], [shift]));
+const arcsine = (b: GraphBuilder, x: string) => b.unary('atan', b.binary('div', x, root(b, x, -1, 1)));
+
+/** Functions of whole vectors, which have no value for a single number. */
+const VECTOR_FUNCTIONS = new Set(['sum', 'mean', 'dot', 'concat', 'sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu']);
+
+const FUNCTIONS: Record<string, Emitter> = {
+  ...Object.fromEntries(
+    ([
+      'sin', 'cos', 'atan', 'tanh', 'exp', 'log', 'sqrt', 'abs', 'sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu',
+    ] as const).map((op) => [op, simple(op)]),
+  ),
+  tan: composed((b, x) => b.binary('div', b.unary('sin', x), b.unary('cos', x))),
+  asin: composed(arcsine),
+  acos: composed((b, x) => b.scale(arcsine(b, x), [-1], [Math.PI / 2])),
+  sinh: composed((b, x) => exponentials(b, x, 'sub')),
+  cosh: composed((b, x) => exponentials(b, x, 'add')),
+  asinh: composed((b, x) => b.unary('log', b.binary('add', x, root(b, x, 1, 1)))),
+  acosh: composed((b, x) => b.unary('log', b.binary('add', x, root(b, x, 1, -1)))),
+  /** where(c, a, b): a where c > 0, else b. */
+  where: { count: 3, build: (builder, [c, a, b], hint) => builder.select(c, a, b, hint) },
+  sum: { count: 1, build: (b, [x], hint) => (b.width(x) === 1 ? x : b.add({ op: 'sum', inputs: [x] }, 1, hint)) },
+  mean: { count: 1, build: (b, [x], hint) => (b.width(x) === 1 ? x : b.add({ op: 'mean', inputs: [x] }, 1, hint)) },
+  dot: {
+    count: 2,
+    build: (builder, [a, b], hint) => {
+      if (builder.width(a) !== builder.width(b)) throw new Error(`dot of widths ${builder.width(a)} and ${builder.width(b)}`);
+      const product = builder.binary('mul', a, b, hint);
+      return builder.width(product) === 1 ? product : builder.add({ op: 'sum', inputs: [product] }, 1, hint);
+    },
+  },
+  concat: { build: (builder, parts, hint) => builder.concat(parts, hint) },
+};

@@ -1,0 +1,149 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { readPackageJson } from '../package-root.js';
+import type { ActivationName } from './activations.js';
+import type { InputFacts, OutputFacts } from './types.js';
+
+/** The `--spec` file: what a checkpoint does not say. See import-spec.schema.json for the meaning of every field. */
+
+export type Layout = 'out,in' | 'in,out';
+
+/** A number, one number per neuron, or the name of a tensor. */
+export type Factor = number | number[] | string;
+
+export interface DenseLayerSpec {
+  layer?: string;
+  weight?: string;
+  bias?: string;
+  layout?: Layout;
+  activation?: ActivationName;
+  omega?: Factor;
+  slope?: Factor;
+  slopeFactor?: number;
+}
+
+export interface FourierSpec {
+  fourier: string;
+  factor?: number;
+  layout?: Layout;
+  order?: 'sin,cos' | 'cos,sin';
+}
+
+export interface GaussianSpec {
+  gaussian: string;
+  width?: Factor;
+}
+
+export interface ResidualSpec {
+  residual: LayerSpec[];
+  alpha?: Factor;
+  after?: ActivationName;
+}
+
+export type LayerSpec = string | DenseLayerSpec | FourierSpec | GaussianSpec | ResidualSpec;
+
+export interface NetworkSpec {
+  inputs?: string[];
+  layers?: LayerSpec[];
+  prefix?: string;
+  layout?: Layout;
+  activation?: ActivationName;
+  outputActivation?: ActivationName;
+  omega?: Factor;
+  slope?: Factor;
+  slopeFactor?: number;
+  gates?: { u: LayerSpec; v: LayerSpec; form?: 'h*u+(1-h)*v' | '(1-h)*u+h*v' };
+}
+
+export type Normalization = { mean: number; std: number } | { min: number; max: number; to?: [number, number] };
+
+export interface ImportSpec {
+  name?: string;
+  description?: string;
+  tolerance?: number;
+  inputs?: (InputFacts & { normalize?: Normalization })[];
+  constants?: Record<string, Factor>;
+  networkInputs?: string[];
+  network?: NetworkSpec;
+  networks?: Record<string, NetworkSpec>;
+  outputs?: (OutputFacts & { expression?: string })[];
+}
+
+const MAX_SPEC_BYTES = 10_000_000;
+let validator: ValidateFunction | undefined;
+
+/** Parses and validates the text of a spec. Throws PE7008 with every problem. */
+export function parseSpec(file: string, text: string): ImportSpec {
+  if (text.length > MAX_SPEC_BYTES) throw invalid(file, [{ path: '$', found: `${text.length} characters`, expected: 'a short file' }]);
+  const errors: ParseError[] = [];
+  const json = parseComments(file, text, errors);
+  if (errors.length) {
+    const [{ error, offset }] = errors;
+    const line = text.slice(0, offset).split('\n').length;
+    throw new PinnEdgeError('PE1002', { file, reason: `${printParseErrorCode(error)} in line ${line}` });
+  }
+  validator ??= new Ajv2020({ allErrors: true, verbose: true, strict: true, strictRequired: false, allowUnionTypes: true }).compile(
+    readPackageJson('compiler/import/import-spec.schema.json') as object,
+  );
+  if (!validator(json)) throw invalid(file, (validator.errors ?? []).filter(isTelling).slice(0, 20).map(toProblem));
+  const spec = json as ImportSpec;
+  const problems = contradictions(spec);
+  if (problems.length) throw invalid(file, problems);
+  return spec;
+}
+
+function parseComments(file: string, text: string, errors: ParseError[]): unknown {
+  try {
+    return parse(text, errors, { allowTrailingComma: true, disallowComments: false });
+  } catch (error) {
+    throw new PinnEdgeError('PE1002', { file, reason: error instanceof RangeError ? 'nested too deeply' : (error as Error).message });
+  }
+}
+
+/** Failed branches of a choice say less than the choice itself. */
+function isTelling(error: ErrorObject): boolean {
+  return error.keyword !== 'if' && !/\/oneOf\/\d+\//.test(error.schemaPath);
+}
+
+function toProblem(error: ErrorObject): Problem {
+  const path = error.instancePath.split('/').slice(1).join('.') || '$';
+  const parameters = error.params as Record<string, unknown>;
+  if (error.keyword === 'additionalProperties') {
+    const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {});
+    return { path: `${path}.${parameters.additionalProperty}`, found: 'an unknown field', expected: `one of ${known.join(', ')}` };
+  }
+  if (error.keyword === 'required') return { path: `${path}.${parameters.missingProperty}`, found: 'nothing', expected: 'a value' };
+  if (error.keyword === 'enum') {
+    return { path, found: short(error.data), expected: `one of ${(parameters.allowedValues as unknown[]).join(', ')}` };
+  }
+  if (error.keyword === 'oneOf') return { path, found: short(error.data), expected: 'one of the forms that the schema allows here' };
+  return { path, found: short(error.data), expected: `a value that ${error.message}` };
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function contradictions(spec: ImportSpec): Problem[] {
+  const problems: Problem[] = [];
+  spec.inputs?.forEach(({ name, min, max, normalize }, i) => {
+    if (min !== undefined && max !== undefined && !(min < max)) {
+      problems.push({ path: `inputs.${i}`, found: `min ${min} and max ${max}`, expected: `min < max for input "${name}"` });
+    }
+    if (normalize && 'min' in normalize && normalize.min === normalize.max) {
+      problems.push({ path: `inputs.${i}.normalize`, found: `min and max ${normalize.min}`, expected: 'different numbers' });
+    }
+  });
+  if (spec.network && spec.networks) {
+    problems.push({ path: 'networks', found: 'both network and networks', expected: 'one of them' });
+  }
+  return problems;
+}
+
+function invalid(file: string, problems: readonly Problem[]): PinnEdgeError {
+  const s = problems.length === 1 ? '' : 's';
+  return new PinnEdgeError('PE7008', { file, count: problems.length, s, problems: formatProblems(problems) });
+}

@@ -1,0 +1,289 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT, readPackageJson } from '../../compiler/package-root.js';
+import { cli, temporaryFolder } from '../helpers/cli.js';
+import { perceptron } from '../helpers/models.js';
+
+const folder = temporaryFolder();
+const model = join(folder, 'mlp.json');
+const build = join(folder, 'build');
+
+/** One sentence, the code, no stack trace. */
+function expectSentence(result: ReturnType<typeof cli>, code: number, ...parts: string[]): void {
+  expect(result.code, result.err).toBe(code);
+  expect(result.err).not.toMatch(/\n\s+at /);
+  for (const part of parts) expect(result.err).toContain(part);
+}
+
+beforeAll(() => {
+  const json = perceptron([2, 8, 8, 2]) as Record<string, unknown>;
+  json.physics = { exact: { y0: 'x0 + x1' } };
+  writeFileSync(model, JSON.stringify(json));
+  const result = cli(['build', model, '--target', 'esp32', '--tol', '1e-3', '-o', build]);
+  expect(result.err).toBe('');
+  expect(result.code).toBe(0);
+});
+
+describe('pinn-edge build', () => {
+  it('writes everything that it promises', () => {
+    for (const file of [
+      'model.wasm',
+      'pinn_model.h',
+      'table.bin',
+      'table.txt',
+      'golden.json',
+      'report.json',
+      'reference/model.json',
+      'assembly/entry.ts',
+      'firmware/esp-idf/CMakeLists.txt',
+      'firmware/platformio/platformio.ini',
+    ]) {
+      expect(existsSync(join(build, file)), file).toBe(true);
+    }
+  });
+
+  it('writes a report that its schema describes', () => {
+    const validate = new Ajv2020({ allErrors: true }).compile(
+      readPackageJson('compiler/package/report.schema.json') as object,
+    );
+    const report = JSON.parse(readFileSync(join(build, 'report.json'), 'utf8'));
+    expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
+    expect(report.outputs[0].maxRelative).toBeLessThanOrEqual(1e-3);
+    expect(report.float32Bytes).toBe(4 * report.parameters);
+    expect(report.wasmBytes).toBe(readFileSync(join(build, 'model.wasm')).length);
+    expect(report.modelBytes).toBe(readFileSync(join(build, 'table.bin')).length);
+  });
+
+  it('is reproducible byte for byte', () => {
+    const again = join(folder, 'again');
+    cli(['build', model, '--target', 'esp32', '--tol', '1e-3', '-o', again]);
+    for (const file of readdirSync(build, { recursive: true, encoding: 'utf8' })) {
+      if (!/\.\w+$/.test(file) || file.endsWith('.gitkeep')) continue;
+      expect(readFileSync(join(again, file)).equals(readFileSync(join(build, file))), file).toBe(true);
+    }
+  });
+
+  it('gives the same module when its assembly/ is compiled by hand with asconfig.json', async () => {
+    const asc = join(PACKAGE_ROOT, 'node_modules/assemblyscript/bin/asc.js');
+    const out = join(folder, 'by-hand.wasm');
+    const args = [asc, 'entry.ts', '--config', join(PACKAGE_ROOT, 'asconfig.json'), '-o', out];
+    const child = spawn(process.execPath, args, { cwd: join(build, 'assembly'), stdio: 'inherit' });
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0);
+    expect(readFileSync(out).equals(readFileSync(join(build, 'model.wasm')))).toBe(true);
+  });
+
+  it('replaces an earlier build and nothing else', () => {
+    const mine = join(folder, 'mine');
+    mkdirSync(mine);
+    writeFileSync(join(mine, 'thesis.tex'), 'years of work');
+    expectSentence(cli(['build', model, '-o', mine]), 2, 'PE1004', 'is not a pinn-edge build');
+    expect(readFileSync(join(mine, 'thesis.tex'), 'utf8')).toBe('years of work');
+    expect(cli(['build', model, '-o', build]).code).toBe(0);
+  });
+
+  it('leaves nothing half-written when it is interrupted', async () => {
+    const place = join(folder, 'interrupted');
+    mkdirSync(place);
+    const target = join(place, 'out');
+    for (const delay of [300, 700, 1100, 1500, 1900]) {
+      const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), 'build', model, '-o', target]);
+      setTimeout(() => child.kill('SIGINT'), delay);
+      await new Promise((resolve) => child.on('exit', resolve));
+      // Either nothing, or a build that verifies.
+      if (existsSync(target)) expect(cli(['verify', target, '--samples', '64']).code).toBe(0);
+    }
+  });
+
+  it.each<[string, string[], number, string[]]>([
+    ['an unknown target', ['--target', 'esp23'], 2, ['PE3001', 'esp32']],
+    ['a tolerance of zero', ['--tol', '0'], 2, ['PE3002', 'found 0']],
+    ['a negative tolerance', ['--tol=-1'], 2, ['PE3002', 'found -1']],
+    ['an absolute tolerance of zero', ['--tol-abs', '0'], 2, ['PE3006']],
+    ['an unknown precision', ['--precision', '12'], 2, ['PE3003', '12']],
+    ['an unreachable tolerance', ['--tol', '1e-12'], 1, ['PE4001', 'try --tol']],
+    ['8 bits where they do not do', ['--precision', '8', '--tol', '1e-4'], 1, ['PE4001', '--precision 8', 'try --tol']],
+    ['an unknown option', ['--tolerence', '1'], 2, ['--tolerence']],
+  ])('refuses %s', (_name, options, code, parts) => {
+    expectSentence(cli(['build', model, '-o', join(folder, 'refused'), ...options]), code, ...parts);
+    expect(existsSync(join(folder, 'refused'))).toBe(false);
+  });
+
+  it('names a tolerance that works when it refuses one', () => {
+    const refused = cli(['build', model, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', '1e-4']);
+    const nearest = /try --tol (\S+)/.exec(refused.err)![1];
+    const built = cli(['build', model, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', nearest]);
+    expect(built.code, built.err).toBe(0);
+  });
+
+  it('refuses a folder that cannot be written', () => {
+    const locked = join(folder, 'locked');
+    writeFileSync(locked, 'a file, not a folder');
+    expectSentence(cli(['build', model, '-o', join(locked, 'build')]), 2, 'PE1004', 'cannot write');
+    if (process.getuid?.() === 0) return; // root may write anywhere
+    const readOnly = join(folder, 'read-only');
+    mkdirSync(readOnly);
+    chmodSync(readOnly, 0o500);
+    expectSentence(cli(['build', model, '-o', join(readOnly, 'build')]), 2, 'PE1004');
+  });
+
+  it('refuses a model that the target has no room for, and says what would fit', () => {
+    const large = join(folder, 'large.json');
+    writeFileSync(large, JSON.stringify(perceptron([2, 256, 256, 256, 1])));
+    const result = cli(['build', large, '--target', 'esp32', '-o', join(folder, 'large')]);
+    expectSentence(result, 2, 'PE4002', 'too many', 'parameters would fit');
+  });
+
+  it('prints its report as JSON, and errors as JSON too', () => {
+    const result = cli(['build', model, '-o', build, '--json']);
+    expect(JSON.parse(result.out).format).toBe('pinn-edge-report/1');
+    const failed = cli(['build', join(folder, 'none.json'), '--json']);
+    expect(JSON.parse(failed.out).error.code).toBe('PE1001');
+    expect(failed.code).toBe(2);
+  });
+
+  it('keeps an absolute tolerance', () => {
+    const place = join(folder, 'absolute');
+    expect(cli(['build', model, '-o', place, '--tol-abs', '5e-4']).code).toBe(0);
+    const result = JSON.parse(cli(['verify', place, '--json']).out);
+    expect(result.outputs.every((o: { maxAbsolute: number }) => o.maxAbsolute <= 5e-4)).toBe(true);
+    expect(result.toleranceAbsolute).toBe(5e-4);
+  });
+});
+
+describe('pinn-edge simulate', () => {
+  it('reads CSV from stdin and writes CSV to stdout', () => {
+    const result = cli(['simulate', build], { input: 'x1,x0\n0.5,0.25\n-1,1\n' });
+    expect(result.code).toBe(0);
+    const lines = result.out.trim().split('\n');
+    expect(lines[0]).toBe('x0,x1,y0,y1');
+    expect(lines[1].startsWith('0.25,0.5,')).toBe(true);
+    expect(lines).toHaveLength(3);
+  });
+
+  it('gives the same answers on every engine, and the reference nearly so', () => {
+    const grid = ['--grid', 'x0=-1:1:9,x1=-1:1:9'];
+    const wasm3 = cli(['simulate', build, ...grid]).out;
+    expect(cli(['simulate', build, ...grid, '--engine', 'v8']).out).toBe(wasm3);
+    expect(cli(['simulate', build, ...grid, '--engine', 'oracle']).out).toBe(wasm3);
+    const reference = JSON.parse(cli(['simulate', build, ...grid, '--engine', 'reference', '--json']).out);
+    const answers = JSON.parse(cli(['simulate', build, ...grid, '--json']).out);
+    expect(answers).toHaveLength(81);
+    for (const [i, row] of answers.entries()) expect(row.y0).toBeCloseTo(reference[i].y0, 2);
+  });
+
+  it('reads and writes files of either kind', () => {
+    const points = join(folder, 'points.json');
+    const out = join(folder, 'out', 'answers.csv');
+    writeFileSync(points, JSON.stringify([{ x0: 0, x1: 0 }, [0.5, 0.5]]));
+    expect(cli(['simulate', build, '--points', points, '-o', out]).code).toBe(0);
+    expect(readFileSync(out, 'utf8').trim().split('\n')).toHaveLength(3);
+  });
+
+  it('clamps points outside the box and says so', () => {
+    const result = cli(['simulate', build], { input: 'x0,x1\n5,0\n1,0\n' });
+    expect(result.code).toBe(0);
+    expect(result.err).toContain('1 points lie outside the input box');
+    const [, outside, edge] = result.out.trim().split('\n');
+    expect(outside.split(',').slice(2)).toEqual(edge.split(',').slice(2));
+  });
+
+  it.each<[string, string[], string, string[]]>([
+    ['missing columns', [], 'x0\n1\n', ['columns are x0', 'expected x0, x1']],
+    ['unknown columns', [], 'x0,x1,x7\n1,1,1\n', ['x7']],
+    ['a word for a number', [], 'x0,x1\n1,one\n', ['row 2, x1', '"one"']],
+    ['a row that is too short', [], 'x0,x1\n1\n', ['standard input']],
+    ['nothing', [], '', ['is empty']],
+    ['a header only', [], 'x0,x1\n', ['no points']],
+    ['JSON that ends early', [], '[{"x0": 1', ['is not JSON']],
+    ['a point with too few numbers', [], '[[1]]', ['point 0 has 1 numbers']],
+    ['a grid over an unknown input', ['--grid', 'z=0:1:3'], '', ['no input "z"']],
+    ['a grid that leaves an input out', ['--grid', 'x0=0:1:3'], '', ['nothing for x1']],
+    ['a grid of half points', ['--grid', 'x0=0:1:2.5,x1=0'], '', ['whole number']],
+    ['an endless grid', ['--grid', 'x0=0:1:9999999,x1=0:1:9999'], '', ['points']],
+    ['both points and grid', ['--points', 'p.csv', '--grid', 'x0=0'], '', ['not both']],
+    ['a missing file', ['--points', 'nowhere.csv'], '', ['nowhere.csv']],
+    ['an unknown engine', ['--engine', 'jit', '--grid', 'x0=0,x1=0'], '', ['--engine', 'jit']],
+  ])('refuses %s', (_name, options, input, parts) => {
+    expectSentence(cli(['simulate', build, ...options], { input }), 2, ...parts);
+  });
+});
+
+describe('pinn-edge verify', () => {
+  it('passes within the tolerance and fails beyond it, with exit codes for CI', () => {
+    expect(cli(['verify', build]).code).toBe(0);
+    const strict = cli(['verify', build, '--tol', '1e-7']);
+    expect(strict.code).toBe(1);
+    expect(strict.out).toContain('FAIL');
+  });
+
+  it('prints JSON with the promised fields and writes JUnit', () => {
+    const junit = join(folder, 'junit.xml');
+    const result = JSON.parse(cli(['verify', build, '--json', '--junit', junit, '--samples', '500']).out);
+    expect(Object.keys(result)).toEqual(expect.arrayContaining(['pass', 'tolerance', 'engine', 'samples', 'outputs']));
+    expect(Object.keys(result.outputs[0])).toEqual(
+      expect.arrayContaining(['name', 'maxAbsolute', 'maxRelative', 'relativeL2', 'worstAt']),
+    );
+    expect(result.exact[0].module.name).toBe('y0');
+    const xml = readFileSync(junit, 'utf8');
+    expect(xml).toContain('tests="2"');
+    expect(xml).toContain('failures="0"');
+  });
+
+  it('reports the figures that the build reported', () => {
+    const report = JSON.parse(readFileSync(join(build, 'report.json'), 'utf8'));
+    const result = JSON.parse(cli(['verify', build, '--json']).out);
+    result.outputs.forEach((output: { maxRelative: number }, k: number) => {
+      expect(output.maxRelative).toBe(report.outputs[k].maxRelative);
+    });
+  });
+
+  it('measures the module that lies in the build, and refuses one that was exchanged or damaged', () => {
+    const damaged = join(folder, 'damaged');
+    cli(['build', model, '-o', damaged]);
+    const wasm = readFileSync(join(damaged, 'model.wasm'));
+    const flipped = Buffer.from(wasm);
+    flipped[wasm.length - 20] ^= 8;
+    writeFileSync(join(damaged, 'model.wasm'), flipped);
+    expectSentence(cli(['verify', damaged]), 2, 'PE6003', 'CRC');
+    writeFileSync(join(damaged, 'model.wasm'), wasm.subarray(0, 100));
+    expectSentence(cli(['verify', damaged]), 2, 'model.wasm');
+    writeFileSync(join(damaged, 'model.wasm'), wasm);
+    const table = readFileSync(join(damaged, 'table.bin'));
+    table[40] ^= 1;
+    writeFileSync(join(damaged, 'table.bin'), table);
+    expectSentence(cli(['verify', damaged, '--engine', 'oracle']), 2, 'corrupt');
+  });
+
+  it('refuses what is no build', () => {
+    expectSentence(cli(['verify', join(folder, 'nowhere')]), 2, 'PE1007', 'no such folder');
+    expectSentence(cli(['verify', folder]), 2, 'PE1007');
+    expectSentence(cli(['verify', build, '--samples', '3']), 2, '--samples');
+  });
+});
+
+describe('pinn-edge inspect, targets and help', () => {
+  it('show a model and a build', () => {
+    expect(cli(['inspect', model]).out).toContain('dense');
+    const text = cli(['inspect', build]).out;
+    for (const part of ['accumulator bits', 'function tables', 'block table', 'dense']) expect(text).toContain(part);
+    expect(JSON.parse(cli(['inspect', model, '--json']).out).parameters).toBe(8 * 3 + 8 * 9 + 2 * 9);
+  });
+
+  it('list targets with their limits', () => {
+    expect(cli(['targets']).out).toMatch(/esp32 .*flash.*RAM/);
+    expect(JSON.parse(cli(['targets', 'esp32']).out).tailCalls).toBe(false);
+    expectSentence(cli(['targets', 'esp33']), 2, 'esp32');
+  });
+
+  it.each([[], ['build'], ['simulate'], ['verify'], ['inspect'], ['targets']])(
+    'explain themselves: %s --help',
+    (...words) => {
+      const result = cli([...words, '--help']);
+      expect(result.code).toBe(0);
+      expect(result.out).toContain('Example');
+    },
+  );
+});

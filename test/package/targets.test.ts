@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { PinnEdgeError } from '../../compiler/diagnostics.js';
+import { listTargets, loadTarget } from '../../compiler/package/targets.js';
+import { temporaryFolder } from './toolchain.js';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+function failure(action: () => unknown): { code: string; message: string } {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof PinnEdgeError) return { code: error.code, message: error.message };
+    throw error;
+  }
+  throw new Error('did not throw');
+}
+
+function file(text: string): string {
+  const path = join(folder.path, 'target.json');
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('targets', () => {
+  test('every one is valid and named like its folder', () => {
+    expect(listTargets()).toContain('esp32');
+    expect(listTargets()).toContain('host');
+    for (const name of listTargets()) expect(loadTarget(name).name).toBe(name);
+  });
+
+  test('a target of the user is taken by its path', () => {
+    const own = { ...loadTarget('esp32'), name: 'my-board', ramBytes: 100_000 };
+    expect(loadTarget(file(JSON.stringify(own)))).toEqual(own);
+  });
+
+  test('an unknown name gets the nearest ones', () => {
+    const { code, message } = failure(() => loadTarget('esp23'));
+    expect(code).toBe('PE3001');
+    expect(message).toMatch(/^unknown target "esp23"; the nearest known ones are esp32, /);
+  });
+
+  test('a file that is missing, not JSON or empty', () => {
+    expect(failure(() => loadTarget(join(folder.path, 'none.json'))).code).toBe('PE1001');
+    expect(failure(() => loadTarget(file('{'))).code).toBe('PE1002');
+    expect(failure(() => loadTarget(file('{}'))).code).toBe('PE3004');
+  });
+
+  test('every problem of a file is named, with its place', () => {
+    const { ramBytes: _, ...rest } = loadTarget('esp32');
+    const bad = {
+      ...rest,
+      fpu: 'half',
+      flashbytes: 1,
+      wasm3: { ...rest.wasm3, stackBytes: '2048' },
+      clockHz: 0.5,
+    };
+    const { code, message } = failure(() => loadTarget(file(JSON.stringify(bad))));
+    expect(code).toBe('PE3004');
+    expect(message).toContain('ramBytes: found nothing, expected a value');
+    expect(message).toContain('flashbytes: found an unknown field, expected one such as flashBytes');
+    expect(message).toContain('fpu: found "half", expected one of none, single, double');
+    expect(message).toContain('wasm3.stackBytes: found "2048", expected a value that must be integer');
+    expect(message).toContain('clockHz: found 0.5');
+  });
+
+  test('templates are those of pinn-edge, and paths stay inside the build', () => {
+    const target = loadTarget('esp32');
+    const withProject = (changes: object) =>
+      file(JSON.stringify({ ...target, projects: [{ ...target.projects[0], ...changes }] }));
+    expect(failure(() => loadTarget(withProject({ template: 'esp32/none' }))).message).toContain('projects.0.template');
+    for (const folderName of ['..', '../x', '/etc', 'a/../b', '']) {
+      expect(failure(() => loadTarget(withProject({ libraryFolder: folderName }))).code).toBe('PE3004');
+      expect(failure(() => loadTarget(withProject({ template: folderName }))).code).toBe('PE3004');
+    }
+  });
+});
