@@ -4,7 +4,7 @@
  */
 
 /** Process exit codes of the commands. */
-export const EXIT = { ok: 0, checkFailed: 1, badInput: 2, bug: 3 } as const;
+export const EXIT = { ok: 0, checkFailed: 1, badInput: 2, bug: 3, interrupted: 130 } as const;
 
 type Values = Record<string, string | number>;
 

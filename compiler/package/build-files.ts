@@ -44,6 +44,7 @@ export function packageBuild(compiled: CompiledModel, target: Target): PackagedB
     identity: report.identity,
     memoryBytes,
     stackBytes: target.wasm3.stackBytes,
+    heapBytes: report.wasm3HeapBytes,
     inputs: report.inputs,
     outputs: report.outputs,
     golden: {
@@ -104,6 +105,7 @@ function requireFit(report: Report, target: Target): void {
   const needs: [string, number, number][] = [
     ['the module in flash', report.wasmBytes, target.flashBytes],
     ['RAM', report.ramBytes, target.ramBytes],
+    ['one block of RAM', report.memoryBytes, target.ramBlockBytes],
     ['the native stack', report.nativeStackBytes, target.nativeStackBytes],
   ];
   for (const [what, need, have] of needs) {

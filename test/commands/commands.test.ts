@@ -94,6 +94,7 @@ describe('pinn-edge build', () => {
       await new Promise((resolve) => child.on('exit', resolve));
       // Either nothing, or a build that verifies.
       if (existsSync(target)) expect(cli(['verify', target, '--samples', '64']).code).toBe(0);
+      expect(readdirSync(place).filter((name) => name !== 'out')).toEqual([]);
     }
   });
 

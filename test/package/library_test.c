@@ -4,7 +4,6 @@
 //     library_test open <module> <identity> <memory> <stack>
 //     library_test faults | bits | heap                  self-contained; the first line that fails is named
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +103,9 @@ static void run_values(pe_t *pe, int as_float) {
       float_inputs[i] = (float)values[i];
     }
     printf("%d", as_float ? pe_eval_float(pe, float_inputs, float_outputs) : pe_eval(pe, values, outputs));
-    for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) printf(" %.17g", as_float ? (double)float_outputs[i] : outputs[i]);
+    for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
+      printf(" %.17g", as_float ? (double)float_outputs[i] : outputs[i]);
+    }
     printf("\n");
   }
 }
