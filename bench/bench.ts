@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEngine, createWasm3Engine, type Runnable } from '../compiler/engines/create.js';
 import { inputWordFormats, toWords } from '../compiler/engines/types.js';
@@ -9,9 +10,16 @@ import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { inputBox, interiorPoints } from '../compiler/sample/points.js';
 
 /**
- * `npm run bench [-- --json]`: for every example, the build time per stage, the sizes, and the time per answer under
+ * `npm run bench [-- --json | --write]`: for every example, the build time per stage, the sizes, and the time per answer under
  * wasm3, in V8 and of the float64 reference. Times are of this machine, side by side in one run: compare their ratios.
  */
+
+const PREFACE = `# Benchmarks
+
+Written by \`npm run bench -- --write\`, every example at tolerance 1e-3 without compression. Times are of the machine
+that ran it, the fastest of several rounds, side by side in one run: compare their ratios. Heap and native stack are
+those of wasm3 on the 64-bit host, without tail calls as on an ESP32.
+`;
 
 const EXAMPLES = ['burgers', 'heat-rod', 'poisson-wide', 'front', 'battery-spm'];
 const TOLERANCE = 1e-3;
@@ -127,4 +135,6 @@ for (const example of EXAMPLES) {
   process.stderr.write(`${example} ...\n`);
   rows.push(await measure(example));
 }
+if (process.argv.includes('--write'))
+  writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks.md'), `${PREFACE}\n${table(rows)}`);
 process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : table(rows));

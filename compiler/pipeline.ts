@@ -2,6 +2,7 @@ import { DEFAULT_MEASURE, type Measurement, measureError, type OutputError } fro
 import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
+import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { PinnEdgeError } from './diagnostics.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
 import { requireValidTable } from './format/check.js';
@@ -10,7 +11,7 @@ import { buildIr } from './ir/build.js';
 import { checkDomains } from './ir/domains.js';
 import { evaluateIr } from './ir/evaluate.js';
 import { analyzeRanges, type Ranges } from './ir/ranges.js';
-import { simplify } from './ir/simplify.js';
+import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph, IrNode } from './ir/types.js';
 import { type LoweredModel, lower } from './lower/lower.js';
 import type { Model } from './model/types.js';
@@ -37,6 +38,10 @@ export interface CompileOptions {
   /** Largest |edge - reference| in the unit of the outputs; instead of `tolerance`. */
   toleranceAbsolute?: number;
   precision?: Precision;
+  /** How to make the network smaller first; default: not at all. */
+  compress?: Partial<CompressOptions>;
+  /** Looks a compressed graph up instead of making it, where it was made before. */
+  compressWith?: Compressor;
   /** Name of the model's file, for messages. */
   file?: string;
   /** Called at the end of every stage. */
@@ -69,6 +74,8 @@ export interface CompiledModel {
   measured: Measurement;
   /** Largest relative error due to tables alone and to number formats alone. */
   spent: { compress: number; tables: number; formats: number };
+  /** What compression did, when it was asked for. */
+  compressed?: CompressedModel;
   stages: StageResult[];
 }
 
@@ -78,7 +85,9 @@ export const DEFAULT_TOLERANCE = 1e-3;
 const POINTS = { ranges: 2048, attempts: 1024, gradients: 256 } as const;
 const CHECK_ROUNDS = 4;
 /** Share of the tolerance that the final check may find spent: the rest is for points that nobody looked at. */
-const CHECK_SHARE = 0.95;
+const CHECK_SHARE = 0.85;
+/** Share that the first search for formats may spend on its few points, where the largest error is not met. */
+const FIRST_MARGIN = 0.7;
 /** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
 const L2_SHARE = 1 / 3;
 
@@ -92,16 +101,24 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     options.onStage?.(stages[stages.length - 1]);
   };
 
-  const graph = simplify(buildIr(model));
-  const analysis = analyze(model, graph, file, tolerance, toleranceAbsolute);
-  finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${graph.nodes.length}` });
+  const source = foldGraph(buildIr(model));
+  const whole = analyze(model, toTurns(source), file, tolerance, toleranceAbsolute);
+  finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${whole.graph.nodes.length}` });
 
-  finish({ stage: 'compress', detail: 'off', error: 0 });
+  const { compress, compressWith = compressModel } = options;
+  const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
+  const smaller = compressed?.model && toTurns(foldGraph(buildIr(compressed.model)));
+  const analysis = smaller ? analyze(model, smaller, file, tolerance, toleranceAbsolute) : whole;
+  const { graph } = analysis;
+  finish({ stage: 'compress', detail: compressed?.detail ?? 'off', error: compressed?.relativeError ?? 0 });
 
-  const { attempt, measured } = quantizeWithin(model, graph, analysis, precision, tolerance, toleranceAbsolute);
+  const { attempt, measured } = quantizeWithin(model, analysis, precision, tolerance, toleranceAbsolute);
   const { quantized, lowered, tableBytes: table } = attempt;
   requireValidTable(table);
-  const spent = { compress: 0, ...splitError(model, graph, quantized, lowered, analysis) };
+  const spent = {
+    compress: compressed?.relativeError ?? 0,
+    ...splitError(model, graph, quantized, lowered, analysis),
+  };
   finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
   finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
 
@@ -122,12 +139,23 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     wasm,
     measured,
     spent,
+    compressed,
     stages,
   };
   return { ...result, tolerance, toleranceAbsolute, precision };
 }
 
+/** Only the first stages: the model made smaller within a tolerance. */
+export async function compressOnly(model: Model, options: CompileOptions): Promise<CompressedModel> {
+  const { compressWith = compressModel, compress = {}, toleranceAbsolute, file = model.name } = options;
+  const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const source = foldGraph(buildIr(model));
+  const { allowances } = analyze(model, toTurns(source), file, tolerance, toleranceAbsolute);
+  return compressWith(model, source, allowances, compress);
+}
+
 interface Analysis {
+  graph: IrGraph;
   box: Box;
   ranges: ReturnType<typeof analyzeRanges>;
   sensitivity: ReturnType<typeof analyzeSensitivity>;
@@ -156,6 +184,7 @@ function analyze(
   });
   const inGraphUnits = allowances.map((allowance, k) => allowance / Math.abs(model.outputs[k].scale ?? 1));
   return {
+    graph,
     box,
     ranges: analyzeRanges(graph, values, box),
     sensitivity: analyzeSensitivity(graph, coveringPoints(box, POINTS.gradients), inputCount, inGraphUnits),
@@ -183,7 +212,6 @@ function largestOutputs(model: Model, file: string, points: Float64Array): numbe
 /** Formats that keep the tolerance on points they were not chosen on, or PE4001 with the nearest one that works. */
 function quantizeWithin(
   model: Model,
-  graph: IrGraph,
   analysis: Analysis,
   precision: Precision,
   tolerance: number,
@@ -192,12 +220,12 @@ function quantizeWithin(
   const shareOf = (errors: readonly OutputError[]) =>
     errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
   const tryBudget = (budget: number): Attempt => {
-    const quantized = quantize(graph, analysis.ranges, analysis.sensitivity, { precision, budget });
+    const quantized = quantize(analysis.graph, analysis.ranges, analysis.sensitivity, { precision, budget });
     const lowered = lower(quantized, model.inputs);
     const errors = measureLowered(model, lowered, { samples: POINTS.attempts, searches: 0 }).outputs;
     return { quantized, lowered, tableBytes: encodeTable(lowered.table), errors, share: shareOf(errors) };
   };
-  let margin = 0.85;
+  let margin = FIRST_MARGIN;
   for (let round = 1; ; round++) {
     const attempt = spendTolerance(tryBudget, margin);
     const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);

@@ -16,17 +16,16 @@ export interface Attempt {
   share: number;
 }
 
-/** What is kept back for points that were not measured. */
-const MARGIN = 0.85;
 const MAX_ATTEMPTS = 8;
 const FIRST_BUDGET = 1.2;
 const SMALLEST_BUDGET = 1e-7;
 
 /**
  * @param attempt quantises, lowers and measures for a budget (share of the allowed error, in the noise model's terms)
+ * @param margin largest share of the allowed error that an attempt may measure
  * @returns the smallest table that keeps the tolerance; else the most accurate one, with `share` above 1
  */
-export function spendTolerance(attempt: (budget: number) => Attempt, margin = MARGIN): Attempt {
+export function spendTolerance(attempt: (budget: number) => Attempt, margin: number): Attempt {
   let budget = FIRST_BUDGET;
   let kept: Attempt | undefined;
   let keptBudget = 0;

@@ -38,7 +38,8 @@ export interface Measurement {
   points: number;
 }
 
-const HALVINGS = 14;
+const ROUNDS = 24;
+const RANDOM_STEPS = 6;
 
 export function measureError(
   model: { inputs: readonly { min: number; max: number }[]; outputs: readonly { name: string }[] },
@@ -140,7 +141,11 @@ function worstPoints(
   return Float64Array.from(order.slice(0, count).flatMap((p) => Array.from(points.subarray(p * d, (p + 1) * d))));
 }
 
-/** Compass search upwards from every start at once: each step tries both directions of every coordinate. */
+/**
+ * Search upwards from every start at once. Truncation errors of tables and compression are smooth at some scale and
+ * rounding errors are rough at every scale, so each round tries compass steps along the axes, halved when none helps,
+ * and random steps of every length around the best point so far.
+ */
 function searchWorst(
   starts: Float64Array,
   box: Box,
@@ -148,36 +153,49 @@ function searchWorst(
 ): { error: number; at: number[] } {
   const d = box.min.length;
   const count = starts.length / d;
+  const tries = 2 * d + RANDOM_STEPS;
   const current = starts.slice();
   const best = errorAt(current);
   const steps = new Float64Array(count).fill(1 / 32);
-  for (let round = 0; round < 2 * HALVINGS; round++) {
-    const candidates = new Float64Array(count * 2 * d * d);
+  const random = uniform(count);
+  for (let round = 0; round < ROUNDS; round++) {
+    const candidates = new Float64Array(count * tries * d);
     for (let s = 0; s < count; s++) {
-      for (let m = 0; m < 2 * d; m++) {
-        const at = (s * 2 * d + m) * d;
-        candidates.set(current.subarray(s * d, (s + 1) * d), at);
-        const axis = m >> 1;
-        const span = box.max[axis] - box.min[axis];
-        const moved = candidates[at + axis] + (m & 1 ? -1 : 1) * steps[s] * span;
-        candidates[at + axis] = Math.min(box.max[axis], Math.max(box.min[axis], moved));
+      for (let m = 0; m < tries; m++) {
+        const radius = 2 ** (-4 - 12 * random());
+        for (let axis = 0; axis < d; axis++) {
+          const compass = axis === m >> 1 ? (m & 1 ? -steps[s] : steps[s]) : 0;
+          const move = m < 2 * d ? compass : radius * (2 * random() - 1);
+          const span = box.max[axis] - box.min[axis];
+          const moved = current[s * d + axis] + move * span;
+          candidates[(s * tries + m) * d + axis] = Math.min(box.max[axis], Math.max(box.min[axis], moved));
+        }
       }
     }
     const errors = errorAt(candidates);
     for (let s = 0; s < count; s++) {
       let better = -1;
-      for (let m = 0; m < 2 * d; m++) {
-        const e = errors[s * 2 * d + m];
+      for (let m = 0; m < tries; m++) {
+        const e = errors[s * tries + m];
         if (e > best[s]) {
           best[s] = e;
           better = m;
         }
       }
       if (better < 0) steps[s] /= 2;
-      else current.set(candidates.subarray((s * 2 * d + better) * d, (s * 2 * d + better + 1) * d), s * d);
+      else current.set(candidates.subarray((s * tries + better) * d, (s * tries + better + 1) * d), s * d);
     }
   }
   let worst = 0;
   for (let s = 1; s < count; s++) if (best[s] > best[worst]) worst = s;
   return { error: best[worst], at: Array.from(current.subarray(worst * d, (worst + 1) * d)) };
+}
+
+/** Numbers in [0, 1), the same for the same seed (Numerical Recipes' 32-bit linear congruential generator). */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }
