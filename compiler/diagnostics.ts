@@ -37,6 +37,9 @@ const MESSAGES = {
   PE4002: '{model} does not fit {target}: {what} needs {need} bytes and {have} are there, {excess} too many; {advice}',
   PE4003:
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
+  PE4004:
+    '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or --tol {best}',
+  PE4005: 'no network fits into {bytes} bytes: the smallest that was found takes {smallest}',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module
@@ -56,6 +59,13 @@ const MESSAGES = {
     '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
   PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
+  // 8xxx: emulated boards
+  PE8001: '{tool} is not installed, which {board} needs; on Debian and Ubuntu: apt-get install {packages}',
+  PE8002: 'the firmware for {board} cannot be built: {reason}',
+  PE8003: 'the emulated board {board} stopped: {reason}',
+  PE8004:
+    'the emulated board {board} and the host disagree: {what} of point {point} is {found} there, {wanted} here; this is a fault of pinn-edge or of the compiler {compiler}',
+  PE8005: 'unknown board "{name}"; boards are {names}',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

@@ -6,7 +6,7 @@ import { type CompressedModel, type CompressOptions, type Compressor, compressMo
 import { PinnEdgeError } from './diagnostics.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
 import { requireValidTable } from './format/check.js';
-import { encodeTable } from './format/table.js';
+import { encodeTable, tableCrc } from './format/table.js';
 import { buildIr } from './ir/build.js';
 import { checkDomains } from './ir/domains.js';
 import { evaluateIr } from './ir/evaluate.js';
@@ -83,7 +83,7 @@ export const DEFAULT_TOLERANCE = 1e-3;
 
 /** Sobol points that ranges come from, that formats are tried on, and that gradients are taken at. */
 const POINTS = { ranges: 2048, attempts: 1024, gradients: 256 } as const;
-const CHECK_ROUNDS = 4;
+const CHECK_ROUNDS = 6;
 /** Share of the tolerance that the final check may find spent: the rest is for points that nobody looked at. */
 const CHECK_SHARE = 0.85;
 /** Share that the first search for formats may spend on its few points, where the largest error is not met. */
@@ -219,23 +219,32 @@ function quantizeWithin(
 ): { attempt: Attempt; measured: Measurement } {
   const shareOf = (errors: readonly OutputError[]) =>
     errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
+  // Different budgets often give the same table: it is run once.
+  const known = new Map<number, Attempt>();
   const tryBudget = (budget: number): Attempt => {
     const quantized = quantize(analysis.graph, analysis.ranges, analysis.sensitivity, { precision, budget });
     const lowered = lower(quantized, model.inputs);
-    const errors = measureLowered(model, lowered, { samples: POINTS.attempts, searches: 0 }).outputs;
-    return { quantized, lowered, tableBytes: encodeTable(lowered.table), errors, share: shareOf(errors) };
+    const tableBytes = encodeTable(lowered.table);
+    const identity = tableCrc(tableBytes);
+    let attempt = known.get(identity);
+    if (!attempt) {
+      const errors = measureLowered(model, lowered, { samples: POINTS.attempts, searches: 0 }).outputs;
+      attempt = { quantized, lowered, tableBytes, errors, share: shareOf(errors) };
+      known.set(identity, attempt);
+    }
+    return attempt;
   };
-  let margin = FIRST_MARGIN;
   for (let round = 1; ; round++) {
-    const attempt = spendTolerance(tryBudget, margin);
+    const attempt = spendTolerance(tryBudget, FIRST_MARGIN);
     const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
     const share = shareOf(measured.outputs);
     if (share <= CHECK_SHARE) return { attempt, measured };
-    if (round === CHECK_ROUNDS || attempt.share > margin) {
+    if (round === CHECK_ROUNDS || attempt.share > FIRST_MARGIN) {
       if (share <= 1) return { attempt, measured };
       throw unreachable(model, measured, analysis, precision, toleranceAbsolute ?? tolerance);
     }
-    margin = (margin * 0.9) / share;
+    // The next round knows what the check found out, and chooses another.
+    attempt.share = (FIRST_MARGIN * share) / CHECK_SHARE;
   }
 }
 

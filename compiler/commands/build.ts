@@ -1,30 +1,33 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { loadModel } from '../model/load.js';
+import { METHODS, type Method } from '../compress/compress.js';
 import { parameterCount } from '../model/types.js';
-import { nodeFiles } from '../node-files.js';
 import { packageBuild } from '../package/build-files.js';
 import type { Report } from '../package/report.js';
 import { writeBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
 import { compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
-import { absoluteToleranceOption, precisionOption, toleranceOption } from './options.js';
+import { compressionSession } from './compress-session.js';
+import { absoluteToleranceOption, choiceOption, precisionOption, toleranceOption } from './options.js';
 import { bytes, count, error, place, writeOut } from './output.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface BuildOptions {
+interface BuildOptions extends ModelOptions {
   target: string;
   tol?: number;
   tolAbs?: number;
   precision: Precision;
-  output?: string;
+  compress: Method | 'none';
+  cache: boolean;
+  out?: string;
   json?: boolean;
 }
 
 export function buildCommand(): Command {
-  return new Command('build')
+  const command = new Command('build')
     .description('compile a model into a WebAssembly module and a firmware project, within a stated error')
-    .argument('<model>', 'pinn-edge/1 model file')
+    .argument('<model>', MODEL_ARGUMENT)
     .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
     .option(
       '--tol <relative>',
@@ -33,7 +36,14 @@ export function buildCommand(): Command {
     )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
     .option('--precision <bits>', 'auto, 8, 16 or 32: widths of weights and values', precisionOption, 'auto')
-    .option('-o, --output <dir>', 'where to write the build (default: build/<target>)')
+    .option(
+      '--compress <method>',
+      `make the network smaller first: none, or one of ${METHODS.join(', ')}`,
+      choiceOption('--compress', ['none', ...METHODS] as const),
+      'auto',
+    )
+    .option('--no-cache', 'compress again, even if this was done before')
+    .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',
@@ -41,15 +51,17 @@ export function buildCommand(): Command {
 Examples:
   $ pinn-edge build model.json --target esp32
   $ pinn-edge build model.json --target esp32 --tol 1e-4 -o build/fine
-  $ pinn-edge build model.json --target host --precision 16 --json`,
+  $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
+  $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json`,
     )
     .action(run);
+  return withModelOptions(command);
 }
 
 async function run(file: string, options: BuildOptions): Promise<void> {
   const target = loadTarget(options.target);
-  const directory = options.output ?? join('build', target.name);
-  const model = loadModel(file, nodeFiles);
+  const directory = options.out ?? join('build', target.name);
+  const model = await readModel(file, options, options.json);
   const say = options.json ? () => {} : writeOut;
   const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
   const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
@@ -58,6 +70,8 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     tolerance: options.tol,
     toleranceAbsolute: options.tolAbs,
     precision: options.precision,
+    compress: options.compress === 'none' ? undefined : { method: options.compress },
+    compressWith: compressionSession({ cache: options.cache }),
     file,
     onStage: (stage) => say(stageLine(stage)),
   });

@@ -1,16 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { loadModel } from '../model/load.js';
 import { type Model, nodeInputs, parameterCount } from '../model/types.js';
-import { nodeFiles } from '../node-files.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description('show the graph of a model, or the formats, table and sizes of a build')
-    .argument('<model|build>', 'model file, or folder that pinn-edge build wrote')
+    .argument('<model|build>', `${MODEL_ARGUMENT}; or a folder that pinn-edge build wrote`)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -20,15 +19,16 @@ Examples:
   $ pinn-edge inspect build/esp32`,
     )
     .action(run);
+  return withModelOptions(command);
 }
 
-function run(path: string, options: { json?: boolean }): void {
+async function run(path: string, options: ModelOptions & { json?: boolean }): Promise<void> {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   if (isFolder) {
     const build = loadBuild(path);
     writeOut(options.json ? `${JSON.stringify(build.report, null, 2)}\n` : buildText(build));
   } else {
-    const model = loadModel(path, nodeFiles);
+    const model = await readModel(path, options);
     writeOut(options.json ? `${JSON.stringify(modelFacts(model), null, 2)}\n` : modelText(model));
   }
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../package-root.js';
 import { buildCommand } from './build.js';
+import { compressCommand } from './compress.js';
 import { inspectCommand } from './inspect.js';
 import { writeOut } from './output.js';
 import { simulateCommand } from './simulate.js';
@@ -37,7 +38,14 @@ Examples:
 
 Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge.`,
     );
-  for (const command of [buildCommand(), simulateCommand(), verifyCommand(), inspectCommand(), targetsCommand()]) {
+  for (const command of [
+    buildCommand(),
+    compressCommand(),
+    simulateCommand(),
+    verifyCommand(),
+    inspectCommand(),
+    targetsCommand(),
+  ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(add --help for the options)'));
   }
   return program;

@@ -6,14 +6,16 @@ import { loadBuild } from '../package/store.js';
 import { gridPoints, readCsvPoints, readJsonPoints, writeCsv, writeJson } from '../simulate/points-io.js';
 import { type SimulationEngine, simulate } from '../simulate/simulate.js';
 import { writeFileWhole } from '../write-file.js';
+import { boardFor, boardNote, ON_HELP } from './board.js';
 import { choiceOption } from './options.js';
 import { count, writeNote, writeOut } from './output.js';
 
 interface SimulateOptions {
   points?: string;
   grid?: string;
-  engine: SimulationEngine;
-  output?: string;
+  engine?: SimulationEngine;
+  on?: string;
+  out?: string;
   json?: boolean;
 }
 
@@ -25,8 +27,9 @@ export function simulateCommand(): Command {
     .argument('<build>', 'folder that pinn-edge build wrote')
     .option('--points <file>', 'points as .csv with a header or .json; "-" or nothing reads CSV (or JSON) from stdin')
     .option('--grid <spec>', 'points on a grid: x=-1:1:41,t=0:1:41 (first:last:count), nu=0.05 holds an input')
-    .option('--engine <name>', `${ENGINES.join(', ')}`, choiceOption('--engine', ENGINES), 'wasm3')
-    .option('-o, --output <file>', 'write .csv or .json instead of printing CSV')
+    .option('--engine <name>', `${ENGINES.join(', ')} (default: wasm3)`, choiceOption('--engine', ENGINES))
+    .option('--on <board>', ON_HELP)
+    .option('-o, --out <file>', 'write .csv or .json instead of printing CSV')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
       'after',
@@ -34,6 +37,7 @@ export function simulateCommand(): Command {
 Examples:
   $ pinn-edge simulate build/esp32 --grid x=-1:1:41,t=0:1:41 -o u.csv
   $ pinn-edge simulate build/esp32 --points measured.csv --engine reference
+  $ pinn-edge simulate build/esp32 --points measured.csv --on cortex-m4
   $ echo 'x,t
     0.1,0.5' | pinn-edge simulate build/esp32`,
     )
@@ -45,7 +49,8 @@ async function run(directory: string, options: SimulateOptions): Promise<void> {
   const inputs = build.model.inputs.map((input) => input.name);
   const outputs = build.model.outputs.map((output) => output.name);
   const points = readPoints(options, inputs, outputs);
-  const result = await simulate(build, points, { engine: options.engine });
+  const board = boardFor(build, options);
+  const result = await simulate(build, points, { engine: board ?? options.engine });
   if (result.clamped.length) {
     const first = result.clamped[0];
     const at = inputs.map((name, i) => `${name} = ${points[first * inputs.length + i]}`).join(', ');
@@ -53,10 +58,12 @@ async function run(directory: string, options: SimulateOptions): Promise<void> {
       `warning: ${count(result.clamped.length)} points lie outside the input box and were clamped to it, the first at ${at}`,
     );
   }
-  const asJson = options.output ? options.output.endsWith('.json') : options.json;
+  const asJson = options.out ? options.out.endsWith('.json') : options.json;
   const write = asJson ? writeJson : writeCsv;
-  const text = write([...inputs, ...outputs], points, result.outputs, inputs.length);
-  if (options.output) writeFileWhole(options.output, text);
+  let text = write([...inputs, ...outputs], points, result.outputs, inputs.length);
+  if (board && !asJson) writeNote(boardNote(board.figures()));
+  if (board && asJson) text = `${JSON.stringify({ points: JSON.parse(text), board: board.figures() }, null, 2)}\n`;
+  if (options.out) writeFileWhole(options.out, text);
   else writeOut(text);
 }
 

@@ -1,27 +1,35 @@
+import { existsSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
-import { type LoadedBuild, loadBuild } from '../package/store.js';
+import { packageBuild } from '../package/build-files.js';
+import { builtInMemory, type LoadedBuild, loadBuild } from '../package/store.js';
+import { loadTarget } from '../package/targets.js';
+import { compile } from '../pipeline.js';
 import { junitReport } from '../verify/junit.js';
 import { type VerifyResult, verify } from '../verify/verify.js';
 import { writeFileWhole } from '../write-file.js';
+import { boardFor, boardNote, ON_HELP } from './board.js';
 import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface VerifyCommandOptions {
+interface VerifyCommandOptions extends ModelOptions {
+  target: string;
   tol?: number;
   tolAbs?: number;
   samples: number;
-  engine: EngineName;
+  engine?: EngineName;
+  on?: string;
   junit?: string;
   json?: boolean;
 }
 
 export function verifyCommand(): Command {
-  return new Command('verify')
+  const command = new Command('verify')
     .description('measure the error of a build against the float reference; exit code 1 when it exceeds the tolerance')
-    .argument('<build>', 'folder that pinn-edge build wrote')
+    .argument('<build|model>', `folder that pinn-edge build wrote, or a model to build and verify: ${MODEL_ARGUMENT}`)
     .option('--tol <relative>', "tolerance to hold it to (default: the build's)", toleranceOption)
     .option('--tol-abs <value>', "tolerance in the outputs' unit", absoluteToleranceOption)
     .option(
@@ -30,7 +38,9 @@ export function verifyCommand(): Command {
       countOption('--samples', 16, 10_000_000),
       DEFAULT_MEASURE.samples,
     )
-    .option('--engine <name>', ENGINE_NAMES.join(', '), choiceOption('--engine', ENGINE_NAMES), 'wasm3')
+    .option('--engine <name>', `${ENGINE_NAMES.join(', ')} (default: wasm3)`, choiceOption('--engine', ENGINE_NAMES))
+    .option('--on <board>', ON_HELP)
+    .option('--target <name>', 'target of a model that is built first', 'esp32')
     .option('--junit <file>', 'write a JUnit report for CI')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -38,22 +48,37 @@ export function verifyCommand(): Command {
       `
 Examples:
   $ pinn-edge verify build/esp32
-  $ pinn-edge verify build/esp32 --tol 5e-4 --samples 100000 --junit verify.xml`,
+  $ pinn-edge verify build/esp32 --tol 5e-4 --samples 100000 --junit verify.xml
+  $ pinn-edge verify build/esp32 --on cortex-m4`,
     )
     .action(run);
+  return withModelOptions(command);
 }
 
 async function run(directory: string, options: VerifyCommandOptions): Promise<void> {
-  const build = loadBuild(directory);
+  const build = await openBuild(directory, options);
+  const board = boardFor(build, options);
   const result = await verify(build, {
     tolerance: options.tol,
     toleranceAbsolute: options.tolAbs,
     samples: options.samples,
-    engine: options.engine,
+    engine: board ?? options.engine,
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
-  writeOut(options.json ? `${JSON.stringify(toJson(result), null, 2)}\n` : text(build, result));
+  writeOut(
+    options.json ? `${JSON.stringify({ ...toJson(result), board: board?.figures() }, null, 2)}\n` : text(build, result),
+  );
+  if (board && !options.json) writeOut(`\n${boardNote(board.figures())}\n`);
   if (!result.pass) process.exitCode = EXIT.checkFailed;
+}
+
+/** A build on disk, or one made of a model file here and now. */
+async function openBuild(path: string, options: VerifyCommandOptions): Promise<LoadedBuild> {
+  if (!existsSync(path) || statSync(path).isDirectory()) return loadBuild(path);
+  const model = await readModel(path, options, options.json);
+  const target = loadTarget(options.target);
+  const compiled = await compile(model, { tolerance: options.tol, toleranceAbsolute: options.tolAbs, file: path });
+  return builtInMemory(compiled, packageBuild(compiled, target));
 }
 
 function toJson({ pass, tolerance, toleranceAbsolute, engine, samples, outputs, exact }: VerifyResult) {

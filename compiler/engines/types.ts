@@ -2,7 +2,8 @@ import type { BlockTable } from '../format/table.js';
 
 /** Something that answers integer words for integer words: all engines give the same ones. */
 export interface Engine {
-  readonly name: EngineName;
+  /** An {@link EngineName}, or the name of an emulated board. */
+  readonly name: string;
   /** @param inputs row-major [points x inputs] @returns row-major [points x outputs] and one status per point */
   run(inputs: Int32Array): { outputs: Int32Array; statuses: ArrayLike<number> };
   dispose?(): void;

@@ -12,7 +12,7 @@ import type { Draft, ImportOptions, InputFacts } from './types.js';
  */
 export function finishModel(
   file: string,
-  builder: GraphBuilder,
+  builder: Pick<GraphBuilder, 'nodes' | 'tensors'>,
   draft: Draft,
   options: ImportOptions,
   notes: string[],
@@ -135,7 +135,7 @@ function neededNodes(nodes: readonly ModelNode[], outputs: readonly ModelOutput[
   return nodes.filter(({ name }) => needed.has(name));
 }
 
-function usedTensors(builder: GraphBuilder, nodes: readonly ModelNode[]): Model['tensors'] {
+function usedTensors(builder: Pick<GraphBuilder, 'tensors'>, nodes: readonly ModelNode[]): Model['tensors'] {
   const used = new Set(nodes.flatMap((node) => (node.op === 'dense' ? [node.weight, node.bias] : [])));
   return new Map([...builder.tensors].filter(([name]) => used.has(name)));
 }

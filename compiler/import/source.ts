@@ -5,6 +5,8 @@ import type { ImportSpec } from './spec.js';
 export interface NetworkSource {
   /** Names of the input columns where the file has them; an unnamed column is undefined. */
   columns: (string | undefined)[];
+  /** Names of its layers in order, where they were found among the tensors of a file without a graph. */
+  layers?: string[];
   /**
    * Adds the network's nodes.
    * @param inputs one value of width 1 per column
@@ -29,7 +31,23 @@ export interface Imported {
   /** Numbers of the file that expressions may use, by name. */
   numbers?: (name: string) => readonly number[] | undefined;
   description?: string;
+  /** Names of the outputs, where the file tells them. */
+  outputs?: string[];
 }
 
-/** Reads one format; `spec` may override what the file lacks. */
-export type Importer = (file: string, bytes: Uint8Array, spec: ImportSpec, notes: string[]) => Imported;
+/** What an importer works from. */
+export interface ImportJob {
+  file: string;
+  bytes: Uint8Array;
+  /** May override or add what the file lacks. */
+  spec: ImportSpec;
+  /** Where the importer says what it inferred. */
+  notes: string[];
+  /** Number of inputs that the user named, if any did: the columns of an input whose width the file leaves open. */
+  namedInputs: number | undefined;
+  /** Bytes of a file beside this one. */
+  beside(name: string): Uint8Array | undefined;
+}
+
+/** Reads one format. Throws {@link PinnEdgeError}; any other error means that the bytes are not of the format. */
+export type Importer = (job: ImportJob) => Imported;

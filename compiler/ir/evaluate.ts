@@ -113,11 +113,17 @@ function reader(values: Float64Array, width: number): (p: number, i: number) => 
 /** d(component `component` of the output)/d(every node), row-major [points x width]. */
 export function gradientIr(graph: IrGraph, values: IrValues, component: number): Map<IrNode, Float64Array> {
   const width = graph.output.width;
-  const count = values.get(graph.output)!.length / width;
+  const seed = new Float64Array(values.get(graph.output)!.length);
+  for (let at = component; at < seed.length; at += width) seed[at] = 1;
+  return pullBackIr(graph, values, seed);
+}
+
+/** d(sum of seed times output)/d(every node); `seed` is row-major [points x output width]. */
+export function pullBackIr(graph: IrGraph, values: IrValues, seed: Float64Array): Map<IrNode, Float64Array> {
+  const count = seed.length / graph.output.width;
   const gradients = new Map<IrNode, Float64Array>();
   for (const node of graph.nodes) gradients.set(node, new Float64Array(count * node.width));
-  const seed = gradients.get(graph.output)!;
-  for (let p = 0; p < count; p++) seed[p * width + component] = 1;
+  gradients.get(graph.output)!.set(seed);
   for (let n = graph.nodes.length - 1; n >= 0; n--) pullBack(graph.nodes[n], values, gradients, count);
   return gradients;
 }

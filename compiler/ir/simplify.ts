@@ -16,17 +16,25 @@ import {
 } from './types.js';
 
 /**
- * Folds a graph to as few records as the runtime needs: constants are computed, scalings move into weights and tables,
- * chains of functions become one function, slices move up to the rows they select, and angles are rewritten in turns.
- * The graph computes the same function (in exact arithmetic) before and after.
+ * Folds a graph to as few records as the runtime needs and rewrites angles in turns. The graph computes the same
+ * function (in exact arithmetic) before and after.
  */
 export function simplify(graph: IrGraph): IrGraph {
-  return fixpoint(anglesToTurns(fixpoint(graph)));
+  return toTurns(foldGraph(graph));
+}
+
+/** A folded graph with the arguments of sines and cosines in turns. */
+export function toTurns(graph: IrGraph): IrGraph {
+  return foldGraph(anglesToTurns(graph));
 }
 
 const MAX_PASSES = 100;
 
-function fixpoint(graph: IrGraph): IrGraph {
+/**
+ * Constants are computed, scalings move into weights and tables, chains of functions become one function, and slices
+ * move up to the rows they select.
+ */
+export function foldGraph(graph: IrGraph): IrGraph {
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const next = rewrite(graph, splitByRows(graph));
     if (next.output === graph.output) return next;
@@ -124,7 +132,32 @@ function simplifyAffine(node: AffineNode, context: Context): IrNode {
     return mergeAffine(node, x);
   }
   if (x.kind === 'concat' && x.parts.some((part) => part.kind === 'constant')) return dropConstantColumns(node, x);
+  if (x.kind === 'concat' && x.parts.some((part) => part.kind === 'scale' && part.x.width === part.width)) {
+    return absorbScaledColumns(node, x);
+  }
   return node;
+}
+
+/** W [s*x + t; ...]: scalings of single parts of the argument move into their columns. */
+function absorbScaledColumns(node: AffineNode, x: ConcatNode): AffineNode {
+  const cols = x.width;
+  const weight = node.weight.slice();
+  const bias = node.bias.slice();
+  let at = 0;
+  const parts = x.parts.map((part) => {
+    const from = at;
+    at += part.width;
+    if (part.kind !== 'scale' || part.x.width !== part.width) return part;
+    for (let r = 0; r < node.width; r++) {
+      for (let i = 0; i < part.width; i++) {
+        const w = r * cols + from + i;
+        bias[r] += weight[w] * part.shift[i];
+        weight[w] *= part.scale[i];
+      }
+    }
+    return part.x;
+  });
+  return { ...node, x: { ...x, parts }, weight, bias };
 }
 
 function mergeAffine(outer: AffineNode, inner: AffineNode): AffineNode {

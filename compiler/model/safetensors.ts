@@ -50,7 +50,7 @@ export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
 
 function readTensor(name: string, entry: HeaderEntry, view: DataView, dataStart: number): Tensor {
   const reader = typeof entry === 'object' && entry !== null ? READERS[entry.dtype] : undefined;
-  if (!reader) throw new Error(`tensor "${name}" has unsupported dtype ${String(entry?.dtype)}`);
+  if (!reader) throw new Error(`tensor "${name}" has unsupported dtype ${String(entry?.dtype ?? 'none')}`);
   const { shape, data_offsets: offsets } = entry;
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
     throw new Error(`tensor "${name}" has a malformed shape or offsets`);

@@ -4,11 +4,10 @@ import { disassemble } from '../format/disassemble.js';
 import { decodeTable } from '../format/table.js';
 import { modelToJson } from '../model/load.js';
 import { writeSafetensors } from '../model/safetensors.js';
-import { VERSION } from '../package-root.js';
 import type { CompiledModel } from '../pipeline.js';
 import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';
-import { modelHeader } from './header.js';
+import { buildHeader } from './header.js';
 import { linearMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import type { Target } from './targets.js';
@@ -38,22 +37,7 @@ export function packageBuild(compiled: CompiledModel, target: Target): PackagedB
   const figures = runOnce(compiled, target, golden, memoryBytes);
   const report = makeReport(compiled, target, figures);
   requireFit(report, target);
-  const header = modelHeader({
-    name: model.name,
-    wasm,
-    identity: report.identity,
-    memoryBytes,
-    stackBytes: target.wasm3.stackBytes,
-    heapBytes: report.wasm3HeapBytes,
-    inputs: report.inputs,
-    outputs: report.outputs,
-    golden: {
-      inputWords: Int32Array.from(golden.inputWords.flat()),
-      outputWords: Int32Array.from(golden.outputWords.flat()),
-      count: golden.points.length,
-    },
-    provenance: `pinn-edge ${VERSION}, model ${report.modelHash.slice(0, 16)}, target ${target.name}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,
-  });
+  const header = buildHeader(report, wasm, golden);
   const files = new Map<string, Uint8Array | string>([
     ['model.wasm', wasm],
     ['pinn_model.h', header],

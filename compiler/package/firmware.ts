@@ -1,19 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../package-root.js';
+import { boardMakefile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
 
 /** The firmware library, in targets/common. */
 export const LIBRARY_FILES = ['pinn_edge.c', 'pinn_edge.h', 'pe_format.gen.h'] as const;
 
 /**
- * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its template's files, the
- * firmware library and the model's header; nothing else differs from model to model.
+ * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
+ * firmware library and the model's header, and for a bare-metal project `board.mk` with the compiler's flags; only the
+ * header differs from model to model.
  */
 export function firmwareFiles(target: Target, header: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const project of target.projects) {
-    const template = readTexts(join(PACKAGE_ROOT, 'targets', project.template));
+    const template = new Map(
+      [project.template, ...(project.shared ?? [])].flatMap((folder) => [
+        ...readTexts(join(PACKAGE_ROOT, 'targets', folder)),
+      ]),
+    );
+    if (target.compiler) template.set('board.mk', boardMakefile(target, target.compiler));
     for (const [path, text] of projectFiles(project, template, readLibrary(), header)) {
       files.set(`${project.name}/${path}`, text);
     }

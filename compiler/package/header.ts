@@ -1,4 +1,6 @@
 import { crc32 } from 'node:zlib';
+import type { Golden } from './golden.js';
+import type { Report } from './report.js';
 
 /** What the C header of a model holds. Words are row-major, one row per point. */
 export interface HeaderInput {
@@ -20,6 +22,26 @@ export interface HeaderInput {
 }
 
 const PREFIX = 'PINN_MODEL';
+
+/** The text of a build's `pinn_model.h`, from what lies in the build. */
+export function buildHeader(report: Report, wasm: Uint8Array, golden: Golden): string {
+  return modelHeader({
+    name: report.name,
+    wasm,
+    identity: report.identity,
+    memoryBytes: report.memoryBytes,
+    stackBytes: report.wasm3StackBytes,
+    heapBytes: report.wasm3HeapBytes,
+    inputs: report.inputs,
+    outputs: report.outputs,
+    golden: {
+      inputWords: Int32Array.from(golden.inputWords.flat()),
+      outputWords: Int32Array.from(golden.outputWords.flat()),
+      count: golden.points.length,
+    },
+    provenance: `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,
+  });
+}
 
 /**
  * The text of `pinn_model.h`: the module as bytes in flash and everything that targets/common/pinn_edge.h wants to know

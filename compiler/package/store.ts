@@ -16,6 +16,8 @@ import { readHeader } from '../format/table.js';
 import { loadModel } from '../model/load.js';
 import type { Model } from '../model/types.js';
 import { nodeFiles } from '../node-files.js';
+import type { CompiledModel } from '../pipeline.js';
+import type { PackagedBuild } from './build-files.js';
 import type { Report } from './report.js';
 
 /** Builds on disk: written beside their place and moved into it whole, checked when they are read. */
@@ -83,6 +85,23 @@ export interface LoadedBuild {
   runnable: Runnable;
 }
 
+/** A build that was never written. */
+export function builtInMemory(compiled: CompiledModel, { report }: PackagedBuild): LoadedBuild {
+  const { model, wasm, table } = compiled;
+  return { directory: '(not written)', report, model, runnable: runnableOf(report, wasm, table) };
+}
+
+function runnableOf(report: Report, wasm: Uint8Array, table: Uint8Array): Runnable {
+  return {
+    wasm,
+    table,
+    memoryBytes: report.memoryBytes,
+    inputCount: report.inputs.length,
+    outputCount: report.outputs.length,
+    wasm3: { stackBytes: report.wasm3StackBytes, tailCalls: report.tailCalls },
+  };
+}
+
 /** Reads a build; the module's own identity, the block table and the report must agree. */
 export function loadBuild(directory: string): LoadedBuild {
   const refuse = (reason: string): never => {
@@ -99,15 +118,7 @@ export function loadBuild(directory: string): LoadedBuild {
   };
   const report = JSON.parse(new TextDecoder().decode(read('report.json'))) as Report;
   const model = loadModel(join(directory, 'reference', 'model.json'), nodeFiles);
-  const table = read('table.bin');
-  const runnable: Runnable = {
-    wasm: read('model.wasm'),
-    table,
-    memoryBytes: report.memoryBytes,
-    inputCount: report.inputs.length,
-    outputCount: report.outputs.length,
-    wasm3: { stackBytes: report.wasm3StackBytes, tailCalls: report.tailCalls },
-  };
+  const runnable = runnableOf(report, read('model.wasm'), read('table.bin'));
   requireIdentity(directory, report, runnable);
   return { directory, report, model, runnable };
 }

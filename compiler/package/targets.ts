@@ -23,6 +23,8 @@ export interface Target {
   wasm3: { version: string; stackBytes: number; codePageBytes: number };
   projects: TargetProject[];
   toolchain: string;
+  /** The C compiler of the bare-metal project. */
+  compiler?: { command: string; linkFlags: string[]; packages: string[] };
   flash: string;
   emulator?: { command: string; package: string };
   source: Record<string, string>;
@@ -34,6 +36,8 @@ export interface TargetProject {
   name: string;
   /** Folder of the template inside `targets/`. */
   template: string;
+  /** Further folders inside `targets/` whose files the project contains. */
+  shared?: string[];
   /** Where the firmware library goes inside the project, and where pinn_model.h goes. */
   libraryFolder: string;
   headerFolder: string;
@@ -105,9 +109,11 @@ function toProblem(error: ErrorObject): Problem {
 }
 
 function templateProblems(target: Target): Problem[] {
-  return target.projects.flatMap(({ template }, i) => {
-    if (existsSync(join(TARGETS, template))) return [];
-    const expected = 'a folder of templates in targets/, such as esp32/esp-idf';
-    return [{ path: `projects.${i}.template`, found: JSON.stringify(template), expected }];
+  const expected = 'a folder of templates in targets/, such as esp32/esp-idf';
+  return target.projects.flatMap(({ template, shared = [] }, i) => {
+    const folders = [['template', template], ...shared.map((folder, k) => [`shared.${k}`, folder])];
+    return folders
+      .filter(([, folder]) => !existsSync(join(TARGETS, folder)))
+      .map(([field, folder]) => ({ path: `projects.${i}.${field}`, found: JSON.stringify(folder), expected }));
   });
 }

@@ -93,7 +93,23 @@ function widenUntil(choices: readonly Choice[], budget: number): number {
     if (!best) break;
     best.at++;
   }
+  narrowBack(choices, budget, variance);
   return Math.sqrt(variance());
+}
+
+/** Takes back what the last large steps made unnecessary, the most expensive first. */
+function narrowBack(choices: readonly Choice[], budget: number, variance: () => number): void {
+  const saving = (choice: Choice) => choice.widths[choice.at].cost - choice.widths[choice.at - 1].cost;
+  for (;;) {
+    const widened = choices.filter((choice) => choice.at > 0).sort((p, q) => saving(q) - saving(p));
+    const narrowed = widened.find((choice) => {
+      choice.at--;
+      if (variance() <= budget ** 2) return true;
+      choice.at++;
+      return false;
+    });
+    if (!narrowed) return;
+  }
 }
 
 /** Leaves that stand side by side in an affine step's input share one width. */

@@ -38,7 +38,10 @@ export function quantizeAffine(request: AffineRequest): { format: WeightFormat; 
   });
   const exponents = Array.from({ length: rows }, (_, r) => rowExponent(request, scaled, base, r));
   // A result cannot be finer than the accumulator, and rounding needs at least one bit.
-  const outExponent = Math.min(request.outExponent, ...exponents.map((k) => k + base - 1));
+  const finest = Math.min(request.outExponent, ...exponents.map((k) => k + base - 1));
+  // A bias may be far larger than the result that it is part of; it must still fit its int32.
+  const largestBias = request.bias.reduce((m, b) => Math.max(m, Math.abs(b)), 0);
+  const outExponent = largestBias > 0 ? Math.min(finest, Math.floor(Math.log2((2 ** 31 - 1) / largestBias))) : finest;
   const maxShift = MAX_USEFUL_SHIFT[request.accBits];
   const shifts = exponents.map((k) => Math.min(maxShift, k + base - outExponent));
   const spread = Math.max(...shifts) - Math.min(...shifts);

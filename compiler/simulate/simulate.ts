@@ -1,5 +1,5 @@
 import { createEngine } from '../engines/create.js';
-import { type EngineName, fromWords, outputWordFormats, toWords } from '../engines/types.js';
+import { type Engine, type EngineName, fromWords, outputWordFormats, toWords } from '../engines/types.js';
 import { decodeTable } from '../format/table.js';
 import type { LoadedBuild } from '../package/store.js';
 import { evaluateReference } from '../reference/evaluate.js';
@@ -9,7 +9,8 @@ import { evaluateReference } from '../reference/evaluate.js';
 export type SimulationEngine = EngineName | 'reference';
 
 export interface Simulation {
-  engine: SimulationEngine;
+  /** Name of the engine or board. */
+  engine: string;
   /** Row-major [points x outputs], engineering units. */
   outputs: Float64Array;
   /** Indices of points that lay outside the input box and were evaluated at its edge. */
@@ -20,30 +21,33 @@ export interface Simulation {
 export async function simulate(
   build: LoadedBuild,
   points: Float64Array,
-  options: { engine?: SimulationEngine } = {},
+  options: { engine?: SimulationEngine | Engine } = {},
 ): Promise<Simulation> {
   const { engine = 'wasm3' } = options;
   const { points: held, clamped } = holdToBox(build, points);
   if (engine === 'reference') return { engine, outputs: evaluateReference(build.model, held), clamped };
   const evaluate = await pointEvaluator(build, engine);
   try {
-    return { engine, outputs: evaluate.run(held), clamped };
+    return { engine: evaluate.name, outputs: evaluate.run(held), clamped };
   } finally {
     evaluate.dispose();
   }
 }
 
-/** An engine of the build as a function of engineering values. */
+/** An engine of the build as a function of engineering values; one that was given as such is left to its owner. */
 export async function pointEvaluator(
   build: LoadedBuild,
-  name: EngineName,
-): Promise<{ run: (points: Float64Array) => Float64Array; dispose: () => void }> {
-  const engine = await createEngine(name, build.runnable);
+  choice: EngineName | Engine,
+): Promise<{ name: string; run: (points: Float64Array) => Float64Array; dispose: () => void }> {
+  const engine = typeof choice === 'string' ? await createEngine(choice, build.runnable) : choice;
   const inputs = build.report.inputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
   const outputs = outputWordFormats(decodeTable(build.runnable.table), build.report.outputs);
   return {
+    name: engine.name,
     run: (points) => fromWords(engine.run(toWords(points, inputs)).outputs, outputs),
-    dispose: () => engine.dispose?.(),
+    dispose: () => {
+      if (typeof choice === 'string') engine.dispose?.();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { DEFAULT_MEASURE, measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
-import type { EngineName } from '../engines/types.js';
+import type { Engine, EngineName } from '../engines/types.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
 import type { LoadedBuild } from '../package/store.js';
@@ -15,14 +15,15 @@ export interface VerifyOptions {
   toleranceAbsolute?: number;
   /** Sobol points; corners, faces and local searches come on top. */
   samples?: number;
-  engine?: EngineName;
+  engine?: EngineName | Engine;
 }
 
 export interface VerifyResult {
   pass: boolean;
   tolerance: number;
   toleranceAbsolute?: number;
-  engine: EngineName;
+  /** Name of the engine or board. */
+  engine: string;
   /** Points evaluated, searches included. */
   samples: number;
   /** Against the float reference. */
@@ -44,7 +45,8 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
       toleranceAbsolute !== undefined ? output.maxAbsolute <= toleranceAbsolute : output.maxRelative <= tolerance,
     );
     const exact = againstExact(model, evaluator.run, reference, samples);
-    return { pass, tolerance, toleranceAbsolute, engine, samples: measured.points, outputs: measured.outputs, exact };
+    const { points, outputs } = measured;
+    return { pass, tolerance, toleranceAbsolute, engine: evaluator.name, samples: points, outputs, exact };
   } finally {
     evaluator.dispose();
   }

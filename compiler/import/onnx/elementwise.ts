@@ -11,6 +11,7 @@ import {
   type OpContext,
   pointShape,
   requireConstant,
+  shapeOf,
   spreadConstant,
   spreadTo,
   stringAttribute,
@@ -75,10 +76,6 @@ export function arithmetic(context: OpContext, op: Arithmetic, a: Value, b: Valu
   };
   const name = context.builder.binary(op, operand(a), operand(b), context.node.output[0] || op);
   return { kind: 'variable', name, shape };
-}
-
-export function shapeOf(value: Value): readonly (number | null)[] {
-  return value.kind === 'constant' ? value.array.shape : value.shape;
 }
 
 const binary =

@@ -1,5 +1,5 @@
 import { type NdArray, indexArray, ndArray, reduce, resolveAxis, sizeOf } from './ndarray.js';
-import { arithmetic, shapeOf } from './elementwise.js';
+import { arithmetic } from './elementwise.js';
 import { axesOf } from './structure.js';
 import {
   batchAxis,
@@ -12,6 +12,7 @@ import {
   type OpContext,
   pointShape,
   requireConstant,
+  shapeOf,
   spreadConstant,
   stringAttribute,
   toVariable,
@@ -114,7 +115,7 @@ function contract(context: OpContext, a: Value, labelsA: string, b: Value, label
   }
   for (const [value, labels] of [[a, labelsA], [b, labelsB]] as const) {
     if (value.kind === 'constant' || batchLabel === undefined) continue;
-    const own = batchAxis(value.shape);
+    const own = batchAxis(shapeOf(value));
     if (own >= 0 && labels[own] !== batchLabel) throw context.refuse(': it pairs every point of the batch with every other');
   }
   const summed = [...sizes.keys()].filter((label) => !out.includes(label));

@@ -28,6 +28,7 @@ import {
   type OpContext,
   pointShape,
   requireConstant,
+  shapeOf,
   toVariable,
   type Value,
   type Variable,
@@ -47,6 +48,7 @@ function moveComponents(
 ): Value {
   if (!x) throw context.refuse(': it has no input');
   if (x.kind === 'constant') return constant(move(x.array));
+  if (x.kind === 'sequence') throw context.refuse(': it reads a list of tensors');
   const moved = move(indexArray(pointShape(x.shape)));
   const axis = batchAxis(x.shape);
   const shape: Dim[] = [...moved.shape];
@@ -57,11 +59,11 @@ function moveComponents(
 
 function rankOf(context: OpContext, x: Value | undefined): number {
   if (!x) throw context.refuse(': it has no input');
-  return x.kind === 'constant' ? x.array.shape.length : x.shape.length;
+  return shapeOf(x).length;
 }
 
 function refuseBatch(context: OpContext, x: Value | undefined, axis: number, what: string): void {
-  if (x && x.kind !== 'constant' && batchAxis(x.shape) === axis) {
+  if (x && x.kind !== 'constant' && batchAxis(shapeOf(x)) === axis) {
     throw context.refuse(`: it ${what} the batch`, 'every point must be answered by itself; export with inputs of shape [n, k]');
   }
 }
@@ -109,8 +111,12 @@ const transposeNode: Handler = (context, [x]) => {
 const unsqueeze: Handler = (context, [x, axes]) => {
   const rank = rankOf(context, x);
   const listed = axes ? Array.from(requireConstant(context, axes, 'axes').data) : intsAttribute(context.node, 'axes');
-  if (!listed) throw context.refuse(': it has no axes');
-  const added = listed.map((axis) => resolveAxis(axis, rank + listed.length));
+  if (!listed || !x) throw context.refuse(': it has no axes');
+  return [insertAxes(context, x, listed.map((axis) => resolveAxis(axis, rank + listed.length)))];
+};
+
+function insertAxes(context: OpContext, x: Value, added: readonly number[]): Value {
+  const rank = rankOf(context, x);
   const position = keptPositions(rank + added.length, added);
   const grow = (array: NdArray) => {
     const shape = new Array<number>(rank + added.length).fill(1);
@@ -119,12 +125,12 @@ const unsqueeze: Handler = (context, [x, axes]) => {
     });
     return reshape(array, shape);
   };
-  return [moveComponents(context, x, grow, (b) => position[b])];
-};
+  return moveComponents(context, x, grow, (b) => position[b]);
+}
 
 const squeeze: Handler = (context, [x, axes]) => {
   const rank = rankOf(context, x);
-  const shape = x!.kind === 'constant' ? x!.array.shape : x!.shape;
+  const shape = shapeOf(x!);
   const removed = axesOf(context, axes, rank) ?? shape.flatMap((d, i) => (d === 1 ? [i] : []));
   for (const axis of removed) {
     refuseBatch(context, x, axis, 'removes');
@@ -144,12 +150,12 @@ const reshapeNode: Handler = (context, [x, target]) => {
   const listed = target ? Array.from(requireConstant(context, target, 'shape').data) : intsAttribute(context.node, 'shape');
   if (!listed || !x) throw context.refuse(': it has no shape');
   const copyZeros = intAttribute(context.node, 'allowzero', 0) === 0;
-  const own: readonly Dim[] = x.kind === 'constant' ? x.array.shape : x.shape;
+  const own = shapeOf(x);
   const asked = listed.map((d, i): number => (d === 0 && copyZeros ? (own[i] === null ? Number.NaN : (own[i] ?? 0)) : d));
   if (x.kind === 'constant') {
     return [constant(reshape(x.array, fillUnknown(asked.map((d) => (Number.isNaN(d) ? 1 : d)), x.array.data.length)))];
   }
-  return [withShape(context, x, asked)];
+  return [withShape(context, x as Variable | Condition, asked)];
 };
 
 function withShape(context: OpContext, x: Variable | Condition, asked: readonly number[]): Value {
@@ -201,15 +207,49 @@ const expand: Handler = (context, [x, target]) => {
     const known = asked.map((d) => (Number.isNaN(d) ? 1 : d));
     return [constant(broadcastTo(x.array, broadcastShapes(x.array.shape, known)))];
   }
-  const own = pointShape(x.shape);
+  const own = pointShape(shapeOf(x));
   const lead = Math.max(0, asked.length - own.length);
-  const axis = batchAxis(x.shape) + lead;
-  const known = asked.map((d, i) => {
-    if (Number.isNaN(d) || i === axis) return 1;
-    return d === context.batch && i === 0 && axis > 0 ? d : d;
-  });
+  const axis = batchAxis(shapeOf(x)) + lead;
+  const known = asked.map((d, i) => (Number.isNaN(d) || i === axis ? 1 : d));
   const spread = (array: NdArray) => broadcastTo(array, broadcastShapes(array.shape, known));
   return [moveComponents(context, x, spread, (b) => b + lead)];
+};
+
+const sequence: Handler = (_, inputs) => [{ kind: 'sequence', items: inputs.filter((v): v is Value => v !== undefined) }];
+
+const sequenceAt: Handler = (context, [list, position]) => {
+  if (list?.kind !== 'sequence') throw context.refuse(': its input is no list');
+  const [at] = requireConstant(context, position, 'position').data;
+  const item = list.items.at(at);
+  if (!item) throw context.refuse(`: position ${at} of a list of ${list.items.length}`);
+  return [item];
+};
+
+const concatFromSequence: Handler = (context, [list]) => {
+  if (list?.kind !== 'sequence') throw context.refuse(': its input is no list');
+  if (!intAttribute(context.node, 'new_axis', 0)) return concatNode(context, list.items);
+  const axis = resolveAxis(intAttribute(context.node, 'axis', 0), rankOf(context, list.items[0]) + 1);
+  return concatNode(context, list.items.map((item) => insertAxes(context, item, [axis])));
+};
+
+/** Picks along the leading axes; the batch is not among them. */
+const gatherNd: Handler = (context, [x, indices]) => {
+  const index = requireConstant(context, indices, 'indices');
+  const depth = index.shape.at(-1) ?? 0;
+  const own = pointShape(shapeOf(x as Value));
+  if (intAttribute(context.node, 'batch_dims', 0) || depth > own.length) throw context.refuse(' with batch_dims');
+  for (let axis = 0; axis < depth; axis++) refuseBatch(context, x, axis, 'picks from');
+  const lead = index.shape.length - 1;
+  const leading = own.slice(0, depth);
+  const flat = ndArray(
+    index.shape.slice(0, -1),
+    Array.from({ length: sizeOf(index.shape.slice(0, -1)) }, (_, i) =>
+      leading.reduce((at, size, k) => at * size + ((index.data[i * depth + k] + size) % size), 0),
+    ),
+    true,
+  );
+  const pickRows = (array: NdArray) => gather(reshape(array, [sizeOf(leading), ...array.shape.slice(depth)]), flat, 0);
+  return [moveComponents(context, x, pickRows, (b) => b - depth + lead)];
 };
 
 const concatNode: Handler = (context, inputs) => {
@@ -248,7 +288,7 @@ const split: Handler = (context, [x, sizes]) => {
   const { node } = context;
   const axis = resolveAxis(intAttribute(node, 'axis', 0), rankOf(context, x));
   refuseBatch(context, x, axis, 'splits');
-  const length = (x!.kind === 'constant' ? x!.array.shape : (x!.shape as number[]))[axis];
+  const length = shapeOf(x!)[axis] as number;
   const count = node.output.length;
   const chunk = Math.ceil(length / count);
   const even = Array.from({ length: count }, (_, i) => Math.min(chunk, length - i * chunk));
@@ -263,7 +303,7 @@ const split: Handler = (context, [x, sizes]) => {
 
 const shapeNode: Handler = (context, [x]) => {
   const rank = rankOf(context, x);
-  const dims: readonly Dim[] = x!.kind === 'constant' ? x!.array.shape : x!.shape;
+  const dims = shapeOf(x!);
   const bound = (v: number) => (v < 0 ? v + rank : Math.min(v, rank));
   const part = dims.slice(bound(intAttribute(context.node, 'start', 0)), bound(intAttribute(context.node, 'end', rank)));
   return [constant(ndArray([part.length], part.map((d) => d ?? Number.NaN), true))];
@@ -311,6 +351,11 @@ export const STRUCTURE: Record<string, Handler> = {
   Flatten: flatten,
   Expand: expand,
   Concat: concatNode,
+  SequenceConstruct: sequence,
+  SequenceAt: sequenceAt,
+  ConcatFromSequence: concatFromSequence,
+  Size: (_, [x]) => [constant(scalar(shapeOf(x!).reduce<number>((n, d) => n * (d ?? Number.NaN), 1), true))],
+  GatherND: gatherNd,
   Split: split,
   Shape: shapeNode,
   Constant: constantNode,

@@ -1,18 +1,10 @@
+import { half } from '../numpy/npy.js';
 import { type NdArray, ndArray, sizeOf } from './ndarray.js';
 import type { OnnxTensor } from './proto.js';
 
 /** ONNX TensorProto to an array of numbers (onnx.proto, "TensorProto.DataType"). */
 
 type Reader = (view: DataView, at: number) => number;
-
-const half = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
 
 const bfloat = (bits: number): number => new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
 

@@ -28,7 +28,13 @@ export interface Condition {
   negated: boolean;
 }
 
-export type Value = Constant | Variable | Condition;
+/** A list of tensors, which only concatenation and indexing read. */
+export interface Sequence {
+  kind: 'sequence';
+  items: readonly Value[];
+}
+
+export type Value = Constant | Variable | Condition | Sequence;
 
 export interface OpContext {
   readonly builder: GraphBuilder;
@@ -51,6 +57,11 @@ export function batchAxis(shape: readonly Dim[]): number {
   return shape.indexOf(null);
 }
 
+export function shapeOf(value: Value): readonly Dim[] {
+  if (value.kind === 'sequence') throw new Error('it reads a list of tensors');
+  return value.kind === 'constant' ? value.array.shape : value.shape;
+}
+
 /** The shape with the batch as an axis of length 1: that of the vector of one point. */
 export function pointShape(shape: readonly Dim[]): number[] {
   return shape.map((d) => d ?? 1);
@@ -62,8 +73,9 @@ export function requireConstant(context: OpContext, value: Value | undefined, wh
 }
 
 /** Any value as a variable: constants become nodes, conditions become 1 or 0. */
-export function toVariable({ builder }: OpContext, value: Value, hint: string): Variable {
+export function toVariable({ builder, refuse }: OpContext, value: Value, hint: string): Variable {
   if (value.kind === 'variable') return value;
+  if (value.kind === 'sequence') throw refuse(': it reads a list of tensors');
   if (value.kind === 'constant') {
     return { kind: 'variable', name: builder.constant(value.array.data, hint), shape: value.array.shape };
   }

@@ -1,0 +1,81 @@
+import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import type { Engine } from '../engines/types.js';
+import { requireValidTable } from '../format/check.js';
+import { createOracle } from '../oracle/oracle.js';
+import { goldenVectors } from '../package/golden.js';
+import { buildHeader } from '../package/header.js';
+import type { LoadedBuild } from '../package/store.js';
+import type { Board } from './boards.js';
+import { addRun, type BoardFigures } from './figures.js';
+import { buildFirmware } from './firmware.js';
+import { runFirmware } from './run.js';
+
+/** A build on an emulated board: real firmware, compiled for the board and run under QEMU. */
+export interface BoardEngine extends Engine {
+  /** What it took so far; of the golden vectors when nothing was evaluated yet. */
+  figures(): BoardFigures;
+}
+
+/** Far beyond what was ever measured: only a firmware that hangs is stopped. */
+const LIMIT = { seconds: 60, instructionsPerMac: 1000, instructionsPerPoint: 200_000, instructionsPerSecond: 1e7 };
+
+/** The answers are compared with the oracle's, word by word; a difference is PE8004. */
+export function createBoardEngine(board: Board, build: LoadedBuild): BoardEngine {
+  const { report, runnable } = build;
+  const table = requireValidTable(runnable.table);
+  const golden = goldenVectors(build.model, table);
+  const elf = buildFirmware(board, buildHeader(report, runnable.wasm, golden));
+  const oracle = createOracle(table);
+  let figures: BoardFigures | undefined;
+
+  const run: Engine['run'] = (inputs) => {
+    const points = inputs.length / runnable.inputCount;
+    const perPoint = LIMIT.instructionsPerPoint + LIMIT.instructionsPerMac * report.macs;
+    const limit = LIMIT.seconds + (points * perPoint) / LIMIT.instructionsPerSecond;
+    const { printed, rows } = runFirmware(board, elf, inputs, limit);
+    figures = addRun(board.name, printed, figures);
+    const answers = splitRows(rows, runnable.outputCount);
+    requireEqual(board, answers, oracle.run(inputs), runnable.outputCount);
+    return answers;
+  };
+  return {
+    name: board.name,
+    run,
+    figures: () => {
+      if (!figures) run(Int32Array.from(golden.inputWords.flat()));
+      return figures!;
+    },
+  };
+}
+
+interface Answers {
+  outputs: Int32Array;
+  statuses: ArrayLike<number>;
+}
+
+function splitRows(rows: Int32Array, outputCount: number): Answers {
+  const width = 1 + outputCount;
+  const points = rows.length / width;
+  const statuses = Int32Array.from({ length: points }, (_, p) => rows[p * width]);
+  const outputs = new Int32Array(points * outputCount);
+  for (let p = 0; p < points; p++) outputs.set(rows.subarray(p * width + 1, (p + 1) * width), p * outputCount);
+  return { outputs, statuses };
+}
+
+function requireEqual(board: Board, there: Answers, here: Answers, outputCount: number): void {
+  const differ = (what: string, point: number, found: number | undefined, wanted: number) =>
+    new PinnEdgeError(
+      'PE8004',
+      { board: board.name, compiler: board.compiler.command, what, point, found: String(found), wanted },
+      EXIT.checkFailed,
+    );
+  for (let p = 0; p < here.statuses.length; p++) {
+    if (there.statuses[p] !== here.statuses[p]) throw differ('the result', p, there.statuses[p], here.statuses[p]);
+    for (let k = 0; k < outputCount; k++) {
+      const i = p * outputCount + k;
+      if (there.outputs[i] !== here.outputs[i]) {
+        throw differ(`word ${k}`, p, there.outputs[i], here.outputs[i]);
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { PinnEdgeError } from '../diagnostics.js';
+
+/** What running a model's firmware on an emulated board showed. Bytes, and executed instructions. */
+export interface BoardFigures {
+  board: string;
+  /** Points evaluated, over all runs. */
+  points: number;
+  /** Instructions per point, on the average, without the emulator's files. */
+  instructions: number;
+  /** Instructions of pe_open: checking, translating and the first evaluation. */
+  openInstructions: number;
+  /** Flash: code, constants, the model, and the initial values of variables. */
+  flashBytes: number;
+  /** Linear memory of the module, on the heap. */
+  memoryBytes: number;
+  /** Most that was allocated at once besides linear memory, as requested. */
+  heapBytes: number;
+  /** Part of the heap's arena that was ever used, linear memory, headers and gaps included. */
+  arenaBytes: number;
+  /** wasm3's pages of translated code, part of heapBytes. */
+  codeBytes: number;
+  /** Variables outside the heap and the stack. */
+  staticBytes: number;
+  /** Native stack below the caller: of pe_open, and of evaluations. */
+  openStackBytes: number;
+  runStackBytes: number;
+  /** The larger of both. */
+  stackBytes: number;
+  /** Variables, the arena's used part and the stack. */
+  ramBytes: number;
+}
+
+/** The figures that the firmware printed, a `name value` per line. */
+export type Printed = ReadonlyMap<string, number>;
+
+/** @throws PE8003 with what the firmware said when it did not come to its end */
+export function parseConsole(board: string, text: string): Printed {
+  const lines = text.split('\n').map((line) => line.trim());
+  const figures = new Map<string, number>();
+  for (const line of lines) {
+    const match = /^([a-z_]+) (\d+)$/.exec(line);
+    if (match) figures.set(match[1], Number(match[2]));
+  }
+  if (figures.get('end') === 0) return figures;
+  const said = lines.find((line) => line.startsWith('FAIL ')) ?? lines.filter(Boolean).pop();
+  throw new PinnEdgeError('PE8003', { board, reason: said ?? 'it said nothing' });
+}
+
+/** Adds a run to what earlier ones showed. */
+export function addRun(board: string, printed: Printed, before?: BoardFigures): BoardFigures {
+  const figure = (name: string): number => {
+    const value = printed.get(name);
+    if (value === undefined) throw new PinnEdgeError('PE8003', { board, reason: `it did not say its ${name}` });
+    return value;
+  };
+  const points = (before?.points ?? 0) + figure('points');
+  const spent = (before ? before.instructions * before.points : 0) + figure('run_instructions');
+  const openStackBytes = figure('open_stack_bytes');
+  const runStackBytes = Math.max(before?.runStackBytes ?? 0, figure('run_stack_bytes'));
+  const stackBytes = Math.max(openStackBytes, runStackBytes);
+  return {
+    board,
+    points,
+    instructions: points ? spent / points : 0,
+    openInstructions: figure('open_instructions'),
+    flashBytes: figure('flash_bytes'),
+    memoryBytes: figure('memory_bytes'),
+    heapBytes: figure('heap_bytes') - figure('memory_bytes'),
+    arenaBytes: figure('heap_arena_bytes'),
+    codeBytes: figure('code_bytes'),
+    staticBytes: figure('static_bytes'),
+    openStackBytes,
+    runStackBytes,
+    stackBytes,
+    ramBytes: figure('static_bytes') + figure('heap_arena_bytes') + stackBytes,
+  };
+}

@@ -1,0 +1,36 @@
+import { loadBoard } from '../boards/boards.js';
+import { type BoardEngine, createBoardEngine } from '../boards/engine.js';
+import type { BoardFigures } from '../boards/figures.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import type { LoadedBuild } from '../package/store.js';
+import { bytes, count } from './output.js';
+
+/** The option --on of simulate and verify. */
+
+export const ON_HELP = 'run real firmware on an emulated board: cortex-m0, -m3, -m4, -m7, -m33, rv32imc, xtensa';
+
+export function boardFor(build: LoadedBuild, options: { on?: string; engine?: string }): BoardEngine | undefined {
+  if (options.on === undefined) return undefined;
+  if (options.engine !== undefined) {
+    throw new PinnEdgeError('PE3005', { option: '--on and --engine', reason: 'give one of them, not both' });
+  }
+  return createBoardEngine(loadBoard(options.on), build);
+}
+
+/** What a run took, in lines like those of `build`. */
+export function boardNote(figures: BoardFigures): string {
+  const rows: [string, string][] = [
+    ['board', `${figures.board}, emulated; every word as on the host (${count(figures.points)} points)`],
+    [
+      'speed',
+      `${count(Math.round(figures.instructions))} instructions per answer, ${count(figures.openInstructions)} to start`,
+    ],
+    ['flash', `${bytes(figures.flashBytes)}, of it model, library, wasm3 and this test program`],
+    [
+      'RAM',
+      `${bytes(figures.memoryBytes)} module memory, ${bytes(figures.heapBytes)} wasm3 heap (${bytes(figures.codeBytes)} translated code), ${bytes(figures.ramBytes)} with variables, gaps and stack`,
+    ],
+    ['stack', `${bytes(figures.openStackBytes)} to start, ${bytes(figures.runStackBytes)} to answer`],
+  ];
+  return rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`).join('\n');
+}

@@ -1,0 +1,131 @@
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import type { Attempt } from '../compress/auto.js';
+import { type CompressedModel, METHODS, type Method } from '../compress/compress.js';
+import type { Purpose } from '../compress/cost.js';
+import type { TangentKernelReport } from '../compress/ntk.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import { loadModel, modelToJson } from '../model/load.js';
+import { writeSafetensors } from '../model/safetensors.js';
+import type { Model } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import { compressOnly, DEFAULT_TOLERANCE } from '../pipeline.js';
+import { writeFileWhole } from '../write-file.js';
+import { compressionSession, sizeText } from './compress-session.js';
+import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
+import { columns, error, writeOut } from './output.js';
+
+interface CompressCommandOptions {
+  output?: string;
+  tol?: number;
+  tolAbs?: number;
+  method: Method;
+  for: Purpose;
+  maxBytes?: number;
+  seed: number;
+  cache: boolean;
+  json?: boolean;
+}
+
+export function compressCommand(): Command {
+  return new Command('compress')
+    .description('make a network smaller within a stated error; the result is a pinn-edge/1 model again')
+    .argument('<model>', 'pinn-edge/1 model file')
+    .option('-o, --output <file>', 'where to write the model (default: <model>.small.json)')
+    .option(
+      '--tol <relative>',
+      "largest error over the box / largest output (default: the model's, else 1e-3)",
+      toleranceOption,
+    )
+    .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
+    .option('--method <name>', `one of ${METHODS.join(', ')}`, choiceOption('--method', METHODS), 'auto')
+    .option('--for <purpose>', 'what to make small: size or speed', choiceOption('--for', ['size', 'speed']), 'size')
+    .option(
+      '--max-bytes <n>',
+      'the most accurate model whose weights take at most n bytes in 16 bits, instead of a tolerance',
+      countOption('--max-bytes', 8, 1e9),
+    )
+    .option('--seed <n>', 'equal seeds give equal results', countOption('--seed', 0, 2 ** 31), 0)
+    .option('--no-cache', 'search again, even if this was done before')
+    .option('--json', 'print every attempt and the result as JSON, one object per line')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pinn-edge compress model.json -o small.json --tol 1e-3
+  $ pinn-edge compress model.json -o small.json --max-bytes 2000
+  $ pinn-edge compress model.json -o svd.json --method svd --tol 1e-2`,
+    )
+    .action(run);
+}
+
+async function run(file: string, options: CompressCommandOptions): Promise<void> {
+  const model = loadModel(file, nodeFiles);
+  const output = options.output ?? file.replace(/(\.json)?$/, '.small.json');
+  const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
+  const onAttempt = options.json ? (attempt: Attempt) => event('attempt', attempt) : undefined;
+  const result = await compressOnly(model, {
+    tolerance: options.tol,
+    toleranceAbsolute: options.tolAbs,
+    file,
+    compress: {
+      method: options.method,
+      purpose: options.for,
+      seed: options.seed,
+      // Nothing is kept back for formats and tables: the tolerance is that of the model written here.
+      share: 1,
+      maxBytes: options.maxBytes,
+    },
+    compressWith: compressionSession({ cache: options.cache, onAttempt }),
+  });
+  requireKept(result, options, model);
+  const small = result.model ?? model;
+  writeModel(output, small);
+  const { model: _, attempts, ...facts } = result;
+  if (options.json) event('result', { ...facts, output });
+  else writeOut(summary(model, result, attempts, output));
+}
+
+function writeModel(file: string, model: Model): void {
+  const weights = file.replace(/(\.json)?$/, '.safetensors');
+  writeFileWhole(weights, writeSafetensors(model.tensors));
+  writeFileWhole(file, `${JSON.stringify(modelToJson(model, basename(weights)), null, 2)}\n`);
+}
+
+/** A method that was asked for by name and cannot keep the tolerance is an answer of its own: no model is written. */
+function requireKept(result: CompressedModel, options: CompressCommandOptions, model: Model): void {
+  if (result.model || options.method === 'auto' || options.method === 'prune') return;
+  const reached = Math.min(...result.attempts.map((attempt) => attempt.error));
+  const tolerance = options.tol ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  throw new PinnEdgeError(
+    'PE4004',
+    { method: options.method, tolerance, best: (reached * tolerance).toExponential(1) },
+    1,
+  );
+}
+
+const SHOWN_ATTEMPTS = 12;
+
+function summary(model: Model, result: CompressedModel, attempts: readonly Attempt[], output: string): string {
+  const rows = attempts
+    .slice(-SHOWN_ATTEMPTS)
+    .map((a) => [a.kept ? '*' : '', a.what, a.parameters, `${(100 * a.error).toPrecision(3)} % of the tolerance`]);
+  const left = attempts.length > SHOWN_ATTEMPTS ? `, the last ${SHOWN_ATTEMPTS}` : '';
+  return [
+    `${model.name}: ${result.detail}\n`,
+    `  weights  ${sizeText(result)}\n`,
+    `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
+    result.tangentKernel ? kernelText(result.tangentKernel) : '',
+    attempts.length ? `\ntried ${attempts.length} networks${left}\n${columns(rows)}` : '',
+    `\n${output}\n`,
+  ].join('');
+}
+
+function kernelText({ distance, shapeDistance, spectrum }: TangentKernelReport): string {
+  const share = (values: readonly number[]) => values.map((v) => `${(100 * v).toPrecision(2)} %`).join(', ');
+  return [
+    `  tangent kernel  ${distance.toPrecision(2)} away, ${shapeDistance.toPrecision(2)} at equal trace\n`,
+    `    spectrum before  ${share(spectrum.before)}\n`,
+    `    spectrum after   ${share(spectrum.after)}\n`,
+  ].join('');
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { PinnEdgeError, type Problem } from '../diagnostics.js';
+import { isForeign } from '../import/detect.js';
+import { finishModel } from '../import/finish.js';
+import { importModel } from '../import/import.js';
+import { parseFix, parseInput, parseKeep, parseOutput } from '../import/options.js';
+import type { ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
+import { loadModel } from '../model/load.js';
+import { checkPhysics } from '../model/physics.js';
+import type { Model, Physics } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import { writeNote } from './output.js';
+
+/** The model argument of the commands: a pinn-edge/1 file, or what a framework saved, with the facts that it lacks. */
+
+export interface ModelOptions {
+  spec?: string;
+  input?: InputFacts[];
+  output?: OutputFacts[];
+  outputs?: string[];
+  fix?: string[];
+}
+
+/** Kinds of files, for help texts. */
+export const MODEL_ARGUMENT = 'pinn-edge/1 .json, or .onnx, .pt, .pth, .pkl, .h5, .hdf5, .keras, .safetensors, .npz';
+
+const collect =
+  <T>(parse: (text: string) => T) =>
+  (text: string, list: T[] = []): T[] => [...list, parse(text)];
+
+export function withModelOptions(command: Command): Command {
+  return command
+    .option(
+      '--spec <file>',
+      'what the model file does not say: layers, ranges, transforms (see: pinn-edge import --init)',
+    )
+    .option(
+      '--input <name=min:max[:unit]>',
+      'an input with its range, in column order; repeatable',
+      collect(parseInput),
+    )
+    .option('--output <name[:unit]>', 'name of an output, in column order; repeatable', collect(parseOutput))
+    .option('--outputs <names>', 'keep only these outputs, such as u,v', parseKeep)
+    .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String));
+}
+
+/** Reads and, where needed, imports a model; what was inferred goes to stderr as notes. */
+export async function readModel(file: string, options: ModelOptions, quiet = false): Promise<Model> {
+  const importOptions: ImportOptions = {
+    inputs: options.input,
+    outputs: options.output,
+    keep: options.outputs,
+    fix: parseFix(options.fix ?? []),
+    spec: options.spec === undefined ? undefined : { file: options.spec, text: readText(options.spec) },
+  };
+  const { model, notes } = isForeign(file)
+    ? await importModel(file, nodeFiles, importOptions)
+    : adjust(file, loadModel(file, nodeFiles), importOptions);
+  if (!quiet) for (const note of notes) writeNote(`note: ${note}`);
+  return model;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+  }
+}
+
+/** A pinn-edge/1 model with inputs narrowed or fixed and outputs dropped. */
+function adjust(file: string, model: Model, options: ImportOptions): { model: Model; notes: string[] } {
+  const notes: string[] = [];
+  if (options.spec || options.outputs?.length) {
+    const option = options.spec ? '--spec' : '--output';
+    throw new PinnEdgeError('PE3005', {
+      option,
+      reason: 'is for files that are no pinn-edge/1 models; edit the file instead',
+    });
+  }
+  if (!options.inputs?.length && !options.keep && !Object.keys(options.fix ?? {}).length) return { model, notes };
+  const inputs = model.inputs.map((input) => ({
+    ...input,
+    ...options.inputs?.find(({ name }) => name === input.name),
+  }));
+  for (const { name } of options.inputs ?? []) {
+    if (model.inputs.some((input) => input.name === name)) continue;
+    const known = model.inputs.map((input) => input.name).join(', ');
+    throw new PinnEdgeError('PE3005', {
+      option: `--input ${name}`,
+      reason: `there is no such input; inputs are ${known}`,
+    });
+  }
+  const finished = finishModel(file, model, { ...model, inputs }, { ...options, name: model.name }, notes);
+  return { model: { ...finished, physics: keepPhysics(model, finished, options.fix ?? {}) }, notes };
+}
+
+/** What of the physics block still makes sense: fixed inputs become parameters, dropped outputs take their part along. */
+function keepPhysics(before: Model, after: Model, fix: Record<string, number>): Physics | undefined {
+  const { physics } = before;
+  if (!physics) return undefined;
+  const parameters = { ...physics.parameters, ...fix };
+  const kept = new Set(after.outputs.map(({ name }) => name));
+  const exact = Object.fromEntries(Object.entries(physics.exact ?? {}).filter(([output]) => kept.has(output)));
+  const residuals = physics.residuals?.filter((residual) => {
+    const problems: Problem[] = [];
+    checkPhysics({ ...after, physics: { parameters, residuals: [residual] } }, problems);
+    return problems.length === 0;
+  });
+  return { parameters, residuals, exact };
+}

@@ -1,0 +1,48 @@
+import type { IrGraph } from '../ir/types.js';
+import { affineNodes } from './parameters.js';
+
+/** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
+export type Purpose = 'size' | 'speed';
+
+/** Most weights of a compressed network end up in 16 bits; a bias is 32 bits and each row has a shift. */
+const WEIGHT_BYTES = 2;
+const ROW_BYTES = 5;
+/** A step costs a record in the block table, whatever its size. */
+const RECORD_BYTES = 48;
+/** Evaluating one element of a function table takes about as long as this many multiply-adds. */
+const MAP_MACS = 12;
+/** Starting a step takes about as long as this many multiply-adds. */
+const STEP_MACS = 40;
+
+export function costOf(graph: IrGraph, purpose: Purpose): number {
+  return purpose === 'size' ? estimatedBytes(graph) : estimatedWork(graph);
+}
+
+/** Bytes of weights, biases and records. */
+export function estimatedBytes(graph: IrGraph): number {
+  let bytes = 0;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'concat' || node.kind === 'slice') continue;
+    bytes += RECORD_BYTES;
+    if (node.kind === 'affine') bytes += WEIGHT_BYTES * node.weight.length + ROW_BYTES * node.width;
+    else if (node.kind === 'scale') bytes += (WEIGHT_BYTES + ROW_BYTES) * node.width;
+  }
+  return bytes;
+}
+
+/** Multiply-adds per answer, other work counted as multiply-adds. */
+export function estimatedWork(graph: IrGraph): number {
+  let work = 0;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    work += STEP_MACS;
+    if (node.kind === 'affine') work += node.weight.length;
+    else work += node.kind === 'map' ? MAP_MACS * node.width : node.width;
+  }
+  return work;
+}
+
+/** Bytes of the weights and biases of the affine steps at a given width of weights; biases in 32 bits. */
+export function weightBytes(graph: IrGraph, bits: number): number {
+  return affineNodes(graph).reduce((n, { weight, bias }) => n + (weight.length * bits) / 8 + 4 * bias.length, 0);
+}

@@ -1,0 +1,105 @@
+import { evaluateIr, gradientIr } from '../ir/evaluate.js';
+import type { IrGraph } from '../ir/types.js';
+import { GRAM_BLOCK, type Gram } from './normal-equations.js';
+import { affineNodes } from './parameters.js';
+import type { Samples, Teacher } from './teacher.js';
+
+/**
+ * Jacobian of the outputs by all weights, by reverse mode, one output at a time: with g the gradient of the output by
+ * an affine step's value and x the step's argument, the entry of weight (r, c) is g_r x_c and that of bias r is g_r.
+ */
+
+/**
+ * Calls back with blocks of the transposed Jacobian, [parameters x GRAM_BLOCK], one output component per block.
+ * @param jt where blocks are written
+ * @param visit first point of the block, number of points, output component
+ */
+export function forEachJacobianBlock(
+  graph: IrGraph,
+  points: Float64Array,
+  inputCount: number,
+  jt: Float64Array,
+  visit: (start: number, size: number, component: number) => void,
+): void {
+  const count = points.length / inputCount;
+  const layers = affineNodes(graph);
+  for (let start = 0; start < count; start += GRAM_BLOCK) {
+    const size = Math.min(GRAM_BLOCK, count - start);
+    const values = evaluateIr(graph, points.subarray(start * inputCount, (start + size) * inputCount), inputCount);
+    if (size < GRAM_BLOCK) jt.fill(0);
+    for (let component = 0; component < graph.output.width; component++) {
+      const gradients = gradientIr(graph, values, component);
+      let at = 0;
+      for (const layer of layers) {
+        at = fillLayer(jt, at, values.get(layer.x)!, gradients.get(layer)!, layer.x.width, layer.width, size);
+      }
+      visit(start, size, component);
+    }
+  }
+}
+
+function fillLayer(
+  jt: Float64Array,
+  at: number,
+  x: Float64Array,
+  g: Float64Array,
+  cols: number,
+  rows: number,
+  size: number,
+): number {
+  const xt = transpose(x, cols, size);
+  const gt = transpose(g, rows, size);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < cols; c++, at += GRAM_BLOCK) {
+      for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p] * xt[c * size + p];
+    }
+  }
+  for (let r = 0; r < rows; r++, at += GRAM_BLOCK) for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p];
+  return at;
+}
+
+function transpose(values: Float64Array, width: number, count: number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let p = 0; p < count; p++) for (let i = 0; i < width; i++) out[i * count + p] = values[p * width + i];
+  return out;
+}
+
+/** J^T W J (lower triangle) and J^T W r of the residuals r = (output - wanted) / allowance. */
+export interface NormalEquations {
+  gram: Gram;
+  gradient: Float64Array;
+}
+
+/** @param weights per residual, row-major [count x outputs] */
+export function normalEquations(
+  teacher: Teacher,
+  graph: IrGraph,
+  samples: Samples,
+  errors: Float64Array,
+  weights: Float64Array,
+  into: NormalEquations,
+): void {
+  const { gradient } = into;
+  const { jt, sum: total } = into.gram;
+  total.fill(0);
+  gradient.fill(0);
+  const width = teacher.allowances.length;
+  const scale = new Float64Array(GRAM_BLOCK);
+  forEachJacobianBlock(graph, samples.points, teacher.inputCount, jt, (start, count, component) => {
+    for (let p = 0; p < count; p++) {
+      const i = (start + p) * width + component;
+      scale[p] = Math.sqrt(weights[i]) / teacher.allowances[component];
+    }
+    for (let k = 0; k < gradient.length; k++) {
+      const at = k * GRAM_BLOCK;
+      let sum = 0;
+      for (let p = 0; p < count; p++) {
+        jt[at + p] *= scale[p];
+        const i = (start + p) * width + component;
+        sum += jt[at + p] * Math.sqrt(weights[i]) * errors[i];
+      }
+      gradient[k] += sum;
+    }
+    into.gram.addBlock();
+  });
+}

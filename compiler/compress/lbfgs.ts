@@ -1,0 +1,170 @@
+import { evaluateIr, pullBackIr } from '../ir/evaluate.js';
+import type { IrGraph } from '../ir/types.js';
+import { affineNodes, readParameters, withOwnWeights, writeParameters } from './parameters.js';
+import type { Refined, RefineOptions } from './refine.js';
+import {
+  askTeacher,
+  joinSamples,
+  residuals,
+  type Samples,
+  type Teacher,
+  toleranceShare,
+  trainingPoints,
+} from './teacher.js';
+import { WorstPoints } from './worst-points.js';
+
+/**
+ * Refinement of networks whose J^T J would be too large: limited-memory BFGS (Nocedal, Math. Comp. 35 (1980) 773; two-loop
+ * recursion of Nocedal and Wright, Numerical Optimization, algorithm 7.4) on the sum of squared errors, with the points
+ * of the largest errors added as in refine.ts. Needs gradients only.
+ */
+
+const MEMORY = 12;
+const LOOK = 8;
+const BASE_POINTS = 1024;
+const SUFFICIENT_DECREASE = 1e-4;
+const MAX_HALVINGS = 12;
+const CHUNK = 512;
+
+export async function refineLarge(
+  teacher: Teacher,
+  start: IrGraph,
+  pool: Samples,
+  options: RefineOptions,
+): Promise<Refined> {
+  const graph = withOwnWeights(start);
+  const base = askTeacher(teacher, trainingPoints(teacher, BASE_POINTS));
+  const worst = new WorstPoints(teacher, pool, BASE_POINTS >> 1);
+  let samples = base;
+  let theta = readParameters(graph);
+  let point = lossAndGradient(teacher, graph, samples);
+  let best = { theta, error: toleranceShare(teacher, residuals(teacher, graph, pool)).share };
+  let pairs: Pair[] = [];
+  let step = 0;
+  while (best.error > options.target && step < options.maxSteps) {
+    const next = lineSearch(teacher, graph, samples, theta, point, twoLoop(pairs, point.gradient));
+    if (!next) {
+      if (!pairs.length) break;
+      pairs = [];
+      continue;
+    }
+    pairs = [...pairs, pairOf(theta, point.gradient, next.theta, next.gradient)]
+      .filter((p) => p.curvature > 0)
+      .slice(-MEMORY);
+    theta = next.theta;
+    point = next;
+    step++;
+    if (step % LOOK) continue;
+    const error = toleranceShare(teacher, worst.update(graph)).share;
+    if (error < best.error) best = { theta, error };
+    if (await options.checkpoint?.()) break;
+    samples = joinSamples(base, worst.samples());
+    point = lossAndGradient(teacher, graph, samples);
+    // Pairs of one set of points mislead on another only a little: they are kept.
+  }
+  writeParameters(graph, best.theta);
+  return { graph, error: best.error, steps: step, work: step * 6 * samples.count * theta.length };
+}
+
+interface Pair {
+  move: Float64Array;
+  change: Float64Array;
+  curvature: number;
+}
+
+function pairOf(t0: Float64Array, g0: Float64Array, t1: Float64Array, g1: Float64Array): Pair {
+  const move = t1.map((t, i) => t - t0[i]);
+  const change = g1.map((g, i) => g - g0[i]);
+  return { move, change, curvature: dot(move, change) };
+}
+
+/** Minus the approximate inverse Hessian times the gradient. */
+function twoLoop(pairs: readonly Pair[], gradient: Float64Array): Float64Array {
+  const q = gradient.slice();
+  const alphas = new Array<number>(pairs.length);
+  for (let i = pairs.length - 1; i >= 0; i--) {
+    const { move, change, curvature } = pairs[i];
+    alphas[i] = dot(move, q) / curvature;
+    for (let k = 0; k < q.length; k++) q[k] -= alphas[i] * change[k];
+  }
+  const last = pairs.at(-1);
+  const scale = last ? last.curvature / dot(last.change, last.change) : 1e-3 / Math.sqrt(dot(q, q) || 1);
+  for (let k = 0; k < q.length; k++) q[k] *= scale;
+  pairs.forEach(({ move, change, curvature }, i) => {
+    const beta = dot(change, q) / curvature;
+    for (let k = 0; k < q.length; k++) q[k] += (alphas[i] - beta) * move[k];
+  });
+  return q.map((v) => -v);
+}
+
+function lineSearch(
+  teacher: Teacher,
+  graph: IrGraph,
+  samples: Samples,
+  theta: Float64Array,
+  { loss, gradient }: { loss: number; gradient: Float64Array },
+  direction: Float64Array,
+): { theta: Float64Array; loss: number; gradient: Float64Array } | undefined {
+  const slope = dot(direction, gradient);
+  if (!(slope < 0)) return undefined;
+  for (let halving = 0, length = 1; halving < MAX_HALVINGS; halving++, length /= 2) {
+    const trial = theta.map((t, k) => t + length * direction[k]);
+    writeParameters(graph, trial);
+    const next = lossAndGradient(teacher, graph, samples);
+    if (next.loss <= loss + SUFFICIENT_DECREASE * length * slope) return { theta: trial, ...next };
+  }
+  writeParameters(graph, theta);
+  return undefined;
+}
+
+/** Half the sum of squared errors, and its gradient by all weights. */
+function lossAndGradient(teacher: Teacher, graph: IrGraph, samples: Samples): { loss: number; gradient: Float64Array } {
+  const { inputCount, allowances } = teacher;
+  const layers = affineNodes(graph);
+  const gradient = new Float64Array(layers.reduce((n, { weight, bias }) => n + weight.length + bias.length, 0));
+  const outputs = allowances.length;
+  let loss = 0;
+  for (let start = 0; start < samples.count; start += CHUNK) {
+    const end = Math.min(samples.count, start + CHUNK);
+    const values = evaluateIr(graph, samples.points.subarray(start * inputCount, end * inputCount), inputCount);
+    const seed = values.get(graph.output)!.map((v, i) => {
+      const r = (v - samples.wanted[start * outputs + i]) / allowances[i % outputs];
+      loss += (r * r) / 2;
+      return r / allowances[i % outputs];
+    });
+    const gradients = pullBackIr(graph, values, seed);
+    let at = 0;
+    for (const layer of layers) {
+      addOuterProducts(gradient, at, gradients.get(layer)!, values.get(layer.x)!, layer.width, layer.x.width);
+      at += layer.weight.length + layer.bias.length;
+    }
+  }
+  return { loss: Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss, gradient };
+}
+
+/** Adds sum over points of g x^T and of g. */
+function addOuterProducts(
+  into: Float64Array,
+  at: number,
+  g: Float64Array,
+  x: Float64Array,
+  rows: number,
+  cols: number,
+): void {
+  const count = g.length / rows;
+  for (let p = 0; p < count; p++) {
+    for (let r = 0; r < rows; r++) {
+      const slope = g[p * rows + r];
+      if (slope === 0) continue;
+      const row = at + r * cols;
+      for (let c = 0; c < cols; c++) into[row + c] += slope * x[p * cols + c];
+      into[at + rows * cols + r] += slope;
+    }
+  }
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}

@@ -1,0 +1,24 @@
+import type { IrGraph } from '../ir/types.js';
+import { affineNodes, mapNodes } from './parameters.js';
+
+/**
+ * Magnitude pruning: the smallest weights of each layer are set to zero (Han et al., arXiv 1506.02626): a comparison.
+ * What is left would be stored sparsely, 16 bits per weight and 8 per column step (their relative index), so that is how
+ * its bytes are counted; the runtime multiplies the zeros like any weight.
+ */
+export function zeroSmallest(graph: IrGraph, share: number): IrGraph {
+  return mapNodes(graph, (node) => {
+    if (node.kind !== 'affine') return node;
+    const sorted = node.weight.map(Math.abs).sort();
+    const limit = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+    return { ...node, weight: node.weight.map((w) => (Math.abs(w) < limit ? 0 : w)) };
+  });
+}
+
+/** Bytes of weights in compressed rows with relative column indices, and of biases. */
+export function sparseBytes(graph: IrGraph): number {
+  return affineNodes(graph).reduce((bytes, { weight, bias }) => {
+    const kept = weight.reduce((n, w) => n + (w === 0 ? 0 : 1), 0);
+    return bytes + Math.min(3 * kept, 2 * weight.length) + 4 * bias.length;
+  }, 0);
+}

@@ -1,0 +1,136 @@
+import { evaluateIr } from '../ir/evaluate.js';
+import type { IrGraph } from '../ir/types.js';
+import { type Box, concatPoints, cornerPoints, edgePoints, interiorPoints } from '../sample/points.js';
+
+/**
+ * The float64 network as a teacher: exact answers anywhere in the input box, for as many points as one likes.
+ * Errors are counted in units of the allowed error of each output, so 1 is the whole tolerance.
+ */
+export interface Teacher {
+  readonly graph: IrGraph;
+  readonly box: Box;
+  readonly inputCount: number;
+  /** Allowed absolute error of each component of the graph's output. */
+  readonly allowances: Float64Array;
+  /** Largest magnitude of each output, its offset included, in the units of the graph's output. */
+  readonly largestOutputs: Float64Array;
+  /**
+   * Allowed root mean square error of each component, in units of its allowance: the relative L2 error may take a share
+   * of the tolerance only.
+   */
+  readonly rmsLimits: Float64Array;
+  /** Part of the Sobol sequence from which points are drawn: different seeds use disjoint stretches. */
+  readonly seed: number;
+}
+
+/** Points with the teacher's answers there. */
+export interface Samples {
+  readonly count: number;
+  /** Row-major [count x inputs]. */
+  readonly points: Float64Array;
+  /** Row-major [count x outputs], in the units of the graph's output. */
+  readonly wanted: Float64Array;
+}
+
+/** Points per call of the evaluator: bounds memory, and keeps the values of wide layers near the cache. */
+const CHUNK = 512;
+
+/** Training points come from a stretch of the Sobol sequence that no check of a finished build ever reads. */
+const TRAINING_SKIP = 1 << 17;
+const POOL_SKIP = 1 << 18;
+const VERIFY_SKIP = 3 << 17;
+const VERIFY_POINTS = 8192;
+const SEED_STRIDE = 1 << 15;
+
+/** Outputs of a graph, row-major [count x outputs]. */
+export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount: number): Float64Array {
+  const count = points.length / inputCount;
+  const width = graph.output.width;
+  const out = new Float64Array(count * width);
+  for (let p = 0; p < count; p += CHUNK) {
+    const chunk = points.subarray(p * inputCount, Math.min(count, p + CHUNK) * inputCount);
+    out.set(evaluateIr(graph, chunk, inputCount).get(graph.output)!, p * width);
+  }
+  return out;
+}
+
+export function askTeacher(teacher: Teacher, points: Float64Array): Samples {
+  const wanted = evaluateOutputs(teacher.graph, points, teacher.inputCount);
+  return { count: points.length / teacher.inputCount, points, wanted };
+}
+
+/** Interior, faces and corners to learn from. */
+export function trainingPoints({ box, seed }: Teacher, count: number): Float64Array {
+  const skip = TRAINING_SKIP + (seed % 4) * SEED_STRIDE;
+  return concatPoints([cornerPoints(box), edgePoints(box, count >> 2), interiorPoints(box, count, skip)]);
+}
+
+/** A dense set in which the points with the largest errors are looked for. */
+export function poolPoints({ box, seed }: Teacher, count: number): Float64Array {
+  const skip = POOL_SKIP + (seed % 4) * SEED_STRIDE;
+  return concatPoints([cornerPoints(box), edgePoints(box, count >> 1), interiorPoints(box, count, skip)]);
+}
+
+/** Points that neither learning nor the choice of training points has seen. */
+export function verifyPoints({ box, seed }: Teacher): Float64Array {
+  const skip = VERIFY_SKIP + (seed % 4) * SEED_STRIDE;
+  return concatPoints([cornerPoints(box), interiorPoints(box, VERIFY_POINTS, skip)]);
+}
+
+/** The given samples and more. */
+export function joinSamples(a: Samples, b: Samples): Samples {
+  return {
+    count: a.count + b.count,
+    points: concatPoints([a.points, b.points]),
+    wanted: concatPoints([a.wanted, b.wanted]),
+  };
+}
+
+/** The samples of the given indices. */
+export function selectSamples(samples: Samples, chosen: readonly number[], inputCount: number): Samples {
+  const width = samples.wanted.length / samples.count;
+  const points = new Float64Array(chosen.length * inputCount);
+  const wanted = new Float64Array(chosen.length * width);
+  chosen.forEach((p, i) => {
+    points.set(samples.points.subarray(p * inputCount, (p + 1) * inputCount), i * inputCount);
+    wanted.set(samples.wanted.subarray(p * width, (p + 1) * width), i * width);
+  });
+  return { count: chosen.length, points, wanted };
+}
+
+/** Errors of a graph in units of the allowances, row-major [count x outputs]. */
+export function residuals(teacher: Teacher, graph: IrGraph, samples: Samples): Float64Array {
+  const got = evaluateOutputs(graph, samples.points, teacher.inputCount);
+  const width = teacher.allowances.length;
+  for (let i = 0; i < got.length; i++) got[i] = (got[i] - samples.wanted[i]) / teacher.allowances[i % width];
+  return got;
+}
+
+/** How much of the tolerance errors take, 1 = all: the largest error or the root mean square, whichever is nearer its limit. */
+export function toleranceShare(teacher: Teacher, errors: Float64Array): { share: number; peaked: boolean } {
+  const width = teacher.allowances.length;
+  const peaks = new Float64Array(width);
+  const squares = new Float64Array(width);
+  for (let i = 0; i < errors.length; i++) {
+    const r = Number.isNaN(errors[i]) ? Number.POSITIVE_INFINITY : Math.abs(errors[i]);
+    peaks[i % width] = Math.max(peaks[i % width], r);
+    squares[i % width] += r * r;
+  }
+  const peak = largest(peaks);
+  let rms = 0;
+  for (let k = 0; k < width; k++) {
+    const mean = Math.sqrt((squares[k] * width) / errors.length);
+    if (mean > 0) rms = Math.max(rms, mean / teacher.rmsLimits[k]);
+  }
+  return { share: Math.max(peak, rms), peaked: peak >= rms };
+}
+
+/** Largest |residual|; infinite where one is not a number. */
+export function largest(values: Float64Array): number {
+  let most = 0;
+  for (const value of values) {
+    const magnitude = Math.abs(value);
+    if (!(magnitude <= most)) most = Number.isNaN(magnitude) ? Number.POSITIVE_INFINITY : magnitude;
+  }
+  return most;
+}

@@ -1,0 +1,92 @@
+import type { IrGraph } from '../ir/types.js';
+import { askTeacher, joinSamples, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
+
+/**
+ * Adaptive resampling: the points where the error is or was largest. They are collected from a pool over the whole box
+ * and from the neighbourhoods of its worst points, and stay, for as long as there is room, so that an error that was
+ * pushed down does not come back unseen.
+ */
+export class WorstPoints {
+  private readonly fromPool = new Set<number>();
+  private nearby?: Samples;
+  private readonly random: () => number;
+
+  /** @param capacity how many points are kept of either kind */
+  constructor(
+    private readonly teacher: Teacher,
+    private readonly pool: Samples,
+    private readonly capacity: number,
+  ) {
+    this.random = generator(teacher.seed + 1);
+  }
+
+  /**
+   * Looks again.
+   * @returns the errors met, row-major [points x outputs], those of the pool first
+   */
+  update(graph: IrGraph): Float64Array {
+    const { teacher, pool } = this;
+    const errors = residuals(teacher, graph, pool);
+    const order = byError(errors, pool.count);
+    for (const p of order.slice(0, Math.ceil(this.capacity / 6))) this.fromPool.add(p);
+    if (this.fromPool.size > this.capacity) this.forgetSmallest(order);
+    const fresh = askTeacher(teacher, this.neighbours(order.slice(0, STARTS)));
+    const nearby = this.nearby ? joinSamples(this.nearby, fresh) : fresh;
+    const nearbyErrors = residuals(teacher, graph, nearby);
+    const kept = byError(nearbyErrors, nearby.count).slice(0, this.capacity >> 1);
+    this.nearby = selectSamples(nearby, kept, teacher.inputCount);
+    const all = new Float64Array(errors.length + nearbyErrors.length);
+    all.set(errors);
+    all.set(nearbyErrors, errors.length);
+    return all;
+  }
+
+  samples(): Samples {
+    const pool = selectSamples(this.pool, [...this.fromPool], this.teacher.inputCount);
+    return this.nearby ? joinSamples(pool, this.nearby) : pool;
+  }
+
+  private forgetSmallest(order: readonly number[]): void {
+    for (let i = order.length - 1; this.fromPool.size > this.capacity; i--) this.fromPool.delete(order[i]);
+  }
+
+  /** Points around the given ones, at three distances. */
+  private neighbours(chosen: readonly number[]): Float64Array {
+    const { box, inputCount: d } = this.teacher;
+    const points = new Float64Array(chosen.length * REACHES.length * d);
+    let at = 0;
+    for (const p of chosen) {
+      for (const reach of REACHES) {
+        for (let k = 0; k < d; k++) {
+          const moved = this.pool.points[p * d + k] + reach * this.random() * (box.max[k] - box.min[k]);
+          points[at++] = Math.min(box.max[k], Math.max(box.min[k], moved));
+        }
+      }
+    }
+    return points;
+  }
+}
+
+const STARTS = 48;
+/** Shares of the box. */
+const REACHES = [1 / 16, 1 / 64, 1 / 256] as const;
+
+/** Indices of points, largest error first. */
+function byError(errors: Float64Array, count: number): number[] {
+  const width = errors.length / count;
+  const worst = new Float64Array(count);
+  for (let i = 0; i < errors.length; i++) {
+    const p = Math.floor(i / width);
+    worst[p] = Math.max(worst[p], Math.abs(errors[i]));
+  }
+  return Array.from(worst.keys()).sort((p, q) => worst[q] - worst[p] || p - q);
+}
+
+/** Numbers in [-1, 1) from a linear congruential generator (Numerical Recipes, 3rd ed., 7.1): equal seeds, equal points. */
+function generator(seed: number): () => number {
+  let state = Math.imul(seed, 2654435761) >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+}

@@ -1,0 +1,253 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import type { Model } from '../model/types.js';
+import { GraphBuilder, legalIdentifier } from './builder.js';
+import { buildExpression, type ExpressionValue, type Scope, valueName } from './expression-nodes.js';
+import { finishModel } from './finish.js';
+import type { Imported, NetworkOutput, NetworkSource } from './source.js';
+import type { ImportSpec, Normalization } from './spec.js';
+import type { Draft, ImportOptions, InputFacts, OutputFacts } from './types.js';
+
+/**
+ * Puts a model together: inputs, their normalisation, the file's networks, output expressions.
+ *
+ *   inputs -> network inputs (expressions or normalised) -> networks -> outputs (expressions or columns)
+ */
+export function assemble(file: string, imported: Imported, spec: ImportSpec, options: ImportOptions, notes: string[]): Model {
+  const builder = new GraphBuilder();
+  const inputs = mergeInputs(file, imported, spec, options);
+  for (const { name } of inputs) builder.input(name);
+  const scope = new Map<string, ExpressionValue>(inputs.map(({ name }) => [name, { value: name }]));
+  addConstants(file, imported, spec, options, scope);
+  const lookUp: Scope = (name) => {
+    const numbers = scope.get(name) ?? imported.numbers?.(name);
+    return Array.isArray(numbers) ? { constant: numbers } : (numbers as ExpressionValue | undefined);
+  };
+  const place = options.spec?.file ?? file;
+  const evaluate = (source: string, where: string, hint: string): ExpressionValue => {
+    try {
+      return buildExpression(source, builder, lookUp, hint);
+    } catch (error) {
+      throw new PinnEdgeError('PE2004', { file: place, expression: shorten(source), place: where, reason: (error as Error).message });
+    }
+  };
+  const results: NetworkOutput[] = [];
+  let column = 0;
+  for (const [name, network] of imported.networks) {
+    const first = imported.join === 'dot' ? column : 0;
+    const columns = networkColumns(file, builder, name, network, spec, inputs, first, evaluate);
+    column += network.columns.length;
+    const outputs = network.build(builder, columns);
+    scope.set(name, { value: builder.concat(outputs.map(({ value }) => value), name) });
+    results.push(...outputs);
+  }
+  const joined = imported.join === 'dot' ? [dotProduct(builder, imported, scope)] : results;
+  const outputs = mergeOutputs(file, builder, joined, spec, options, evaluate);
+  const { tolerance } = spec;
+  const draft: Draft = { inputs, outputs, tolerance, description: spec.description ?? imported.description };
+  return finishModel(file, builder, draft, { ...options, name: options.name ?? spec.name }, notes);
+}
+
+function shorten(source: string): string {
+  return source.length > 60 ? `${source.slice(0, 57)}...` : source;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Inputs of the model: the spec's, else the file's columns; `--input` names them or adds ranges. */
+function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options: ImportOptions): InputFacts[] {
+  const given = options.inputs ?? [];
+  if (spec.inputs) {
+    const inputs = spec.inputs.map(({ normalize: _, ...facts }): InputFacts => ({ ...facts }));
+    for (const facts of given) Object.assign(named(file, 'input', inputs, facts.name), defined(facts));
+    requireUnique(file, inputs);
+    return inputs;
+  }
+  const columns = defaultColumns(imported);
+  const byExpression = spec.networkInputs !== undefined || Object.values(spec.networks ?? {}).some(({ inputs }) => inputs);
+  if (byExpression && given.length) return given;
+  const isDeclared = columns.every((name) => name !== undefined);
+  if (isDeclared && given.every(({ name }) => columns.includes(name))) {
+    return columns.map((name) => ({ name: name!, ...defined(given.find((facts) => facts.name === name) ?? {}) }) as InputFacts);
+  }
+  if (given.length && given.length !== columns.length) {
+    throw new PinnEdgeError('PE7006', {
+      file,
+      found: `${plural(columns.length, 'input column')}${isDeclared ? ` (${columns.join(', ')})` : ''}`,
+      given: `${given.length} --input ${given.length === 1 ? 'was' : 'were'} given`,
+      advice: 'give one per column, in order',
+    });
+  }
+  const inputs = columns.map((name, i): InputFacts => given[i] ?? { name: name ?? `x${i}` });
+  requireUnique(file, inputs);
+  return inputs;
+}
+
+function requireUnique(file: string, inputs: readonly InputFacts[]): void {
+  const twice = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) !== i);
+  if (twice) throw new PinnEdgeError('PE7006', { file, found: `an input "${twice.name}"`, given: 'it is named twice', advice: 'give every input a name of its own' });
+}
+
+function defined<T extends object>(facts: T): Partial<T> {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function named<T extends { name: string }>(file: string, what: string, list: readonly T[], name: string): T {
+  const found = list.find((entry) => entry.name === name);
+  if (found) return found;
+  const known = list.map((entry) => entry.name);
+  throw new PinnEdgeError('PE7009', { file, what, name, are: known.length === 1 ? 'is only' : 'are', known: known.join(', ') || 'none' });
+}
+
+/** Columns of all networks: side by side where they are multiplied, else those of the widest, which all share. */
+function defaultColumns(imported: Imported): (string | undefined)[] {
+  const lists = [...imported.networks.values()].map(({ columns }) => columns);
+  if (imported.join === 'dot') return lists.flat();
+  return lists.reduce((widest, list) => (list.length > widest.length ? list : widest));
+}
+
+function addConstants(
+  file: string,
+  imported: Imported,
+  spec: ImportSpec,
+  options: ImportOptions,
+  scope: Map<string, ExpressionValue>,
+): void {
+  for (const [name, value] of Object.entries(spec.constants ?? {})) {
+    const numbers = typeof value === 'string' ? imported.numbers?.(value) : [value].flat();
+    if (!numbers) {
+      throw new PinnEdgeError('PE2004', {
+        file: options.spec?.file ?? file,
+        expression: String(value),
+        place: `constant "${name}"`,
+        reason: 'the file has no tensor of that name',
+      });
+    }
+    scope.set(name, { constant: numbers });
+  }
+}
+
+type Evaluate = (source: string, where: string, hint: string) => ExpressionValue;
+
+/** One value of width 1 per column of a network. */
+function networkColumns(
+  file: string,
+  builder: GraphBuilder,
+  name: string,
+  network: NetworkSource,
+  spec: ImportSpec,
+  inputs: readonly InputFacts[],
+  first: number,
+  evaluate: Evaluate,
+): string[] {
+  const expressions = spec.networks?.[name]?.inputs ?? spec.network?.inputs ?? spec.networkInputs;
+  if (expressions) {
+    const columns = expressions.flatMap((source, i) => {
+      const value = valueName(builder, evaluate(source, `network input ${i}`, 'network_input'), 'network_input');
+      return Array.from({ length: builder.width(value) }, (_, k) => builder.slice(value, k, k + 1));
+    });
+    requireColumns(file, name, network, columns.length, `its network inputs are ${columns.length}`);
+    return columns;
+  }
+  const own = inputs.slice(first, first + network.columns.length);
+  const count = first === 0 ? inputs.length : own.length;
+  requireColumns(file, name, network, own.length === network.columns.length ? count : own.length, `there are ${plural(inputs.length, 'input')}`);
+  return own.map((input) => normalised(builder, input.name, spec.inputs?.find((facts) => facts.name === input.name)?.normalize));
+}
+
+function requireColumns(file: string, name: string, network: NetworkSource, count: number, given: string): void {
+  if (count >= network.columns.length && (network.columns.length === count || name !== 'N')) return;
+  throw new PinnEdgeError('PE7006', {
+    file,
+    found: `a network of ${plural(network.columns.length, 'input column')}`,
+    given,
+    advice: 'name one input per column, or say in the spec by networkInputs what each column reads',
+  });
+}
+
+function normalised(builder: GraphBuilder, x: string, normalization: Normalization | undefined): string {
+  if (!normalization) return x;
+  const hint = `${x}_normalised`;
+  if ('mean' in normalization) {
+    return builder.scale(x, [1 / normalization.std], [-normalization.mean / normalization.std], hint);
+  }
+  const { min, max, to = [-1, 1] } = normalization;
+  const scale = (to[1] - to[0]) / (max - min);
+  return builder.scale(x, [scale], [to[0] - scale * min], hint);
+}
+
+/** DeepONet: the outputs of two networks multiplied and summed, plus the bias `b` where the file has one. */
+function dotProduct(builder: GraphBuilder, imported: Imported, scope: ReadonlyMap<string, ExpressionValue>): NetworkOutput {
+  const [branch, trunk] = [...imported.networks.keys()].map((name) => (scope.get(name) as { value: string }).value);
+  const product = builder.binary('mul', branch, trunk, 'product');
+  const sum = builder.add({ op: 'sum', inputs: [product] }, 1, 'dot');
+  const bias = imported.numbers?.('b');
+  return { name: 'u', value: bias?.length === 1 ? builder.scale(sum, undefined, bias, 'u') : sum };
+}
+
+/** Outputs of the model: the spec's, else all components of all networks; `--output` renames them or adds units. */
+function mergeOutputs(
+  file: string,
+  builder: GraphBuilder,
+  results: readonly NetworkOutput[],
+  spec: ImportSpec,
+  options: ImportOptions,
+  evaluate: Evaluate,
+): Draft['outputs'] {
+  const columns = results.flatMap(({ name, value, components }) => {
+    const width = builder.width(value);
+    const base = legalIdentifier(name, 'out');
+    return Array.from({ length: width }, (_, index) => ({
+      name: components?.[index] ?? (width === 1 ? base : `${base}_${index}`),
+      ...(width === 1 ? { value } : { value, index }),
+    }));
+  });
+  const given = options.outputs ?? [];
+  if (spec.outputs) {
+    const plain = spec.outputs.every(({ expression }) => expression === undefined);
+    if (plain) requireOutputs(file, columns.length, spec.outputs.length, 'outputs in the spec');
+    const outputs = spec.outputs.map(({ expression, ...facts }, i) => {
+      if (expression === undefined) {
+        if (i >= columns.length) requireOutputs(file, columns.length, spec.outputs!.length, 'outputs in the spec');
+        return { ...columns[i], ...facts };
+      }
+      const value = valueName(builder, evaluate(expression, `output "${facts.name}"`, facts.name), facts.name);
+      const width = builder.width(value);
+      if (width !== 1) {
+        const reason = `its value has width ${width}; pick one component, such as N[0]`;
+        throw new PinnEdgeError('PE2004', { file, expression: shorten(expression), place: `output "${facts.name}"`, reason });
+      }
+      return { ...facts, value };
+    });
+    for (const facts of given) Object.assign(named(file, 'output', outputs, facts.name), defined(facts));
+    return outputs;
+  }
+  const unique = uniqueNames(columns);
+  if (!given.length) return unique;
+  if (given.every(({ name }) => unique.some((output) => output.name === name))) {
+    return unique.map((output) => ({ ...output, ...defined(given.find(({ name }) => name === output.name) ?? {}) }) as OutputFacts & typeof output);
+  }
+  requireOutputs(file, columns.length, given.length, '--output');
+  return unique.map((output, i) => ({ ...output, ...given[i] }));
+}
+
+function requireOutputs(file: string, found: number, given: number, what: string): void {
+  if (found === given) return;
+  throw new PinnEdgeError('PE7006', {
+    file,
+    found: plural(found, 'output'),
+    given: `there are ${given} ${what}`,
+    advice: 'name one per output of the network, in order; --outputs drops those that are not wanted',
+  });
+}
+
+function uniqueNames<T extends { name: string }>(outputs: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return outputs.map((output) => {
+    let { name } = output;
+    for (let n = 2; seen.has(name); n++) name = `${output.name}_${n}`;
+    seen.add(name);
+    return { ...output, name };
+  });
+}

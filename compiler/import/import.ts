@@ -1,0 +1,68 @@
+import { PinnEdgeError } from '../diagnostics.js';
+import type { FileReader } from '../model/host.js';
+import { assemble } from './assemble.js';
+import { detectFormat, FORMATS } from './detect.js';
+import { type ImportSpec, parseSpec } from './spec.js';
+import type { Imported } from './source.js';
+import type { ImportOptions, ImportResult } from './types.js';
+
+/**
+ * Imports a network from any known format. What the file says is used, what it does not say comes from the spec and the
+ * options, and what neither says is asked for: ranges are never invented.
+ *
+ * Throws {@link PinnEdgeError} for everything that can be wrong with the file, the spec or the options.
+ */
+export async function importModel(file: string, files: FileReader, options: ImportOptions = {}): Promise<ImportResult> {
+  const { imported, spec, notes } = await readNetwork(file, files, options);
+  return { model: assemble(file, imported, spec, options, notes), notes };
+}
+
+/** The network of a file without ranges and names: what `import --init` starts from. */
+export async function readNetwork(
+  file: string,
+  files: FileReader,
+  options: ImportOptions = {},
+): Promise<{ imported: Imported; spec: ImportSpec; notes: string[] }> {
+  const spec: ImportSpec = options.spec ? parseSpec(options.spec.file, options.spec.text) : {};
+  const bytes = readBytes(file, files);
+  const format = detectFormat(file, bytes);
+  if (!format) throw new PinnEdgeError('PE7001', { file });
+  const notes: string[] = [];
+  const namedInputs = spec.inputs?.length ?? (options.inputs?.length || undefined);
+  const job = { file, bytes, spec, notes, namedInputs, beside: (name: string) => files.read(files.beside(file, name)) };
+  const importer = await FORMATS[format].load();
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw unreadable(file, FORMATS[format].title, error);
+    }
+  };
+  const imported = guarded(() => importer(job));
+  for (const [name, network] of imported.networks) {
+    imported.networks.set(name, { ...network, build: (builder, inputs) => guarded(() => network.build(builder, inputs)) });
+  }
+  return { imported, spec, notes };
+}
+
+/** Whatever a decoder throws over damaged bytes becomes one sentence. */
+function unreadable(file: string, format: string, error: unknown): PinnEdgeError {
+  if (error instanceof PinnEdgeError) return error;
+  // What JavaScript says of a value that should have been there helps nobody mend the file.
+  const internal = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  const message = internal ? '' : error instanceof Error ? error.message : String(error);
+  const [line] = message.split('\n');
+  return new PinnEdgeError('PE7002', { file, format, reason: (line || 'its bytes are damaged').slice(0, 300) });
+}
+
+function readBytes(file: string, files: FileReader): Uint8Array {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = files.read(file);
+  } catch (error) {
+    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+  }
+  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
+  if (bytes.length === 0) throw new PinnEdgeError('PE1003', { file });
+  return bytes;
+}

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { compressGraph, compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
+import { buildIr } from '../../compiler/ir/build.js';
+import { foldGraph } from '../../compiler/ir/simplify.js';
+import type { Model } from '../../compiler/model/types.js';
+import { compile } from '../../compiler/pipeline.js';
+import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { inputBox, interiorPoints } from '../../compiler/sample/points.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+import { gatedNetwork, teacherOf } from './helpers.js';
+
+const network = modelFrom(perceptron([2, 24, 24, 1], 'tanh', 5, 1));
+const settings = { ...DEFAULT_COMPRESS, maxWork: 3e9 };
+
+function compressed(model: Model, tolerance: number, options: Partial<typeof settings> = {}) {
+  const teacher = teacherOf(model, tolerance);
+  const allowances = [...teacher.allowances].map((a, k) => a * Math.abs(model.outputs[k].scale ?? 1));
+  return compressModel(model, foldGraph(buildIr(model)), allowances, { ...settings, ...options });
+}
+
+/** Largest error at points of a part of the Sobol sequence that compression never uses, over the largest output. */
+function freshError(model: Model, small: Model): number {
+  const points = interiorPoints(inputBox(model.inputs), 4096, 1);
+  const [wanted, got] = [evaluateReference(model, points), evaluateReference(small, points)];
+  const width = model.outputs.length;
+  let worst = 0;
+  for (let k = 0; k < width; k++) {
+    let [error, most] = [0, 0];
+    for (let i = k; i < wanted.length; i += width) {
+      error = Math.max(error, Math.abs(got[i] - wanted[i]));
+      most = Math.max(most, Math.abs(wanted[i]));
+    }
+    worst = Math.max(worst, error / most);
+  }
+  return worst;
+}
+
+describe('auto', () => {
+  test('keeps its share of the tolerance on fresh points, and is a model again', async () => {
+    const result = await compressed(network, 1e-3);
+    expect(result.parameters.after).toBeLessThan(result.parameters.before / 4);
+    expect(result.error).toBeLessThanOrEqual(0.6);
+    expect(freshError(network, result.model!)).toBeLessThan(0.7e-3);
+    expect(result.tangentKernel!.distance).toBeGreaterThan(0);
+  });
+
+  test('gives the same weights for the same seed', async () => {
+    const [a, b] = [await compressed(network, 1e-2), await compressed(network, 1e-2)];
+    expect(a.model).toEqual(b.model);
+    expect(a.attempts).toEqual(b.attempts);
+  });
+
+  test('compresses through gates, skips and two heads', async () => {
+    const model = modelFrom(gatedNetwork(16));
+    const result = await compressed(model, 1e-2);
+    expect(result.parameters.after).toBeLessThan(result.parameters.before / 2);
+    expect(freshError(model, result.model!)).toBeLessThan(1e-2);
+  });
+
+  test('leaves a network that is as small as can be as it is, and says so', async () => {
+    const result = await compressed(modelFrom(perceptron([2, 1, 1])), 1e-3);
+    expect(result.model).toBeUndefined();
+    expect(result.detail).toMatch(/left as it is/);
+  });
+
+  test('a tolerance that nothing keeps leaves the network and gives the best reached', async () => {
+    const result = await compressed(network, 1e-12, { maxWork: 2e8 });
+    expect(result.model).toBeUndefined();
+    expect(result.bestReached).toBeGreaterThan(1);
+  });
+
+  test('stops when asked, with the best so far', async () => {
+    let asked = 0;
+    const result = await compressed(network, 1e-2, { checkpoint: () => Promise.resolve(++asked > 8) });
+    expect(asked).toBeLessThan(30);
+    expect(result.error).toBeLessThanOrEqual(0.6);
+  });
+
+  test('width-1 layers, dead layers and constant outputs', async () => {
+    const narrow = await compressed(modelFrom(perceptron([2, 6, 1, 6, 1])), 1e-2);
+    expect(narrow.error).toBeLessThanOrEqual(0.6);
+    const json = perceptron([2, 6, 6, 1]) as { tensors: Record<string, { data: number[] }> };
+    json.tensors.w1.data.fill(0);
+    const dead = await compressed(modelFrom(json), 1e-3);
+    expect(dead.parameters.after).toBeLessThan(10);
+    for (const tensor of Object.values(json.tensors)) if (tensor !== json.tensors.b3) tensor.data.fill(0);
+    const zero = await compressed(modelFrom(json), 1e-3);
+    expect(zero.error).toBeLessThan(1e-3);
+  });
+});
+
+describe('single methods', () => {
+  test.each(METHODS.filter((m) => m !== 'auto'))(
+    '%s keeps the share where it answers, and auto is no larger',
+    async (method) => {
+      const teacher = teacherOf(network, 1e-2);
+      const single = await compressGraph(teacher, { ...settings, method });
+      if (single.changed) expect(single.error).toBeLessThanOrEqual(0.61);
+      const auto = await compressGraph(teacher, settings);
+      expect(auto.bytes.after).toBeLessThanOrEqual(single.bytes.after);
+    },
+  );
+});
+
+describe('a budget of bytes', () => {
+  test('gives the most accurate network that fits', async () => {
+    const result = await compressed(network, 1e-3, { maxBytes: 400 });
+    expect(result.bytes.after).toBeLessThanOrEqual(400);
+    expect(freshError(network, result.model!)).toBeLessThan(1e-2);
+  });
+
+  test('that nothing fits is refused', async () => {
+    await expect(compressed(network, 1e-3, { maxBytes: 8 })).rejects.toThrow(/no network fits into 8 bytes/);
+  });
+});
+
+test('a build spends the whole tolerance against the original network', async () => {
+  const built = await compile(network, { tolerance: 2e-3, compress: settings });
+  expect(built.spent.compress).toBeGreaterThan(0);
+  expect(built.measured.outputs[0].maxRelative).toBeLessThan(2e-3);
+  expect(built.table.length).toBeLessThan(2000);
+});

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { forEachJacobianBlock } from '../../compiler/compress/jacobian.js';
+import { cholesky, choleskySolve, createGram, GRAM_BLOCK } from '../../compiler/compress/normal-equations.js';
+import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/compress/parameters.js';
+import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
+import { makePool, refine } from '../../compiler/compress/refine.js';
+import { generatedModule } from '../../compiler/compress/simd/build.js';
+import {
+  askTeacher,
+  evaluateOutputs,
+  largest,
+  residuals,
+  trainingPoints,
+  verifyPoints,
+} from '../../compiler/compress/teacher.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { modelFrom, perceptron, randoms } from '../helpers/models.js';
+import { gatedNetwork, teacherOf } from './helpers.js';
+
+describe('normal equations', () => {
+  test('the SIMD kernel is the one that its source compiles to', async () => {
+    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/compress/simd/gram.gen.ts'), 'utf8');
+    expect(file).toBe(await generatedModule());
+  });
+
+  test('solve J^T J x = b for sizes around the tile and the panel', () => {
+    for (const n of [1, 2, 3, 64, 65, 131]) {
+      const next = randoms(n);
+      const block = createGram(n);
+      const { size, jt, sum: gram } = block;
+      for (let b = 0; b < 2; b++) {
+        for (let i = 0; i < n * GRAM_BLOCK; i++) jt[i] = next();
+        block.addBlock();
+      }
+      const wanted = Float64Array.from({ length: n }, next);
+      const right = Float64Array.from({ length: n }, (_, i) =>
+        wanted.reduce((sum, x, j) => sum + gram[Math.max(i, j) * size + Math.min(i, j)] * x, 0),
+      );
+      const factor = new Float64Array(size * size);
+      expect(cholesky(gram, new Float64Array(n), factor, n, size)).toBe(true);
+      choleskySolve(factor, right, n, size);
+      right.forEach((x, i) => {
+        expect(x).toBeCloseTo(wanted[i], 8);
+      });
+    }
+  });
+});
+
+describe('jacobian', () => {
+  test('agrees with differences through gates, skips and heads', () => {
+    const teacher = teacherOf(modelFrom(gatedNetwork(4)), 1e-2);
+    const graph = withOwnWeights(teacher.graph);
+    const points = trainingPoints(teacher, 8);
+    const theta = readParameters(graph);
+    const h = 1e-6;
+    const output = (k: number, step: number) => {
+      writeParameters(
+        graph,
+        theta.map((t, i) => (i === k ? t + step : t)),
+      );
+      return evaluateOutputs(graph, points, 2);
+    };
+    const rows = new Map<number, Float64Array>();
+    const jt = new Float64Array(trainableCount(graph) * GRAM_BLOCK);
+    forEachJacobianBlock(graph, points, 2, jt, (_start, _size, component) => rows.set(component, jt.slice()));
+    for (let k = 0; k < trainableCount(graph); k += 3) {
+      const [up, down] = [output(k, h), output(k, -h)];
+      for (let component = 0; component < 2; component++) {
+        for (let p = 0; p < points.length / 2; p++) {
+          const difference = (up[p * 2 + component] - down[p * 2 + component]) / (2 * h);
+          expect(rows.get(component)![k * GRAM_BLOCK + p]).toBeCloseTo(difference, 6);
+        }
+      }
+    }
+  });
+});
+
+describe('refine', () => {
+  const teacher = teacherOf(modelFrom(perceptron([2, 24, 24, 1], 'tanh', 5, 1)), 1e-3);
+  const pruned = pruneTo(teacher, analyzeChannels(teacher, teacher.graph), [8, 8]);
+  const pool = makePool(teacher);
+
+  test('brings the largest error down on points that it did not see', async () => {
+    const samples = askTeacher(teacher, verifyPoints(teacher));
+    const before = largest(residuals(teacher, pruned, samples));
+    const { graph, error } = await refine(teacher, pruned, pool, { target: 0.2, maxSteps: 60 });
+    const after = largest(residuals(teacher, graph, samples));
+    expect(after).toBeLessThan(before / 20);
+    expect(after).toBeLessThan(1.5 * error);
+  });
+
+  test('gives the same weights every time', async () => {
+    const options = { target: 0.5, maxSteps: 12 };
+    const [a, b] = [await refine(teacher, pruned, pool, options), await refine(teacher, pruned, pool, options)];
+    expect(readParameters(a.graph)).toEqual(readParameters(b.graph));
+  });
+
+  test('stops when asked, with the best so far', async () => {
+    const { steps, error } = await refine(teacher, pruned, pool, {
+      target: 1e-9,
+      maxSteps: 100,
+      checkpoint: () => Promise.resolve(true),
+    });
+    expect(steps).toBe(4);
+    expect(Number.isFinite(error)).toBe(true);
+  });
+});
