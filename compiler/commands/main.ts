@@ -3,6 +3,7 @@ import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../package-root.js';
 import { buildCommand } from './build.js';
 import { compressCommand } from './compress.js';
+import { importCommand } from './import.js';
 import { inspectCommand } from './inspect.js';
 import { writeOut } from './output.js';
 import { simulateCommand } from './simulate.js';
@@ -40,6 +41,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     );
   for (const command of [
     buildCommand(),
+    importCommand(),
     compressCommand(),
     simulateCommand(),
     verifyCommand(),

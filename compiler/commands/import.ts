@@ -1,0 +1,64 @@
+import { basename, dirname, join } from 'node:path';
+import { Command } from 'commander';
+import { PinnEdgeError } from '../diagnostics.js';
+import { initialSpec } from '../import/spec-init.js';
+import { modelToJson } from '../model/load.js';
+import { writeSafetensors } from '../model/safetensors.js';
+import { type Model, parameterCount } from '../model/types.js';
+import { nodeFiles } from '../node-files.js';
+import { writeFileWhole } from '../write-file.js';
+import { count, writeOut } from './output.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
+
+interface ImportCommandOptions extends ModelOptions {
+  out?: string;
+  init?: boolean;
+  json?: boolean;
+}
+
+export function importCommand(): Command {
+  const command = new Command('import')
+    .description('turn what a framework saved into a pinn-edge/1 model; --init writes a spec to fill in')
+    .argument('<file>', MODEL_ARGUMENT)
+    .option('-o, --out <file>', 'model to write, weights beside it in .safetensors (with --init: the spec; default: printed)')
+    .option('--init', 'write a commented spec of what the file does not say, to be given with --spec')
+    .option('--json', 'print what was imported as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pinn-edge import net.onnx --input x=-1:1:m --input t=0:1:s --output u -o model.json
+  $ pinn-edge import checkpoint.pt --init -o spec.json
+  $ pinn-edge import checkpoint.pt --spec spec.json -o model.json
+  $ pinn-edge import net.onnx --input x=0:1 --input nu=0.01:0.1 --fix nu=0.05 --outputs u -o model.json`,
+    )
+    .action(run);
+  return withModelOptions(command);
+}
+
+async function run(file: string, options: ImportCommandOptions): Promise<void> {
+  if (options.init) {
+    const spec = await initialSpec(file, nodeFiles);
+    if (options.out) writeFileWhole(options.out, spec);
+    else writeOut(spec);
+    return;
+  }
+  if (!options.out) throw new PinnEdgeError('PE3005', { option: '-o', reason: 'is missing: give the model file to write' });
+  const model = await readModel(file, options, options.json);
+  writeModel(options.out, model);
+  if (options.json) {
+    const { name, inputs, outputs } = model;
+    writeOut(`${JSON.stringify({ file: options.out, name, inputs, outputs, parameters: parameterCount(model) })}\n`);
+  } else {
+    const inputs = model.inputs.map((i) => `${i.name} ${i.min} .. ${i.max}${i.unit ? ` ${i.unit}` : ''}`).join(', ');
+    const outputs = model.outputs.map((o) => o.name).join(', ');
+    writeOut(`${model.name}: ${inputs} -> ${outputs}, ${count(parameterCount(model))} parameters\n${options.out}\n`);
+  }
+}
+
+/** Writes `file` and its weights in `<name>.safetensors` beside it; the weights first, so that the model finds them. */
+export function writeModel(file: string, model: Model): void {
+  const weights = `${basename(file).replace(/\.json$/, '')}.safetensors`;
+  writeFileWhole(join(dirname(file), weights), writeSafetensors(model.tensors));
+  writeFileWhole(file, `${JSON.stringify(modelToJson(model, weights), null, 2)}\n`);
+}
