@@ -59,6 +59,7 @@ const MESSAGES = {
     '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
   PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
+  PE7010: '{file}: the network that the spec describes does not fit the file: {reason}',
   // 8xxx: emulated boards
   PE8001: '{tool} is not installed, which {board} needs; on Debian and Ubuntu: apt-get install {packages}',
   PE8002: 'the firmware for {board} cannot be built: {reason}',

@@ -106,13 +106,23 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${whole.graph.nodes.length}` });
 
   const { compress, compressWith = compressModel } = options;
-  const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
-  const smaller = compressed?.model && toTurns(foldGraph(buildIr(compressed.model)));
-  const analysis = smaller ? analyze(model, smaller, file, tolerance, toleranceAbsolute) : whole;
+  let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
+  const within = (analysis: Analysis) => quantizeWithin(model, analysis, precision, tolerance, toleranceAbsolute);
+  let analysis = whole;
+  let fitted: ReturnType<typeof within> | undefined;
+  if (compressed?.model) {
+    analysis = analyze(model, toTurns(foldGraph(buildIr(compressed.model))), file, tolerance, toleranceAbsolute);
+    fitted = unlessUnreachable(() => within(analysis));
+    if (!fitted) {
+      // What is left of the tolerance is not enough for the formats: the whole network has all of it.
+      compressed = { ...compressed, ...LEFT_FOR_FORMATS };
+      analysis = whole;
+    }
+  }
   const { graph } = analysis;
   finish({ stage: 'compress', detail: compressed?.detail ?? 'off', error: compressed?.relativeError ?? 0 });
 
-  const { attempt, measured } = quantizeWithin(model, analysis, precision, tolerance, toleranceAbsolute);
+  const { attempt, measured } = fitted ?? within(whole);
   const { quantized, lowered, tableBytes: table } = attempt;
   requireValidTable(table);
   const spent = {
@@ -143,6 +153,21 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     stages,
   };
   return { ...result, tolerance, toleranceAbsolute, precision };
+}
+
+const LEFT_FOR_FORMATS = {
+  model: undefined,
+  relativeError: 0,
+  detail: 'left as it is: formats need the whole tolerance',
+};
+
+function unlessUnreachable<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof PinnEdgeError && error.code === 'PE4001') return undefined;
+    throw error;
+  }
 }
 
 /** Only the first stages: the model made smaller within a tolerance. */

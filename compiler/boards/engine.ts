@@ -1,4 +1,3 @@
-import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import type { Engine } from '../engines/types.js';
 import { requireValidTable } from '../format/check.js';
 import { createOracle } from '../oracle/oracle.js';
@@ -6,6 +5,7 @@ import { goldenVectors } from '../package/golden.js';
 import { buildHeader } from '../package/header.js';
 import type { LoadedBuild } from '../package/store.js';
 import type { Board } from './boards.js';
+import { type Answers, requireEqual } from './compare.js';
 import { addRun, type BoardFigures } from './figures.js';
 import { buildFirmware } from './firmware.js';
 import { runFirmware } from './run.js';
@@ -48,11 +48,6 @@ export function createBoardEngine(board: Board, build: LoadedBuild): BoardEngine
   };
 }
 
-interface Answers {
-  outputs: Int32Array;
-  statuses: ArrayLike<number>;
-}
-
 function splitRows(rows: Int32Array, outputCount: number): Answers {
   const width = 1 + outputCount;
   const points = rows.length / width;
@@ -60,22 +55,4 @@ function splitRows(rows: Int32Array, outputCount: number): Answers {
   const outputs = new Int32Array(points * outputCount);
   for (let p = 0; p < points; p++) outputs.set(rows.subarray(p * width + 1, (p + 1) * width), p * outputCount);
   return { outputs, statuses };
-}
-
-function requireEqual(board: Board, there: Answers, here: Answers, outputCount: number): void {
-  const differ = (what: string, point: number, found: number | undefined, wanted: number) =>
-    new PinnEdgeError(
-      'PE8004',
-      { board: board.name, compiler: board.compiler.command, what, point, found: String(found), wanted },
-      EXIT.checkFailed,
-    );
-  for (let p = 0; p < here.statuses.length; p++) {
-    if (there.statuses[p] !== here.statuses[p]) throw differ('the result', p, there.statuses[p], here.statuses[p]);
-    for (let k = 0; k < outputCount; k++) {
-      const i = p * outputCount + k;
-      if (there.outputs[i] !== here.outputs[i]) {
-        throw differ(`word ${k}`, p, there.outputs[i], here.outputs[i]);
-      }
-    }
-  }
 }

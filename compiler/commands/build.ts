@@ -40,7 +40,7 @@ export function buildCommand(): Command {
       '--compress <method>',
       `make the network smaller first: none, or one of ${METHODS.join(', ')}`,
       choiceOption('--compress', ['none', ...METHODS] as const),
-      'auto',
+      'none',
     )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')

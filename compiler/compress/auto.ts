@@ -3,8 +3,8 @@ import { costOf, type Purpose } from './cost.js';
 import { refineLarge } from './lbfgs.js';
 import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
-import { type Checkpoint, makePool, type Refined, type RefineOptions, refine } from './refine.js';
-import { askTeacher, residuals, type Samples, type Teacher, toleranceShare, verifyPoints } from './teacher.js';
+import { type Checkpoint, type Refined, type RefineOptions, refine } from './refine.js';
+import { makePool, type Samples, shareOf, type Teacher, unseenSamples } from './teacher.js';
 
 /**
  * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.
@@ -46,7 +46,7 @@ export interface SearchResult {
 }
 
 const WIDTHS = [2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96] as const;
-const COLD_STEPS = 160;
+const COLD_STEPS = 200;
 const WARM_STEPS = 80;
 /** Beyond its numerical rank at this error, a layer's neurons say nothing new. */
 const RANK_ERROR = 1e-5;
@@ -83,7 +83,7 @@ class Search {
     private readonly options: SearchOptions,
   ) {
     this.pool = makePool(teacher);
-    this.unseen = askTeacher(teacher, verifyPoints(teacher));
+    this.unseen = unseenSamples(teacher);
   }
 
   async run(): Promise<SearchResult> {
@@ -165,7 +165,7 @@ class Search {
     let aim = AIM * target;
     let refined = await this.refine(pruned, { target: aim, maxSteps, checkpoint });
     this.work += refined.work;
-    const unseenError = () => toleranceShare(teacher, residuals(teacher, refined.graph, this.unseen)).share;
+    const unseenError = () => shareOf(teacher, refined.graph, this.unseen);
     let error = unseenError();
     for (let retry = 0; retry < RETRIES && refined.error <= aim && error > options.target; retry++) {
       // The points between those of the pool are worse by this much: aim lower by as much.

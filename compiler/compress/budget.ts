@@ -3,8 +3,8 @@ import type { Attempt } from './auto.js';
 import { weightBytes } from './cost.js';
 import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo } from './prune.js';
-import { type Checkpoint, makePool, refine } from './refine.js';
-import { askTeacher, residuals, type Teacher, toleranceShare, verifyPoints } from './teacher.js';
+import { type Checkpoint, refine } from './refine.js';
+import { makePool, shareOf, type Teacher, unseenSamples } from './teacher.js';
 
 /**
  * The most accurate network whose weights fit into a number of bytes: widths that fill the budget, as even as they can
@@ -24,7 +24,8 @@ export interface BudgetResult {
   smallest: number;
 }
 
-const STEPS = 240;
+const TRIAL_STEPS = 48;
+const FINAL_STEPS = 160;
 /** Widths of the layers grow by this factor from the first to the last. */
 const SLOPES = [1, 2, 0.5] as const;
 /** Aim of refinement: as good as nothing of the tolerance. */
@@ -39,7 +40,7 @@ export async function searchBudget(teacher: Teacher, graph: IrGraph, options: Bu
   const attempts: Attempt[] = [];
   if (smallest > maxBytes) return { attempts, smallest };
   const pool = makePool(teacher);
-  const unseen = askTeacher(teacher, verifyPoints(teacher));
+  const unseen = unseenSamples(teacher);
   let best: { graph: IrGraph; error: number } | undefined;
   const seen = new Set<string>();
   let stopped = false;
@@ -47,26 +48,22 @@ export async function searchBudget(teacher: Teacher, graph: IrGraph, options: Bu
     stopped ||= (await options.checkpoint?.()) ?? false;
     return stopped;
   };
+  const attempt = async (what: string, start: IrGraph, maxSteps: number) => {
+    const refined = await refine(teacher, start, pool, { target: TARGET, maxSteps, checkpoint, patient: true });
+    const error = shareOf(teacher, refined.graph, unseen);
+    const kept = !best || error < best.error;
+    if (kept) best = { graph: refined.graph, error };
+    const cost = weightBytes(refined.graph, 16);
+    attempts.push({ what, parameters: trainableCount(refined.graph), cost, error, kept });
+    options.onAttempt?.(attempts[attempts.length - 1]);
+  };
   for (const slope of SLOPES) {
     const widths = fillBudget(analysis, slope, (w) => bytesOf(w) <= maxBytes);
     if (stopped || seen.has(widths.join())) continue;
     seen.add(widths.join());
-    const pruned = pruneTo(teacher, analysis, widths);
-    const refined = await refine(teacher, pruned, pool, { target: TARGET, maxSteps: STEPS, checkpoint });
-    const error = toleranceShare(teacher, residuals(teacher, refined.graph, unseen)).share;
-    const kept = !best || error < best.error;
-    if (kept) best = { graph: refined.graph, error };
-    const cost = weightBytes(refined.graph, 16);
-    const attempt = {
-      what: `widths ${widths.join(', ')}`,
-      parameters: trainableCount(refined.graph),
-      cost,
-      error,
-      kept,
-    };
-    attempts.push(attempt);
-    options.onAttempt?.(attempt);
+    await attempt(`widths ${widths.join(', ')}`, pruneTo(teacher, analysis, widths), TRIAL_STEPS);
   }
+  if (best && !stopped) await attempt('refined further', best.graph, FINAL_STEPS);
   return { graph: best?.graph, attempts, smallest };
 }
 

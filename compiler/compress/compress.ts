@@ -2,7 +2,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { coveringPoints, inputBox } from '../sample/points.js';
+import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
 import { type Attempt, searchPruned } from './auto.js';
 import { searchBudget } from './budget.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
@@ -15,7 +15,7 @@ import { analyzeChannels, pruneTo, rankAt } from './prune.js';
 import type { Checkpoint } from './refine.js';
 import { roundWeights } from './rounding.js';
 import { plainSpectra } from './svd.js';
-import { askTeacher, residuals, type Samples, type Teacher, toleranceShare, verifyPoints } from './teacher.js';
+import { residuals, type Samples, shareOf, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 
@@ -40,7 +40,7 @@ export interface CompressOptions {
 export const DEFAULT_COMPRESS: CompressOptions = {
   method: 'auto',
   purpose: 'size',
-  share: 0.6,
+  share: 0.4,
   seed: 0,
   maxWork: 150e9,
 };
@@ -97,18 +97,20 @@ export const compressModel: Compressor = async (model, graph, allowances, option
 /** Share of the tolerance that the relative L2 error may take; see pipeline.ts. */
 const L2_SHARE = 1 / 3;
 
+const POINTS = 2048;
+
 /** @param allowances allowed absolute error of each output, in its engineering unit */
 export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
   const box = inputBox(model.inputs);
   const width = model.outputs.length;
-  const reference = evaluateReference(model, coveringPoints(box, 2048));
+  const reference = evaluateReference(model, concatPoints([interiorPoints(box, POINTS), coveringPoints(box, POINTS)]));
   const largest = new Float64Array(width);
   const squares = new Float64Array(width);
   reference.forEach((v, i) => {
     largest[i % width] = Math.max(largest[i % width], Math.abs(v));
-    squares[i % width] += v * v;
+    if (i < POINTS * width) squares[i % width] += v * v;
   });
-  const rms = squares.map((s) => Math.sqrt((s * width) / reference.length));
+  const rms = squares.map((s) => Math.sqrt(s / POINTS));
   const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
   return {
     graph,
@@ -122,7 +124,7 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
 }
 
 export async function compressGraph(teacher: Teacher, options: CompressOptions): Promise<Compressed> {
-  const unseen = askTeacher(teacher, verifyPoints(teacher));
+  const unseen = unseenSamples(teacher);
   if (options.maxBytes !== undefined) return withinBytes(teacher, unseen, options, options.maxBytes);
   if (options.method === 'auto') return searched(teacher, unseen, options);
   const found = await runMethod(teacher, unseen, options);
@@ -232,7 +234,7 @@ async function bisect(
 }
 
 function attemptOf(teacher: Teacher, unseen: Samples, options: CompressOptions, what: string, graph: IrGraph): Attempt {
-  const error = toleranceShare(teacher, residuals(teacher, graph, unseen)).share;
+  const error = shareOf(teacher, graph, unseen);
   const parameters = irParameterCount(graph);
   return { what, parameters, cost: costOf(graph, options.purpose), error, kept: error <= options.share };
 }
@@ -256,7 +258,13 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
   const single = await singleBest(teacher, unseen, options, graph);
   attempts.push(...single.attempts);
   const result = summarize(teacher, unseen, options, single.graph, undefined, attempts);
-  return { ...result, bestReached: result.changed ? undefined : closest?.error };
+  if (result.changed || !closest) return result;
+  const reached = `the best of ${attempts.length} takes ${(100 * closest.error).toPrecision(3)} % of it`;
+  return {
+    ...result,
+    bestReached: closest.error,
+    detail: `left as it is: nothing smaller keeps the tolerance; ${reached}`,
+  };
 }
 
 /** What needs no refinement may still be cheaper, where refinement did not get there. */
@@ -295,7 +303,7 @@ function summarize(
   // A budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it.
   const limit = Math.max(1, options.share);
   const errors = single && residuals(teacher, single, unseen);
-  const spent = errors ? toleranceShare(teacher, errors).share : 0;
+  const spent = errors ? toleranceShare(teacher, errors, unseen.interior).share : 0;
   const kept = single !== undefined && single !== teacher.graph && spent <= limit;
   const graph = kept ? single : teacher.graph;
   const after = irParameterCount(graph);
@@ -306,7 +314,7 @@ function summarize(
     method: options.method,
     detail: kept
       ? `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`
-      : 'left as it is: nothing smaller keeps the tolerance',
+      : 'left as it is: no smaller structure keeps the tolerance',
     parameters: { before, after },
     bytes: { before: 4 * before, after: kept ? (bytes ?? weightBytes(graph, 16)) : weightBytes(graph, 16) },
     tangentKernel: kept ? compareTangentKernels(teacher, graph) : undefined,

@@ -5,8 +5,8 @@ import type { Refined, RefineOptions } from './refine.js';
 import {
   askTeacher,
   joinSamples,
-  residuals,
   type Samples,
+  shareOf,
   type Teacher,
   toleranceShare,
   trainingPoints,
@@ -38,7 +38,7 @@ export async function refineLarge(
   let samples = base;
   let theta = readParameters(graph);
   let point = lossAndGradient(teacher, graph, samples);
-  let best = { theta, error: toleranceShare(teacher, residuals(teacher, graph, pool)).share };
+  let best = { theta, error: shareOf(teacher, graph, pool) };
   let pairs: Pair[] = [];
   let step = 0;
   while (best.error > options.target && step < options.maxSteps) {
@@ -55,7 +55,7 @@ export async function refineLarge(
     point = next;
     step++;
     if (step % LOOK) continue;
-    const error = toleranceShare(teacher, worst.update(graph)).share;
+    const error = toleranceShare(teacher, worst.update(graph), pool.interior).share;
     if (error < best.error) best = { theta, error };
     if (await options.checkpoint?.()) break;
     samples = joinSamples(base, worst.samples());

@@ -1,14 +1,15 @@
+import { evaluateIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
 import { type NormalEquations, normalEquations } from './jacobian.js';
 import { cholesky, choleskySolve, createGram } from './normal-equations.js';
-import { readParameters, trainableCount, withOwnWeights, writeParameters } from './parameters.js';
+import { affineNodes, readParameters, trainableCount, withOwnWeights, writeParameters } from './parameters.js';
 import {
   askTeacher,
   joinSamples,
   largest,
-  poolPoints,
   residuals,
   type Samples,
+  shareOf,
   type Teacher,
   toleranceShare,
   trainingPoints,
@@ -29,6 +30,8 @@ export interface RefineOptions {
   maxSteps: number;
   /** Training points per residual equation's parameter. */
   density?: number;
+  /** Go on to the last step even if the target is out of reach. */
+  patient?: boolean;
   /** Awaited after every look at the pool; true ends refinement with the best so far. */
   checkpoint?: Checkpoint;
 }
@@ -45,12 +48,13 @@ export interface Refined {
   work: number;
 }
 
-const POOL_POINTS = 6144;
 /** Steps between looks at the pool. */
 const LOOK = 4;
 const MAX_NORM = 16;
 /** Weight of every point beside those with the largest errors: keeps J^T W J from losing rank. */
 const FLOOR = 0.02;
+/** An output never counts for less than this beside the others. */
+const SMALLEST_BALANCE = 0.1;
 const SMALLEST_DAMPING = 1e-9;
 const LARGEST_DAMPING = 1e6;
 
@@ -68,8 +72,7 @@ export async function refine(
   const base = askTeacher(teacher, trainingPoints(teacher, count));
   const problem = new Problem(teacher, graph, base);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
-  const shareOf = (errors: Float64Array) => toleranceShare(teacher, errors);
-  let best = { theta: readParameters(graph), error: shareOf(residuals(teacher, graph, pool)).share };
+  let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
   let step = 0;
   while (best.error > options.target && step < options.maxSteps) {
@@ -79,22 +82,18 @@ export async function refine(
     }
     step++;
     if (step % LOOK) continue;
-    const { share: error, peaked } = shareOf(worst.update(graph));
+    const { share: error, peaked, outputs: shares } = toleranceShare(teacher, worst.update(graph), pool.interior);
     if (error < best.error) best = { theta: readParameters(graph), error };
     history.push(error);
     if (await options.checkpoint?.()) break;
-    if (hopeless(history, options, step)) break;
+    if (!options.patient && hopeless(history, options, step)) break;
     if (!peaked) problem.lowerNorm();
     else if (stalled(history)) problem.raiseNorm();
+    problem.balance(shares);
     problem.setSamples(joinSamples(base, worst.samples()));
   }
   writeParameters(graph, best.theta);
   return { graph, error: best.error, steps: step, work: step * base.count * outputs * parameters ** 2 };
-}
-
-/** A dense set of points on which refinement looks for its largest errors. */
-export function makePool(teacher: Teacher, count = POOL_POINTS): Samples {
-  return askTeacher(teacher, poolPoints(teacher, count));
 }
 
 /** True when the error falls by less than a fifth in three looks. */
@@ -121,27 +120,44 @@ class Problem {
   private norm = 2;
   private damping = 1e-2;
   private growth = 2;
+  private balances: number[];
   private samples: Samples;
   private errors: Float64Array;
   private readonly normal: NormalEquations;
   private readonly factor: Float64Array;
+  /** Penalty on the square of each parameter, per unit of the sum of the points' weights. */
+  private readonly ridge: Float64Array;
 
   constructor(
-    private readonly teacher: Teacher,
+    private teacher: Teacher,
     private readonly graph: IrGraph,
     samples: Samples,
   ) {
     const parameters = trainableCount(graph);
     const gram = createGram(parameters);
     this.samples = samples;
+    this.balances = Array.from(teacher.allowances, () => 1);
     this.errors = residuals(teacher, graph, samples);
     this.normal = { gram, gradient: new Float64Array(parameters) };
     this.factor = new Float64Array(gram.size ** 2);
+    this.ridge = amplificationPenalty(teacher, graph, samples.points);
   }
 
   setSamples(samples: Samples): void {
     this.samples = samples;
     this.errors = residuals(this.teacher, this.graph, samples);
+  }
+
+  /** Outputs that are nearer to their limits than others count for more from now on. */
+  balance(shares: readonly number[]): void {
+    const most = Math.max(...shares);
+    if (!(most > 0 && Number.isFinite(most))) return;
+    const moved = this.balances.map((weight, k) => weight * Math.sqrt(shares[k] / most));
+    const top = Math.max(...moved);
+    const balances = moved.map((weight) => Math.max(SMALLEST_BALANCE, weight / top));
+    const allowances = this.teacher.allowances.map((a, k) => (a * this.balances[k]) / balances[k]);
+    this.balances = balances;
+    this.teacher = { ...this.teacher, allowances };
   }
 
   raiseNorm(): boolean {
@@ -169,16 +185,22 @@ class Problem {
     }
     normalEquations(teacher, graph, this.samples, pulls, curvatures, normal);
     const theta = readParameters(graph);
-    const before = objective(errors, norm, peak);
+    const strength = pullWeight(errors, norm, peak);
+    const { sum, size } = normal.gram;
+    this.ridge.forEach((r, k) => {
+      sum[k * size + k] += strength * r;
+      normal.gradient[k] += strength * r * theta[k];
+    });
+    const total = (residual: Float64Array, parameters: Float64Array) =>
+      objective(residual, norm, peak) + strength * penalty(this.ridge, parameters);
+    const before = total(errors, theta);
     while (this.damping < LARGEST_DAMPING) {
       const delta = this.solve();
       if (delta) {
-        writeParameters(
-          graph,
-          theta.map((t, k) => t - delta[k]),
-        );
+        const moved = theta.map((t, k) => t - delta[k]);
+        writeParameters(graph, moved);
         const trial = residuals(teacher, graph, this.samples);
-        const gain = before - objective(trial, norm, peak);
+        const gain = before - total(trial, moved);
         const predicted = predictedGain(delta, normal.gradient, this.dampingOf());
         if (gain > 0) {
           const ratio = Math.min(1, gain / predicted);
@@ -230,4 +252,43 @@ function predictedGain(delta: Float64Array, gradient: Float64Array, damping: Flo
   let sum = 0;
   for (let k = 0; k < delta.length; k++) sum += delta[k] * (gradient[k] + damping[k] * delta[k]);
   return sum / 2;
+}
+
+/** Sum of the weights that the points have in the gradient. */
+function pullWeight(errors: Float64Array, norm: number, peak: number): number {
+  return errors.reduce((sum, r) => sum + (norm === 2 ? 1 : (Math.abs(r) / peak) ** (norm - 2)) + FLOOR, 0);
+}
+
+function penalty(ridge: Float64Array, theta: Float64Array): number {
+  return theta.reduce((sum, t, k) => sum + (ridge[k] * t * t) / 2, 0);
+}
+
+/** Root mean square error that a mean square amplification of 1 is worth, as a share of the strictest limit on it. */
+const AMPLIFICATION_WORTH = 0.1;
+
+/**
+ * Weights (r, c) of a step z = W x enter as (w rms(x_c) / rms(z_r))^2: summed over a row, this is how much the step
+ * amplifies relative errors of its argument. Networks that balance large terms against each other fit as well, but need
+ * wider number formats.
+ */
+function amplificationPenalty(teacher: Teacher, graph: IrGraph, points: Float64Array): Float64Array {
+  const worth = AMPLIFICATION_WORTH * Math.min(0.5, ...teacher.rmsLimits);
+  const values = evaluateIr(graph, points, teacher.inputCount);
+  const ridge: number[] = [];
+  let rows = 0;
+  for (const { node, x, width } of affineNodes(graph).map((node) => ({ node, x: node.x, width: node.width }))) {
+    const from = rootMeanSquares(values.get(x)!, x.width);
+    const to = rootMeanSquares(values.get(node)!, width);
+    rows += width;
+    for (let r = 0; r < width; r++)
+      for (let c = 0; c < x.width; c++) ridge.push(to[r] > 0 ? (from[c] / to[r]) ** 2 : 0);
+    for (let r = 0; r < width; r++) ridge.push(to[r] > 0 ? 1 / to[r] ** 2 : 0);
+  }
+  return Float64Array.from(ridge, (r) => (r * worth ** 2) / rows);
+}
+
+function rootMeanSquares(values: Float64Array, width: number): Float64Array {
+  const squares = new Float64Array(width);
+  for (let i = 0; i < values.length; i++) squares[i % width] += values[i] ** 2;
+  return squares.map((s) => Math.sqrt((s * width) / values.length));
 }

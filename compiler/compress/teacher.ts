@@ -26,6 +26,8 @@ export interface Teacher {
 /** Points with the teacher's answers there. */
 export interface Samples {
   readonly count: number;
+  /** How many of them, the first ones, are spread evenly over the inside of the box: what means are taken over. */
+  readonly interior: number;
   /** Row-major [count x inputs]. */
   readonly points: Float64Array;
   /** Row-major [count x outputs], in the units of the graph's output. */
@@ -38,8 +40,9 @@ const CHUNK = 512;
 /** Training points come from a stretch of the Sobol sequence that no check of a finished build ever reads. */
 const TRAINING_SKIP = 1 << 17;
 const POOL_SKIP = 1 << 18;
-const VERIFY_SKIP = 3 << 17;
-const VERIFY_POINTS = 8192;
+const UNSEEN_SKIP = 3 << 17;
+const UNSEEN_POINTS = 8192;
+const POOL_POINTS = 6144;
 const SEED_STRIDE = 1 << 15;
 
 /** Outputs of a graph, row-major [count x outputs]. */
@@ -54,9 +57,9 @@ export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount
   return out;
 }
 
-export function askTeacher(teacher: Teacher, points: Float64Array): Samples {
+export function askTeacher(teacher: Teacher, points: Float64Array, interior = 0): Samples {
   const wanted = evaluateOutputs(teacher.graph, points, teacher.inputCount);
-  return { count: points.length / teacher.inputCount, points, wanted };
+  return { count: points.length / teacher.inputCount, interior, points, wanted };
 }
 
 /** Interior, faces and corners to learn from. */
@@ -66,21 +69,28 @@ export function trainingPoints({ box, seed }: Teacher, count: number): Float64Ar
 }
 
 /** A dense set in which the points with the largest errors are looked for. */
-export function poolPoints({ box, seed }: Teacher, count: number): Float64Array {
-  const skip = POOL_SKIP + (seed % 4) * SEED_STRIDE;
-  return concatPoints([cornerPoints(box), edgePoints(box, count >> 1), interiorPoints(box, count, skip)]);
+export function makePool(teacher: Teacher): Samples {
+  const { box, seed } = teacher;
+  const interior = interiorPoints(box, POOL_POINTS, POOL_SKIP + (seed % 4) * SEED_STRIDE);
+  return askTeacher(
+    teacher,
+    concatPoints([interior, edgePoints(box, POOL_POINTS >> 1), cornerPoints(box)]),
+    POOL_POINTS,
+  );
 }
 
 /** Points that neither learning nor the choice of training points has seen. */
-export function verifyPoints({ box, seed }: Teacher): Float64Array {
-  const skip = VERIFY_SKIP + (seed % 4) * SEED_STRIDE;
-  return concatPoints([cornerPoints(box), interiorPoints(box, VERIFY_POINTS, skip)]);
+export function unseenSamples(teacher: Teacher): Samples {
+  const { box, seed } = teacher;
+  const interior = interiorPoints(box, UNSEEN_POINTS, UNSEEN_SKIP + (seed % 4) * SEED_STRIDE);
+  return askTeacher(teacher, concatPoints([interior, cornerPoints(box)]), UNSEEN_POINTS);
 }
 
 /** The given samples and more. */
 export function joinSamples(a: Samples, b: Samples): Samples {
   return {
     count: a.count + b.count,
+    interior: a.interior,
     points: concatPoints([a.points, b.points]),
     wanted: concatPoints([a.wanted, b.wanted]),
   };
@@ -95,7 +105,7 @@ export function selectSamples(samples: Samples, chosen: readonly number[], input
     points.set(samples.points.subarray(p * inputCount, (p + 1) * inputCount), i * inputCount);
     wanted.set(samples.wanted.subarray(p * width, (p + 1) * width), i * width);
   });
-  return { count: chosen.length, points, wanted };
+  return { count: chosen.length, interior: 0, points, wanted };
 }
 
 /** Errors of a graph in units of the allowances, row-major [count x outputs]. */
@@ -106,23 +116,40 @@ export function residuals(teacher: Teacher, graph: IrGraph, samples: Samples): F
   return got;
 }
 
-/** How much of the tolerance errors take, 1 = all: the largest error or the root mean square, whichever is nearer its limit. */
-export function toleranceShare(teacher: Teacher, errors: Float64Array): { share: number; peaked: boolean } {
-  const width = teacher.allowances.length;
-  const peaks = new Float64Array(width);
-  const squares = new Float64Array(width);
+export interface ToleranceShare {
+  /** How much of the tolerance is taken, 1 = all: by largest errors or root mean squares, whichever are nearer to their limits. */
+  share: number;
+  /** True when it is a largest error. */
+  peaked: boolean;
+  /** The same per output. */
+  outputs: number[];
+}
+
+/**
+ * @param errors residuals, row-major [points x outputs]
+ * @param interior how many points, the first ones, means are taken over
+ */
+export function toleranceShare(
+  { allowances, rmsLimits }: Teacher,
+  errors: Float64Array,
+  interior: number,
+): ToleranceShare {
+  const width = allowances.length;
+  const peaks = new Array<number>(width).fill(0);
+  const squares = new Array<number>(width).fill(0);
   for (let i = 0; i < errors.length; i++) {
     const r = Number.isNaN(errors[i]) ? Number.POSITIVE_INFINITY : Math.abs(errors[i]);
     peaks[i % width] = Math.max(peaks[i % width], r);
-    squares[i % width] += r * r;
+    if (i < interior * width) squares[i % width] += r * r;
   }
-  const peak = largest(peaks);
-  let rms = 0;
-  for (let k = 0; k < width; k++) {
-    const mean = Math.sqrt((squares[k] * width) / errors.length);
-    if (mean > 0) rms = Math.max(rms, mean / teacher.rmsLimits[k]);
-  }
-  return { share: Math.max(peak, rms), peaked: peak >= rms };
+  const means = squares.map((sum, k) => (sum > 0 ? Math.sqrt(sum / interior) / rmsLimits[k] : 0));
+  const [peak, rms] = [Math.max(...peaks), Math.max(...means)];
+  return { share: Math.max(peak, rms), peaked: peak >= rms, outputs: peaks.map((p, k) => Math.max(p, means[k])) };
+}
+
+/** {@link toleranceShare} of a graph at sample points. */
+export function shareOf(teacher: Teacher, graph: IrGraph, samples: Samples): number {
+  return toleranceShare(teacher, residuals(teacher, graph, samples), samples.interior).share;
 }
 
 /** Largest |residual|; infinite where one is not a number. */

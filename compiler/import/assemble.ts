@@ -12,7 +12,13 @@ import type { Draft, ImportOptions, InputFacts, OutputFacts } from './types.js';
  *
  *   inputs -> network inputs (expressions or normalised) -> networks -> outputs (expressions or columns)
  */
-export function assemble(file: string, imported: Imported, spec: ImportSpec, options: ImportOptions, notes: string[]): Model {
+export function assemble(
+  file: string,
+  imported: Imported,
+  spec: ImportSpec,
+  options: ImportOptions,
+  notes: string[],
+): Model {
   const builder = new GraphBuilder();
   const inputs = mergeInputs(file, imported, spec, options);
   for (const { name } of inputs) builder.input(name);
@@ -27,7 +33,12 @@ export function assemble(file: string, imported: Imported, spec: ImportSpec, opt
     try {
       return buildExpression(source, builder, lookUp, hint);
     } catch (error) {
-      throw new PinnEdgeError('PE2004', { file: place, expression: shorten(source), place: where, reason: (error as Error).message });
+      throw new PinnEdgeError('PE2004', {
+        file: place,
+        expression: shorten(source),
+        place: where,
+        reason: (error as Error).message,
+      });
     }
   };
   const results: NetworkOutput[] = [];
@@ -37,7 +48,12 @@ export function assemble(file: string, imported: Imported, spec: ImportSpec, opt
     const columns = networkColumns(file, builder, name, network, spec, inputs, first, evaluate);
     column += network.columns.length;
     const outputs = network.build(builder, columns);
-    scope.set(name, { value: builder.concat(outputs.map(({ value }) => value), name) });
+    scope.set(name, {
+      value: builder.concat(
+        outputs.map(({ value }) => value),
+        name,
+      ),
+    });
     results.push(...outputs);
   }
   const joined = imported.join === 'dot' ? [dotProduct(builder, imported, scope)] : results;
@@ -65,11 +81,14 @@ function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options
     return inputs;
   }
   const columns = defaultColumns(imported);
-  const byExpression = spec.networkInputs !== undefined || Object.values(spec.networks ?? {}).some(({ inputs }) => inputs);
+  const byExpression =
+    spec.networkInputs !== undefined || Object.values(spec.networks ?? {}).some(({ inputs }) => inputs);
   if (byExpression && given.length) return given;
   const isDeclared = columns.every((name) => name !== undefined);
   if (isDeclared && given.every(({ name }) => columns.includes(name))) {
-    return columns.map((name) => ({ name: name!, ...defined(given.find((facts) => facts.name === name) ?? {}) }) as InputFacts);
+    return columns.map(
+      (name) => ({ name: name!, ...defined(given.find((facts) => facts.name === name) ?? {}) }) as InputFacts,
+    );
   }
   if (given.length && given.length !== columns.length) {
     throw new PinnEdgeError('PE7006', {
@@ -86,7 +105,13 @@ function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options
 
 function requireUnique(file: string, inputs: readonly InputFacts[]): void {
   const twice = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) !== i);
-  if (twice) throw new PinnEdgeError('PE7006', { file, found: `an input "${twice.name}"`, given: 'it is named twice', advice: 'give every input a name of its own' });
+  if (twice)
+    throw new PinnEdgeError('PE7006', {
+      file,
+      found: `an input "${twice.name}"`,
+      given: 'it is named twice',
+      advice: 'give every input a name of its own',
+    });
 }
 
 function defined<T extends object>(facts: T): Partial<T> {
@@ -97,7 +122,13 @@ function named<T extends { name: string }>(file: string, what: string, list: rea
   const found = list.find((entry) => entry.name === name);
   if (found) return found;
   const known = list.map((entry) => entry.name);
-  throw new PinnEdgeError('PE7009', { file, what, name, are: known.length === 1 ? 'is only' : 'are', known: known.join(', ') || 'none' });
+  throw new PinnEdgeError('PE7009', {
+    file,
+    what,
+    name,
+    are: known.length === 1 ? 'is only' : 'are',
+    known: known.join(', ') || 'none',
+  });
 }
 
 /** Columns of all networks: side by side where they are multiplied, else those of the widest, which all share. */
@@ -152,8 +183,16 @@ function networkColumns(
   }
   const own = inputs.slice(first, first + network.columns.length);
   const count = first === 0 ? inputs.length : own.length;
-  requireColumns(file, name, network, own.length === network.columns.length ? count : own.length, `there are ${plural(inputs.length, 'input')}`);
-  return own.map((input) => normalised(builder, input.name, spec.inputs?.find((facts) => facts.name === input.name)?.normalize));
+  requireColumns(
+    file,
+    name,
+    network,
+    own.length === network.columns.length ? count : own.length,
+    `there are ${plural(inputs.length, 'input')}`,
+  );
+  return own.map((input) =>
+    normalised(builder, input.name, spec.inputs?.find((facts) => facts.name === input.name)?.normalize),
+  );
 }
 
 function requireColumns(file: string, name: string, network: NetworkSource, count: number, given: string): void {
@@ -178,7 +217,11 @@ function normalised(builder: GraphBuilder, x: string, normalization: Normalizati
 }
 
 /** DeepONet: the outputs of two networks multiplied and summed, plus the bias `b` where the file has one. */
-function dotProduct(builder: GraphBuilder, imported: Imported, scope: ReadonlyMap<string, ExpressionValue>): NetworkOutput {
+function dotProduct(
+  builder: GraphBuilder,
+  imported: Imported,
+  scope: ReadonlyMap<string, ExpressionValue>,
+): NetworkOutput {
   const [branch, trunk] = [...imported.networks.keys()].map((name) => (scope.get(name) as { value: string }).value);
   const product = builder.binary('mul', branch, trunk, 'product');
   const sum = builder.add({ op: 'sum', inputs: [product] }, 1, 'dot');
@@ -216,7 +259,12 @@ function mergeOutputs(
       const width = builder.width(value);
       if (width !== 1) {
         const reason = `its value has width ${width}; pick one component, such as N[0]`;
-        throw new PinnEdgeError('PE2004', { file, expression: shorten(expression), place: `output "${facts.name}"`, reason });
+        throw new PinnEdgeError('PE2004', {
+          file,
+          expression: shorten(expression),
+          place: `output "${facts.name}"`,
+          reason,
+        });
       }
       return { ...facts, value };
     });
@@ -226,7 +274,11 @@ function mergeOutputs(
   const unique = uniqueNames(columns);
   if (!given.length) return unique;
   if (given.every(({ name }) => unique.some((output) => output.name === name))) {
-    return unique.map((output) => ({ ...output, ...defined(given.find(({ name }) => name === output.name) ?? {}) }) as OutputFacts & typeof output);
+    return unique.map(
+      (output) =>
+        ({ ...output, ...defined(given.find(({ name }) => name === output.name) ?? {}) }) as OutputFacts &
+          typeof output,
+    );
   }
   requireOutputs(file, columns.length, given.length, '--output');
   return unique.map((output, i) => ({ ...output, ...given[i] }));

@@ -83,7 +83,12 @@ export class GraphBuilder {
     const isZero = !shift || (shift.length === 1 && shift[0] === 0);
     if (isOne && isZero) return x;
     const product = this.byName.get(x);
-    if (product?.op === 'dense' && product.bias === undefined && isOne && (shift!.length === 1 || shift!.length === this.width(x))) {
+    if (
+      product?.op === 'dense' &&
+      product.bias === undefined &&
+      isOne &&
+      (shift!.length === 1 || shift!.length === this.width(x))
+    ) {
       // A matrix product and a shift are one layer; the product alone goes when nothing else reads it.
       const rows = this.width(x);
       const bias = Float64Array.from({ length: rows }, (_, r) => shift![shift!.length === 1 ? 0 : r]);
@@ -203,6 +208,7 @@ export function legalName(hint: string): string {
 /** `hint` as the name of an input or output: letters, digits and _, starting with a letter. */
 export function legalIdentifier(hint: string, otherwise: string): string {
   const name = hint
+    .replace(/:\d+$/, '')
     .replace(/[^A-Za-z0-9_]/g, '_')
     .replace(/^[^A-Za-z]+/, '')
     .slice(0, 60);

@@ -71,7 +71,8 @@ export function detectFormat(file: string, bytes: Uint8Array): Format | undefine
   if (isNpy(bytes)) return 'numpy';
   if (isZip(bytes)) return named === 'keras' || named === 'numpy' ? named : (zipFormat(bytes) ?? named);
   // A safetensors file starts with the length of its header and the header's brace.
-  if (bytes.length > 9 && bytes[8] === 0x7b && bytes[6] === 0 && bytes[7] === 0 && named !== 'onnx') return 'safetensors';
+  if (bytes.length > 9 && bytes[8] === 0x7b && bytes[6] === 0 && bytes[7] === 0 && named !== 'onnx')
+    return 'safetensors';
   if (named === undefined && bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5) return 'torch';
   return named;
 }

@@ -1,4 +1,11 @@
-import { applyFunction, applyOperator, type BinaryOperator, type ExpressionAlgebra, interpretExpression, namedConstant } from '../model/expression.js';
+import {
+  applyFunction,
+  applyOperator,
+  type BinaryOperator,
+  type ExpressionAlgebra,
+  interpretExpression,
+  namedConstant,
+} from '../model/expression.js';
 import type { GraphBuilder } from './builder.js';
 
 /**
@@ -41,7 +48,8 @@ function nodes(builder: GraphBuilder, scope: Scope, hint: string): ExpressionAlg
       if (value === undefined) throw new Error(`unknown name "${identifier}"`);
       return { constant: [value] };
     },
-    negate: (a) => ('constant' in a ? { constant: a.constant.map((v) => -v) } : { value: builder.unary('neg', a.value, hint) }),
+    negate: (a) =>
+      'constant' in a ? { constant: a.constant.map((v) => -v) } : { value: builder.unary('neg', a.value, hint) },
     binary: (operator, a, b) => {
       if ('constant' in a && 'constant' in b) return foldConstants(operator, a.constant, b.constant);
       if (operator === '^') return power(builder, a, b, hint);
@@ -62,8 +70,11 @@ function nodes(builder: GraphBuilder, scope: Scope, hint: string): ExpressionAlg
     },
     index: (a, index) => {
       const width = widthOf(builder, a);
-      if (!Number.isInteger(index) || index < 0 || index >= width) throw new Error(`index ${index} of a value of width ${width}`);
-      return 'constant' in a ? { constant: [a.constant[index]] } : { value: builder.slice(a.value, index, index + 1, hint) };
+      if (!Number.isInteger(index) || index < 0 || index >= width)
+        throw new Error(`index ${index} of a value of width ${width}`);
+      return 'constant' in a
+        ? { constant: [a.constant[index]] }
+        : { value: builder.slice(a.value, index, index + 1, hint) };
     },
   };
 }
@@ -108,23 +119,59 @@ const simple = (op: Parameters<GraphBuilder['unary']>[0]): Emitter => ({
   build: (builder, [x], hint) => builder.unary(op, x, hint),
 });
 
-const composed = (build: (b: GraphBuilder, x: string) => string): Emitter => ({ count: 1, build: (b, [x]) => build(b, x) });
+const composed = (build: (b: GraphBuilder, x: string) => string): Emitter => ({
+  count: 1,
+  build: (b, [x]) => build(b, x),
+});
 
 const exponentials = (b: GraphBuilder, x: string, op: 'add' | 'sub') =>
   b.scale(b.binary(op, b.unary('exp', x), b.unary('exp', b.unary('neg', x))), [0.5], undefined);
 const square = (b: GraphBuilder, x: string) => b.unary('pow', x, 'square', { exponent: 2 });
 /** sqrt(sign x^2 + shift). */
-const root = (b: GraphBuilder, x: string, sign: number, shift: number) => b.unary('sqrt', b.scale(square(b, x), [sign], [shift]));
+const root = (b: GraphBuilder, x: string, sign: number, shift: number) =>
+  b.unary('sqrt', b.scale(square(b, x), [sign], [shift]));
 const arcsine = (b: GraphBuilder, x: string) => b.unary('atan', b.binary('div', x, root(b, x, -1, 1)));
 
 /** Functions of whole vectors, which have no value for a single number. */
-const VECTOR_FUNCTIONS = new Set(['sum', 'mean', 'dot', 'concat', 'sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu']);
+const VECTOR_FUNCTIONS = new Set([
+  'sum',
+  'mean',
+  'dot',
+  'concat',
+  'sigmoid',
+  'silu',
+  'softplus',
+  'relu',
+  'erf',
+  'gelu',
+  'mish',
+  'selu',
+  'elu',
+]);
 
 const FUNCTIONS: Record<string, Emitter> = {
   ...Object.fromEntries(
-    ([
-      'sin', 'cos', 'atan', 'tanh', 'exp', 'log', 'sqrt', 'abs', 'sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu',
-    ] as const).map((op) => [op, simple(op)]),
+    (
+      [
+        'sin',
+        'cos',
+        'atan',
+        'tanh',
+        'exp',
+        'log',
+        'sqrt',
+        'abs',
+        'sigmoid',
+        'silu',
+        'softplus',
+        'relu',
+        'erf',
+        'gelu',
+        'mish',
+        'selu',
+        'elu',
+      ] as const
+    ).map((op) => [op, simple(op)]),
   ),
   tan: composed((b, x) => b.binary('div', b.unary('sin', x), b.unary('cos', x))),
   asin: composed(arcsine),
@@ -140,7 +187,8 @@ const FUNCTIONS: Record<string, Emitter> = {
   dot: {
     count: 2,
     build: (builder, [a, b], hint) => {
-      if (builder.width(a) !== builder.width(b)) throw new Error(`dot of widths ${builder.width(a)} and ${builder.width(b)}`);
+      if (builder.width(a) !== builder.width(b))
+        throw new Error(`dot of widths ${builder.width(a)} and ${builder.width(b)}`);
       const product = builder.binary('mul', a, b, hint);
       return builder.width(product) === 1 ? product : builder.add({ op: 'sum', inputs: [product] }, 1, hint);
     },

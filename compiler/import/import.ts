@@ -2,8 +2,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../model/host.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS } from './detect.js';
-import { type ImportSpec, parseSpec } from './spec.js';
 import type { Imported } from './source.js';
+import { type ImportSpec, parseSpec } from './spec.js';
 import type { ImportOptions, ImportResult } from './types.js';
 
 /**
@@ -40,7 +40,10 @@ export async function readNetwork(
   };
   const imported = guarded(() => importer(job));
   for (const [name, network] of imported.networks) {
-    imported.networks.set(name, { ...network, build: (builder, inputs) => guarded(() => network.build(builder, inputs)) });
+    imported.networks.set(name, {
+      ...network,
+      build: (builder, inputs) => guarded(() => network.build(builder, inputs)),
+    });
   }
   return { imported, spec, notes };
 }

@@ -31,7 +31,10 @@ const NUMBERED_WEIGHT = /^(.*?)(W|w|weights?|kernel)[_.]?(\d+)$/;
 const NUMBERED_BIAS = /^(.*?)(B|b|bias(?:es)?)[_.]?(\d+)$/;
 
 /** Weight matrices in the order of the file, and the names of the tensors that belong to none. */
-export function denseCandidates(tensors: ReadonlyMap<string, Tensor>): { candidates: DenseCandidate[]; rest: string[] } {
+export function denseCandidates(tensors: ReadonlyMap<string, Tensor>): {
+  candidates: DenseCandidate[];
+  rest: string[];
+} {
   const candidates: DenseCandidate[] = [];
   const used = new Set<string>();
   for (const [weightName, weight] of tensors) {

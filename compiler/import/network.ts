@@ -1,9 +1,18 @@
 import type { Tensor } from '../model/types.js';
 import { type ActivationName, applyActivation } from './activations.js';
 import type { GraphBuilder } from './builder.js';
-import { plainName } from './parametrizations.js';
 import { colsOf, type DenseCandidate, denseCandidates, layoutOf, outIn, rowsOf } from './infer.js';
-import type { DenseLayerSpec, Factor, FourierSpec, GaussianSpec, Layout, LayerSpec, NetworkSpec, ResidualSpec } from './spec.js';
+import { plainName } from './parametrizations.js';
+import type {
+  DenseLayerSpec,
+  Factor,
+  FourierSpec,
+  GaussianSpec,
+  LayerSpec,
+  Layout,
+  NetworkSpec,
+  ResidualSpec,
+} from './spec.js';
 
 /** Networks of a state dict: layers from the spec or inferred, turned into nodes. */
 
@@ -73,7 +82,9 @@ export class TensorNames {
   }
 
   private list(names: readonly string[]): string {
-    return names.length > 12 ? `${names.slice(0, 12).join(', ')} and ${names.length - 12} more` : names.join(', ') || 'none';
+    return names.length > 12
+      ? `${names.slice(0, 12).join(', ')} and ${names.length - 12} more`
+      : names.join(', ') || 'none';
   }
 
   numbers(factor: Factor): number[] {
@@ -85,7 +96,12 @@ export class TensorNames {
 export function layersOfSpec(names: TensorNames, spec: NetworkSpec): Layer[] {
   const list = spec.layers!;
   const dense = list.map((layer) => (isDense(layer) ? candidateOf(names, layer) : undefined));
-  const layout = spec.layout ?? layoutOf(dense.filter((d): d is DenseCandidate => d !== undefined), undefined);
+  const layout =
+    spec.layout ??
+    layoutOf(
+      dense.filter((d): d is DenseCandidate => d !== undefined),
+      undefined,
+    );
   return list.map((layer) => layerOfSpec(names, layer, layout));
 }
 
@@ -97,7 +113,8 @@ function candidateOf(names: TensorNames, layer: string | DenseLayerSpec): DenseC
   if (typeof layer === 'string') return names.candidate(layer);
   if (layer.weight === undefined) return names.candidate(layer.layer!);
   const weight = names.tensor(layer.weight);
-  if (weight.shape.length !== 2) throw new Error(`"${layer.weight}" has shape [${weight.shape.join(', ')}], not that of a matrix`);
+  if (weight.shape.length !== 2)
+    throw new Error(`"${layer.weight}" has shape [${weight.shape.join(', ')}], not that of a matrix`);
   const bias = layer.bias === undefined ? {} : { biasName: layer.bias, bias: names.tensor(layer.bias) };
   return { name: layer.layer ?? layer.weight, weightName: layer.weight, weight, ...bias };
 }
@@ -121,18 +138,27 @@ function denseOfSpec(names: TensorNames, layer: string | DenseLayerSpec, layout:
 }
 
 /** omega times slope times slopeFactor, where any is given. */
-export function factorOf(names: TensorNames, facts: Pick<DenseLayerSpec, 'omega' | 'slope' | 'slopeFactor'>): number[] | undefined {
-  const factors = [facts.omega, facts.slope, facts.slopeFactor].filter((f): f is Factor => f !== undefined).map((f) => names.numbers(f));
+export function factorOf(
+  names: TensorNames,
+  facts: Pick<DenseLayerSpec, 'omega' | 'slope' | 'slopeFactor'>,
+): number[] | undefined {
+  const factors = [facts.omega, facts.slope, facts.slopeFactor]
+    .filter((f): f is Factor => f !== undefined)
+    .map((f) => names.numbers(f));
   if (!factors.length) return undefined;
   const width = Math.max(...factors.map((f) => f.length));
-  return Array.from({ length: width }, (_, i) => factors.reduce((product, f) => product * f[f.length === 1 ? 0 : i], 1));
+  return Array.from({ length: width }, (_, i) =>
+    factors.reduce((product, f) => product * f[f.length === 1 ? 0 : i], 1),
+  );
 }
 
 export function denseLayer(candidate: DenseCandidate, layout: Layout): DenseLayer {
   const weight = outIn(candidate.weight, layout);
   const { bias, name } = candidate;
   if (bias && bias.data.length !== weight.shape[0]) {
-    throw new Error(`the bias of "${name}" has ${bias.data.length} numbers and its weight ${weight.shape[0]} rows; give its layout`);
+    throw new Error(
+      `the bias of "${name}" has ${bias.data.length} numbers and its weight ${weight.shape[0]} rows; give its layout`,
+    );
   }
   return { kind: 'dense', name, weight, ...(bias ? { bias: { shape: [bias.data.length], data: bias.data } } : {}) };
 }
@@ -141,12 +167,24 @@ function fourierOfSpec(names: TensorNames, spec: FourierSpec): FeatureLayer {
   const matrix = outIn(names.tensor(spec.fourier), spec.layout ?? 'in,out');
   const { factor = 2 * Math.PI } = spec;
   const scaled = { shape: matrix.shape, data: matrix.data.map((v) => v * factor) };
-  return { kind: 'fourier', name: plainName(spec.fourier), matrix: scaled, sineFirst: spec.order !== 'cos,sin', widths: [] };
+  return {
+    kind: 'fourier',
+    name: plainName(spec.fourier),
+    matrix: scaled,
+    sineFirst: spec.order !== 'cos,sin',
+    widths: [],
+  };
 }
 
 function gaussianOfSpec(names: TensorNames, spec: GaussianSpec): FeatureLayer {
   const matrix = names.tensor(spec.gaussian);
-  return { kind: 'gaussian', name: plainName(spec.gaussian), matrix, sineFirst: false, widths: names.numbers(spec.width ?? 1) };
+  return {
+    kind: 'gaussian',
+    name: plainName(spec.gaussian),
+    matrix,
+    sineFirst: false,
+    widths: names.numbers(spec.width ?? 1),
+  };
 }
 
 function residualOfSpec(names: TensorNames, spec: ResidualSpec, layout: Layout | undefined): ResidualLayer {
@@ -169,7 +207,14 @@ export function buildNetwork(builder: GraphBuilder, network: Network, x: string)
   const encodings = gates && { u: activated(gates.u, x), v: activated(gates.v, x) };
   const last = network.layers.length - 1;
   return network.layers.reduce((value, layer, i) => {
-    const next = buildLayer(builder, layer, value, network, i === last ? network.outputActivation : network.activation, i === last);
+    const next = buildLayer(
+      builder,
+      layer,
+      value,
+      network,
+      i === last ? network.outputActivation : network.activation,
+      i === last,
+    );
     if (!encodings || i === last || layer.kind !== 'dense') return next;
     const [a, b] = gates.encodeFirst ? [encodings.u, encodings.v] : [encodings.v, encodings.u];
     // h u + (1 - h) v = v + h (u - v).
@@ -186,14 +231,20 @@ function buildLayer(
   isLast = false,
 ): string {
   const width = builder.width(x);
-  const reads = layer.kind === 'residual' ? inputWidth(layer.layers) : layer.kind === 'dense' ? layer.weight.shape[1] : layer.matrix.shape[1];
+  const reads =
+    layer.kind === 'residual'
+      ? inputWidth(layer.layers)
+      : layer.kind === 'dense'
+        ? layer.weight.shape[1]
+        : layer.matrix.shape[1];
   if (reads !== width) throw new Error(`layer "${layer.name}" reads ${reads} values and gets ${width}`);
   switch (layer.kind) {
     case 'dense': {
       const z = builder.dense(x, layer.weight, layer.bias, layer.name);
       const factor = layer.factor ?? (isLast ? undefined : network.factor);
       const rows = layer.weight.shape[0];
-      if (factor && factor.length !== 1 && factor.length !== rows) throw new Error(`layer "${layer.name}" has ${rows} neurons and ${factor.length} slopes`);
+      if (factor && factor.length !== 1 && factor.length !== rows)
+        throw new Error(`layer "${layer.name}" has ${rows} neurons and ${factor.length} slopes`);
       const scaled = factor ? builder.scale(z, factor, undefined, `${layer.name}.slope`) : z;
       const name = layer.activation ?? activation;
       return applyActivation(builder, name, scaled, `${layer.name}.${name}`);
@@ -206,13 +257,22 @@ function buildLayer(
     case 'gaussian':
       return gaussianFeatures(builder, layer, x);
     case 'residual': {
-      const inner = layer.layers.reduce((value, each) => buildLayer(builder, each, value, network, network.activation), x);
-      if (builder.width(inner) !== width) throw new Error(`a residual block of width ${width} gives ${builder.width(inner)}`);
+      const inner = layer.layers.reduce(
+        (value, each) => buildLayer(builder, each, value, network, network.activation),
+        x,
+      );
+      if (builder.width(inner) !== width)
+        throw new Error(`a residual block of width ${width} gives ${builder.width(inner)}`);
       const { alpha } = layer;
       const sum =
         alpha === undefined
           ? builder.binary('add', x, inner, 'residual')
-          : builder.binary('add', builder.scale(inner, [alpha], undefined), builder.scale(x, [1 - alpha], undefined), 'residual');
+          : builder.binary(
+              'add',
+              builder.scale(inner, [alpha], undefined),
+              builder.scale(x, [1 - alpha], undefined),
+              'residual',
+            );
       return layer.after ? applyActivation(builder, layer.after, sum, layer.after) : sum;
     }
   }
@@ -233,7 +293,10 @@ function gaussianFeatures(builder: GraphBuilder, layer: FeatureLayer, x: string)
     const w = widths[widths.length === 1 ? 0 : f];
     for (let i = 0; i < inputs; i++) sums[f * rows + f * inputs + i] = -1 / (2 * w * w);
   }
-  return builder.unary('exp', builder.dense(squares, { shape: [features, rows], data: sums }, undefined, `${layer.name}.sum`));
+  return builder.unary(
+    'exp',
+    builder.dense(squares, { shape: [features, rows], data: sums }, undefined, `${layer.name}.sum`),
+  );
 }
 
 /** Widths of a chain in words: `2-20-20-1`. */

@@ -23,7 +23,8 @@ export function foldParametrizations(raw: ReadonlyMap<string, Tensor>, notes: st
     }
   }
   if (counts.weightNorm) notes.push(`weight normalisation of ${counts.weightNorm} layers folded into their weights`);
-  if (counts.factorised) notes.push(`random weight factorisation of ${counts.factorised} layers folded into their weights`);
+  if (counts.factorised)
+    notes.push(`random weight factorisation of ${counts.factorised} layers folded into their weights`);
   const result = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
     const whole = folded.get(name);

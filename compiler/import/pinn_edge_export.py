@@ -327,6 +327,11 @@ class _TorchTracer:
             raise ExportError(f"the function {name} is not supported; write it with elementwise functions, products and sums")
         return handler(*args, **kwargs)
 
+    def _on_getattr(self, x, name):
+        if name in ("dtype", "device"):
+            return None
+        raise ExportError(f"the attribute {name} of a tensor is not supported")
+
     def _on_square(self, x):
         return self._value(x).like(self.graph.unary("pow", self._value(x).at, exponent=2))
 

@@ -1,7 +1,7 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../model/host.js';
-import { detectFormat, FORMATS } from './detect.js';
 import { legalIdentifier } from './builder.js';
+import { detectFormat, FORMATS } from './detect.js';
 import { modelName } from './finish.js';
 import { readNetwork } from './import.js';
 import { denseCandidates, naturalOrder } from './infer.js';
@@ -77,7 +77,7 @@ function inputLines(imported: Imported | undefined): string[] {
   const facts = '/* , "min": -1, "max": 1, "unit": "m", "normalize": { "mean": 0, "std": 1 } */';
   const entries = columns.map((name, i) => `    { "name": ${JSON.stringify(name ?? `x${i}`)} ${facts} }`);
   return [
-    '  // In the order of the network\'s input columns. A range is the box over which the device will answer.',
+    "  // In the order of the network's input columns. A range is the box over which the device will answer.",
     '  "inputs": [',
     entries.join(',\n'),
     '  ],',
@@ -91,7 +91,9 @@ function networkLines({ layers, rest }: KnownTensors, imported: Imported | undef
   const networks = [...(imported?.networks ?? [])];
   const shapes = new Map(layers.map(({ name, shape }) => [name, shape]));
   const layerLines = (names: readonly string[], indent: string) =>
-    names.map((name, i) => `${indent}${JSON.stringify(name)}${i + 1 < names.length ? ',' : ''} // ${shapes.get(name) ?? ''}`);
+    names.map(
+      (name, i) => `${indent}${JSON.stringify(name)}${i + 1 < names.length ? ',' : ''} // ${shapes.get(name) ?? ''}`,
+    );
   const others = rest.length
     ? ['  // Other tensors, which expressions may name:', ...rest.map(({ name, shape }) => `  //   ${name} ${shape}`)]
     : [];
@@ -102,7 +104,16 @@ function networkLines({ layers, rest }: KnownTensors, imported: Imported | undef
   ];
   if (networks.length <= 1) {
     const names = networks[0]?.[1].layers ?? layers.map(({ name }) => name);
-    return [...help, '  "network": {', '    "activation": "tanh",', '    "layers": [', ...layerLines(names, '      '), '    ]', '  },', ...others];
+    return [
+      ...help,
+      '  "network": {',
+      '    "activation": "tanh",',
+      '    "layers": [',
+      ...layerLines(names, '      '),
+      '    ]',
+      '  },',
+      ...others,
+    ];
   }
   let column = 0;
   const lines = networks.flatMap(([name, network], i) => {
@@ -134,9 +145,11 @@ function outputLines(imported: Imported | undefined): string[] {
     return ['  "outputs": [', `    { "name": "u", "expression": ${JSON.stringify(product + bias)} }`, '  ]'];
   }
   const example = '/* , "unit": "m/s", "scale": 1, "offset": 0, "expression": "x0*(1 - x0)*N" */';
-  const entries = (names.length ? names : ['u']).map((name) => `    { "name": ${JSON.stringify(legalIdentifier(name, 'u'))} ${example} }`);
+  const entries = (names.length ? names : ['u']).map(
+    (name) => `    { "name": ${JSON.stringify(legalIdentifier(name, 'u'))} ${example} }`,
+  );
   return [
-    '  // In the order of the network\'s outputs, or with an expression of inputs, constants and N (N[0], N[1], ...).',
+    "  // In the order of the network's outputs, or with an expression of inputs, constants and N (N[0], N[1], ...).",
     '  "outputs": [',
     entries.join(',\n'),
     '  ]',

@@ -76,7 +76,8 @@ let validator: ValidateFunction | undefined;
 
 /** Parses and validates the text of a spec. Throws PE7008 with every problem. */
 export function parseSpec(file: string, text: string): ImportSpec {
-  if (text.length > MAX_SPEC_BYTES) throw invalid(file, [{ path: '$', found: `${text.length} characters`, expected: 'a short file' }]);
+  if (text.length > MAX_SPEC_BYTES)
+    throw invalid(file, [{ path: '$', found: `${text.length} characters`, expected: 'a short file' }]);
   const errors: ParseError[] = [];
   const json = parseComments(file, text, errors);
   if (errors.length) {
@@ -84,9 +85,13 @@ export function parseSpec(file: string, text: string): ImportSpec {
     const line = text.slice(0, offset).split('\n').length;
     throw new PinnEdgeError('PE1002', { file, reason: `${printParseErrorCode(error)} in line ${line}` });
   }
-  validator ??= new Ajv2020({ allErrors: true, verbose: true, strict: true, strictRequired: false, allowUnionTypes: true }).compile(
-    readPackageJson('compiler/import/import-spec.schema.json') as object,
-  );
+  validator ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strict: true,
+    strictRequired: false,
+    allowUnionTypes: true,
+  }).compile(readPackageJson('compiler/import/import-spec.schema.json') as object);
   if (!validator(json)) throw invalid(file, (validator.errors ?? []).filter(isTelling).slice(0, 20).map(toProblem));
   const spec = json as ImportSpec;
   const problems = contradictions(spec);
@@ -98,7 +103,10 @@ function parseComments(file: string, text: string, errors: ParseError[]): unknow
   try {
     return parse(text, errors, { allowTrailingComma: true, disallowComments: false });
   } catch (error) {
-    throw new PinnEdgeError('PE1002', { file, reason: error instanceof RangeError ? 'nested too deeply' : (error as Error).message });
+    throw new PinnEdgeError('PE1002', {
+      file,
+      reason: error instanceof RangeError ? 'nested too deeply' : (error as Error).message,
+    });
   }
 }
 
@@ -112,13 +120,19 @@ function toProblem(error: ErrorObject): Problem {
   const parameters = error.params as Record<string, unknown>;
   if (error.keyword === 'additionalProperties') {
     const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {});
-    return { path: `${path}.${parameters.additionalProperty}`, found: 'an unknown field', expected: `one of ${known.join(', ')}` };
+    return {
+      path: `${path}.${parameters.additionalProperty}`,
+      found: 'an unknown field',
+      expected: `one of ${known.join(', ')}`,
+    };
   }
-  if (error.keyword === 'required') return { path: `${path}.${parameters.missingProperty}`, found: 'nothing', expected: 'a value' };
+  if (error.keyword === 'required')
+    return { path: `${path}.${parameters.missingProperty}`, found: 'nothing', expected: 'a value' };
   if (error.keyword === 'enum') {
     return { path, found: short(error.data), expected: `one of ${(parameters.allowedValues as unknown[]).join(', ')}` };
   }
-  if (error.keyword === 'oneOf') return { path, found: short(error.data), expected: 'one of the forms that the schema allows here' };
+  if (error.keyword === 'oneOf')
+    return { path, found: short(error.data), expected: 'one of the forms that the schema allows here' };
   return { path, found: short(error.data), expected: `a value that ${error.message}` };
 }
 
@@ -131,10 +145,18 @@ function contradictions(spec: ImportSpec): Problem[] {
   const problems: Problem[] = [];
   spec.inputs?.forEach(({ name, min, max, normalize }, i) => {
     if (min !== undefined && max !== undefined && !(min < max)) {
-      problems.push({ path: `inputs.${i}`, found: `min ${min} and max ${max}`, expected: `min < max for input "${name}"` });
+      problems.push({
+        path: `inputs.${i}`,
+        found: `min ${min} and max ${max}`,
+        expected: `min < max for input "${name}"`,
+      });
     }
     if (normalize && 'min' in normalize && normalize.min === normalize.max) {
-      problems.push({ path: `inputs.${i}.normalize`, found: `min and max ${normalize.min}`, expected: 'different numbers' });
+      problems.push({
+        path: `inputs.${i}.normalize`,
+        found: `min and max ${normalize.min}`,
+        expected: 'different numbers',
+      });
     }
   });
   if (spec.network && spec.networks) {

@@ -3,7 +3,16 @@ import { readSafetensors } from '../model/safetensors.js';
 import type { Tensor } from '../model/types.js';
 import type { ActivationName } from './activations.js';
 import { type Chain, denseCandidates, inferChains, NotInferable } from './infer.js';
-import { buildNetwork, denseLayer, describeWidths, factorOf, inputWidth, layersOfSpec, type Network, TensorNames } from './network.js';
+import {
+  buildNetwork,
+  denseLayer,
+  describeWidths,
+  factorOf,
+  inputWidth,
+  layersOfSpec,
+  type Network,
+  TensorNames,
+} from './network.js';
 import { isNpy, readNpy } from './numpy/npy.js';
 import { foldParametrizations } from './parametrizations.js';
 import type { Imported, ImportJob, NetworkSource } from './source.js';
@@ -22,7 +31,8 @@ export function importTorch(job: ImportJob): Imported {
     throw new PinnEdgeError('PE7004', {
       file: job.file,
       what: error.what,
-      advice: 'Save the weights alone, torch.save(model.state_dict(), ...), or export with pinn_edge_export.py or torch.onnx.export',
+      advice:
+        'Save the weights alone, torch.save(model.state_dict(), ...), or export with pinn_edge_export.py or torch.onnx.export',
     });
   }
 }
@@ -61,17 +71,32 @@ export function networksOf(job: ImportJob, raw: ReadonlyMap<string, Tensor>): Im
   const networks = new Map<string, NetworkSource>();
   const entries = Object.entries(spec.networks ?? (spec.network ? { N: spec.network } : {}));
   const inferred = entries.length ? undefined : inferNetworks(job, tensors, {});
-  for (const [name, chain] of inferred?.chains ?? []) networks.set(name, sourceOf(job, name, chainNetwork(names, chain, {}, job)));
-  for (const [name, network] of entries) networks.set(name, sourceOf(job, name, networkOfSpec(job, names, tensors, network)));
+  for (const [name, chain] of inferred?.chains ?? [])
+    networks.set(name, sourceOf(job, name, chainNetwork(names, chain, {}, job)));
+  for (const [name, network] of entries)
+    networks.set(name, sourceOf(job, name, networkOfSpec(job, names, tensors, network)));
   const outputs = [...networks.keys()].map((name) => (name === 'N' ? 'u' : name));
-  return { networks, numbers, outputs: inferred?.join ? ['u'] : outputs, ...(inferred?.join ? { join: inferred.join } : {}) };
+  return {
+    networks,
+    numbers,
+    outputs: inferred?.join ? ['u'] : outputs,
+    ...(inferred?.join ? { join: inferred.join } : {}),
+  };
 }
 
-function networkOfSpec(job: ImportJob, names: TensorNames, tensors: ReadonlyMap<string, Tensor>, spec: NetworkSpec): Network {
+function networkOfSpec(
+  job: ImportJob,
+  names: TensorNames,
+  tensors: ReadonlyMap<string, Tensor>,
+  spec: NetworkSpec,
+): Network {
   if (!spec.layers) {
     const { chains } = inferNetworks(job, tensors, spec);
     if (chains.size !== 1) {
-      throw cannotInfer(job, `there are ${chains.size} networks (${[...chains.keys()].join(', ')}); give each its prefix or layers`);
+      throw cannotInfer(
+        job,
+        `there are ${chains.size} networks (${[...chains.keys()].join(', ')}); give each its prefix or layers`,
+      );
     }
     return chainNetwork(names, [...chains.values()][0], spec, job);
   }
@@ -86,10 +111,15 @@ function networkOfSpec(job: ImportJob, names: TensorNames, tensors: ReadonlyMap<
 
 function badSpec(job: ImportJob, error: unknown): PinnEdgeError {
   if (error instanceof PinnEdgeError) return error;
-  return new PinnEdgeError('PE7007', { file: job.file, reason: (error as Error).message });
+  const described = job.spec.network !== undefined || job.spec.networks !== undefined;
+  return new PinnEdgeError(described ? 'PE7010' : 'PE7007', { file: job.file, reason: (error as Error).message });
 }
 
-function gatesOf(names: TensorNames, spec: NetworkSpec, gates: NonNullable<NetworkSpec['gates']>): NonNullable<Network['gates']> {
+function gatesOf(
+  names: TensorNames,
+  spec: NetworkSpec,
+  gates: NonNullable<NetworkSpec['gates']>,
+): NonNullable<Network['gates']> {
   const [u, v] = [gates.u, gates.v].map((layer) => {
     const [built] = layersOfSpec(names, { ...spec, layers: [layer] });
     if (built.kind !== 'dense') throw new Error('a gate is a dense layer');
@@ -124,7 +154,11 @@ function inferNetworks(
   const wanted = prefix === undefined ? tensors : new Map([...tensors].filter(([name]) => name.startsWith(prefix)));
   const { candidates, rest } = denseCandidates(wanted);
   const normalisation = rest.find((name) => /running_(mean|var)$|moving_(mean|variance)$/.test(name));
-  if (normalisation) throw cannotInfer(job, `"${normalisation}" belongs to a batch normalisation, whose place the names do not tell (export to ONNX instead)`);
+  if (normalisation)
+    throw cannotInfer(
+      job,
+      `"${normalisation}" belongs to a batch normalisation, whose place the names do not tell (export to ONNX instead)`,
+    );
   let chains: Chain[];
   try {
     chains = inferChains(candidates, spec.layout);
@@ -135,15 +169,23 @@ function inferNetworks(
   for (const chain of chains) {
     const title = chains.length > 1 ? `network ${chain.name}` : 'inferred';
     const { layers } = chain;
-    job.notes.push(`${title}: ${describeWidths(layers, chain.layout)}, layers ${layers[0].name} to ${layers[layers.length - 1].name}`);
+    job.notes.push(
+      `${title}: ${describeWidths(layers, chain.layout)}, layers ${layers[0].name} to ${layers[layers.length - 1].name}`,
+    );
   }
   const join = isDeepOnet(chains) ? { join: 'dot' as const } : {};
   if (join.join) job.notes.push('inferred: DeepONet, the dot product of its branch and trunk');
   const unused = join.join ? rest.filter((name) => name !== 'b') : rest;
   const mayBeNamed = job.spec.outputs?.some(({ expression }) => expression) || job.spec.networkInputs;
-  if (unused.length && !mayBeNamed) job.notes.push(`not used: ${unused.length > 8 ? `${unused.slice(0, 8).join(', ')} and ${unused.length - 8} more` : unused.join(', ')}`);
+  if (unused.length && !mayBeNamed)
+    job.notes.push(
+      `not used: ${unused.length > 8 ? `${unused.slice(0, 8).join(', ')} and ${unused.length - 8} more` : unused.join(', ')}`,
+    );
   const named = new Map(chains.map((chain) => [legalNetworkName(chain.name), chain]));
-  return { chains: named.size === chains.length ? named : new Map(chains.map((chain, i) => [`N${i}`, chain])), ...join };
+  return {
+    chains: named.size === chains.length ? named : new Map(chains.map((chain, i) => [`N${i}`, chain])),
+    ...join,
+  };
 }
 
 function legalNetworkName(name: string): string {

@@ -18,7 +18,8 @@ export function readZip(bytes: Uint8Array, wanted: (name: string) => boolean = (
       if (++entries > MAX_ENTRIES) throw new Error(`more than ${MAX_ENTRIES} entries`);
       if (name.endsWith('/') || !wanted(name)) return false;
       total += originalSize;
-      if (!(total <= MAX_TOTAL_BYTES)) throw new Error(`its entries unpack to more than ${MAX_TOTAL_BYTES / 2 ** 20} MiB`);
+      if (!(total <= MAX_TOTAL_BYTES))
+        throw new Error(`its entries unpack to more than ${MAX_TOTAL_BYTES / 2 ** 20} MiB`);
       return true;
     },
   });

@@ -183,7 +183,11 @@ function interpret<T>(node: Expression, algebra: ExpressionAlgebra<T>): T {
       );
     }
     case 'MemberExpression': {
-      const { object, property, computed } = node as unknown as { object: Expression; property: Expression; computed: boolean };
+      const { object, property, computed } = node as unknown as {
+        object: Expression;
+        property: Expression;
+        computed: boolean;
+      };
       const index = (property as { value?: unknown }).value;
       if (!algebra.index || !computed || property.type !== 'Literal' || typeof index !== 'number') {
         throw new Error(algebra.index ? 'an index must be a number, such as N[0]' : 'MemberExpression is not allowed');

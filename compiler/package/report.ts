@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
+import type { CompressedModel } from '../compress/compress.js';
 import { readHeader } from '../format/table.js';
 import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
@@ -38,6 +39,8 @@ export interface Report {
   toleranceAbsolute?: number;
   /** Largest relative error that each step spends by itself. */
   spent: { compress: number; formats: number; tables: number };
+  /** What compression did before formats were chosen; absent when it was turned off. */
+  compress?: CompressReport;
   parameters: number;
   modelBytes: number;
   float32Bytes: number;
@@ -63,6 +66,21 @@ export interface Report {
     accumulatorPeakBits: number;
   }[];
   tables: { function: string; layout: string; degree: number; segments: number; bytes: number; maxError: number }[];
+}
+
+export interface CompressReport {
+  method: string;
+  detail: string;
+  parameters: { before: number; after: number };
+  /** Weights and biases: as float32 before, with weights of 16 bits after. */
+  bytes: { before: number; after: number };
+  /** Networks that were tried. */
+  attempts: number;
+  /**
+   * Neural tangent kernel on sample points: relative Frobenius distance between the kernels before and after, as they
+   * are and at equal trace, and the largest eigenvalues as shares of the trace.
+   */
+  tangentKernel?: { distance: number; shapeDistance: number; spectrum: { before: number[]; after: number[] } };
 }
 
 /** What running the module once under wasm3 on the host showed. */
@@ -97,6 +115,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     tolerance,
     toleranceAbsolute,
     spent: compiled.spent,
+    compress: compiled.compressed && compressReport(compiled.compressed),
     parameters,
     modelBytes: compiled.table.length,
     float32Bytes: 4 * parameters,
@@ -108,6 +127,17 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     macs: lowered.macs,
     ...formatTables(compiled),
   };
+}
+
+function compressReport({
+  method,
+  detail,
+  parameters,
+  bytes,
+  attempts,
+  tangentKernel,
+}: CompressedModel): CompressReport {
+  return { method, detail, parameters, bytes, attempts: attempts.length, tangentKernel };
 }
 
 export function errorFields(error: OutputError) {

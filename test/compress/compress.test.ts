@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { compressGraph, compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
+import {
+  type Compressed,
+  compressGraph,
+  compressModel,
+  DEFAULT_COMPRESS,
+  METHODS,
+} from '../../compiler/compress/compress.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { Model } from '../../compiler/model/types.js';
@@ -9,8 +15,8 @@ import { inputBox, interiorPoints } from '../../compiler/sample/points.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
-const network = modelFrom(perceptron([2, 24, 24, 1], 'tanh', 5, 1));
-const settings = { ...DEFAULT_COMPRESS, maxWork: 3e9 };
+const network = modelFrom(perceptron([2, 16, 16, 1], 'tanh', 5, 0.8));
+const settings = { ...DEFAULT_COMPRESS, maxWork: 1e9 };
 
 function compressed(model: Model, tolerance: number, options: Partial<typeof settings> = {}) {
   const teacher = teacherOf(model, tolerance);
@@ -39,7 +45,7 @@ describe('auto', () => {
   test('keeps its share of the tolerance on fresh points, and is a model again', async () => {
     const result = await compressed(network, 1e-3);
     expect(result.parameters.after).toBeLessThan(result.parameters.before / 4);
-    expect(result.error).toBeLessThanOrEqual(0.6);
+    expect(result.error).toBeLessThanOrEqual(0.4);
     expect(freshError(network, result.model!)).toBeLessThan(0.7e-3);
     expect(result.tangentKernel!.distance).toBeGreaterThan(0);
   });
@@ -51,7 +57,7 @@ describe('auto', () => {
   });
 
   test('compresses through gates, skips and two heads', async () => {
-    const model = modelFrom(gatedNetwork(16));
+    const model = modelFrom(gatedNetwork(10));
     const result = await compressed(model, 1e-2);
     expect(result.parameters.after).toBeLessThan(result.parameters.before / 2);
     expect(freshError(model, result.model!)).toBeLessThan(1e-2);
@@ -73,12 +79,12 @@ describe('auto', () => {
     let asked = 0;
     const result = await compressed(network, 1e-2, { checkpoint: () => Promise.resolve(++asked > 8) });
     expect(asked).toBeLessThan(30);
-    expect(result.error).toBeLessThanOrEqual(0.6);
+    expect(result.error).toBeLessThanOrEqual(0.4);
   });
 
   test('width-1 layers, dead layers and constant outputs', async () => {
     const narrow = await compressed(modelFrom(perceptron([2, 6, 1, 6, 1])), 1e-2);
-    expect(narrow.error).toBeLessThanOrEqual(0.6);
+    expect(narrow.error).toBeLessThanOrEqual(0.4);
     const json = perceptron([2, 6, 6, 1]) as { tensors: Record<string, { data: number[] }> };
     json.tensors.w1.data.fill(0);
     const dead = await compressed(modelFrom(json), 1e-3);
@@ -90,13 +96,15 @@ describe('auto', () => {
 });
 
 describe('single methods', () => {
+  let auto: Compressed | undefined;
+
   test.each(METHODS.filter((m) => m !== 'auto'))(
     '%s keeps the share where it answers, and auto is no larger',
     async (method) => {
       const teacher = teacherOf(network, 1e-2);
       const single = await compressGraph(teacher, { ...settings, method });
-      if (single.changed) expect(single.error).toBeLessThanOrEqual(0.61);
-      const auto = await compressGraph(teacher, settings);
+      if (single.changed) expect(single.error).toBeLessThanOrEqual(0.41);
+      auto ??= await compressGraph(teacher, settings);
       expect(auto.bytes.after).toBeLessThanOrEqual(single.bytes.after);
     },
   );
@@ -104,9 +112,9 @@ describe('single methods', () => {
 
 describe('a budget of bytes', () => {
   test('gives the most accurate network that fits', async () => {
-    const result = await compressed(network, 1e-3, { maxBytes: 400 });
-    expect(result.bytes.after).toBeLessThanOrEqual(400);
-    expect(freshError(network, result.model!)).toBeLessThan(1e-2);
+    const result = await compressed(network, 1e-3, { maxBytes: 150 });
+    expect(result.bytes.after).toBeLessThanOrEqual(150);
+    expect(freshError(network, result.model!)).toBeLessThan(2e-2);
   });
 
   test('that nothing fits is refused', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { affineNodes, readParameters, trainableCount } from '../../compiler/compress/parameters.js';
 import { analyzeChannels, pruneTo, rankAt } from '../../compiler/compress/prune.js';
-import { askTeacher, largest, residuals, verifyPoints } from '../../compiler/compress/teacher.js';
+import { largest, residuals, unseenSamples } from '../../compiler/compress/teacher.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
@@ -44,7 +44,7 @@ describe('prune', () => {
       [4, 5],
       [1, 4],
     ]);
-    const samples = askTeacher(teacher, verifyPoints(teacher));
+    const samples = unseenSamples(teacher);
     expect(largest(residuals(teacher, pruned, samples)) * 1e-3).toBeLessThan(1e-6);
   });
 
@@ -56,7 +56,7 @@ describe('prune', () => {
     const pruned = pruneTo(teacher, analyzeChannels(teacher, teacher.graph), [8]);
     const widths = affineNodes(pruned).map((node) => `${node.name} ${node.width}x${node.x.width}`);
     expect(widths.sort()).toEqual(['head_p 1x8', 'head_q 1x8', 'z1 8x2', 'z2 8x8', 'zu 8x2', 'zv 8x2']);
-    const samples = askTeacher(teacher, verifyPoints(teacher));
+    const samples = unseenSamples(teacher);
     expect(largest(residuals(teacher, pruned, samples))).toBeLessThan(100);
   });
 
@@ -70,6 +70,6 @@ describe('prune', () => {
     const pruned = pruneTo(teacher, analysis, ranks);
     expect(trainableCount(pruned)).toBeLessThan(12);
     expect([...readParameters(pruned)].every(Number.isFinite)).toBe(true);
-    expect(largest(residuals(teacher, pruned, askTeacher(teacher, verifyPoints(teacher))))).toBeLessThan(1e-6);
+    expect(largest(residuals(teacher, pruned, unseenSamples(teacher)))).toBeLessThan(1e-6);
   });
 });

@@ -5,15 +5,15 @@ import { forEachJacobianBlock } from '../../compiler/compress/jacobian.js';
 import { cholesky, choleskySolve, createGram, GRAM_BLOCK } from '../../compiler/compress/normal-equations.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/compress/parameters.js';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
-import { makePool, refine } from '../../compiler/compress/refine.js';
+import { refine } from '../../compiler/compress/refine.js';
 import { generatedModule } from '../../compiler/compress/simd/build.js';
 import {
-  askTeacher,
   evaluateOutputs,
   largest,
+  makePool,
   residuals,
   trainingPoints,
-  verifyPoints,
+  unseenSamples,
 } from '../../compiler/compress/teacher.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
@@ -83,7 +83,7 @@ describe('refine', () => {
   const pool = makePool(teacher);
 
   test('brings the largest error down on points that it did not see', async () => {
-    const samples = askTeacher(teacher, verifyPoints(teacher));
+    const samples = unseenSamples(teacher);
     const before = largest(residuals(teacher, pruned, samples));
     const { graph, error } = await refine(teacher, pruned, pool, { target: 0.2, maxSteps: 60 });
     const after = largest(residuals(teacher, graph, samples));

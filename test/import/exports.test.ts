@@ -38,7 +38,10 @@ describe('exports of the frameworks', () => {
       outputs.flat().forEach((wanted, i) => {
         const scale = Math.max(1, Math.abs(wanted));
         const output = model.outputs[i % model.outputs.length].name;
-        expect(Math.abs(found[i] - wanted) / scale, `${output} at point ${Math.floor(i / outputs[0].length)}`).toBeLessThan(exact ? 1e-12 : 1e-5);
+        expect(
+          Math.abs(found[i] - wanted) / scale,
+          `${output} at point ${Math.floor(i / outputs[0].length)}`,
+        ).toBeLessThan(exact ? 1e-12 : 1e-5);
       });
       const written = memoryFiles({
         'm.json': JSON.stringify(modelToJson(model, 'm.safetensors')),

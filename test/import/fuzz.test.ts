@@ -18,7 +18,14 @@ const SLOWEST_MS = 3000;
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
 
 const FORMATS: Record<string, string[]> = {
-  onnx: ['shapes.dynamo.onnx', 'piratenet.legacy.onnx', 'activations.dynamo.onnx', 'mlp-fixed-batch.onnx', 'keras.tf2onnx.onnx', 'periodic.legacy.onnx'],
+  onnx: [
+    'shapes.dynamo.onnx',
+    'piratenet.legacy.onnx',
+    'activations.dynamo.onnx',
+    'mlp-fixed-batch.onnx',
+    'keras.tf2onnx.onnx',
+    'periodic.legacy.onnx',
+  ],
   'PyTorch zip': ['mlp.pt', 'checkpoint.pt', 'weight-norm.pt', 'deepxde.pt'],
   'PyTorch legacy': ['mlp-legacy.pth'],
   pickle: ['mlp-protocol2.pkl', 'mlp-protocol4.pkl', 'mlp-protocol5.pkl', 'mlp-tensors.pkl'],
@@ -96,7 +103,8 @@ describe('damaged files', () => {
           } catch (error) {
             const isSentence = error instanceof PinnEdgeError && error.exitCode === 2;
             if (!isSentence) faults.push(`mutation ${n} of ${name}: ${(error as Error).stack ?? error}`);
-            else if (/undefined|\[object|\{\w+\}/.test(error.message)) faults.push(`mutation ${n} of ${name}: ${error.message}`);
+            else if (/undefined|\[object|\{\w+\}/.test(error.message))
+              faults.push(`mutation ${n} of ${name}: ${error.message}`);
           }
           const elapsed = performance.now() - start;
           if (elapsed > SLOWEST_MS) faults.push(`mutation ${n} of ${name} took ${elapsed.toFixed(0)} ms`);

@@ -12,7 +12,9 @@ const STOP = 0x2e;
 async function refusal(file: string, bytes: number[] | Uint8Array): Promise<string> {
   const before = process.memoryUsage().rss;
   const start = performance.now();
-  const attempt = importModel(file, memoryFiles({ [file]: Uint8Array.from(bytes) }), { inputs: ['x=0:1'].map(parseInput) });
+  const attempt = importModel(file, memoryFiles({ [file]: Uint8Array.from(bytes) }), {
+    inputs: ['x=0:1'].map(parseInput),
+  });
   const message = await attempt.then(
     () => 'imported',
     (error) => {
@@ -59,7 +61,9 @@ describe('pickles', () => {
 
   test('deep recursion', async () => {
     const depth = 500_000;
-    expect(await refusal('deep.pkl', [0x80, 2, ...new Array<number>(depth).fill(0x28), STOP])).toMatch(/nested too deeply/);
+    expect(await refusal('deep.pkl', [0x80, 2, ...new Array<number>(depth).fill(0x28), STOP])).toMatch(
+      /nested too deeply/,
+    );
     const tuples = [0x80, 2, 0x29, ...new Array<number>(depth).fill(0x85), STOP];
     expect(await refusal('deep.pkl', tuples)).toMatch(/nested too deeply/);
     // A dict in itself: } q0 X"a" h0 s .
@@ -69,7 +73,9 @@ describe('pickles', () => {
 
   test('huge lengths', async () => {
     expect(await refusal('huge.pkl', [0x80, 2, 0x58, 0xff, 0xff, 0xff, 0xff, STOP])).toMatch(/ends in the middle/);
-    expect(await refusal('huge.pkl', [0x80, 4, 0x8d, ...new Array<number>(7).fill(0xff), 0x7f, STOP])).toMatch(/ends in the middle/);
+    expect(await refusal('huge.pkl', [0x80, 4, 0x8d, ...new Array<number>(7).fill(0xff), 0x7f, STOP])).toMatch(
+      /ends in the middle/,
+    );
     expect(await refusal('huge.pkl', [0x80, 2, 0x8b, 0xff, 0xff, 0xff, 0x7f, STOP])).toMatch(/512 bits/);
   });
 
@@ -86,7 +92,9 @@ describe('other formats', () => {
   test('a zip bomb', async () => {
     const bomb = zipSync({ 'a.npy': new Uint8Array(1000) });
     // What the directory says the entry unpacks to: bytes 24 to 27 of its record.
-    const directory = bomb.findIndex((_, i) => bomb[i] === 0x50 && bomb[i + 1] === 0x4b && bomb[i + 2] === 1 && bomb[i + 3] === 2);
+    const directory = bomb.findIndex(
+      (_, i) => bomb[i] === 0x50 && bomb[i + 1] === 0x4b && bomb[i + 2] === 1 && bomb[i + 3] === 2,
+    );
     new DataView(bomb.buffer, bomb.byteOffset).setUint32(directory + 24, 600 * 2 ** 20, true);
     expect(await refusal('bomb.npz', bomb)).toMatch(/unpack to more than 512 MiB/);
   });

@@ -22,8 +22,14 @@ describe.skipIf(!python)('pinn_edge_export.py', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test('models answer as the framework does', () => {
-    execFileSync(python!, [join(here, 'export_check.py'), folder], { stdio: 'pipe', env: { ...process.env, CUDA_VISIBLE_DEVICES: '' } });
-    const answers = JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8')) as Record<string, { points: number[][]; outputs: number[][] }>;
+    execFileSync(python!, [join(here, 'export_check.py'), folder], {
+      stdio: 'pipe',
+      env: { ...process.env, CUDA_VISIBLE_DEVICES: '' },
+    });
+    const answers = JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8')) as Record<
+      string,
+      { points: number[][]; outputs: number[][] }
+    >;
     const names = Object.keys(answers);
     expect(names.length).toBeGreaterThan(10);
     for (const [name, { points, outputs }] of Object.entries(answers)) {

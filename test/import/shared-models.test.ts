@@ -16,7 +16,8 @@ import { files } from './helpers.js';
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = process.env.PINN_EDGE_MODELS ?? join(here, '../../../shared/models');
 const there = existsSync(folder);
-if (!there) process.stderr.write(`skipped: the shared models are not at ${folder}; set PINN_EDGE_MODELS to their folder\n`);
+if (!there)
+  process.stderr.write(`skipped: the shared models are not at ${folder}; set PINN_EDGE_MODELS to their folder\n`);
 
 interface Case {
   file: string;
@@ -32,8 +33,8 @@ const CASES: Record<string, Case> = {
   heat2d_inverse_onnx: { file: 'ind-heat2d-inverse.onnx', inputs: ['x=0:1', 'y=0:1'], tolerance: 1e-5 },
   helmholtz_fourier_onnx: { file: 'ind-helmholtz.onnx', inputs: ['x=0:1', 'y=0:1'], tolerance: 1e-5 },
   burgers_keras_tanh: { file: 'burgers.h5', inputs: ['t=0:1', 'x=-1:1'], tolerance: 1e-12 },
-  eikonal_laaf_atan: { file: 'eik.hdf5', spec: 'eikonal-laaf-atan.json', tolerance: 1e-12 },
-  powersys_pinnsim_hardic: { file: 'weights.npz', spec: 'powersys-hardic.json', tolerance: 1e-12 },
+  eikonal_laaf_atan: { file: 'eik.hdf5', spec: 'eikonal-laaf-atan.jsonc', tolerance: 1e-12 },
+  powersys_pinnsim_hardic: { file: 'weights.npz', spec: 'powersys-hardic.jsonc', tolerance: 1e-12 },
 };
 
 /** Largest difference over the points, per output relative to its largest reference value. */
@@ -42,7 +43,10 @@ export async function referenceError(name: string): Promise<number> {
   const options: ImportOptions = { inputs: inputs.map(parseInput) };
   if (spec) options.spec = { file: spec, text: readFileSync(join(here, 'specs', spec), 'utf8') };
   const { model } = await importModel(join(folder, name, file), files, options);
-  const reference = JSON.parse(readFileSync(join(folder, name, 'ref.json'), 'utf8')) as { inputs: number[][]; outputs: number[][] };
+  const reference = JSON.parse(readFileSync(join(folder, name, 'ref.json'), 'utf8')) as {
+    inputs: number[][];
+    outputs: number[][];
+  };
   const found = evaluateReference(model, Float64Array.from(reference.inputs.flat()));
   const width = model.outputs.length;
   return Math.max(

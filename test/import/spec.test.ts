@@ -11,7 +11,10 @@ import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { files } from './helpers.js';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
-const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Record<string, { points: number[][]; outputs: number[][] }>;
+const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Record<
+  string,
+  { points: number[][]; outputs: number[][] }
+>;
 
 const run = (file: string, options: ImportOptions = {}) => importModel(join(folder, file), files, options);
 const inputs = (...texts: string[]) => texts.map(parseInput);
@@ -50,7 +53,9 @@ describe('options', () => {
   });
 
   test('a wrong number of inputs or outputs is one sentence', async () => {
-    await expect(run('mlp.dynamo.onnx', { inputs: inputs('x=0:1') })).rejects.toThrow('has 2 input columns, but 1 --input was given');
+    await expect(run('mlp.dynamo.onnx', { inputs: inputs('x=0:1') })).rejects.toThrow(
+      'has 2 input columns, but 1 --input was given',
+    );
     const options = { inputs: inputs('x=0:1', 'y=0:1', 't=0:1'), outputs: [parseOutput('u')] };
     await expect(run('heads.dynamo.onnx', options)).rejects.toThrow('has 3 outputs, but there are 1 --output');
   });
@@ -71,7 +76,9 @@ describe('options', () => {
     expect(model.nodes.length).toBe(all.nodes.length - 2);
     expect(model.tensors.size).toBe(all.tensors.size - 4);
     expect(notes).toContain('outputs u, v dropped');
-    await expect(run('heads.dynamo.onnx', { ...given, keep: ['w'] })).rejects.toThrow('output "w" is not there; there are u, v, p');
+    await expect(run('heads.dynamo.onnx', { ...given, keep: ['w'] })).rejects.toThrow(
+      'output "w" is not there; there are u, v, p',
+    );
   });
 
   test('a fixed input is folded into the network', async () => {
@@ -83,28 +90,37 @@ describe('options', () => {
       expect(evaluateReference(model, Float64Array.of(x))[0]).toBeCloseTo(wanted, 14);
     }
     expect(model.nodes.some((node) => node.op === 'exp')).toBe(false);
-    await expect(run('hard-bc.dynamo.onnx', { inputs: inputs('x=-1:1', 't'), fix: { nu: 1 } })).rejects.toThrow('input "nu" is not there');
+    await expect(run('hard-bc.dynamo.onnx', { inputs: inputs('x=-1:1', 't'), fix: { nu: 1 } })).rejects.toThrow(
+      'input "nu" is not there',
+    );
   });
 });
 
 describe('specs', () => {
   test('normalisation, expressions, constants, scales and units', async () => {
     const plain = (await run('mlp.pt', { inputs: inputs('x=-1:1', 't=-1:1') })).model;
-    const { model } = await run('mlp.pt', withSpec({
-      name: 'scaled',
-      inputs: [
-        { name: 'x', min: 0, max: 10, unit: 'm', normalize: { min: 0, max: 10 } },
-        { name: 't', min: 0, max: 4, normalize: { mean: 2, std: 2 } },
-      ],
-      constants: { nu: 0.5 },
-      network: { activation: 'tanh' },
-      outputs: [
-        { name: 'u', unit: 'm/s', scale: 3, offset: 1, expression: '-x^2*nu + t*(1 - x/10)*N' },
-        { name: 'n', expression: 'max(N, where(x - 5, 0.25, log(1 + t))) + abs(sin(2*pi*x))/sqrt(4)' },
-      ],
-    }));
+    const { model } = await run(
+      'mlp.pt',
+      withSpec({
+        name: 'scaled',
+        inputs: [
+          { name: 'x', min: 0, max: 10, unit: 'm', normalize: { min: 0, max: 10 } },
+          { name: 't', min: 0, max: 4, normalize: { mean: 2, std: 2 } },
+        ],
+        constants: { nu: 0.5 },
+        network: { activation: 'tanh' },
+        outputs: [
+          { name: 'u', unit: 'm/s', scale: 3, offset: 1, expression: '-x^2*nu + t*(1 - x/10)*N' },
+          { name: 'n', expression: 'max(N, where(x - 5, 0.25, log(1 + t))) + abs(sin(2*pi*x))/sqrt(4)' },
+        ],
+      }),
+    );
     expect(model.name).toBe('scaled');
-    for (const [x, t] of [[1, 3.5], [7.5, 0.5], [9, 2]]) {
+    for (const [x, t] of [
+      [1, 3.5],
+      [7.5, 0.5],
+      [9, 2],
+    ]) {
       const n = evaluateReference(plain, Float64Array.of(x / 5 - 1, t / 2 - 1))[0];
       const [u, m] = evaluateReference(model, Float64Array.of(x, t));
       expect(u).toBeCloseTo(3 * (-x * x * 0.5 + t * (1 - x / 10) * n) + 1, 12);
@@ -129,12 +145,17 @@ describe('specs', () => {
   });
 
   test('a network that does not chain is refused with its shapes', async () => {
-    await expect(run('resnet.pt', withSpec({ inputs: box, network: { layers: ['first', 'nolayer'] } }))).rejects.toThrow(/no layer "nolayer"; it has first, last/);
-    await expect(run('laaf.pt', withSpec({ inputs: box, network: { layers: ['linears.0', 'linears.0'] } }))).rejects.toThrow(/layer "linears.0" reads 2 values and gets 8/);
+    await expect(
+      run('resnet.pt', withSpec({ inputs: box, network: { layers: ['first', 'nolayer'] } })),
+    ).rejects.toThrow(/no layer "nolayer"; it has first, last/);
+    await expect(
+      run('laaf.pt', withSpec({ inputs: box, network: { layers: ['linears.0', 'linears.0'] } })),
+    ).rejects.toThrow(/layer "linears.0" reads 2 values and gets 8/);
   });
 
   test('mistakes in expressions name their place', async () => {
-    const output = (expression: string) => run('mlp.pt', withSpec({ inputs: box, network: { activation: 'tanh' }, outputs: [{ name: 'u', expression }] }));
+    const output = (expression: string) =>
+      run('mlp.pt', withSpec({ inputs: box, network: { activation: 'tanh' }, outputs: [{ name: 'u', expression }] }));
     await expect(output('N * nu')).rejects.toThrow('spec.json: expression "N * nu" of output "u": unknown name "nu"');
     await expect(output('f(x)')).rejects.toThrow('unknown function "f"');
     await expect(output('N[3]')).rejects.toThrow('index 3 of a value of width 1');
@@ -146,14 +167,20 @@ describe('specs', () => {
   test('comments are allowed, and every mistake is reported with its path', () => {
     expect(parseSpec('s.json', '// note\n{ /* a */ "name": "n", }')).toEqual({ name: 'n' });
     expect(() => parseSpec('s.json', '{ "name": }')).toThrow(/s.json is not JSON: ValueExpected in line 1/);
-    const wrong = '{ "inputs": [{ "name": "x", "min": 2, "max": 1 }], "network": { "activation": "tanj" }, "colour": 1 }';
+    const wrong =
+      '{ "inputs": [{ "name": "x", "min": 2, "max": 1 }], "network": { "activation": "tanj" }, "colour": 1 }';
     expect(() => parseSpec('s.json', wrong)).toThrow(/colour/);
     expect(() => parseSpec('s.json', wrong)).toThrow(/network.activation: found "tanj", expected one of/);
     expect(() => parseSpec('s.json', `${'['.repeat(100_000)}`)).toThrow(/s.json/);
   });
 
   test('the spec that --init writes is valid and leads to the same network', async () => {
-    for (const [file, name] of Object.entries({ 'laaf.pt': '', 'mlp.npz': 'npz', 'deeponet.pt': 'state-dict-deeponet', 'separate.dynamo.onnx': 'separate.dynamo' })) {
+    for (const [file, name] of Object.entries({
+      'laaf.pt': '',
+      'mlp.npz': 'npz',
+      'deeponet.pt': 'state-dict-deeponet',
+      'separate.dynamo.onnx': 'separate.dynamo',
+    })) {
       const text = await initialSpec(join(folder, file), files);
       const spec = parseSpec(file, text);
       expect(text).toContain('"name"');

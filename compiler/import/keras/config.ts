@@ -27,7 +27,9 @@ export function parseKerasConfig(text: string): KerasModel {
   const root = JSON.parse(text) as Json;
   const className = String(root?.class_name ?? '');
   if (className !== 'Sequential' && className !== 'Functional' && className !== 'Model') {
-    throw new Error(`its model is of class "${className.slice(0, 80)}"; save a Sequential or functional model, or its weights alone`);
+    throw new Error(
+      `its model is of class "${className.slice(0, 80)}"; save a Sequential or functional model, or its weights alone`,
+    );
   }
   const config = asObject(root.config);
   const list = config.layers;
@@ -60,19 +62,24 @@ function references(value: unknown): string[] {
 
 function parseCall(call: unknown): Argument[] {
   // Keras 2: [["dense", 0, 0, {...}], ...]. Keras 3: {args: [...], kwargs: {...}}.
-  if (Array.isArray(call)) return typeof call[0] === 'string' ? [...keras2Argument(call)] : call.flatMap(keras2Argument);
+  if (Array.isArray(call))
+    return typeof call[0] === 'string' ? [...keras2Argument(call)] : call.flatMap(keras2Argument);
   const { args } = asObject(call);
   return Array.isArray(args) ? args.flatMap(keras3Argument) : [];
 }
 
 function keras2Argument(entry: unknown): Argument[] {
   if (typeof entry === 'number') return [{ number: entry }];
-  if (!Array.isArray(entry) || typeof entry[0] !== 'string') return [{ other: JSON.stringify(entry)?.slice(0, 40) ?? '' }];
-  if (entry[0] === '_CONSTANT_VALUE') return typeof entry[2] === 'number' ? [{ number: entry[2] }] : [{ other: 'a constant' }];
+  if (!Array.isArray(entry) || typeof entry[0] !== 'string')
+    return [{ other: JSON.stringify(entry)?.slice(0, 40) ?? '' }];
+  if (entry[0] === '_CONSTANT_VALUE')
+    return typeof entry[2] === 'number' ? [{ number: entry[2] }] : [{ other: 'a constant' }];
   const rest = typeof entry[3] === 'object' && entry[3] !== null ? Object.values(entry[3] as Json) : [];
   const more = rest.flatMap((value): Argument[] => {
     if (typeof value === 'number') return [{ number: value }];
-    return Array.isArray(value) && typeof value[0] === 'string' ? [{ layer: value[0], index: Number(value[2] ?? 0) }] : [];
+    return Array.isArray(value) && typeof value[0] === 'string'
+      ? [{ layer: value[0], index: Number(value[2] ?? 0) }]
+      : [];
   });
   return [{ layer: entry[0], index: Number(entry[2] ?? 0) }, ...more];
 }

@@ -1,6 +1,6 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { Tensor } from '../../model/types.js';
-import { applyActivation, type ActivationName } from '../activations.js';
+import { type ActivationName, applyActivation } from '../activations.js';
 import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
 import { networksOf } from '../state-dict.js';
@@ -21,7 +21,11 @@ export function importKeras(job: ImportJob): Imported {
   const model = parseKerasConfig(config);
   job.notes.push(`Keras ${model.sequential ? 'Sequential' : 'functional'} model: ${model.layers.length} layers`);
   const inputs = inputLayers(job, model, weights);
-  const columns = inputs.flatMap(({ name, width }) => Array.from({ length: width }, () => (inputs.length > 1 && width === 1 && /^[A-Za-z]\w*$/.test(name) ? name : undefined)));
+  const columns = inputs.flatMap(({ name, width }) =>
+    Array.from({ length: width }, () =>
+      inputs.length > 1 && width === 1 && /^[A-Za-z]\w*$/.test(name) ? name : undefined,
+    ),
+  );
   const build = (builder: GraphBuilder, values: readonly string[]): NetworkOutput[] => {
     const scope = new Map<string, string>();
     let at = 0;
@@ -74,7 +78,10 @@ function weightsByLayer(hdf5: Hdf5): Map<string, Tensor[]> {
   for (const name of strings(hdf5.attributes(legacy).layer_names)) {
     const path = legacy ? `${legacy}/${name}` : name;
     const tensors = strings(hdf5.attributes(path).weight_names).map((weight) => hdf5.tensors.get(`${path}/${weight}`));
-    layers.set(name, tensors.filter((t): t is Tensor => t !== undefined));
+    layers.set(
+      name,
+      tensors.filter((t): t is Tensor => t !== undefined),
+    );
   }
   return layers;
 }
@@ -96,26 +103,35 @@ function orderedTensors(hdf5: Hdf5, layers: ReadonlyMap<string, Tensor[]>): Map<
   for (const [layer, list] of layers) {
     list.forEach((tensor, k) => {
       const last = paths.get(tensor)?.split('/').at(-1)?.replace(/:\d+$/, '') ?? '';
-      const role = /^\d+$/.test(last) || last === '' ? (tensor.shape.length === 2 ? 'kernel' : k === 0 ? 'value' : 'bias') : last;
+      const role =
+        /^\d+$/.test(last) || last === '' ? (tensor.shape.length === 2 ? 'kernel' : k === 0 ? 'value' : 'bias') : last;
       tensors.set(`${layer.replace(/\/\w*cell$/, '')}.${role}`, tensor);
     });
   }
   return tensors.size ? tensors : hdf5.tensors;
 }
 
-function inputLayers(job: ImportJob, model: KerasModel, weights: ReadonlyMap<string, Tensor[]>): { name: string; width: number }[] {
+function inputLayers(
+  job: ImportJob,
+  model: KerasModel,
+  weights: ReadonlyMap<string, Tensor[]>,
+): { name: string; width: number }[] {
   const byName = new Map(model.layers.map((layer) => [layer.name, layer]));
-  const named = model.inputs.length ? model.inputs : model.layers.filter(({ className }) => className === 'InputLayer').map(({ name }) => name);
+  const named = model.inputs.length
+    ? model.inputs
+    : model.layers.filter(({ className }) => className === 'InputLayer').map(({ name }) => name);
   if (!named.length) {
     const first = model.layers.find(({ className }) => className === 'Dense');
-    const width = first && (weights.get(first.name) ?? [...weights.values()].find((list) => list.length))?.[0]?.shape[0];
+    const width =
+      first && (weights.get(first.name) ?? [...weights.values()].find((list) => list.length))?.[0]?.shape[0];
     return [{ name: '', width: width ?? job.namedInputs ?? 1 }];
   }
   return named.map((name) => {
     const { config = {} } = byName.get(name) ?? {};
     const shape = config.batch_input_shape ?? config.batch_shape;
     const width = Array.isArray(shape) ? shape.slice(1).reduce((n: number, d) => n * Number(d), 1) : Number.NaN;
-    if (!(Number.isInteger(width) && width >= 1 && width <= 1024)) throw new Error(`its input "${name}" has no fixed width`);
+    if (!(Number.isInteger(width) && width >= 1 && width <= 1024))
+      throw new Error(`its input "${name}" has no fixed width`);
     return { name, width };
   });
 }
@@ -145,7 +161,8 @@ class KerasWalker {
   run(): NetworkOutput[] {
     if (this.model.sequential) {
       let value = [...this.scope.values()][0];
-      for (const layer of this.model.layers) if (layer.className !== 'InputLayer') value = this.apply(layer, [{ value }]);
+      for (const layer of this.model.layers)
+        if (layer.className !== 'InputLayer') value = this.apply(layer, [{ value }]);
       return [{ name: 'u', value }];
     }
     this.resolve(this.model.outputs);
@@ -165,7 +182,8 @@ class KerasWalker {
       const layer = this.layers.get(name);
       if (!layer) throw new Error(`layer "${name}" is missing from its configuration`);
       const [call, ...more] = layer.calls;
-      if (!call || more.length) throw this.refuse(layer, more.length ? ', which is applied several times' : ', which reads nothing');
+      if (!call || more.length)
+        throw this.refuse(layer, more.length ? ', which is applied several times' : ', which reads nothing');
       const missing = call.flatMap((a) => ('layer' in a && !this.scope.has(a.layer) ? [a.layer] : []));
       if (missing.length) {
         if (waiting.has(name)) throw new Error(`layer "${name}" reads itself`);
@@ -173,7 +191,13 @@ class KerasWalker {
         stack.push(...missing);
         continue;
       }
-      this.scope.set(name, this.apply(layer, call.map((a) => this.read(layer, a))));
+      this.scope.set(
+        name,
+        this.apply(
+          layer,
+          call.map((a) => this.read(layer, a)),
+        ),
+      );
       stack.pop();
     }
   }
@@ -196,11 +220,17 @@ class KerasWalker {
     const handler = Object.hasOwn(LAYERS, layer.className) ? LAYERS[layer.className] : undefined;
     const values = inputs.flatMap((input) => ('value' in input ? [input.value] : []));
     if (!values.length) throw this.refuse(layer, ', which reads nothing');
-    return handler && values.length === inputs.length ? handler(context, values) : this.operation(layer, inputs, values);
+    return handler && values.length === inputs.length
+      ? handler(context, values)
+      : this.operation(layer, inputs, values);
   }
 
   /** An operation layer: `TFOpLambda` of Keras 2, a class per operation in Keras 3. */
-  private operation(layer: KerasLayer, inputs: readonly ({ value: string } | { number: number })[], values: readonly string[]): string {
+  private operation(
+    layer: KerasLayer,
+    inputs: readonly ({ value: string } | { number: number })[],
+    values: readonly string[],
+  ): string {
     const spelled = layer.className === 'TFOpLambda' ? String(layer.config.function) : layer.className;
     const name = snakeCase(spelled.split('.').at(-1) ?? '');
     const { builder } = this;
@@ -223,7 +253,13 @@ class KerasWalker {
 
   private refuse(layer: KerasLayer, reason: string): PinnEdgeError {
     const advice = 'convert the model with tf2onnx and import the .onnx, or import the weights alone with a spec';
-    return new PinnEdgeError('PE7003', { file: this.file, op: layer.className.slice(0, 60), node: layer.name.slice(0, 60), reason, advice });
+    return new PinnEdgeError('PE7003', {
+      file: this.file,
+      op: layer.className.slice(0, 60),
+      node: layer.name.slice(0, 60),
+      reason,
+      advice,
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { PinnEdgeError } from '../../diagnostics.js';
+import type { PinnEdgeError } from '../../diagnostics.js';
 import type { Tensor } from '../../model/types.js';
 import { type ActivationName, applyActivation } from '../activations.js';
 import type { GraphBuilder } from '../builder.js';
@@ -69,7 +69,12 @@ const normalization: Handler = (context, [x]) => {
   const [mean, variance] = context.weights;
   if (!mean || !variance) throw context.refuse(', whose statistics are missing from the file');
   const scale = variance.data.map((v) => 1 / Math.max(Math.sqrt(v), 1e-7));
-  return context.builder.scale(x, scale, scale.map((s, i) => -mean.data[i] * s), context.layer.name);
+  return context.builder.scale(
+    x,
+    scale,
+    scale.map((s, i) => -mean.data[i] * s),
+    context.layer.name,
+  );
 };
 
 const batchNormalization: Handler = (context, [x]) => {
@@ -81,7 +86,12 @@ const batchNormalization: Handler = (context, [x]) => {
   if (!mean || !variance) throw context.refuse(', whose statistics are missing from the file');
   const epsilon = Number(config.epsilon ?? 1e-3);
   const scale = variance.data.map((v, i) => (gamma?.data[i] ?? 1) / Math.sqrt(v + epsilon));
-  return context.builder.scale(x, scale, scale.map((s, i) => (beta?.data[i] ?? 0) - mean.data[i] * s), context.layer.name);
+  return context.builder.scale(
+    x,
+    scale,
+    scale.map((s, i) => (beta?.data[i] ?? 0) - mean.data[i] * s),
+    context.layer.name,
+  );
 };
 
 const number = (value: unknown, otherwise: number) => (typeof value === 'number' ? value : otherwise);
@@ -92,7 +102,9 @@ const relu: Handler = (context, [x]) => {
   if (number(config.threshold, 0) !== 0) throw context.refuse(' with a threshold');
   const slope = number(config.negative_slope, 0);
   const value = slope === 0 ? builder.unary('relu', x) : builder.unary('leaky_relu', x, layer.name, { slope });
-  return typeof config.max_value === 'number' ? builder.unary('clip', value, layer.name, { max: config.max_value }) : value;
+  return typeof config.max_value === 'number'
+    ? builder.unary('clip', value, layer.name, { max: config.max_value })
+    : value;
 };
 
 const keepShape: Handler = (_, [x]) => x;
@@ -130,7 +142,9 @@ export const LAYERS: Record<string, Handler> = {
   BatchNormalization: batchNormalization,
   ReLU: relu,
   LeakyReLU: ({ builder, layer }, [x]) =>
-    builder.unary('leaky_relu', x, layer.name, { slope: number(layer.config.negative_slope, number(layer.config.alpha, 0.3)) }),
+    builder.unary('leaky_relu', x, layer.name, {
+      slope: number(layer.config.negative_slope, number(layer.config.alpha, 0.3)),
+    }),
   ELU: ({ builder, layer }, [x]) => builder.unary('elu', x, layer.name, { alpha: number(layer.config.alpha, 1) }),
   Lambda: unknownCode,
 };

@@ -55,8 +55,10 @@ export function numbers(
   const reader = READERS[descr.slice(-2)];
   if (!reader || !/^[<>|=]?[a-z][1248]$/.test(descr)) return undefined;
   const count = shape.reduce((n, d) => n * d, 1);
-  if (!Number.isInteger(count) || count < 0 || count > MAX_ELEMENTS) throw new Error(`"${name}" has shape [${shape.join(', ')}], which is too large`);
-  if (bytes.length < count * reader.bytes) throw new Error(`"${name}" of shape [${shape.join(', ')}] has only ${bytes.length} bytes`);
+  if (!Number.isInteger(count) || count < 0 || count > MAX_ELEMENTS)
+    throw new Error(`"${name}" has shape [${shape.join(', ')}], which is too large`);
+  if (bytes.length < count * reader.bytes)
+    throw new Error(`"${name}" of shape [${shape.join(', ')}] has only ${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = !descr.startsWith('>');
   const data = Float64Array.from({ length: count }, (_, i) => reader.read(view, i * reader.bytes, little));

@@ -208,7 +208,11 @@ function chooseByConstant(context: OpContext, condition: NdArray, a: Value, b: V
   if (a.kind === 'constant' && b.kind === 'constant') {
     const common = broadcastShapes(broadcastShapes(condition.shape, a.array.shape), b.array.shape);
     const [c, u, v] = [condition, a.array, b.array].map((array) => broadcastTo(array, common).data);
-    return constant({ shape: common, data: u.map((x, i) => (c[i] ? x : v[i])), integer: a.array.integer && b.array.integer });
+    return constant({
+      shape: common,
+      data: u.map((x, i) => (c[i] ? x : v[i])),
+      integer: a.array.integer && b.array.integer,
+    });
   }
   const only = condition.data.every((v) => v !== 0) ? a : condition.data.every((v) => v === 0) ? b : undefined;
   if (only?.kind === 'variable' && pointShape(only.shape).length >= condition.shape.length) return only;

@@ -1,19 +1,29 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
+import { CONSTANTS } from './constants.js';
 import { ELEMENTWISE } from './elementwise.js';
 import { LINEAR } from './linear.js';
 import { decodeOnnx, type OnnxFunction, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './proto.js';
 import { STRUCTURE } from './structure.js';
 import { readTensor } from './tensor.js';
-import { attribute, constant, type Dim, type Handler, type OpContext, toVariable, type Value, type Variable } from './values.js';
+import {
+  attribute,
+  constant,
+  type Dim,
+  type Handler,
+  type OpContext,
+  toVariable,
+  type Value,
+  type Variable,
+} from './values.js';
 
 /**
  * ONNX (opset 9 and later, https://onnx.ai/onnx/operators/): walks the graph in its order, computing what depends on
  * constants alone and translating the rest. The first axis of every input is the batch and disappears.
  */
 
-const HANDLERS: Record<string, Handler> = { ...ELEMENTWISE, ...STRUCTURE, ...LINEAR };
+const HANDLERS: Record<string, Handler> = { ...CONSTANTS, ...ELEMENTWISE, ...STRUCTURE, ...LINEAR };
 const STANDARD_DOMAINS = ['', 'ai.onnx', 'com.microsoft'];
 const MAX_NODES = 100_000;
 const MAX_CALL_DEPTH = 32;
@@ -38,7 +48,9 @@ export function importOnnx(job: ImportJob): Imported {
   const initializers = new Map<string, Value>();
   for (const tensor of graph.initializer) initializers.set(tensor.name, constant(readTensor(tensor, job.beside)));
   const inputs = graph.input.filter(({ name }) => !initializers.has(name)).map((info) => inputShape(info, job));
-  const columns = inputs.flatMap(({ name, width }) => Array.from({ length: width }, () => (width === 1 ? identifier(name) : undefined)));
+  const columns = inputs.flatMap(({ name, width }) =>
+    Array.from({ length: width }, () => (width === 1 ? identifier(name) : undefined)),
+  );
   if (!columns.length) throw new Error('its graph has no inputs');
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(' ');
   job.notes.push(`ONNX opset ${opset}${producer ? ` by ${producer}` : ''}: ${graph.node.length} nodes`);
@@ -68,7 +80,8 @@ function requireOpset(model: OnnxModel): number {
 }
 
 function identifier(name: string): string | undefined {
-  const legal = name.replace(/[^A-Za-z0-9_]/g, '_');
+  // TensorFlow's names end in the number of the output.
+  const legal = name.replace(/:\d+$/, '').replace(/[^A-Za-z0-9_]/g, '_');
   return /^[A-Za-z]/.test(legal) && legal.length <= 64 ? legal : undefined;
 }
 
@@ -84,7 +97,8 @@ interface InputShape {
 function inputShape(info: OnnxValueInfo, job: ImportJob): InputShape {
   const dims = info.type?.tensorType?.shape?.dim.map(({ dimValue }) => (dimValue > 0n ? Number(dimValue) : undefined));
   const { name } = info;
-  if (!dims || dims.length === 0) return { name, shape: dims ? [] : [null, job.namedInputs ?? 1], width: dims ? 1 : (job.namedInputs ?? 1) };
+  if (!dims || dims.length === 0)
+    return { name, shape: dims ? [] : [null, job.namedInputs ?? 1], width: dims ? 1 : (job.namedInputs ?? 1) };
   const [first, ...rest] = dims;
   const isPoint = dims.length === 1 && first !== undefined;
   const fixed = (isPoint ? dims : rest).map((d) => d ?? job.namedInputs);
@@ -139,7 +153,11 @@ class Walker {
   private read(context: OpContext, scope: ReadonlyMap<string, Value>, name: string): Value | undefined {
     if (name === '') return undefined;
     const value = scope.get(name);
-    if (!value) throw context.refuse(`: its input "${name}" is computed by no node before it`, 'the file is damaged; export it again');
+    if (!value)
+      throw context.refuse(
+        `: its input "${name}" is computed by no node before it`,
+        'the file is damaged; export it again',
+      );
     return value;
   }
 
@@ -178,14 +196,21 @@ class Walker {
     const { node } = context;
     const local = this.functions.get(`${node.domain}::${node.opType}`);
     if (local) return this.call(context, local, inputs, depth);
-    const handler = STANDARD_DOMAINS.includes(node.domain) && Object.hasOwn(HANDLERS, node.opType) ? HANDLERS[node.opType] : undefined;
-    if (!handler) throw context.refuse(node.domain && !STANDARD_DOMAINS.includes(node.domain) ? ` (domain ${node.domain})` : '');
+    const handler =
+      STANDARD_DOMAINS.includes(node.domain) && Object.hasOwn(HANDLERS, node.opType)
+        ? HANDLERS[node.opType]
+        : undefined;
+    if (!handler)
+      throw context.refuse(node.domain && !STANDARD_DOMAINS.includes(node.domain) ? ` (domain ${node.domain})` : '');
     try {
       return handler(context, inputs);
     } catch (error) {
       if (error instanceof PinnEdgeError) throw error;
       const internal = error instanceof TypeError || error instanceof RangeError;
-      throw context.refuse(internal ? '' : `: ${(error as Error).message}`, 'the file is damaged, or the network does more than answer every point by itself');
+      throw context.refuse(
+        internal ? '' : `: ${(error as Error).message}`,
+        'the file is damaged, or the network does more than answer every point by itself',
+      );
     }
   }
 

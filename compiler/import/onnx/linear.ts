@@ -1,5 +1,5 @@
-import { type NdArray, indexArray, ndArray, reduce, resolveAxis, sizeOf } from './ndarray.js';
 import { arithmetic } from './elementwise.js';
+import { indexArray, type NdArray, ndArray, reduce, resolveAxis, sizeOf } from './ndarray.js';
 import { axesOf } from './structure.js';
 import {
   batchAxis,
@@ -39,7 +39,9 @@ const gemm: Handler = (context, [a, b, c]) => {
   const flipped = intAttribute(node, 'transA', 0) === 1;
   const shape = flipped ? [...x.shape].reverse() : x.shape;
   if (shape.length !== 2 || shape[0] !== null || shape[1] !== cols) {
-    throw context.refuse(`: its input has shape [${shape.map((d) => d ?? 'n').join(', ')}] and its weight reads ${cols}`);
+    throw context.refuse(
+      `: its input has shape [${shape.map((d) => d ?? 'n').join(', ')}] and its weight reads ${cols}`,
+    );
   }
   const data = new Float64Array(rows * cols);
   for (let r = 0; r < rows; r++) {
@@ -49,9 +51,17 @@ const gemm: Handler = (context, [a, b, c]) => {
   let bias: NdArray | undefined;
   if (c?.kind === 'constant') {
     const spread = spreadConstant(context, c.array, outShape);
-    bias = ndArray([rows], Float64Array.from({ length: rows }, (_, r) => beta * spread[spread.length === 1 ? 0 : r]));
+    bias = ndArray(
+      [rows],
+      Float64Array.from({ length: rows }, (_, r) => beta * spread[spread.length === 1 ? 0 : r]),
+    );
   }
-  const name = builder.dense(x.name, tensor([rows, cols], data), bias && tensor([rows], bias.data), layerName(node.input[1], node.output[0]));
+  const name = builder.dense(
+    x.name,
+    tensor([rows, cols], data),
+    bias && tensor([rows], bias.data),
+    layerName(node.input[1], node.output[0]),
+  );
   const product: Variable = { kind: 'variable', name, shape: outShape };
   if (!c || c.kind === 'constant') return [product];
   return [arithmetic(context, 'add', product, arithmetic(context, 'mul', c, constant(ndArray([], [beta]))))];
@@ -97,7 +107,10 @@ const einsum: Handler = (context, inputs) => {
 function contract(context: OpContext, a: Value, labelsA: string, b: Value, labelsB: string, out: string): Value {
   const sizes = new Map<string, number>();
   let batchLabel: string | undefined;
-  for (const [value, labels] of [[a, labelsA], [b, labelsB]] as const) {
+  for (const [value, labels] of [
+    [a, labelsA],
+    [b, labelsB],
+  ] as const) {
     const shape = shapeOf(value);
     if (shape.length !== labels.length || new Set(labels).size !== labels.length) {
       throw context.refuse(`: shape [${shape.map((d) => d ?? 'n').join(', ')}] does not fit`);
@@ -106,17 +119,22 @@ function contract(context: OpContext, a: Value, labelsA: string, b: Value, label
       if (d === null) batchLabel = labels[i];
       const known = sizes.get(labels[i]) ?? 1;
       const size = d ?? 1;
-      if (known !== 1 && size !== 1 && known !== size) throw context.refuse(`: an axis has length ${known} and ${size}`);
+      if (known !== 1 && size !== 1 && known !== size)
+        throw context.refuse(`: an axis has length ${known} and ${size}`);
       sizes.set(labels[i], Math.max(known, size));
     });
   }
   if (batchLabel !== undefined && !out.includes(batchLabel)) {
     throw context.refuse(': it sums over the batch', 'every point must be answered by itself');
   }
-  for (const [value, labels] of [[a, labelsA], [b, labelsB]] as const) {
+  for (const [value, labels] of [
+    [a, labelsA],
+    [b, labelsB],
+  ] as const) {
     if (value.kind === 'constant' || batchLabel === undefined) continue;
     const own = batchAxis(shapeOf(value));
-    if (own >= 0 && labels[own] !== batchLabel) throw context.refuse(': it pairs every point of the batch with every other');
+    if (own >= 0 && labels[own] !== batchLabel)
+      throw context.refuse(': it pairs every point of the batch with every other');
   }
   const summed = [...sizes.keys()].filter((label) => !out.includes(label));
   const space = [...out, ...summed];
@@ -143,12 +161,16 @@ function contract(context: OpContext, a: Value, labelsA: string, b: Value, label
     const cols = builder.width(x.name);
     if (outSize * cols > MAX_MATRIX) throw context.refuse(': its matrix is too large');
     const data = new Float64Array(outSize * cols);
-    for (let i = 0; i < outSize * sumSize; i++) data[Math.floor(i / sumSize) * cols + index[i]] += fixed.data[fixedIndex[i]];
+    for (let i = 0; i < outSize * sumSize; i++)
+      data[Math.floor(i / sumSize) * cols + index[i]] += fixed.data[fixedIndex[i]];
     const name = builder.dense(x.name, tensor([outSize, cols], data), undefined, layerName(weightName ?? '', hint));
     return { kind: 'variable', name, shape };
   }
   if (outSize * sumSize > MAX_PRODUCT_TERMS) {
-    throw context.refuse(`: a product of two values that depend on the inputs with ${outSize * sumSize} terms`, 'at most 4096');
+    throw context.refuse(
+      `: a product of two values that depend on the inputs with ${outSize * sumSize} terms`,
+      'at most 4096',
+    );
   }
   const left = gatherComponents(builder, toVariable(context, a, hint).name, indexA);
   const right = gatherComponents(builder, toVariable(context, b, hint).name, indexB);
@@ -166,7 +188,12 @@ function sumGroups({ builder, node }: OpContext, x: string, groups: number, size
 }
 
 /** For every position of the index space, the component of `value` that its labels select. */
-function positions(value: Value, labels: string, space: readonly string[], sizes: ReadonlyMap<string, number>): Int32Array {
+function positions(
+  value: Value,
+  labels: string,
+  space: readonly string[],
+  sizes: ReadonlyMap<string, number>,
+): Int32Array {
   const own = pointShape(shapeOf(value));
   const strides = new Map<string, number>();
   let stride = 1;
@@ -227,7 +254,12 @@ function reduceConstant(x: NdArray, over: readonly number[], keep: boolean, kind
   return kind === 'norm' ? { ...result, data: result.data.map(Math.sqrt) } : result;
 }
 
-function reduceVariable(context: OpContext, { name, shape }: Variable, over: readonly number[], kind: Reduction): string {
+function reduceVariable(
+  context: OpContext,
+  { name, shape }: Variable,
+  over: readonly number[],
+  kind: Reduction,
+): string {
   const { builder, node } = context;
   const own = pointShape(shape);
   const kept = own.map((_, i) => i).filter((i) => !over.includes(i));
@@ -237,9 +269,14 @@ function reduceVariable(context: OpContext, { name, shape }: Variable, over: rea
   // Components of one group side by side.
   const source = indexArray(own);
   const moved = gatherComponents(builder, name, permuted(source, order));
-  if (kind === 'mean' && groups === 1 && size > 1) return builder.add({ op: 'mean', inputs: [moved] }, 1, node.output[0]);
+  if (kind === 'mean' && groups === 1 && size > 1)
+    return builder.add({ op: 'mean', inputs: [moved] }, 1, node.output[0]);
   if (kind === 'max' || kind === 'min') {
-    const column = (k: number) => builder.gather(moved, Array.from({ length: groups }, (_, g) => g * size + k));
+    const column = (k: number) =>
+      builder.gather(
+        moved,
+        Array.from({ length: groups }, (_, g) => g * size + k),
+      );
     let result = column(0);
     for (let k = 1; k < size; k++) result = builder.binary(kind, result, column(k), node.output[0]);
     return result;
@@ -265,8 +302,11 @@ function permuted(x: NdArray, order: readonly number[]): Float64Array {
 /** Inference: a scaling per channel, axis 1. */
 const batchNormalization: Handler = (context, [x, scale, shift, mean, variance]) => {
   if (!x) throw context.refuse(': it has no input');
-  if (intAttribute(context.node, 'training_mode', 0)) throw context.refuse(' in training mode', 'export with model.eval()');
-  const [s, b, m, v] = [scale, shift, mean, variance].map((value) => requireConstant(context, value, 'statistics').data);
+  if (intAttribute(context.node, 'training_mode', 0))
+    throw context.refuse(' in training mode', 'export with model.eval()');
+  const [s, b, m, v] = [scale, shift, mean, variance].map(
+    (value) => requireConstant(context, value, 'statistics').data,
+  );
   const epsilon = floatAttribute(context.node, 'epsilon', 1e-5);
   const factor = Float64Array.from(s, (value, i) => value / Math.sqrt(v[i] + epsilon));
   const offset = Float64Array.from(b, (value, i) => value - m[i] * factor[i]);
@@ -282,13 +322,19 @@ const layerNormalization: Handler = (context, [x, scale, shift]) => {
   const rank = variable.shape.length;
   const axis = resolveAxis(intAttribute(node, 'axis', -1), rank);
   const width = builder.width(variable.name);
-  if (sizeOf(pointShape(variable.shape).slice(axis)) !== width) throw context.refuse(': it normalises groups of its input');
+  if (sizeOf(pointShape(variable.shape).slice(axis)) !== width)
+    throw context.refuse(': it normalises groups of its input');
   const mean = builder.add({ op: 'mean', inputs: [variable.name] }, 1, 'mean');
   const centred = builder.binary('sub', variable.name, mean, 'centred');
   const squares = builder.unary('pow', centred, 'square', { exponent: 2 });
   const variance = builder.add({ op: 'mean', inputs: [squares] }, 1, 'variance');
   const shifted = builder.scale(variance, undefined, [floatAttribute(node, 'epsilon', 1e-5)]);
-  const normal = builder.binary('mul', centred, builder.unary('reciprocal', builder.unary('sqrt', shifted)), 'normalised');
+  const normal = builder.binary(
+    'mul',
+    centred,
+    builder.unary('reciprocal', builder.unary('sqrt', shifted)),
+    'normalised',
+  );
   let result: Value = { ...variable, name: normal };
   if (scale) result = arithmetic(context, 'mul', result, scale);
   return [shift ? arithmetic(context, 'add', result, shift) : result];

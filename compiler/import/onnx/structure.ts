@@ -9,14 +9,11 @@ import {
   ndArray,
   reshape,
   resolveAxis,
-  scalar,
   sizeOf,
   sliceAxis,
   transpose,
 } from './ndarray.js';
-import { readTensor } from './tensor.js';
 import {
-  attribute,
   batchAxis,
   type Condition,
   constant,
@@ -64,7 +61,10 @@ function rankOf(context: OpContext, x: Value | undefined): number {
 
 function refuseBatch(context: OpContext, x: Value | undefined, axis: number, what: string): void {
   if (x && x.kind !== 'constant' && batchAxis(shapeOf(x)) === axis) {
-    throw context.refuse(`: it ${what} the batch`, 'every point must be answered by itself; export with inputs of shape [n, k]');
+    throw context.refuse(
+      `: it ${what} the batch`,
+      'every point must be answered by itself; export with inputs of shape [n, k]',
+    );
   }
 }
 
@@ -89,7 +89,12 @@ const slice: Handler = (context, [x, starts, ends, axes, steps]) => {
       const whole = start === 0 && (to[i] >= 2 ** 31 - 1 || Number.isNaN(to[i])) && by[i] === 1;
       if (whole) return value;
       refuseBatch(context, value, axis, 'cuts');
-      return moveComponents(context, value, (array) => sliceAxis(array, axis, start, to[i], by[i]), (b) => b);
+      return moveComponents(
+        context,
+        value,
+        (array) => sliceAxis(array, axis, start, to[i], by[i]),
+        (b) => b,
+      );
     }, x as Value),
   ];
 };
@@ -99,20 +104,40 @@ const gatherNode: Handler = (context, [x, indices]) => {
   refuseBatch(context, x, axis, 'picks from');
   const index = requireConstant(context, indices, 'indices');
   const shift = index.shape.length - 1;
-  return [moveComponents(context, x, (array) => gather(array, index, axis), (b) => (b > axis ? b + shift : b))];
+  return [
+    moveComponents(
+      context,
+      x,
+      (array) => gather(array, index, axis),
+      (b) => (b > axis ? b + shift : b),
+    ),
+  ];
 };
 
 const transposeNode: Handler = (context, [x]) => {
   const rank = rankOf(context, x);
   const permutation = intsAttribute(context.node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
-  return [moveComponents(context, x, (array) => transpose(array, permutation), (b) => permutation.indexOf(b))];
+  return [
+    moveComponents(
+      context,
+      x,
+      (array) => transpose(array, permutation),
+      (b) => permutation.indexOf(b),
+    ),
+  ];
 };
 
 const unsqueeze: Handler = (context, [x, axes]) => {
   const rank = rankOf(context, x);
   const listed = axes ? Array.from(requireConstant(context, axes, 'axes').data) : intsAttribute(context.node, 'axes');
   if (!listed || !x) throw context.refuse(': it has no axes');
-  return [insertAxes(context, x, listed.map((axis) => resolveAxis(axis, rank + listed.length)))];
+  return [
+    insertAxes(
+      context,
+      x,
+      listed.map((axis) => resolveAxis(axis, rank + listed.length)),
+    ),
+  ];
 };
 
 function insertAxes(context: OpContext, x: Value, added: readonly number[]): Value {
@@ -137,7 +162,11 @@ const squeeze: Handler = (context, [x, axes]) => {
     if (shape[axis] !== 1) throw context.refuse(`: axis ${axis} has length ${shape[axis]}`);
   }
   const position = keptPositions(rank, removed);
-  const shrink = (array: NdArray) => reshape(array, position.map((p) => array.shape[p]));
+  const shrink = (array: NdArray) =>
+    reshape(
+      array,
+      position.map((p) => array.shape[p]),
+    );
   return [moveComponents(context, x, shrink, (b) => position.indexOf(b))];
 };
 
@@ -147,13 +176,27 @@ function keptPositions(rank: number, others: readonly number[]): number[] {
 }
 
 const reshapeNode: Handler = (context, [x, target]) => {
-  const listed = target ? Array.from(requireConstant(context, target, 'shape').data) : intsAttribute(context.node, 'shape');
+  const listed = target
+    ? Array.from(requireConstant(context, target, 'shape').data)
+    : intsAttribute(context.node, 'shape');
   if (!listed || !x) throw context.refuse(': it has no shape');
   const copyZeros = intAttribute(context.node, 'allowzero', 0) === 0;
   const own = shapeOf(x);
-  const asked = listed.map((d, i): number => (d === 0 && copyZeros ? (own[i] === null ? Number.NaN : (own[i] ?? 0)) : d));
+  const asked = listed.map((d, i): number =>
+    d === 0 && copyZeros ? (own[i] === null ? Number.NaN : (own[i] ?? 0)) : d,
+  );
   if (x.kind === 'constant') {
-    return [constant(reshape(x.array, fillUnknown(asked.map((d) => (Number.isNaN(d) ? 1 : d)), x.array.data.length)))];
+    return [
+      constant(
+        reshape(
+          x.array,
+          fillUnknown(
+            asked.map((d) => (Number.isNaN(d) ? 1 : d)),
+            x.array.data.length,
+          ),
+        ),
+      ),
+    ];
   }
   return [withShape(context, x as Variable | Condition, asked)];
 };
@@ -173,7 +216,10 @@ function withShape(context: OpContext, x: Variable | Condition, asked: readonly 
       throw context.refuse(`: it folds the batch into [${asked.join(', ')}]`, 'export with inputs of shape [n, k]');
     }
   }
-  const point = fillUnknown(asked.map((d, i) => (i === batch ? 1 : d)), width);
+  const point = fillUnknown(
+    asked.map((d, i) => (i === batch ? 1 : d)),
+    width,
+  );
   if (sizeOf(point) !== width) throw context.refuse(`: ${width} values do not fit [${asked.join(', ')}]`);
   return { ...x, shape: point.map((d, i): Dim => (i === batch ? null : d)) };
 }
@@ -215,7 +261,9 @@ const expand: Handler = (context, [x, target]) => {
   return [moveComponents(context, x, spread, (b) => b + lead)];
 };
 
-const sequence: Handler = (_, inputs) => [{ kind: 'sequence', items: inputs.filter((v): v is Value => v !== undefined) }];
+const sequence: Handler = (_, inputs) => [
+  { kind: 'sequence', items: inputs.filter((v): v is Value => v !== undefined) },
+];
 
 const sequenceAt: Handler = (context, [list, position]) => {
   if (list?.kind !== 'sequence') throw context.refuse(': its input is no list');
@@ -229,7 +277,10 @@ const concatFromSequence: Handler = (context, [list]) => {
   if (list?.kind !== 'sequence') throw context.refuse(': its input is no list');
   if (!intAttribute(context.node, 'new_axis', 0)) return concatNode(context, list.items);
   const axis = resolveAxis(intAttribute(context.node, 'axis', 0), rankOf(context, list.items[0]) + 1);
-  return concatNode(context, list.items.map((item) => insertAxes(context, item, [axis])));
+  return concatNode(
+    context,
+    list.items.map((item) => insertAxes(context, item, [axis])),
+  );
 };
 
 /** Picks along the leading axes; the batch is not among them. */
@@ -257,7 +308,15 @@ const concatNode: Handler = (context, inputs) => {
   if (!values.length) throw context.refuse(': it has no input');
   const rank = rankOf(context, values[0]);
   const axis = resolveAxis(intAttribute(context.node, 'axis', 1), rank);
-  if (values.every((v) => v.kind === 'constant')) return [constant(concatArrays(values.map((v) => v.array), axis))];
+  if (values.every((v) => v.kind === 'constant'))
+    return [
+      constant(
+        concatArrays(
+          values.map((v) => v.array),
+          axis,
+        ),
+      ),
+    ];
   const reference = values.find((v) => v.kind !== 'constant') as Variable;
   refuseBatch(context, reference, axis, 'appends to');
   const batch = batchAxis(reference.shape);
@@ -269,7 +328,10 @@ const concatNode: Handler = (context, inputs) => {
     return own;
   });
   const joined = concatArrays(indices, axis);
-  const whole = context.builder.concat(parts.map(({ name }) => name), context.node.output[0]);
+  const whole = context.builder.concat(
+    parts.map(({ name }) => name),
+    context.node.output[0],
+  );
   const name = gatherComponents(context.builder, whole, joined.data);
   return [{ kind: 'variable', name, shape: joined.shape.map((d, i): Dim => (i === batch ? null : d)) }];
 };
@@ -292,48 +354,20 @@ const split: Handler = (context, [x, sizes]) => {
   const count = node.output.length;
   const chunk = Math.ceil(length / count);
   const even = Array.from({ length: count }, (_, i) => Math.min(chunk, length - i * chunk));
-  const listed = sizes ? Array.from(requireConstant(context, sizes, 'split').data) : (intsAttribute(node, 'split') ?? even);
+  const listed = sizes
+    ? Array.from(requireConstant(context, sizes, 'split').data)
+    : (intsAttribute(node, 'split') ?? even);
   let start = 0;
   return listed.map((size) => {
     const from = start;
     start += size;
-    return moveComponents(context, x, (array) => sliceAxis(array, axis, from, from + size, 1), (b) => b);
+    return moveComponents(
+      context,
+      x,
+      (array) => sliceAxis(array, axis, from, from + size, 1),
+      (b) => b,
+    );
   });
-};
-
-const shapeNode: Handler = (context, [x]) => {
-  const rank = rankOf(context, x);
-  const dims = shapeOf(x!);
-  const bound = (v: number) => (v < 0 ? v + rank : Math.min(v, rank));
-  const part = dims.slice(bound(intAttribute(context.node, 'start', 0)), bound(intAttribute(context.node, 'end', rank)));
-  return [constant(ndArray([part.length], part.map((d) => d ?? Number.NaN), true))];
-};
-
-const constantNode: Handler = (context) => {
-  const { node } = context;
-  const tensor = attribute(node, 'value')?.t;
-  if (tensor) return [constant(readTensor(tensor, () => undefined))];
-  const [float, int] = [attribute(node, 'value_float'), attribute(node, 'value_int')];
-  if (float) return [constant(scalar(float.f))];
-  if (int) return [constant(scalar(Number(int.i), true))];
-  const [floats, ints] = [attribute(node, 'value_floats')?.floats, intsAttribute(node, 'value_ints')];
-  if (floats) return [constant(ndArray([floats.length], floats))];
-  if (ints) return [constant(ndArray([ints.length], ints, true))];
-  throw context.refuse(': its value is not a tensor of numbers');
-};
-
-const constantOfShape: Handler = (context, [shape]) => {
-  const dims = Array.from(requireConstant(context, shape, 'shape').data, (d) => (Number.isNaN(d) ? 1 : d));
-  const tensor = attribute(context.node, 'value')?.t;
-  const value = tensor ? readTensor(tensor, () => undefined) : scalar(0);
-  return [constant({ shape: dims, data: new Float64Array(sizeOf(dims)).fill(value.data[0]), integer: value.integer })];
-};
-
-const range: Handler = (context, inputs) => {
-  const [start, limit, delta] = inputs.map((v) => requireConstant(context, v, 'bounds').data[0]);
-  const count = Math.max(0, Math.ceil((limit - start) / delta));
-  if (!Number.isFinite(count)) throw context.refuse(': its length is the size of the batch');
-  return [constant(ndArray([count], Array.from({ length: count }, (_, i) => start + i * delta), true))];
 };
 
 const identity: Handler = (context, [x]) => {
@@ -354,13 +388,8 @@ export const STRUCTURE: Record<string, Handler> = {
   SequenceConstruct: sequence,
   SequenceAt: sequenceAt,
   ConcatFromSequence: concatFromSequence,
-  Size: (_, [x]) => [constant(scalar(shapeOf(x!).reduce<number>((n, d) => n * (d ?? Number.NaN), 1), true))],
   GatherND: gatherNd,
   Split: split,
-  Shape: shapeNode,
-  Constant: constantNode,
-  ConstantOfShape: constantOfShape,
-  Range: range,
   Identity: identity,
   Dropout: identity,
 };

@@ -8,7 +8,8 @@ import { PickleRefusal, unpickle } from './pickle.js';
  * and plain pickles of tensors or arrays. Nothing in them is executed.
  */
 
-const LEGACY_MAGIC = 0x1950a86a20f9469cfc6c;
+/** As a number: the pickle holds an integer of 80 bits. */
+const LEGACY_MAGIC = Number(0x1950a86a20f9469cfc6cn);
 const MAX_NESTED = 3;
 const MAX_DEPTH = 32;
 const MAX_OBJECTS = 1_000_000;
@@ -38,7 +39,8 @@ function loadZip(bytes: Uint8Array, nested: (bytes: unknown) => unknown): unknow
   if (name === undefined) throw new Error('it holds no data.pkl');
   const folder = name.slice(0, -'data.pkl'.length);
   const order = files.get(`${folder}byteorder`);
-  if (order && new TextDecoder().decode(order).trim() === 'big') throw new Error('it was written on a big-endian machine');
+  if (order && new TextDecoder().decode(order).trim() === 'big')
+    throw new Error('it was written on a big-endian machine');
   const storages = new Map<string, Storage>();
   const storageOf = (id: unknown): Storage => {
     if (!Array.isArray(id) || id[0] !== 'storage') throw new PickleRefusal('a persistent object that is no storage');
@@ -59,7 +61,8 @@ function loadLegacy(bytes: Uint8Array, start: number, nested: (bytes: unknown) =
   const storages = new Map<string, Storage & { count: number }>();
   const storageOf = (id: unknown): Storage => {
     if (!Array.isArray(id) || id[0] !== 'storage') throw new PickleRefusal('a persistent object that is no storage');
-    if (id[5] !== null && id[5] !== undefined) throw new Error('it uses views of storages; save it again with a newer PyTorch');
+    if (id[5] !== null && id[5] !== undefined)
+      throw new Error('it uses views of storages; save it again with a newer PyTorch');
     const key = String(id[2]);
     const known = storages.get(key) ?? { type: storageType(id[1]), data: undefined, count: Number(id[4]) };
     storages.set(key, known);
@@ -104,9 +107,11 @@ function collectTensors(root: unknown): Map<string, Tensor> {
       if (value.tensor) tensors.set(path, value.tensor);
     } else {
       seen.add(value);
-      const entries: Iterable<[unknown, unknown]> = value instanceof Map ? value : Array.isArray(value) ? value.entries() : [];
+      const entries: Iterable<[unknown, unknown]> =
+        value instanceof Map ? value : Array.isArray(value) ? value.entries() : [];
       for (const [key, inner] of entries) {
-        if (typeof key === 'string' || typeof key === 'number') visit(inner, path ? `${path}.${key}` : String(key), depth + 1);
+        if (typeof key === 'string' || typeof key === 'number')
+          visit(inner, path ? `${path}.${key}` : String(key), depth + 1);
       }
     }
   };
@@ -117,8 +122,25 @@ function collectTensors(root: unknown): Map<string, Tensor> {
 
 const COUNTERS = /(^|\.)(num_batches_tracked|epoch|iteration|step|version)$/;
 
-const WEIGHT_KEYS = ['model_state_dict', 'state_dict', 'model_state', 'net_state_dict', 'model', 'net', 'params', 'weights'];
-const OTHER_KEYS = ['optimizer_state_dict', 'optimizer_state', 'optimizer', 'epoch', 'scheduler', 'lr_scheduler', 'loss'];
+const WEIGHT_KEYS = [
+  'model_state_dict',
+  'state_dict',
+  'model_state',
+  'net_state_dict',
+  'model',
+  'net',
+  'params',
+  'weights',
+];
+const OTHER_KEYS = [
+  'optimizer_state_dict',
+  'optimizer_state',
+  'optimizer',
+  'epoch',
+  'scheduler',
+  'lr_scheduler',
+  'loss',
+];
 
 function weightsOf(root: unknown): unknown {
   if (!(root instanceof Map)) return root;

@@ -61,7 +61,8 @@ const DTYPES: Record<string, StorageType> = {
 
 export function storageType(global: unknown): StorageType {
   const type = global instanceof PyGlobal ? STORAGE_CLASSES[global.name] : undefined;
-  if (!type) throw new PickleRefusal(global instanceof PyGlobal ? `the storage type "${global}"` : 'a storage of no known type');
+  if (!type)
+    throw new PickleRefusal(global instanceof PyGlobal ? `the storage type "${global}"` : 'a storage of no known type');
   return type;
 }
 
@@ -132,7 +133,13 @@ const asDict = (pairs: unknown): PyDict => {
 const rebuildTensor: Constructor = ([storage, offset, shape, strides]) => {
   const counts = (value: unknown): value is number[] =>
     Array.isArray(value) && value.length <= 16 && value.every((d) => Number.isSafeInteger(d) && (d as number) >= 0);
-  if (!isStorage(storage) || !counts([offset]) || !counts(shape) || !counts(strides) || shape.length !== strides.length) {
+  if (
+    !isStorage(storage) ||
+    !counts([offset]) ||
+    !counts(shape) ||
+    !counts(strides) ||
+    shape.length !== strides.length
+  ) {
     throw new Error('a tensor is described wrongly');
   }
   return new PyTensor(storage, offset as number, shape, strides);
@@ -156,7 +163,8 @@ const numpyScalar: Constructor = ([dtype, bytes]) => {
 
 /** `numpy._core.numeric._frombuffer(buffer, dtype, shape, order)`, of protocol 5. */
 const fromBuffer: Constructor = ([buffer, dtype, shape, order]) => {
-  if (!(buffer instanceof Uint8Array) || !(dtype instanceof PyDtype) || !Array.isArray(shape)) throw new Error('an array is described wrongly');
+  if (!(buffer instanceof Uint8Array) || !(dtype instanceof PyDtype) || !Array.isArray(shape))
+    throw new Error('an array is described wrongly');
   const array = new PyArray();
   array.tensor = numbers(buffer, dtype.descr, shape as number[], order === 'F', 'an array');
   return array;
@@ -176,9 +184,9 @@ const CONSTRUCTORS: Record<string, Constructor> = {
   'torch._utils._rebuild_tensor_v3': rebuildTensor,
   'torch._utils._rebuild_parameter': first,
   'torch._utils._rebuild_parameter_with_state': first,
-  'torch._tensor._rebuild_from_type_v2': ([constructor, , args], host) => {
-    if (!(constructor instanceof PyGlobal) || !Array.isArray(args)) throw new Error('a tensor is described wrongly');
-    return host.reduce(constructor, args);
+  'torch._tensor._rebuild_from_type_v2': ([callable, , args], host) => {
+    if (!(callable instanceof PyGlobal) || !Array.isArray(args)) throw new Error('a tensor is described wrongly');
+    return host.reduce(callable, args);
   },
   'torch.nn.parameter.Parameter': first,
   'torch.Size': opaque,

@@ -46,19 +46,19 @@ const MARK = Symbol('mark');
 
 /** Names of opcodes that are known and refused. */
 const REFUSED: Record<number, string> = {
-  0x69: 'INST',
-  0x6f: 'OBJ',
-  0x82: 'EXT1',
-  0x83: 'EXT2',
-  0x84: 'EXT4',
-  0x50: 'PERSID',
-  0x97: 'NEXT_BUFFER',
-  0x98: 'READONLY_BUFFER',
-  0x46: 'FLOAT',
-  0x53: 'STRING',
-  0x56: 'UNICODE',
-  0x67: 'GET',
-  0x70: 'PUT',
+  105: 'INST',
+  111: 'OBJ',
+  130: 'EXT1',
+  131: 'EXT2',
+  132: 'EXT4',
+  80: 'PERSID',
+  151: 'NEXT_BUFFER',
+  152: 'READONLY_BUFFER',
+  70: 'FLOAT',
+  83: 'STRING',
+  86: 'UNICODE',
+  103: 'GET',
+  112: 'PUT',
 };
 
 /** Runs one pickle from `start`; `end` is where its STOP lies. Throws `Error` for damaged bytes. */
@@ -90,61 +90,80 @@ class Machine {
   }
 
   private step(opcode: number): void {
+    if (this.framing(opcode) || this.calls(opcode) || this.literal(opcode)) return;
+    if (this.container(opcode) || this.remember(opcode)) return;
+    const name = REFUSED[opcode] ?? `0x${opcode.toString(16).padStart(2, '0')}`;
+    throw new PickleRefusal(`the opcode ${name}`);
+  }
+
+  /** Opcodes about the pickle and its stack. */
+  private framing(opcode: number): boolean {
     switch (opcode) {
       case 0x80: // PROTO
         if (this.byte() > 5) throw new Error('it is of a pickle protocol after 5');
-        return;
+        return true;
       case 0x95: // FRAME
         this.take(8);
-        return;
+        return true;
       case 0x28: // MARK
         if (++this.marks > MAX_MARKS) throw new Error('it is nested too deeply');
-        return this.push(MARK);
+        this.push(MARK);
+        return true;
       case 0x30: // POP
         if (this.stack.at(-1) === MARK) this.marks--;
         this.stack.pop();
-        return;
+        return true;
       case 0x31: // POP_MARK
         this.popMark();
-        return;
+        return true;
       case 0x32: // DUP
-        return this.push(this.top());
+        this.push(this.top());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Opcodes that name things and, in Python, would call them. */
+  private calls(opcode: number): boolean {
+    switch (opcode) {
       case 0x63: // GLOBAL
-        return this.pushGlobal(this.line(), this.line());
+        this.pushGlobal(this.line(), this.line());
+        return true;
       case 0x93: {
         // STACK_GLOBAL
         const [name, module] = [this.pop(), this.pop()];
-        if (typeof module !== 'string' || typeof name !== 'string') throw new Error('it uses something as a name that is no text');
-        return this.pushGlobal(module, name);
+        if (typeof module !== 'string' || typeof name !== 'string') {
+          throw new Error('it uses something as a name that is no text');
+        }
+        this.pushGlobal(module, name);
+        return true;
       }
-      case 0x52: {
-        // REDUCE
-        const args = this.pop();
-        return this.push(this.host.reduce(this.asGlobal(this.pop()), this.asList(args)));
-      }
-      case 0x81: {
-        // NEWOBJ
-        const args = this.pop();
-        return this.push(this.host.reduce(this.asGlobal(this.pop()), this.asList(args)));
-      }
-      case 0x92: {
-        // NEWOBJ_EX
-        const [, args] = [this.pop(), this.pop()];
-        return this.push(this.host.reduce(this.asGlobal(this.pop()), this.asList(args)));
-      }
+      case 0x92: // NEWOBJ_EX: keyword arguments above the others
+        this.pop();
+        this.reduce();
+        return true;
+      case 0x52: // REDUCE
+      case 0x81: // NEWOBJ
+        this.reduce();
+        return true;
       case 0x62: {
         // BUILD
         const state = this.pop();
-        return this.host.build(this.top(), state);
+        this.host.build(this.top(), state);
+        return true;
       }
       case 0x51: // BINPERSID
-        return this.push(this.host.persistent(this.pop()));
+        this.push(this.host.persistent(this.pop()));
+        return true;
       default:
-        if (!this.literal(opcode) && !this.container(opcode) && !this.remember(opcode)) {
-          const name = REFUSED[opcode] ?? `0x${opcode.toString(16).padStart(2, '0')}`;
-          throw new PickleRefusal(`the opcode ${name}`);
-        }
+        return false;
     }
+  }
+
+  private reduce(): void {
+    const args = this.asList(this.pop());
+    this.push(this.host.reduce(this.asGlobal(this.pop()), args));
   }
 
   private literal(opcode: number): boolean {

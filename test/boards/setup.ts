@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
+import { missingTools } from '../../compiler/boards/tools.js';
+import { loadModel } from '../../compiler/model/load.js';
+import { nodeFiles } from '../../compiler/node-files.js';
+import { packageBuild } from '../../compiler/package/build-files.js';
+import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
+import { loadTarget } from '../../compiler/package/targets.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { compile } from '../../compiler/pipeline.js';
+import { TOOLS_REQUIRED } from '../package/toolchain.js';
+
+/** Boards with what it takes to say plainly that their tools are missing. */
+export const BOARDS = listBoards().map((name) => {
+  const board = loadBoard(name);
+  const missing = missingTools(board);
+  const advice = missing
+    .map(({ tool, packages }) => `${tool} is not installed; on Debian: apt-get install ${packages}`)
+    .join('; ');
+  // The reporter shows skipped tests by their number only.
+  if (missing.length && !TOOLS_REQUIRED) process.stderr.write(`skipped ${name}: ${advice}\n`);
+  return { name, board, advice, isSkipped: missing.length > 0 && !TOOLS_REQUIRED };
+});
+
+/** Builds a model for the ESP32 into `folder`, as the command does. */
+export async function buildInto(folder: string, file: string, tolerance: number): Promise<LoadedBuild> {
+  const compiled = await compile(loadModel(file, nodeFiles), { tolerance });
+  writeBuild(folder, packageBuild(compiled, loadTarget('esp32')).files);
+  return loadBuild(folder);
+}
+
+export function exampleFile(name: string): string {
+  return join(PACKAGE_ROOT, 'examples', name, 'model.json');
+}
