@@ -61,7 +61,8 @@ const MESSAGES = {
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
   PE7010: '{file}: the network that the spec describes does not fit the file: {reason}',
   // 8xxx: emulated boards
-  PE8001: '{tool} is not installed, which {board} needs; on Debian and Ubuntu: apt-get install {packages}',
+  PE8001:
+    'firmware for {board} needs {tool}, not found on this machine; on Debian and Ubuntu: apt-get install {packages}',
   PE8002: 'the firmware for {board} cannot be built: {reason}',
   PE8003: 'the emulated board {board} stopped: {reason}',
   PE8004:

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 
 /** Files that are made from known inputs, kept for the next time under the hash of these inputs. */
 
+/** The folder that PINN_EDGE_CACHE names, or one of the user's cache. It may be removed at any time. */
 export function cacheFolder(): string {
   return process.env.PINN_EDGE_CACHE ?? join(envPaths('pinn-edge', { suffix: '' }).cache, 'boards');
 }
@@ -20,7 +21,7 @@ export function cachedFile(key: string, extension: string, make: (file: string) 
   const file = join(cacheFolder(), `${key}${extension}`);
   if (existsSync(file)) return file;
   mkdirSync(cacheFolder(), { recursive: true });
-  const temporary = join(cacheFolder(), `.${key}-${process.pid}${extension}`);
+  const temporary = join(cacheFolder(), `.${key}-${randomUUID()}${extension}`);
   make(temporary);
   renameSync(temporary, file);
   return file;

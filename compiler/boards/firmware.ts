@@ -27,8 +27,7 @@ export function buildFirmware(board: Board, header: string): string {
     try {
       writeFiles(folder, project);
       const objects = compileAll(board, version, folder, project, wasm3);
-      const flagsThere = [...flags.link.map((flag) => flag), `-L${folder}`];
-      runCompiler(board, folder, [...objects, ...flagsThere, '-o', elf]);
+      runCompiler(board, folder, [...objects, ...flags.link, '-o', elf]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -24,7 +24,7 @@ export function missingTools(board: Board): MissingTool[] {
   const { compiler, emulator } = board;
   const missing: MissingTool[] = [];
   if (toolVersion(compiler.command) === undefined || !hasLibrary(board)) {
-    missing.push({ tool: compiler.command, packages: compiler.packages.join(' ') });
+    missing.push({ tool: `${compiler.command} with its C library`, packages: compiler.packages.join(' ') });
   }
   const emulatorProgram = emulator.command.split(' ')[0];
   if (toolVersion(emulatorProgram) === undefined) missing.push({ tool: emulatorProgram, packages: emulator.package });

@@ -3,7 +3,7 @@ import { type BoardEngine, createBoardEngine } from '../boards/engine.js';
 import type { BoardFigures } from '../boards/figures.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { LoadedBuild } from '../package/store.js';
-import { bytes, count } from './output.js';
+import { bytes, count, writeNote } from './output.js';
 
 /** The option --on of simulate and verify. */
 
@@ -14,7 +14,9 @@ export function boardFor(build: LoadedBuild, options: { on?: string; engine?: st
   if (options.engine !== undefined) {
     throw new PinnEdgeError('PE3005', { option: '--on and --engine', reason: 'give one of them, not both' });
   }
-  return createBoardEngine(loadBoard(options.on), build);
+  const board = loadBoard(options.on);
+  writeNote(`compiling firmware for ${board.name} and running it under ${board.emulator.command.split(' ')[0]}`);
+  return createBoardEngine(board, build);
 }
 
 /** What a run took, in lines like those of `build`. */
@@ -25,7 +27,7 @@ export function boardNote(figures: BoardFigures): string {
       'speed',
       `${count(Math.round(figures.instructions))} instructions per answer, ${count(figures.openInstructions)} to start`,
     ],
-    ['flash', `${bytes(figures.flashBytes)}, of it model, library, wasm3 and this test program`],
+    ['flash', `${bytes(figures.flashBytes)}: module, firmware library, wasm3 and the test program`],
     [
       'RAM',
       `${bytes(figures.memoryBytes)} module memory, ${bytes(figures.heapBytes)} wasm3 heap (${bytes(figures.codeBytes)} translated code), ${bytes(figures.ramBytes)} with variables, gaps and stack`,

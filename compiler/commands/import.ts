@@ -20,7 +20,10 @@ export function importCommand(): Command {
   const command = new Command('import')
     .description('turn what a framework saved into a pinn-edge/1 model; --init writes a spec to fill in')
     .argument('<file>', MODEL_ARGUMENT)
-    .option('-o, --out <file>', 'model to write, weights beside it in .safetensors (with --init: the spec; default: printed)')
+    .option(
+      '-o, --out <file>',
+      'model to write, weights beside it in .safetensors (with --init: the spec; default: printed)',
+    )
     .option('--init', 'write a commented spec of what the file does not say, to be given with --spec')
     .option('--json', 'print what was imported as JSON')
     .addHelpText(
@@ -43,7 +46,8 @@ async function run(file: string, options: ImportCommandOptions): Promise<void> {
     else writeOut(spec);
     return;
   }
-  if (!options.out) throw new PinnEdgeError('PE3005', { option: '-o', reason: 'is missing: give the model file to write' });
+  if (!options.out)
+    throw new PinnEdgeError('PE3005', { option: '-o', reason: 'is missing: give the model file to write' });
   const model = await readModel(file, options, options.json);
   writeModel(options.out, model);
   if (options.json) {

@@ -267,10 +267,14 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
   };
 }
 
+/** Larger networks than this take minutes to try unrefined, and those lost by a wide margin wherever refinement worked. */
+const SINGLE_METHODS_UP_TO = 50_000;
+
 /** What needs no refinement may still be cheaper, where refinement did not get there. */
 async function singleBest(teacher: Teacher, unseen: Samples, options: CompressOptions, found: IrGraph | undefined) {
   let best = found;
   const attempts: Attempt[] = [];
+  if (found && irParameterCount(teacher.graph) > SINGLE_METHODS_UP_TO) return { graph: best, attempts };
   for (const method of ['prune', 'lowrank'] as const) {
     const { graph, attempts: tried } = (await runMethod(teacher, unseen, {
       ...options,

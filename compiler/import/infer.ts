@@ -92,11 +92,18 @@ export function inferChains(candidates: readonly DenseCandidate[], layout: Layou
   const groups = groupsOf(sorted);
   if (groups.size > 1) {
     const chains = [...groups].map(([name, layers]) => ({ name, layers, layout: layoutOf(layers, layout) }));
-    if (chains.every((chain): chain is Chain => chain.layout !== undefined)) return chains;
+    if (chains.every((chain): chain is Chain => chain.layout !== undefined) && areNetworks(chains)) return chains;
   }
   const shapes = candidates.map(({ name, weight }) => `${name} [${weight.shape.join(', ')}]`);
   const list = shapes.length > 8 ? `${shapes.slice(0, 8).join(', ')} and ${shapes.length - 8} more` : shapes.join(', ');
   throw new NotInferable(`the layers ${list} do not follow each other`);
+}
+
+/** Heads on a common trunk are groups of names too; networks have layers of their own and read the same inputs. */
+function areNetworks(chains: readonly Chain[]): boolean {
+  const widths = chains.map(({ layers, layout }) => colsOf(layers[0].weight, layout));
+  const isPair = chains.length === 2 && /branch/i.test(chains[0].name) && /trunk/i.test(chains[1].name);
+  return chains.every(({ layers }) => layers.length > 1) && (isPair || widths.every((width) => width === widths[0]));
 }
 
 /** `layers.1.0` belongs to the first of parallel networks; else the name up to its last number is the group. */

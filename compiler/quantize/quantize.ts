@@ -37,6 +37,8 @@ const WIDE_LIMIT = 2 ** 29;
 const NARROW_LIMIT = 2 ** 15;
 const MAX_EXPONENT = 40;
 const MIN_EXPONENT = -40;
+/** One less than the format allows, for weighted values that turn out coarser than their range allows. */
+const MAX_ALIGNING_SHIFT = 30;
 /** 16-bit weights use 32-bit accumulators when that costs no more than this many bits of the weights. */
 const NARROW_ACCUMULATOR_LOSS_BITS = 2;
 
@@ -97,7 +99,8 @@ class Quantizer {
     const magnitude = Math.max(Math.abs(min), Math.abs(max));
     const limit = bits === 16 ? NARROW_LIMIT : WIDE_LIMIT;
     const fitting = magnitude > 0 ? Math.floor(Math.log2(limit / magnitude) + 1e-12) : MAX_EXPONENT;
-    const exponent = Math.max(MIN_EXPONENT, Math.min(fitting, finest, this.finestForTables(leaf), MAX_EXPONENT));
+    const finestForReaders = Math.min(this.finestForTables(leaf), this.finestForSums(leaf));
+    const exponent = Math.max(MIN_EXPONENT, Math.min(fitting, finest, finestForReaders, MAX_EXPONENT));
     const maxInteger = leaf.kind === 'input' ? Math.ceil(magnitude * 2 ** exponent) + 1 : 2 ** (bits - 1);
     return { bits, exponent, maxInteger };
   }
@@ -110,6 +113,19 @@ class Quantizer {
       const { domain } = this.tableGroups.get(this.tableGroupKey(reader))!;
       const reach = Math.max(Math.abs(domain.min), Math.abs(domain.max), domain.max - domain.min);
       if (reach > 0) finest = Math.min(finest, 28 - Math.ceil(Math.log2(reach)));
+    }
+    return finest;
+  }
+
+  /** Operands of sums and choices are shifted left to a common scale, by 31 bits at most. */
+  private finestForSums(leaf: Leaf): number {
+    let finest = MAX_EXPONENT;
+    for (const reader of this.readers.get(leaf) ?? []) {
+      if (!('a' in reader) || reader.kind === 'mul') continue;
+      const { min, max } = unionRange([reader, reader.a, reader.b].flatMap((node) => this.ranges.get(node)!));
+      const magnitude = Math.max(Math.abs(min), Math.abs(max));
+      if (magnitude > 0)
+        finest = Math.min(finest, Math.floor(Math.log2(NARROW_LIMIT / magnitude)) + MAX_ALIGNING_SHIFT);
     }
     return finest;
   }
@@ -165,10 +181,7 @@ class Quantizer {
 
   /** A constant that must lie in the arena is an affine step without columns. */
   private quantizeConstant(leaf: Extract<Leaf, { kind: 'constant' }>, bits: ValueBits): ValueFormat {
-    const format = this.plainFormat(leaf, bits);
-    // Zeros alone have no scale of their own; a moderate one stays within the shifts that align operands.
-    const zero = leaf.data.every((v) => v === 0);
-    return { ...format, exponent: zero ? 0 : Math.min(format.exponent, 29) };
+    return this.plainFormat(leaf, bits);
   }
 
   private quantizeMap(node: MapNode, bits: ValueBits): ValueFormat {

@@ -15,7 +15,7 @@ export const BOARDS = listBoards().map((name) => {
   const board = loadBoard(name);
   const missing = missingTools(board);
   const advice = missing
-    .map(({ tool, packages }) => `${tool} is not installed; on Debian: apt-get install ${packages}`)
+    .map(({ tool, packages }) => `${tool} not found; on Debian: apt-get install ${packages}`)
     .join('; ');
   // The reporter shows skipped tests by their number only.
   if (missing.length && !TOOLS_REQUIRED) process.stderr.write(`skipped ${name}: ${advice}\n`);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { forEachJacobianBlock } from '../../compiler/compress/jacobian.js';
+import { refineLarge } from '../../compiler/compress/lbfgs.js';
 import { cholesky, choleskySolve, createGram, GRAM_BLOCK } from '../../compiler/compress/normal-equations.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/compress/parameters.js';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
@@ -12,6 +13,7 @@ import {
   largest,
   makePool,
   residuals,
+  shareOf,
   trainingPoints,
   unseenSamples,
 } from '../../compiler/compress/teacher.js';
@@ -105,5 +107,13 @@ describe('refine', () => {
     });
     expect(steps).toBe(4);
     expect(Number.isFinite(error)).toBe(true);
+  });
+
+  test('by L-BFGS brings the error down as well, without J^T J', async () => {
+    const before = shareOf(teacher, pruned, pool);
+    const { graph, error, steps } = await refineLarge(teacher, pruned, pool, { target: 0.5, maxSteps: 240 });
+    expect(steps).toBeGreaterThan(40);
+    expect(error).toBeLessThan(before / 3);
+    expect(shareOf(teacher, graph, unseenSamples(teacher))).toBeLessThan(before / 3);
   });
 });

@@ -158,6 +158,17 @@ describe('operations of several operands', () => {
   });
 });
 
+test('operands of very different scales are aligned without overflow', async () => {
+  const scaled = (name: string, factor: number) => ({ name, op: 'scale', inputs: ['x'], scale: [factor] });
+  const constant = { name: 'c', op: 'constant', value: [1e-7] };
+  const tiny = [scaled('u', 1e-8), { name: 'f', op: 'tanh', inputs: ['u'] }];
+  for (const op of ['min', 'max', 'add']) {
+    await compileAndCompare(modelOf([scaled('s', 1e8), constant, { name: 'y', op, inputs: ['s', 'c'] }]));
+    await compileAndCompare(modelOf([scaled('s', 1e8), ...tiny, { name: 'y', op, inputs: ['s', 'f'] }]));
+  }
+  await compileAndCompare(modelOf([scaled('s', 1e-6), constant, { name: 'y', op: 'min', inputs: ['s', 'c'] }]));
+});
+
 test('log that reaches zero is refused', async () => {
   await expect(compile(modelOf(unary('log'), { x: [0, 1] }))).rejects.toThrow(/log.*down to 0/);
 });

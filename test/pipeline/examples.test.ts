@@ -7,7 +7,8 @@ import type { EngineName } from '../../compiler/engines/types.js';
 import { loadModel } from '../../compiler/index.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
-import { type CompiledModel, compile, measureLowered } from '../../compiler/pipeline.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { measureLowered } from '../../compiler/spend.js';
 import { tableRandom } from '../helpers/random-table.js';
 
 const EXAMPLES = ['burgers', 'heat-rod', 'poisson-wide', 'front', 'battery-spm'];

@@ -66,16 +66,19 @@ static block_t *find(uint32_t capacity) {
   return take_fresh(capacity);
 }
 
+// wasm3 0.5.0 does not survive an allocation that fails, so it does not come back to it.
+__attribute__((noreturn)) static void stop(void) {
+  board_print("FAIL heap: the model does not fit the board's RAM\n");
+  board_exit(1);
+}
+
 void *malloc(size_t size) {
   block_t *block = NULL;
   if (size <= (size_t)(board_heap_end - board_heap_low)) {
     const uint32_t wanted = size == 0 ? 1 : (uint32_t)size;
     block = find((wanted + ALIGNMENT - 1) & ~(ALIGNMENT - 1));
   }
-  if (block == NULL) {
-    usage.failures++;
-    return NULL;
-  }
+  if (block == NULL) stop();
   block->is.requested = (uint32_t)size;
   usage.live_bytes += (uint32_t)size;
   if (usage.live_bytes > usage.peak_bytes) usage.peak_bytes = usage.live_bytes;
@@ -89,9 +92,9 @@ __attribute__((optimize("no-tree-loop-distribute-patterns"), noinline)) static v
 }
 
 void *calloc(size_t count, size_t size) {
-  if (size != 0 && count > SIZE_MAX / size) return NULL;
+  if (size != 0 && count > SIZE_MAX / size) stop();
   void *pointer = malloc(count * size);
-  if (pointer != NULL) clear((uint8_t *)pointer, count * size);
+  clear((uint8_t *)pointer, count * size);
   return pointer;
 }
 
@@ -125,7 +128,6 @@ void free(void *pointer) {
 void *realloc(void *pointer, size_t size) {
   if (pointer == NULL) return malloc(size);
   void *moved = malloc(size);
-  if (moved == NULL) return NULL;
   const uint32_t old = block_of(pointer)->is.requested;
   memcpy(moved, pointer, old < size ? old : size);
   free(pointer);

@@ -24,5 +24,9 @@ __attribute__((noinline)) uint32_t stack_used_by(void (*task)(void *), void *arg
   volatile uint32_t *here = (volatile uint32_t *)__builtin_frame_address(0);
   paint(here - MARGIN_WORDS);
   task(argument);
+  if (*lowest_word() != PAINT) {
+    board_print("FAIL stack: the native stack overflowed\n");
+    board_exit(1);
+  }
   return (uint32_t)((uintptr_t)here - (uintptr_t)lowest_used(here));
 }
