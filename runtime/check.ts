@@ -1,5 +1,5 @@
 import { isLinked } from '../dispatch';
-import { crc32 } from './crc32';
+import { CRC_SCRATCH_BYTES, crc32 } from './crc32';
 import * as F from './format.gen';
 
 /**
@@ -7,13 +7,16 @@ import * as F from './format.gen';
  * passes can only be read inside itself and only write inside its arena, whatever its contents.
  */
 
-/** Number of the first check that fails, 0 when all pass. */
-export function check(table: usize, tableBytes: u32, arenaCapacity: u32): u32 {
+/**
+ * Number of the first check that fails, 0 when all pass. The end of the arena serves as scratch memory: the compiler
+ * makes it large enough, past the input words, which may be set already.
+ */
+export function check(table: usize, tableBytes: u32, arena: usize, arenaCapacity: u32): u32 {
   if (load<u32>(table + F.HEADER_MAGIC) != F.MAGIC) return F.CHECK_MAGIC;
   if (load<u16>(table + F.HEADER_VERSION) != F.FORMAT_VERSION) return F.CHECK_VERSION;
   if (load<u32>(table + F.HEADER_TOTAL_BYTES) != tableBytes) return F.CHECK_SIZE;
   const crcStart = table + F.HEADER_CRC + 4;
-  if (load<u32>(table + F.HEADER_CRC) != crc32(crcStart, table + tableBytes)) return F.CHECK_CRC;
+  if (load<u32>(table + F.HEADER_CRC) != crc32(crcStart, table + tableBytes, arena + arenaCapacity - CRC_SCRATCH_BYTES)) return F.CHECK_CRC;
   const inputs: u32 = load<u16>(table + F.HEADER_INPUT_COUNT);
   const outputs: u32 = load<u16>(table + F.HEADER_OUTPUT_COUNT);
   const records: u32 = load<u16>(table + F.HEADER_RECORD_COUNT);

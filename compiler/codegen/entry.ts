@@ -91,7 +91,7 @@ export function lastStatus(): u32 {
 /** Evaluates the input words: 0, 1 when an input was clamped to its range, or 16 + number of the failed check. */
 export function run(): u32 {
   if (!checked) {
-    const failed = check(TABLE, TABLE_BYTES, ARENA_BYTES);
+    const failed = check(TABLE, TABLE_BYTES, ARENA, ARENA_BYTES);
     if (failed) return (status = ${STATUS.REFUSED} + failed);
     checked = true;
   }

@@ -103,11 +103,11 @@ function summary(report: Report, points: number, directory: string): string {
     ],
     [
       'RAM',
-      `${bytes(report.memoryBytes)} module memory, at most ${bytes(report.wasm3HeapBytes)} wasm3 heap (measured on this 64-bit host)`,
+      `${bytes(report.memoryBytes)} module memory, ${bytes(report.wasm3HeapBytes)} wasm3 heap (estimated from this host)`,
     ],
     [
       'stack',
-      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (measured on this host)`,
+      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (estimated from this host)`,
     ],
     ['work', `${count(report.macs)} multiply-accumulates per answer`],
   ];

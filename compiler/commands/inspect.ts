@@ -76,8 +76,8 @@ function buildText({ report, directory }: LoadedBuild): string {
       ['module', bytes(report.wasmBytes)],
       ['weights and table', bytes(report.modelBytes), `${bytes(report.float32Bytes)} as float32`],
       ['module memory', bytes(report.memoryBytes), `arena ${bytes(report.arenaBytes)}`],
-      ['wasm3 heap', bytes(report.wasm3HeapBytes), 'on a 64-bit host'],
-      ['native stack', bytes(report.nativeStackBytes), 'on this host'],
+      ['wasm3 heap', bytes(report.wasm3HeapBytes), 'estimate'],
+      ['native stack', bytes(report.nativeStackBytes), 'estimate'],
     ]),
     '\nvalues\n',
     columns(

@@ -70,6 +70,9 @@ interface PendingRecord extends Places {
 
 const COMBINE_KINDS = { add: KIND.ADD, min: KIND.MIN, max: KIND.MAX, select: KIND.SELECT } as const;
 
+/** What the device's table check needs behind the input words (runtime/crc32.ts). */
+const CHECK_SCRATCH_BYTES = 64;
+
 class Lowering {
   private readonly pool = new PoolBuilder();
   private readonly records: PendingRecord[] = [];
@@ -377,7 +380,7 @@ class Lowering {
         exponent,
       })),
       outputs: outputFormats.map(({ exponent }) => ({ exponent })),
-      arenaBytes: plan.bytes,
+      arenaBytes: Math.max(plan.bytes, 4 * this.inputs.length + CHECK_SCRATCH_BYTES),
       records,
       pool: this.pool.bytes(),
     };
