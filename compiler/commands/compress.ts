@@ -1,22 +1,19 @@
-import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { Attempt } from '../compress/auto.js';
 import { type CompressedModel, METHODS, type Method } from '../compress/compress.js';
 import type { Purpose } from '../compress/cost.js';
 import type { TangentKernelReport } from '../compress/ntk.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import { loadModel, modelToJson } from '../model/load.js';
-import { writeSafetensors } from '../model/safetensors.js';
 import type { Model } from '../model/types.js';
-import { nodeFiles } from '../node-files.js';
 import { compressOnly, DEFAULT_TOLERANCE } from '../pipeline.js';
-import { writeFileWhole } from '../write-file.js';
 import { compressionSession, sizeText } from './compress-session.js';
+import { writeModel } from './import.js';
 import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
 import { columns, error, writeOut } from './output.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface CompressCommandOptions {
-  output?: string;
+interface CompressCommandOptions extends ModelOptions {
+  out?: string;
   tol?: number;
   tolAbs?: number;
   method: Method;
@@ -28,10 +25,10 @@ interface CompressCommandOptions {
 }
 
 export function compressCommand(): Command {
-  return new Command('compress')
+  const command = new Command('compress')
     .description('make a network smaller within a stated error; the result is a pinn-edge/1 model again')
-    .argument('<model>', 'pinn-edge/1 model file')
-    .option('-o, --output <file>', 'where to write the model (default: <model>.small.json)')
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('-o, --out <file>', 'where to write the model (default: <model>.small.json)')
     .option(
       '--tol <relative>',
       "largest error over the box / largest output (default: the model's, else 1e-3)",
@@ -54,14 +51,16 @@ export function compressCommand(): Command {
 Examples:
   $ pinn-edge compress model.json -o small.json --tol 1e-3
   $ pinn-edge compress model.json -o small.json --max-bytes 2000
+  $ pinn-edge compress net.onnx --input x=-1:1 --input t=0:1 -o small.json
   $ pinn-edge compress model.json -o svd.json --method svd --tol 1e-2`,
     )
     .action(run);
+  return withModelOptions(command);
 }
 
 async function run(file: string, options: CompressCommandOptions): Promise<void> {
-  const model = loadModel(file, nodeFiles);
-  const output = options.output ?? file.replace(/(\.json)?$/, '.small.json');
+  const model = await readModel(file, options, options.json);
+  const output = options.out ?? file.replace(/(\.\w+)?$/, '.small.json');
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
   const onAttempt = options.json ? (attempt: Attempt) => event('attempt', attempt) : undefined;
   const result = await compressOnly(model, {
@@ -84,12 +83,6 @@ async function run(file: string, options: CompressCommandOptions): Promise<void>
   const { model: _, attempts, ...facts } = result;
   if (options.json) event('result', { ...facts, output });
   else writeOut(summary(model, result, attempts, output));
-}
-
-function writeModel(file: string, model: Model): void {
-  const weights = file.replace(/(\.json)?$/, '.safetensors');
-  writeFileWhole(weights, writeSafetensors(model.tensors));
-  writeFileWhole(file, `${JSON.stringify(modelToJson(model, basename(weights)), null, 2)}\n`);
 }
 
 /** A method that was asked for by name and cannot keep the tolerance is an answer of its own: no model is written. */
