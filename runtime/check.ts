@@ -57,16 +57,18 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   const flags: u32 = load<u8>(r + F.RECORD_FLAGS);
   const rows: u32 = load<u16>(r + F.RECORD_ROWS);
   const cols: u32 = load<u16>(r + F.RECORD_COLS);
-  if (kind < F.KIND_DENSE || kind > F.KIND_SELECT) return F.CHECK_KIND;
+  const isBlock = kind == F.KIND_BLOCK;
+  if ((kind < F.KIND_DENSE || kind > F.KIND_SELECT) && !isBlock) return F.CHECK_KIND;
   if (!isLinked(kind | (format << 8)) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
   const aBytes: u32 = format & F.FORMAT_A_WIDE ? 4 : 2;
-  const bBytes: u32 = format & F.FORMAT_B_WIDE ? 4 : 2;
+  const accBytes: u32 = format & F.FORMAT_ACC_WIDE ? 8 : 4;
+  const bBytes: u32 = isBlock ? accBytes : format & F.FORMAT_B_WIDE ? 4 : 2;
   const outBytes: u32 = format & F.FORMAT_OUT_WIDE ? 4 : 2;
-  const isDense = kind == F.KIND_DENSE;
+  const isDense = kind == F.KIND_DENSE || isBlock;
   const isSelect = kind == F.KIND_SELECT;
-  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL || kind >= F.KIND_MIN;
+  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL || (kind >= F.KIND_MIN && !isBlock);
   const aCount = isDense ? cols : flags & F.FLAG_BROADCAST_A ? 1 : rows;
-  const bCount = isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
+  const bCount = isBlock ? rows : isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
   const out = (load<u16>(r + F.RECORD_OUT) as u32) << 1;
   if (!inside((load<u16>(r + F.RECORD_A) as u32) << 1, aCount, aBytes, arenaBytes)) return F.CHECK_OPERAND_A;
   if (!inside((load<u16>(r + F.RECORD_B) as u32) << 1, bCount, bBytes, arenaBytes)) return F.CHECK_OPERAND_B;
@@ -91,7 +93,9 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   if (!inside(load<u32>(r + F.RECORD_WEIGHTS), isDense ? rows * cols : rows, weightBytes, poolBytes)) {
     return F.CHECK_WEIGHTS;
   }
-  if (!inside(load<u32>(r + F.RECORD_BIAS), rows, 4, poolBytes)) return F.CHECK_BIAS;
+  const hasBias = !isBlock || flags & F.FLAG_FIRST;
+  if (hasBias && !inside(load<u32>(r + F.RECORD_BIAS), rows, 4, poolBytes)) return F.CHECK_BIAS;
+  if (isBlock) return checkBlock(r, rows, flags, maxShift, firstResult, pool, poolBytes);
   if (flags & F.FLAG_ROW_SHIFTS) {
     const shifts = load<u32>(r + F.RECORD_ROW_SHIFTS);
     if (!inside(shifts, rows, 1, poolBytes)) return F.CHECK_ROW_SHIFTS;
@@ -103,11 +107,32 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   return F.CHECK_OK;
 }
 
+/** Accumulators are written like results; products are shifted left within their accumulator. */
+function checkBlock(
+  r: usize,
+  rows: u32,
+  flags: u32,
+  maxShift: u32,
+  firstResult: u32,
+  pool: usize,
+  poolBytes: u32,
+): u32 {
+  if ((load<u16>(r + F.RECORD_B) as u32) << 1 < firstResult || load<u8>(r + F.RECORD_SHIFT_B) > maxShift) {
+    return F.CHECK_BLOCK;
+  }
+  if (!(flags & F.FLAG_ROW_SHIFTS)) return F.CHECK_OK;
+  const shifts = load<u32>(r + F.RECORD_ROW_SHIFTS);
+  if (!inside(shifts, rows, 1, poolBytes)) return F.CHECK_ROW_SHIFTS;
+  for (let i: u32 = 0; i < rows; i++) if (load<u8>(pool + shifts + i) > maxShift) return F.CHECK_BLOCK;
+  return F.CHECK_OK;
+}
+
 function allowedFlags(kind: u32): u32 {
   if (kind == F.KIND_DENSE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS;
   if (kind == F.KIND_SCALE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_BROADCAST_A;
   if (kind == F.KIND_MAP_LINEAR) return F.FLAG_PERIODIC;
   if (kind == F.KIND_MAP_POLYNOMIAL) return F.FLAG_PERIODIC | F.FLAG_OCTAVES | F.FLAG_MIRRORED;
+  if (kind == F.KIND_BLOCK) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_FIRST | F.FLAG_LAST;
   if (kind == F.KIND_ADD) return F.FLAG_SUBTRACT | F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
   if (kind == F.KIND_SELECT) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B | F.FLAG_BROADCAST_CONDITION;
   if (kind == F.KIND_MUL || kind >= F.KIND_MIN) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;

@@ -135,6 +135,8 @@ function kernelOf(record: TableRecord): Kernel {
   switch (record.kind) {
     case KIND.DENSE:
       return kernel('dense', 'dense', w, a, `i${shape.accBits}`, y);
+    case KIND.BLOCK:
+      return kernel('block', 'block', w, a, `i${shape.accBits}`, y);
     case KIND.SCALE:
       return kernel('scale', 'scale', w, a, y);
     case KIND.COPY:

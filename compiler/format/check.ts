@@ -93,14 +93,16 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes))
     return CHECK.CONDITION;
   if (isMap(record)) return checkMap(record, shape, inPool);
-  const weighted = shape.hasBias;
+  const isBlock = record.kind === KIND.BLOCK;
+  const weighted = shape.hasBias || isBlock;
   const maxShift = shape.accBits === 64 ? LIMIT.MAX_SHIFT_64 : LIMIT.MAX_SHIFT_32;
   const shiftIsKnown = (shift: number) =>
     weighted ? shift >= 1 && shift <= maxShift && record.shiftA <= shift : shift <= maxShift;
   if (!shiftIsKnown(record.shift) || record.shiftA > 31 || record.shiftB > 31) return CHECK.SHIFT;
   if (!weighted) return CHECK.OK;
   if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.WEIGHTS;
-  if (!inPool(record.bias, record.rows, 4)) return CHECK.BIAS;
+  if (shape.hasBias && !inPool(record.bias, record.rows, 4)) return CHECK.BIAS;
+  if (isBlock) return checkBlock(record, table, maxShift, inPool);
   if (record.flags & FLAG.ROW_SHIFTS) {
     if (!inPool(record.rowShifts, record.rows, 1)) return CHECK.ROW_SHIFTS;
     const shifts = table.pool.subarray(record.rowShifts, record.rowShifts + record.rows);
@@ -123,6 +125,7 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MIN]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.MAX]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.SELECT]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.BLOCK]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
   };
   const allowed: Record<number, number> = {
     [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
@@ -135,6 +138,7 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MIN]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.MAX]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.SELECT]: FLAG.BROADCAST_A | FLAG.BROADCAST_B | FLAG.BROADCAST_CONDITION,
+    [KIND.BLOCK]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.FIRST | FLAG.LAST,
   };
   const conditionIsKnown = kind !== KIND.SELECT || CONDITION_WIDTHS.includes(format & WEIGHT_MASK);
   return conditionIsKnown && rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0;
@@ -143,6 +147,15 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
 const CONDITION_WIDTHS: readonly number[] = [FORMAT.WEIGHT_16, FORMAT.WEIGHT_32];
 
 type InPool = (at: number, count: number, bytes: number) => boolean;
+
+/** Accumulators are written like results; products are shifted left within their accumulator. */
+function checkBlock(record: TableRecord, table: BlockTable, maxShift: number, inPool: InPool): number {
+  if (record.b < 2 * table.inputs.length || record.shiftB > maxShift) return CHECK.BLOCK;
+  if (!(record.flags & FLAG.ROW_SHIFTS)) return CHECK.OK;
+  if (!inPool(record.rowShifts, record.rows, 1)) return CHECK.ROW_SHIFTS;
+  const shifts = table.pool.subarray(record.rowShifts, record.rowShifts + record.rows);
+  return shifts.every((shift) => shift <= maxShift) ? CHECK.OK : CHECK.BLOCK;
+}
 
 function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): number {
   const { cols, shift, shiftA, shiftB, flags } = record;

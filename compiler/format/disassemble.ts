@@ -15,7 +15,7 @@ export function disassemble(table: BlockTable, names: readonly string[] = []): s
   return `${lines.join('\n')}\n`;
 }
 
-const VALUE = { 2: 'i16', 4: 'i32' } as const;
+const VALUE = { 2: 'i16', 4: 'i32', 8: 'i64' } as const;
 const WEIGHT = { 1: 'i8', 2: 'i16', 4: 'i32' } as const;
 
 function recordText(record: TableRecord): string {
@@ -32,6 +32,16 @@ function recordText(record: TableRecord): string {
       const weight = `${WEIGHT[shape.weightBytes]}@${record.weights}`;
       const bias = `bias@${record.bias} guard ${record.shiftA}`;
       return `${name} ${out} = (${weight} ${a} + ${bias}) ${shift} acc${shape.accBits}${wraps}`;
+    }
+    case KIND.BLOCK: {
+      const { flags } = record;
+      const products = `${WEIGHT[shape.weightBytes]}@${record.weights} ${a}`;
+      const left = flags & FLAG.ROW_SHIFTS ? `rows@${record.rowShifts}` : record.shiftB;
+      const accumulators = `acc${shape.accBits}@${2 * record.b}`;
+      const carried = flags & FLAG.FIRST ? `bias@${record.bias} guard ${record.shiftA}` : accumulators;
+      const sum = `(${products} << ${left}) + ${carried}`;
+      if (flags & FLAG.LAST) return `${name} ${out} = (${sum}) >> ${record.shift} acc${shape.accBits}${wraps}`;
+      return `${name} ${accumulators}[${record.rows}] = ${sum} for ${out} >> ${record.shift}`;
     }
     case KIND.COPY:
       return `${name} ${out} = (${a} << ${record.shiftA}) ${shift}`;

@@ -10,11 +10,11 @@ export const KIND_NAMES = Object.fromEntries(Object.entries(KIND).map(([name, va
 
 export interface RecordShape {
   aBytes: 2 | 4;
-  bBytes: 2 | 4;
+  bBytes: 2 | 4 | 8;
   outBytes: 2 | 4;
   weightBytes: 1 | 2 | 4;
   accBits: 32 | 64;
-  /** Elements read from a and b, and written. */
+  /** Elements read from a and b, and written; b of a block are its accumulators, one per row. */
   aCount: number;
   bCount: number;
   outCount: number;
@@ -41,7 +41,9 @@ export function recordShape(record: TableRecord): RecordShape {
   const twoOperands = TWO_OPERANDS.includes(kind);
   let weightCount = 0;
   let weightEntryBytes: 1 | 2 | 4 = weightBytes;
-  if (kind === KIND.DENSE) weightCount = rows * cols;
+  const isMatrix = kind === KIND.DENSE || kind === KIND.BLOCK;
+  const accBits = format & FORMAT.ACC_WIDE ? 64 : 32;
+  if (isMatrix) weightCount = rows * cols;
   if (kind === KIND.SCALE) weightCount = rows;
   if (kind === KIND.MAP_LINEAR) {
     weightCount = cols + 1;
@@ -53,18 +55,18 @@ export function recordShape(record: TableRecord): RecordShape {
   }
   return {
     aBytes: format & FORMAT.A_WIDE ? 4 : 2,
-    bBytes: format & FORMAT.B_WIDE ? 4 : 2,
+    bBytes: kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
     outBytes,
     weightBytes,
-    accBits: format & FORMAT.ACC_WIDE ? 64 : 32,
-    aCount: kind === KIND.DENSE ? cols : broadcastA ? 1 : rows,
-    bCount: twoOperands ? (flags & FLAG.BROADCAST_B ? 1 : rows) : 0,
+    accBits,
+    aCount: isMatrix ? cols : broadcastA ? 1 : rows,
+    bCount: kind === KIND.BLOCK ? rows : twoOperands ? (flags & FLAG.BROADCAST_B ? 1 : rows) : 0,
     outCount: rows,
     conditionCount: kind !== KIND.SELECT ? 0 : flags & FLAG.BROADCAST_CONDITION ? 1 : rows,
     conditionBytes: weightBytes === 4 ? 4 : 2,
     weightCount,
     weightEntryBytes,
-    hasBias: kind === KIND.DENSE || kind === KIND.SCALE,
+    hasBias: kind === KIND.DENSE || kind === KIND.SCALE || (kind === KIND.BLOCK && (flags & FLAG.FIRST) !== 0),
   };
 }
 

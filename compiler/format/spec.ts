@@ -70,21 +70,25 @@ export const RECORD: Field[] = [
     doc: 'dense: number of input elements; map: number of segments; select: arena address of the condition',
   },
   { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
-  { name: 'b', type: 'u16', doc: 'arena address of the second operand' },
+  { name: 'b', type: 'u16', doc: 'arena address of the second operand; block: of the carried accumulators' },
   { name: 'out', type: 'u16', doc: 'arena address of the result' },
   {
     name: 'shiftA',
     type: 'u8',
-    doc: 'left shift of operand a; dense and scale: guard bits of the bias; map: left shift that makes one turn 2^32',
+    doc: 'left shift of operand a; dense, scale and block: guard bits of the bias; map: left shift that makes one turn 2^32',
   },
   {
     name: 'shiftB',
     type: 'u8',
-    doc: 'left shift of operand b; map: shift of the polynomial result, octaves: see octaveBits',
+    doc: 'left shift of operand b; block: left shift of the products; map: shift of the polynomial result',
   },
   { name: 'weights', type: 'u32', doc: 'pool address of weights or table' },
   { name: 'bias', type: 'u32', doc: 'pool address of int32 biases' },
-  { name: 'rowShifts', type: 'u32', doc: 'pool address of one uint8 shift per row, when flagged' },
+  {
+    name: 'rowShifts',
+    type: 'u32',
+    doc: 'pool address of one uint8 shift per row, when flagged; block: left shifts instead of shiftB',
+  },
   {
     name: 'origin',
     type: 'i32',
@@ -104,6 +108,7 @@ export const KIND = {
   MIN: 8, // y = sat(min(a << shiftA, b << shiftB) >> shift)
   MAX: 9, // y = sat(max(a << shiftA, b << shiftB) >> shift)
   SELECT: 10, // y = sat((condition > 0 ? a << shiftA : b << shiftB) >> shift)
+  BLOCK: 13, // one leaf of a hierarchical matrix: s = (W x << shiftB) + carried; see FIRST and LAST
 } as const;
 
 /** Bits of a record's format byte. */
@@ -129,6 +134,8 @@ export const FLAG = {
   OCTAVES: 64, // MAP_POLYNOMIAL: octave segments
   MIRRORED: 128, // MAP_POLYNOMIAL: segments run downwards from the origin
   BROADCAST_CONDITION: 16, // SELECT: the condition has one element
+  FIRST: 32, // BLOCK: carried = bias, with half a unit for rounding; else what the leaf before it left in the arena
+  LAST: 64, // BLOCK: y = sat(s >> shift); else s is carried on
 } as const;
 
 /** Polynomial maps keep these in the fields that they do not use otherwise. */
@@ -162,6 +169,7 @@ export const CHECK = {
   ROW_SHIFTS: 16,
   TABLE: 17,
   CONDITION: 18,
+  BLOCK: 20,
 } as const;
 
 /** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */

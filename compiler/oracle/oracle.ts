@@ -1,6 +1,7 @@
 import { type RecordShape, recordShape } from '../format/record.js';
 import { FLAG, KIND, STATUS } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
+import { blockStep } from './block.js';
 import { INVERSE_POWER, lowerLimb, multiplyShift, POWER, roundShift, upperLimb } from './exact.js';
 
 /**
@@ -84,6 +85,19 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): S
   switch (record.kind) {
     case KIND.DENSE:
       return denseStep(record, shape, a, store, pool);
+    case KIND.BLOCK:
+      return blockStep(record, shape, {
+        weights: Float64Array.from(pool.integers(record.weights, shape.weightCount, shape.weightEntryBytes)),
+        bias: shape.hasBias ? pool.integers(record.bias, record.rows, 4) : [],
+        lefts:
+          record.flags & FLAG.ROW_SHIFTS
+            ? pool.bytes(record.rowShifts, record.rows)
+            : new Array<number>(record.rows).fill(record.shiftB),
+        x: a,
+        words: memory.wide,
+        accumulators: record.b / 2,
+        store,
+      });
     case KIND.SCALE:
       return scaleStep(record, shape, a, store, pool);
     case KIND.MAP_LINEAR:
@@ -91,13 +105,13 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): S
       return mapStep(record, shape, a, store, pool);
     case KIND.ADD:
     case KIND.MUL:
-      return combineStep(record, a, vector(memory, record.b, shape.bBytes), store);
+      return combineStep(record, a, vector(memory, record.b, shape.bBytes as 2 | 4), store);
     case KIND.MIN:
     case KIND.MAX:
-      return extremumStep(record, a, vector(memory, record.b, shape.bBytes), store);
+      return extremumStep(record, a, vector(memory, record.b, shape.bBytes as 2 | 4), store);
     case KIND.SELECT: {
       const condition = vector(memory, record.cols, shape.conditionBytes);
-      return selectStep(record, condition, a, vector(memory, record.b, shape.bBytes), store);
+      return selectStep(record, condition, a, vector(memory, record.b, shape.bBytes as 2 | 4), store);
     }
     default:
       return () => {

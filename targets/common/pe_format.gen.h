@@ -51,6 +51,7 @@
 #define PE_KIND_MIN 0x8u
 #define PE_KIND_MAX 0x9u
 #define PE_KIND_SELECT 0xau
+#define PE_KIND_BLOCK 0xdu
 #define PE_FORMAT_A_WIDE 0x1u
 #define PE_FORMAT_B_WIDE 0x2u
 #define PE_FORMAT_OUT_WIDE 0x4u
@@ -68,6 +69,8 @@
 #define PE_FLAG_OCTAVES 0x40u
 #define PE_FLAG_MIRRORED 0x80u
 #define PE_FLAG_BROADCAST_CONDITION 0x10u
+#define PE_FLAG_FIRST 0x20u
+#define PE_FLAG_LAST 0x40u
 #define PE_LIMIT_MAX_SHIFT_32 0x1eu
 #define PE_LIMIT_MAX_SHIFT_64 0x3eu
 #define PE_LIMIT_MAX_DEGREE 0x5u
@@ -91,6 +94,7 @@
 #define PE_CHECK_ROW_SHIFTS 0x10u
 #define PE_CHECK_TABLE 0x11u
 #define PE_CHECK_CONDITION 0x12u
+#define PE_CHECK_BLOCK 0x14u
 #define PE_STATUS_OK 0x0u
 #define PE_STATUS_CLAMPED 0x1u
 #define PE_STATUS_REFUSED 0x10u
@@ -132,13 +136,13 @@ typedef struct {
   uint16_t rows; /* number of output elements */
   uint16_t cols; /* dense: number of input elements; map: number of segments; select: arena address of the condition */
   uint16_t a; /* arena address of the first operand */
-  uint16_t b; /* arena address of the second operand */
+  uint16_t b; /* arena address of the second operand; block: of the carried accumulators */
   uint16_t out; /* arena address of the result */
-  uint8_t shift_a; /* left shift of operand a; dense and scale: guard bits of the bias; map: left shift that makes one turn 2^32 */
-  uint8_t shift_b; /* left shift of operand b; map: shift of the polynomial result, octaves: see octaveBits */
+  uint8_t shift_a; /* left shift of operand a; dense, scale and block: guard bits of the bias; map: left shift that makes one turn 2^32 */
+  uint8_t shift_b; /* left shift of operand b; block: left shift of the products; map: shift of the polynomial result */
   uint32_t weights; /* pool address of weights or table */
   uint32_t bias; /* pool address of int32 biases */
-  uint32_t row_shifts; /* pool address of one uint8 shift per row, when flagged */
+  uint32_t row_shifts; /* pool address of one uint8 shift per row, when flagged; block: left shifts instead of shiftB */
   int32_t origin; /* map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns */
 } pe_record_t;
 typedef char pe_record_t_has_its_size[sizeof(pe_record_t) == PE_RECORD_BYTES ? 1 : -1];

@@ -29,7 +29,9 @@ export function randomTable(seed: number, perFormat = 2): BlockTable {
   const pool = new PoolBuilder();
   const drafts: Draft[] = [];
   for (let n = 0; n < perFormat; n++) {
-    for (const format of denseFormats()) drafts.push(denseRecord(random, pool, format));
+    for (const format of denseFormats()) {
+      drafts.push(denseRecord(random, pool, format), ...blockRecords(random, pool, format));
+    }
     for (const format of pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE)) {
       for (const weight of [FORMAT.WEIGHT_8, FORMAT.WEIGHT_16, FORMAT.WEIGHT_32]) {
         drafts.push(scaleRecord(random, pool, format | weight | FORMAT.ACC_WIDE));
@@ -70,6 +72,33 @@ function denseRecord(random: TableRandom, pool: PoolBuilder, format: number): Dr
   return { kind: KIND.DENSE, format, cols, rows, ...weighted(random, pool, format, rows, rows * cols, cols) };
 }
 
+/** Leaves of one matrix, of any number of columns: they carry their sums in the words before their result. */
+function blockRecords(random: TableRandom, pool: PoolBuilder, format: number): Draft[] {
+  const leaves = random.int(1, 3);
+  const rows = random.int(1, 5);
+  const most = 11;
+  // The room that the proof of one dense record has, shared by the leaves and by what the left shifts add.
+  const leftLimit = format & FORMAT.ACC_WIDE ? 20 : 3;
+  const common = weighted(random, pool, format, rows, 0, 1);
+  return Array.from({ length: leaves }, (_, k): Draft => {
+    const cols = random.int(0, most);
+    const left = () => random.int(0, leftLimit);
+    const fields = weighted(random, pool, format, rows, rows * cols, 3 * most * 2 ** leftLimit);
+    const rowShifts = fields.flags & FLAG.ROW_SHIFTS;
+    return {
+      kind: KIND.BLOCK,
+      format,
+      rows,
+      cols,
+      ...common,
+      flags: (common.flags & FLAG.WRAP) | rowShifts | (k === 0 ? FLAG.FIRST : 0) | (k === leaves - 1 ? FLAG.LAST : 0),
+      weights: fields.weights,
+      shiftB: rowShifts ? 0 : left(),
+      rowShifts: rowShifts ? pool.add(Array.from({ length: rows }, left), 1) : 0,
+    };
+  });
+}
+
 function scaleRecord(random: TableRandom, pool: PoolBuilder, format: number): Draft {
   const rows = random.int(1, 9);
   const fields = weighted(random, pool, format, rows, rows, 1);
@@ -85,8 +114,10 @@ function weighted(random: TableRandom, pool: PoolBuilder, format: number, rows: 
   const limit = Math.min(2 ** (bits - 1) - 1, room);
   const shiftLimit = accBits === 64 ? 58 : 26;
   const guard = random.int(0, 8);
-  const shift = () => random.int(Math.max(1, guard), shiftLimit);
   const flags = random.flag(FLAG.WRAP) | random.flag(FLAG.ROW_SHIFTS);
+  // Results that wrap are exact in the oracle's float64 as long as they have less than 53 bits before.
+  const leastShift = flags & FLAG.WRAP && accBits === 64 ? 12 : 1;
+  const shift = () => random.int(Math.max(leastShift, guard), shiftLimit);
   const biasLimit = 2 ** Math.min(31, accBits - 3 - (shiftLimit - guard)) - 1;
   const weights = Array.from({ length: count }, () =>
     random.int(-limit - (limit === 2 ** (bits - 1) - 1 ? 1 : 0), limit),
@@ -169,20 +200,31 @@ function polynomialRecord(random: TableRandom, pool: PoolBuilder, format: number
 /** Operands anywhere in the input words, results side by side in the output words. */
 function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array): BlockTable {
   let word = INPUT_WORDS;
+  let accumulators = 0;
   const records = drafts.map((draft): TableRecord => {
     const operand = (count: number, bytes: number) => {
       const last = (4 * INPUT_WORDS - count * bytes) / bytes;
       return (random.int(0, last) * bytes) / 2;
     };
-    const count = draft.kind === KIND.DENSE ? draft.cols! : draft.rows;
+    const isBlock = draft.kind === KIND.BLOCK;
+    const count = draft.kind === KIND.DENSE || isBlock ? draft.cols! : draft.rows;
+    if (isBlock && draft.flags! & FLAG.FIRST) {
+      const accumulator = wide(draft.format, FORMAT.ACC_WIDE) / 2;
+      const start = Math.ceil(word / accumulator) * accumulator;
+      accumulators = 2 * start;
+      word = start + draft.rows * accumulator;
+    }
     const out = 2 * word;
     word += Math.ceil((draft.rows * wide(draft.format, FORMAT.OUT_WIDE)) / 4);
     return {
       ...EMPTY_RECORD,
       ...draft,
       a: operand(count, wide(draft.format, FORMAT.A_WIDE)),
-      b:
-        draft.kind === KIND.ADD || draft.kind === KIND.MUL ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE)) : 0,
+      b: isBlock
+        ? accumulators
+        : draft.kind === KIND.ADD || draft.kind === KIND.MUL
+          ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE))
+          : 0,
       out,
     };
   });
