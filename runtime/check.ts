@@ -58,7 +58,9 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   const rows: u32 = load<u16>(r + F.RECORD_ROWS);
   const cols: u32 = load<u16>(r + F.RECORD_COLS);
   const isBlock = kind == F.KIND_BLOCK;
-  if ((kind < F.KIND_DENSE || kind > F.KIND_SELECT) && !isBlock) return F.CHECK_KIND;
+  // A dual block is for the native engines: known, and never linked here.
+  const isPlain = kind >= F.KIND_DENSE && kind <= F.KIND_SELECT;
+  if (!isPlain && !isBlock && kind != F.KIND_DENSE_DUAL) return F.CHECK_KIND;
   if (!isLinked(kind | (format << 8)) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
   const aBytes: u32 = format & F.FORMAT_A_WIDE ? 4 : 2;
   const accBytes: u32 = format & F.FORMAT_ACC_WIDE ? 8 : 4;

@@ -1,4 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
+import { dualGroupFits } from './dual.js';
 import { isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
 import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LIMIT, MAGIC } from './spec.js';
 import {
@@ -94,8 +95,10 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
     return CHECK.CONDITION;
   if (isMap(record)) return checkMap(record, shape, inPool);
   const isBlock = record.kind === KIND.BLOCK;
+  const isDual = record.kind === KIND.DENSE_DUAL;
   const weighted = shape.hasBias || isBlock;
-  const maxShift = shape.accBits === 64 ? LIMIT.MAX_SHIFT_64 : LIMIT.MAX_SHIFT_32;
+  const maxShift64 = isDual ? LIMIT.MAX_SHIFT_DUAL : LIMIT.MAX_SHIFT_64;
+  const maxShift = shape.accBits === 64 ? maxShift64 : LIMIT.MAX_SHIFT_32;
   const shiftIsKnown = (shift: number) =>
     weighted ? shift >= 1 && shift <= maxShift && record.shiftA <= shift : shift <= maxShift;
   if (!shiftIsKnown(record.shift) || record.shiftA > 31 || record.shiftB > 31) return CHECK.SHIFT;
@@ -108,7 +111,7 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
     const shifts = table.pool.subarray(record.rowShifts, record.rowShifts + record.rows);
     if (!shifts.every(shiftIsKnown)) return CHECK.ROW_SHIFTS;
   }
-  return CHECK.OK;
+  return isDual ? checkDual(record, shape, table) : CHECK.OK;
 }
 
 /** Bits that a kind does not use must be zero, so that a record has one meaning. */
@@ -126,6 +129,7 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MAX]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.SELECT]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
     [KIND.BLOCK]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.DENSE_DUAL]: OUT_WIDE | ACC_WIDE | FORMAT.WEIGHT_16,
   };
   const allowed: Record<number, number> = {
     [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
@@ -139,12 +143,27 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MAX]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.SELECT]: FLAG.BROADCAST_A | FLAG.BROADCAST_B | FLAG.BROADCAST_CONDITION,
     [KIND.BLOCK]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.FIRST | FLAG.LAST,
+    [KIND.DENSE_DUAL]: FLAG.WRAP | FLAG.ROW_SHIFTS,
   };
   const conditionIsKnown = kind !== KIND.SELECT || CONDITION_WIDTHS.includes(format & WEIGHT_MASK);
-  return conditionIsKnown && rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0;
+  const weightIsKnown = kind !== KIND.DENSE_DUAL || (format & WEIGHT_MASK) === FORMAT.WEIGHT_16;
+  return (
+    conditionIsKnown && weightIsKnown && rows > 0 && (format & ~formats[kind]) === 0 && (flags & ~allowed[kind]) === 0
+  );
 }
 
 const CONDITION_WIDTHS: readonly number[] = [FORMAT.WEIGHT_16, FORMAT.WEIGHT_32];
+
+/** A DENSE_DUAL's words are aligned, and the products that are summed in 32 bits fit them. */
+function checkDual(record: TableRecord, shape: RecordShape, table: BlockTable): number {
+  const { a, cols, rows, weights, shiftB } = record;
+  if (cols % 4 || a % 2 || weights % 4) return CHECK.DUAL;
+  if (shape.accBits === 32) return shiftB === 0 ? CHECK.OK : CHECK.DUAL;
+  if (shiftB < 1 || shiftB > 16) return CHECK.DUAL;
+  const view = new DataView(table.pool.buffer, table.pool.byteOffset + weights, 2 * rows * cols);
+  const fits = dualGroupFits((i) => view.getInt16(2 * i, true), rows, cols, 2 ** shiftB);
+  return fits ? CHECK.OK : CHECK.DUAL;
+}
 
 type InPool = (at: number, count: number, bytes: number) => boolean;
 

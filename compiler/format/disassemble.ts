@@ -28,6 +28,7 @@ function recordText(record: TableRecord): string {
   if (isMap(record)) return `${name} ${out} = table(${a}) ${mapText(record)}`;
   switch (record.kind) {
     case KIND.DENSE:
+    case KIND.DENSE_DUAL:
     case KIND.SCALE: {
       const weight = `${WEIGHT[shape.weightBytes]}@${record.weights}`;
       const bias = `bias@${record.bias} guard ${record.shiftA}`;

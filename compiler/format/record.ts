@@ -33,6 +33,10 @@ export function isMap(record: TableRecord): boolean {
   return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL;
 }
 
+export function isDense({ kind }: TableRecord): boolean {
+  return kind === KIND.DENSE || kind === KIND.DENSE_DUAL;
+}
+
 export function recordShape(record: TableRecord): RecordShape {
   const { format, flags, kind, rows, cols } = record;
   const weightBytes = ({ [FORMAT.WEIGHT_8]: 1, [FORMAT.WEIGHT_16]: 2 }[format & FORMAT.WEIGHT_MASK] ?? 4) as 1 | 2 | 4;
@@ -41,7 +45,7 @@ export function recordShape(record: TableRecord): RecordShape {
   const twoOperands = TWO_OPERANDS.includes(kind);
   let weightCount = 0;
   let weightEntryBytes: 1 | 2 | 4 = weightBytes;
-  const isMatrix = kind === KIND.DENSE || kind === KIND.BLOCK;
+  const isMatrix = isDense(record) || kind === KIND.BLOCK;
   const accBits = format & FORMAT.ACC_WIDE ? 64 : 32;
   if (isMatrix) weightCount = rows * cols;
   if (kind === KIND.SCALE) weightCount = rows;
@@ -66,7 +70,7 @@ export function recordShape(record: TableRecord): RecordShape {
     conditionBytes: weightBytes === 4 ? 4 : 2,
     weightCount,
     weightEntryBytes,
-    hasBias: kind === KIND.DENSE || kind === KIND.SCALE || (kind === KIND.BLOCK && (flags & FLAG.FIRST) !== 0),
+    hasBias: isDense(record) || kind === KIND.SCALE || (kind === KIND.BLOCK && (flags & FLAG.FIRST) !== 0),
   };
 }
 

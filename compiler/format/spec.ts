@@ -109,6 +109,7 @@ export const KIND = {
   MAX: 9, // y = sat(max(a << shiftA, b << shiftB) >> shift)
   SELECT: 10, // y = sat((condition > 0 ? a << shiftA : b << shiftB) >> shift)
   BLOCK: 13, // one leaf of a hierarchical matrix: s = (W x << shiftB) + carried; see FIRST and LAST
+  DENSE_DUAL: 14, // DENSE with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
 } as const;
 
 /** Bits of a record's format byte. */
@@ -144,6 +145,7 @@ export const MAP_FIELDS = { degree: 'bias', octaveBits: 'rowShifts' } as const;
 export const LIMIT = {
   MAX_SHIFT_32: 30,
   MAX_SHIFT_64: 62,
+  MAX_SHIFT_DUAL: 31,
   MAX_DEGREE: 5,
   MAX_OCTAVE_BITS: 8,
 } as const;
@@ -170,6 +172,7 @@ export const CHECK = {
   TABLE: 17,
   CONDITION: 18,
   BLOCK: 20,
+  DUAL: 21,
 } as const;
 
 /** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */

@@ -1,3 +1,4 @@
+import { dualRowMajor } from '../format/dual.js';
 import { type RecordShape, recordShape } from '../format/record.js';
 import { FLAG, KIND, STATUS } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
@@ -98,6 +99,9 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): S
         accumulators: record.b / 2,
         store,
       });
+    case KIND.DENSE_DUAL:
+      // Its result is the low 32 bits of the shifted sum.
+      return denseStep(record, shape, a, (i, value) => store(i, lowBits(value)), pool);
     case KIND.SCALE:
       return scaleStep(record, shape, a, store, pool);
     case KIND.MAP_LINEAR:
@@ -139,6 +143,11 @@ function storer(out: Vector, shape: RecordShape, wraps: boolean): Store {
   };
 }
 
+function lowBits(value: number): number {
+  const turn = value - Math.floor(value / 2 ** 32) * 2 ** 32;
+  return turn >= 2 ** 31 ? turn - 2 ** 32 : turn;
+}
+
 function rowShifts(record: TableRecord, pool: PoolReader): ArrayLike<number> {
   if (record.flags & FLAG.ROW_SHIFTS) return pool.bytes(record.rowShifts, record.rows);
   return new Array<number>(record.rows).fill(record.shift);
@@ -147,7 +156,9 @@ function rowShifts(record: TableRecord, pool: PoolReader): ArrayLike<number> {
 function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: Store, pool: PoolReader): Step {
   const { rows, cols } = record;
   // Float64Array throughout: one array type keeps the inner loop fast.
-  const weights = Float64Array.from(pool.integers(record.weights, shape.weightCount, shape.weightEntryBytes));
+  const stored = pool.integers(record.weights, shape.weightCount, shape.weightEntryBytes);
+  const isDual = record.kind === KIND.DENSE_DUAL;
+  const weights = Float64Array.from(isDual ? dualRowMajor(stored, rows, cols) : stored);
   const bias = pool.integers(record.bias, rows, 4);
   const shifts = rowShifts(record, pool);
   const v = new Float64Array(cols);

@@ -52,6 +52,7 @@
 #define PE_KIND_MAX 0x9u
 #define PE_KIND_SELECT 0xau
 #define PE_KIND_BLOCK 0xdu
+#define PE_KIND_DENSE_DUAL 0xeu
 #define PE_FORMAT_A_WIDE 0x1u
 #define PE_FORMAT_B_WIDE 0x2u
 #define PE_FORMAT_OUT_WIDE 0x4u
@@ -73,6 +74,7 @@
 #define PE_FLAG_LAST 0x40u
 #define PE_LIMIT_MAX_SHIFT_32 0x1eu
 #define PE_LIMIT_MAX_SHIFT_64 0x3eu
+#define PE_LIMIT_MAX_SHIFT_DUAL 0x1fu
 #define PE_LIMIT_MAX_DEGREE 0x5u
 #define PE_LIMIT_MAX_OCTAVE_BITS 0x8u
 #define PE_CHECK_OK 0x0u
@@ -95,6 +97,7 @@
 #define PE_CHECK_TABLE 0x11u
 #define PE_CHECK_CONDITION 0x12u
 #define PE_CHECK_BLOCK 0x14u
+#define PE_CHECK_DUAL 0x15u
 #define PE_STATUS_OK 0x0u
 #define PE_STATUS_CLAMPED 0x1u
 #define PE_STATUS_REFUSED 0x10u

@@ -1,0 +1,55 @@
+// y[i] = sat((sum_j W[i][j] x[j] + (bias[i] << (shift[i] - guard))) >> shift[i]), rounded half up.
+//
+// W row-major [rows x cols], int8, int16 or int32; x int16 or int32; accumulator int32 or int64; y int16 or int32. The
+// accumulator never overflows, by the compiler's proof. An angle in turns wraps instead of saturating.
+#ifndef PE_KERNELS_DENSE_H
+#define PE_KERNELS_DENSE_H
+
+#include "pe_kernels_fixed.h"
+
+// What a row needs besides its weights.
+PE_INLINE uint32_t pe_row_shift(const pe_record_t *r, const uint8_t *pool, uint32_t row) {
+  return (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? pool[r->row_shifts + row] : r->shift;
+}
+
+PE_INLINE uint32_t pe_dot_32(const uint8_t *weights, const void *x, uint32_t cols, uint32_t format) {
+  const uint32_t wide = format & PE_FORMAT_A_WIDE;
+  uint32_t sum = 0;
+  for (uint32_t c = 0; c < cols; c++) sum += (uint32_t)pe_weight(weights, c, format) * (uint32_t)pe_load(x, c, wide);
+  return sum;
+}
+
+PE_INLINE uint64_t pe_dot_64(const uint8_t *weights, const void *x, uint32_t cols, uint32_t format) {
+  const uint32_t wide = format & PE_FORMAT_A_WIDE;
+  uint64_t sum = 0;
+  for (uint32_t c = 0; c < cols; c++) {
+    sum += (uint64_t)((int64_t)pe_weight(weights, c, format) * pe_load(x, c, wide));
+  }
+  return sum;
+}
+
+PE_INLINE void pe_dense(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
+  const void *x = pe_operand(arena, r->a);
+  void *PE_RESTRICT y = pe_operand(arena, r->out);
+  const uint32_t rows = r->rows;
+  const uint32_t cols = r->cols;
+  const uint32_t row_bytes = cols * pe_weight_bytes(format);
+  const uint8_t *weights = pool + r->weights;
+  const pe_wide_t *bias = (const pe_wide_t *)(const void *)(pool + r->bias);
+  const uint32_t out_wide = format & PE_FORMAT_OUT_WIDE;
+  const uint32_t wraps = r->flags & PE_FLAG_WRAP;
+  for (uint32_t row = 0; row < rows; row++) {
+    const uint32_t shift = pe_row_shift(r, pool, row);
+    if ((format & PE_FORMAT_ACC_WIDE) != 0u) {
+      const uint64_t start = pe_shift_left(bias[row], shift - r->shift_a) + pe_half(shift);
+      pe_store_shifted(y, row, out_wide, start + pe_dot_64(weights, x, cols, format), shift, wraps);
+    } else {
+      const uint32_t start = ((uint32_t)bias[row] << (shift - r->shift_a)) + (uint32_t)pe_half(shift);
+      const int32_t sum = (int32_t)(start + pe_dot_32(weights, x, cols, format)) >> shift;
+      pe_store(y, row, out_wide, wraps != 0u || out_wide != 0u ? sum : pe_saturate_narrow(sum));
+    }
+    weights += row_bytes;
+  }
+}
+
+#endif

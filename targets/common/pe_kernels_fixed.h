@@ -1,0 +1,119 @@
+// Fixed-point arithmetic of the block kernels in C99: loads and stores of the arena, the one rounding rule (add half,
+// shift right arithmetically, saturate), and what the kernels rely on of the compiler.
+//
+// Kernels are inline functions of a record and of its format byte. Where the format is a constant, and in generated
+// code the record too, the compiler leaves one straight loop of what is in general a choice; nothing is written twice.
+//
+// No signed overflow happens in any kernel, whatever the table holds: sums and left shifts are made in unsigned
+// arithmetic, which wraps. Accumulators of tables made by pinn-edge never do, by the compiler's proof.
+#ifndef PE_KERNELS_FIXED_H
+#define PE_KERNELS_FIXED_H
+
+#include <stdint.h>
+
+#include "pe_format.gen.h"
+
+#if defined(__GNUC__)
+#define PE_INLINE static inline __attribute__((always_inline, unused))
+#define PE_MAY_ALIAS __attribute__((may_alias))
+#define PE_RESTRICT __restrict__
+#else
+// Compilers without this attribute need their option that turns type-based alias analysis off.
+#define PE_INLINE static inline
+#define PE_MAY_ALIAS
+#define PE_RESTRICT
+#endif
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__)
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "block tables are little-endian, and are read where they lie"
+#endif
+#endif
+
+// Right shifts of negative numbers are arithmetic, and conversions to signed types keep the low bits.
+typedef char pe_right_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
+typedef char pe_conversions_keep_low_bits[(int32_t)0xfffffffeu == -2 ? 1 : -1];
+
+// The arena and the pool hold both widths side by side.
+typedef int16_t PE_MAY_ALIAS pe_narrow_t;
+typedef int32_t PE_MAY_ALIAS pe_wide_t;
+typedef uint32_t PE_MAY_ALIAS pe_pair_t;  // two int16 in one word, the first one lowest
+
+// Element `index` of a vector of int16, or of int32 when `wide`.
+PE_INLINE int32_t pe_load(const void *vector, uint32_t index, uint32_t wide) {
+  return wide != 0u ? ((const pe_wide_t *)vector)[index] : ((const pe_narrow_t *)vector)[index];
+}
+
+// The low 32 or 16 bits of a value as element `index`.
+PE_INLINE void pe_store(void *vector, uint32_t index, uint32_t wide, int32_t value) {
+  if (wide != 0u) {
+    ((pe_wide_t *)vector)[index] = value;
+  } else {
+    ((pe_narrow_t *)vector)[index] = (int16_t)value;
+  }
+}
+
+// Element `index` of weights of 8, 16 or 32 bits, as the format says.
+PE_INLINE int32_t pe_weight(const void *weights, uint32_t index, uint32_t format) {
+  const uint32_t width = format & PE_FORMAT_WEIGHT_MASK;
+  if (width == PE_FORMAT_WEIGHT_8) return ((const int8_t *)weights)[index];
+  return pe_load(weights, index, width == PE_FORMAT_WEIGHT_16 ? 0u : 1u);
+}
+
+PE_INLINE uint32_t pe_weight_bytes(uint32_t format) {
+  const uint32_t width = format & PE_FORMAT_WEIGHT_MASK;
+  return width == PE_FORMAT_WEIGHT_8 ? 1u : width == PE_FORMAT_WEIGHT_16 ? 2u : 4u;
+}
+
+// Arena addresses in records count units of 2 bytes.
+PE_INLINE void *pe_operand(void *arena, uint32_t address) { return (uint8_t *)arena + 2u * address; }
+
+// Half of 2^shift, zero for shift 0.
+PE_INLINE uint64_t pe_half(uint32_t shift) { return ((uint64_t)1u << shift) >> 1; }
+
+// value * 2^shift, the bits beyond 64 lost.
+PE_INLINE uint64_t pe_shift_left(int32_t value, uint32_t shift) { return (uint64_t)(int64_t)value << shift; }
+
+// The low 32 bits of an accumulator shifted right.
+PE_INLINE int32_t pe_low(uint64_t sum, uint32_t shift) { return (int32_t)(uint32_t)(uint64_t)((int64_t)sum >> shift); }
+
+PE_INLINE int32_t pe_saturate_narrow(int32_t value) {
+  return value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value;
+}
+
+// The nearest int32 of a 64-bit number.
+PE_INLINE int32_t pe_saturate_wide(int64_t value) {
+  return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+// Stores a result of 32 bits, saturated.
+PE_INLINE void pe_store_saturated(void *vector, uint32_t index, uint32_t wide, int32_t value) {
+  pe_store(vector, index, wide, wide != 0u ? value : pe_saturate_narrow(value));
+}
+
+// Rounds a 64-bit accumulator, which holds half a unit already, and stores it: saturated, or wrapped.
+PE_INLINE void pe_store_shifted(void *vector, uint32_t index, uint32_t wide, uint64_t sum, uint32_t shift,
+                                uint32_t wraps) {
+  if (wraps != 0u) {
+    pe_store(vector, index, wide, pe_low(sum, shift));
+  } else {
+    pe_store_saturated(vector, index, wide, pe_saturate_wide((int64_t)sum >> shift));
+  }
+}
+
+// Holds the input words, which the arena starts with, to their ranges: PE_STATUS_CLAMPED when one had to be moved.
+PE_INLINE uint32_t pe_hold_inputs(const pe_input_t *ranges, uint32_t count, void *arena) {
+  pe_wide_t *words = (pe_wide_t *)arena;
+  uint32_t status = PE_STATUS_OK;
+  for (uint32_t i = 0; i < count; i++) {
+    const int32_t word = words[i];
+    const int32_t held = word < ranges[i].min ? ranges[i].min : word > ranges[i].max ? ranges[i].max : word;
+    if (held != word) {
+      words[i] = held;
+      status = PE_STATUS_CLAMPED;
+    }
+  }
+  return status;
+}
+
+#endif

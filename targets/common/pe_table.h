@@ -1,0 +1,26 @@
+// The numbered checks of a block table, the same and in the same order as in the compiler and in the module
+// (compiler/format/check.ts, runtime/check.ts). A table that passes can only be read inside itself and only write inside
+// its arena, whatever its contents.
+#ifndef PE_TABLE_H
+#define PE_TABLE_H
+
+#include <stdint.h>
+
+#include "pe_format.gen.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Number of the first check that fails (PE_CHECK_...), PE_CHECK_OK when all pass. `table` lies on a 4-byte boundary and
+// has `bytes` bytes; `arena_capacity` is the room for its arena, in bytes. Nothing is written.
+uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity);
+
+// CRC-32 (IEEE 802.3) of bytes.
+uint32_t pe_crc32(const uint8_t *bytes, uint32_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest';
+import { checkTable } from '../../compiler/format/check.js';
+import { disassemble } from '../../compiler/format/disassemble.js';
+import { CHECK } from '../../compiler/format/spec.js';
+import { type BlockTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/format/table.js';
+import { createOracle } from '../../compiler/oracle/oracle.js';
+import { temporaryFolder } from '../helpers/cli.js';
+import { dualTable } from '../helpers/dual-table.js';
+import { randoms } from '../helpers/models.js';
+import { INPUT_WORDS, randomTable, randomWords } from '../helpers/random-table.js';
+import { buildWalker, SANITIZERS, walk } from './walk.js';
+
+/** Kernel by kernel, the C code gives the integers of the oracle, without undefined behaviour. */
+
+const folder = temporaryFolder();
+const POINTS = 400;
+let program: string | undefined;
+const sanitized = () => (program ??= buildWalker(folder, ['-O1', ...SANITIZERS]));
+
+it.each([1, 2, 3])('random records, seed %i: every kind in every format', (seed) => {
+  requireEqual(sanitized(), randomTable(seed), seed);
+});
+
+it.each([1, 2, 3])('dual blocks, seed %i: odd rows, any columns, shifts, groups, accumulators', (seed) => {
+  requireEqual(sanitized(), dualTable(seed), seed);
+  requireEqual(buildWalker(folder, ['-O3']), dualTable(seed), seed);
+});
+
+function requireEqual(walker: string, table: BlockTable, seed: number): void {
+  const bytes = encodeTable(table);
+  const inputs = randomWords(seed + 100, POINTS);
+  const wanted = createOracle(table).run(inputs).outputs;
+  const [{ check, outputs }] = walk(walker, [{ table: bytes, arenaCapacity: table.arenaBytes, inputs }]);
+  expect(check).toBe(CHECK.OK);
+  const at = outputs.findIndex((word, i) => word !== wanted[i]);
+  const word = INPUT_WORDS + (at % table.outputs.length);
+  const record = table.records.findLast(({ out }) => out <= 2 * word)!;
+  const where = at < 0 ? '' : disassemble({ ...table, inputs: [], outputs: [], records: [record] });
+  expect(where, `C: ${outputs[at]}, oracle: ${wanted[at]}`).toBe('');
+  // The test means nothing if the outputs do not vary.
+  expect(new Set(wanted).size).toBeGreaterThan(POINTS * 10);
+}
+
+it('damaged tables are refused by the same check as in the compiler, or run inside their memory', () => {
+  const tables = [randomTable(11, 1), dualTable(11)];
+  const next = randoms(5);
+  const below = (n: number) => Math.floor(((next() + 1) / 2) * n);
+  const cases = Array.from({ length: 6000 }, (_, trial) => {
+    const table = tables[trial % 2];
+    const damaged = encodeTable(table);
+    const recordsAt = HEADER_BYTES + table.inputs.length * 12 + table.outputs.length * 4;
+    const inHeader = trial % 16 < 2;
+    const at = inHeader ? below(HEADER_BYTES) : recordsAt + below(table.records.length * RECORD_BYTES);
+    damaged[at] = below(256);
+    if (trial % 32 !== 0) sealTable(damaged);
+    const bytes = trial % 97 === 0 ? damaged.subarray(0, below(damaged.length)) : damaged;
+    return { table: Uint8Array.from(bytes), arenaCapacity: 2 ** 17, inputs: randomWords(trial, 1) };
+  });
+  const answers = walk(
+    sanitized(),
+    cases.map((c) => (headerCount(c.table) === INPUT_WORDS ? c : { ...c, inputs: new Int32Array() })),
+  );
+  const seen = new Set<number>();
+  answers.forEach(({ check }, i) => {
+    expect(check, `case ${i}`).toBe(checkTable(cases[i].table).check);
+    seen.add(check);
+  });
+  const wanted = [
+    'MAGIC',
+    'VERSION',
+    'SIZE',
+    'CRC',
+    'LAYOUT',
+    'ARENA',
+    'KIND',
+    'FORMAT',
+    'OPERAND_A',
+    'OPERAND_B',
+    'RESULT',
+    'SHIFT',
+    'WEIGHTS',
+    'BIAS',
+    'ROW_SHIFTS',
+    'TABLE',
+    'BLOCK',
+    'DUAL',
+  ] as const;
+  for (const name of wanted) expect(seen, name).toContain(CHECK[name]);
+}, 60_000);
+
+function headerCount(table: Uint8Array): number {
+  return table.length >= HEADER_BYTES ? new DataView(table.buffer, table.byteOffset).getUint16(18, true) : 0;
+}
