@@ -68,6 +68,8 @@ const MESSAGES = {
   PE8004:
     'the emulated board {board} and the host disagree: {what} of point {point} is {found} there, {wanted} here; this is a fault of pinn-edge or of the compiler {compiler}',
   PE8005: 'unknown board "{name}"; boards are {names}',
+  // 81xx: benchmarks
+  PE8101: '{option}: unknown name "{name}"; known are {names}',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

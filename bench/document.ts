@@ -1,0 +1,58 @@
+import { floorTable } from './floors.js';
+import { YARDSTICK } from './product.js';
+import { RIVALS } from './rivals/rivals.js';
+import { HOST, type Row } from './rows.js';
+import { contenderTable, hostTable, instructionTable, memoryTable } from './tables.js';
+
+/** What `npm run bench` prints, and docs/benchmarks.md around it. */
+
+const MEMORY_BOARD = 'cortex-m4';
+const NO_FPU_BOARD = 'cortex-m3';
+
+/** Sections without the rows they need are left out. */
+export function report(rows: readonly Row[]): string {
+  const boards = [...new Set(rows.map((row) => row.board))].filter((board) => board !== HOST);
+  const sections: string[] = [];
+  const yardstick = rows.filter((row) => row.example === YARDSTICK);
+  if (yardstick.some((row) => row.board === MEMORY_BOARD)) {
+    sections.push(
+      `## The yardstick: ${YARDSTICK}, a trained 2-64-64-64-1 tanh network of 8,577 parameters\n\n${contenderTable(yardstick, MEMORY_BOARD, NO_FPU_BOARD)}\n\n${floorTable(rows)}`,
+    );
+  }
+  for (const example of new Set(rows.map((row) => row.example))) {
+    const own = rows.filter((row) => row.example === example && row.board !== HOST);
+    if (!own.length) continue;
+    const memory = own.some((row) => row.board === MEMORY_BOARD) ? `\n\n${memoryTable(own, MEMORY_BOARD)}` : '';
+    sections.push(`## ${example}\n\n${instructionTable(own, boards)}${memory}`);
+  }
+  if (rows.some((row) => row.board === HOST)) sections.push(`## On the host\n\n${HOST_TEXT}\n\n${hostTable(rows)}`);
+  return `${sections.join('\n\n')}\n`;
+}
+
+const HOST_TEXT = `Microseconds per answer on the machine that ran the bench, the fastest of several rounds, side by side in one run:
+compare their ratios. \`float64\` is the reference evaluator.`;
+
+export function document(rows: readonly Row[]): string {
+  const rivals = RIVALS.map(({ name, description }) => `- \`${name}\`: ${description}.`).join('\n');
+  return `# Benchmarks
+
+Written by \`npm run bench -- --write\`. Compression has its own page: [benchmarks-compress.md](benchmarks-compress.md).
+
+Instructions are executed instructions per answer, counted by the emulator (QEMU, \`-icount shift=0\`): they are the same in
+every run. Flash is what the model adds to a firmware: code, libraries, interpreter and weights; the console and the
+start of the board are subtracted. RAM is everything: variables, heap and native stack. Start is the instructions until the
+first answer is there: loading, checking, translating, and that answer. Error is the largest error over the input box
+divided by the largest output; for pinn-edge it is the one that the build found by search, and every answer on every board
+was compared with the fixed-point oracle bit by bit. \`built\` is the tolerance, and whether the network was compressed.
+
+Beside pinn-edge's engines, with the same weights and inputs in the same run, what a user would pick instead:
+
+${rivals}
+
+${NOT_MEASURED}
+
+${report(rows)}`;
+}
+
+const NOT_MEASURED = `The LX106 has no rival: its compiler package leaves floating-point arithmetic to the ROM of the ESP8266, which the
+emulated board does not have.`;

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import type { Board } from '../compiler/boards/boards.js';
+import { createBoardEngine } from '../compiler/boards/engine.js';
+import { compressionSession } from '../compiler/commands/compress-session.js';
+import { inputWordFormats, toWords } from '../compiler/engines/types.js';
+import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
+import { packageBuild } from '../compiler/package/build-files.js';
+import { builtInMemory } from '../compiler/package/store.js';
+import { loadTarget } from '../compiler/package/targets.js';
+import { PACKAGE_ROOT } from '../compiler/package-root.js';
+import { inputBox, interiorPoints } from '../compiler/sample/points.js';
+import { harnessFigures } from './rivals/rivals.js';
+import { boardFields, type Row } from './rows.js';
+
+/** pinn-edge's own engines on the boards: every answer is compared with the oracle's bit by bit. */
+
+export const EXAMPLES = ['front', 'burgers', 'heat-rod', 'poisson-wide', 'battery-spm'] as const;
+export const YARDSTICK = 'front';
+
+export const ENGINES = ['wasm3'] as const;
+export type BenchEngine = (typeof ENGINES)[number];
+
+export interface Variant {
+  compressed: boolean;
+  tolerance: number;
+}
+
+export function variantsOf(example: string): Variant[] {
+  const variants = [
+    { compressed: false, tolerance: 1e-3 },
+    { compressed: true, tolerance: 1e-3 },
+  ];
+  return example === YARDSTICK ? [{ compressed: false, tolerance: 3e-4 }, ...variants] : variants;
+}
+
+export function exampleModel(example: string) {
+  return loadModel(join(PACKAGE_ROOT, 'examples', example, 'model.json'));
+}
+
+export function compileVariant(example: string, variant: Variant, cache: boolean): Promise<CompiledModel> {
+  return compile(exampleModel(example), {
+    tolerance: variant.tolerance,
+    compress: variant.compressed ? { method: 'auto' } : undefined,
+    compressWith: compressionSession({ cache }),
+  });
+}
+
+/** Points that instructions are counted over. */
+const POINTS = 64;
+
+export function measureProduct(
+  example: string,
+  variant: Variant,
+  compiled: CompiledModel,
+  engine: BenchEngine,
+  board: Board,
+): Row {
+  const { model, lowered, measured } = compiled;
+  const build = builtInMemory(compiled, packageBuild(compiled, loadTarget(board.name)));
+  const runner = createBoardEngine(board, build);
+  runner.run(toWords(interiorPoints(inputBox(model.inputs), POINTS), inputWordFormats(lowered.table)));
+  return {
+    example,
+    engine,
+    board: board.name,
+    ...variant,
+    ...boardFields(runner.figures(), harnessFigures(model, board)),
+    maxRelative: largestError(measured),
+    macs: build.report.macs,
+    modelBytes: build.report.modelBytes,
+  };
+}
+
+export function largestError({ outputs }: CompiledModel['measured']): number {
+  return Math.max(...outputs.map((output) => output.maxRelative));
+}

@@ -1,0 +1,91 @@
+import { HOST, isRival, type Row } from './rows.js';
+
+/** Rows as Markdown tables. */
+
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+export const count = (value: number | null): string =>
+  value === null ? '' : Math.round(value).toLocaleString('en-US');
+
+/** Such as `3e-4` or `1.2e-3`. */
+export const short = (value: number): string => value.toExponential(1).replace('.0e', 'e').replace('e+', 'e');
+
+const kilobytes = (value: number | null): string => (value === null ? '' : `${(value / 1000).toFixed(1)} kB`);
+
+/** How a row was built, such as `compressed, 1e-3`. */
+export function variantText({ compressed, tolerance }: Pick<Row, 'compressed' | 'tolerance'>): string {
+  if (tolerance === null) return '';
+  return compressed ? `compressed, ${short(tolerance)}` : short(tolerance);
+}
+
+/** Rows that differ only in their board. */
+function groups(rows: readonly Row[]): Row[][] {
+  const byName = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = `${row.engine} ${variantText(row)}`;
+    byName.set(key, [...(byName.get(key) ?? []), row]);
+  }
+  return [...byName.values()];
+}
+
+/** Instructions per answer, a column for every board. */
+export function instructionTable(rows: readonly Row[], boards: readonly string[]): string {
+  const body = groups(rows).map((group) => [
+    group[0].engine,
+    variantText(group[0]),
+    short(Math.max(...group.map((row) => row.maxRelative))),
+    ...boards.map((board) => count(group.find((row) => row.board === board)?.instructions ?? null)),
+    perProduct(group),
+  ]);
+  return markdown(['engine', 'built', 'error', ...boards, 'per product'], body);
+}
+
+/** Instructions per multiply-accumulate of the whole answer, on the first board. */
+function perProduct(group: readonly Row[]): string {
+  const row = group.find(({ instructions, macs }) => instructions !== null && macs);
+  return row ? (row.instructions! / row.macs!).toFixed(1) : '';
+}
+
+/** Memory and start, on one board. */
+export function memoryTable(rows: readonly Row[], board: string): string {
+  const body = rows
+    .filter((row) => row.board === board)
+    .map((row) => [
+      row.engine,
+      variantText(row),
+      kilobytes(row.flash),
+      count(row.modelBytes),
+      kilobytes(row.ram),
+      kilobytes(row.heap),
+      count(row.stack),
+      count(row.start),
+    ]);
+  return markdown(['engine', 'built', 'flash', 'of it model B', 'RAM', 'of it heap', 'stack B', 'start'], body);
+}
+
+export function hostTable(rows: readonly Row[]): string {
+  const body = rows
+    .filter((row) => row.board === HOST)
+    .map((row) => [row.example, row.engine, variantText(row), row.microseconds!.toFixed(1)]);
+  return markdown(['example', 'engine', 'built', 'us'], body);
+}
+
+/** The yardstick's contenders on one board, as a reader of the field knows them. */
+export function contenderTable(rows: readonly Row[], board: string, other: string): string {
+  const here = rows.filter((row) => row.board === board);
+  const there = (row: Row) =>
+    rows.find((r) => r.board === other && r.engine === row.engine && variantText(r) === variantText(row));
+  const body = [...here]
+    .sort((a, b) => b.instructions! - a.instructions!)
+    .map((row) => [
+      isRival(row) ? row.engine : `**pinn-edge ${row.engine}** (${variantText(row)})`,
+      count(row.instructions),
+      kilobytes(row.flash),
+      kilobytes(row.ram),
+      short(row.maxRelative),
+      count(there(row)?.instructions ?? null),
+    ]);
+  return markdown(['', `instructions, ${board}`, 'flash', 'RAM', 'error', `instructions, ${other}`], body);
+}
