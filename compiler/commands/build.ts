@@ -9,7 +9,7 @@ import { loadTarget } from '../package/targets.js';
 import { compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
 import { compressionSession } from './compress-session.js';
-import { absoluteToleranceOption, choiceOption, precisionOption, toleranceOption } from './options.js';
+import { absoluteToleranceOption, choiceOption, countOption, precisionOption, toleranceOption } from './options.js';
 import { bytes, count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
@@ -19,6 +19,7 @@ interface BuildOptions extends ModelOptions {
   tolAbs?: number;
   precision: Precision;
   compress: Method | 'none';
+  modelVersion?: number;
   cache: boolean;
   out?: string;
   json?: boolean;
@@ -41,6 +42,11 @@ export function buildCommand(): Command {
       `make the network smaller first: none, or one of ${METHODS.join(', ')}`,
       choiceOption('--compress', ['none', ...METHODS] as const),
       'none',
+    )
+    .option(
+      '--model-version <n>',
+      'version of the model in its image; devices refuse a lower one than they run (default: 1)',
+      countOption('--model-version', 0, 2 ** 32 - 1),
     )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')
@@ -75,7 +81,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     file,
     onStage: (stage) => say(stageLine(stage)),
   });
-  const { files, report } = packageBuild(compiled, target);
+  const { files, report } = packageBuild(compiled, target, { version: options.modelVersion });
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));

@@ -1,14 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as device from '../device/spec.js';
+import * as image from '../image/spec.js';
 import { PACKAGE_ROOT } from '../package-root.js';
 import {
   CHECK,
+  type Field,
   FLAG,
   FORMAT,
   FORMAT_VERSION,
   HEADER,
   INPUT,
   KIND,
+  type Layout,
   LIMIT,
   layoutOf,
   MAGIC,
@@ -17,66 +21,121 @@ import {
   STATUS,
 } from './spec.js';
 
-/** Writes the constants of the block table for AssemblyScript and C (`--check`: compares instead, exit code 1). */
+/** Writes the constants of the specifications for AssemblyScript and C (`--check`: compares instead, exit code 1). */
 
-const NOTE = 'Generated from compiler/format/spec.ts by `npm run format:generate`; do not edit.';
+type Layouts = Record<string, Layout>;
+type Groups = Record<string, Record<string, number>>;
 
-const STRUCTS = { HEADER, INPUT, OUTPUT, RECORD };
-const GROUPS = { KIND, FORMAT, FLAG, LIMIT, CHECK, STATUS };
+const note = (source: string) => `Generated from ${source} by \`npm run format:generate\`; do not edit.`;
+const TABLE_NOTE = note('compiler/format/spec.ts');
+
+const TABLE_STRUCTS: Record<string, readonly Field[]> = { HEADER, INPUT, OUTPUT, RECORD };
+const TABLE_GROUPS: Groups = { KIND, FORMAT, FLAG, LIMIT, CHECK, STATUS };
 
 /** Every constant as [NAME, value]. */
-function constants(): [string, number][] {
-  const list: [string, number][] = [
-    ['MAGIC', MAGIC],
-    ['FORMAT_VERSION', FORMAT_VERSION],
-  ];
-  for (const [struct, fields] of Object.entries(STRUCTS)) {
-    const layout = layoutOf(fields);
+function constants(first: [string, number][], layouts: Layouts, groups: Groups): [string, number][] {
+  const list = [...first];
+  for (const [struct, layout] of Object.entries(layouts)) {
     list.push([`${struct}_BYTES`, layout.bytes]);
     for (const [name, offset] of Object.entries(layout.offsets)) list.push([`${struct}_${snake(name)}`, offset]);
   }
-  for (const [group, entries] of Object.entries(GROUPS)) {
-    for (const [name, value] of Object.entries(entries)) list.push([`${group}_${name}`, value]);
+  for (const [group, entries] of Object.entries(groups)) {
+    for (const [name, value] of Object.entries(entries)) list.push([`${group}_${snake(name)}`, value]);
   }
   return list;
 }
 
+/** Names that are in upper case already stay as they are. */
 function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase();
+  return name === name.toUpperCase() ? name : name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase();
+}
+
+function tableConstants(): [string, number][] {
+  return constants(
+    [
+      ['MAGIC', MAGIC],
+      ['FORMAT_VERSION', FORMAT_VERSION],
+    ],
+    Object.fromEntries(Object.entries(TABLE_STRUCTS).map(([name, fields]) => [name, layoutOf(fields)])),
+    TABLE_GROUPS,
+  );
 }
 
 function assemblyScript(): string {
-  const lines = constants().map(([name, value]) => `export const ${name}: u32 = 0x${value.toString(16)};`);
-  return `// ${NOTE}\n${lines.join('\n')}\n`;
+  const lines = tableConstants().map(([name, value]) => `export const ${name}: u32 = 0x${value.toString(16)};`);
+  return `// ${TABLE_NOTE}\n${lines.join('\n')}\n`;
 }
 
-function c(): string {
-  const lines = constants().map(([name, value]) => `#define PE_${name} 0x${value.toString(16)}u`);
-  const structs = Object.entries(STRUCTS).map(([struct, fields]) => {
+function tableHeader(): string {
+  const structs = Object.entries(TABLE_STRUCTS).map(([struct, fields]) => {
     const ctypes = { u8: 'uint8_t', u16: 'uint16_t', u32: 'uint32_t', i32: 'int32_t' };
     const members = fields.map((f) => `  ${ctypes[f.type]} ${snake(f.name).toLowerCase()}; /* ${f.doc} */`);
     const type = `pe_${struct.toLowerCase()}_t`;
     const size = `typedef char ${type}_has_its_size[sizeof(${type}) == PE_${struct}_BYTES ? 1 : -1];`;
     return `typedef struct {\n${members.join('\n')}\n} ${type};\n${size}`;
   });
+  return cHeader('PE_FORMAT_GEN_H', TABLE_NOTE, tableConstants(), structs.join('\n\n'));
+}
+
+function cHeader(guard: string, text: string, list: [string, number][], rest?: string): string {
   return [
-    `/* ${NOTE} */`,
-    '#ifndef PE_FORMAT_GEN_H',
-    '#define PE_FORMAT_GEN_H',
+    `/* ${text} */`,
+    `#ifndef ${guard}`,
+    `#define ${guard}`,
     '#include <stdint.h>',
     '',
-    ...lines,
+    ...list.map(([name, value]) => `#define PE_${name} 0x${value.toString(16)}u`),
     '',
-    structs.join('\n\n'),
-    '',
+    ...(rest ? [rest, ''] : []),
     '#endif',
     '',
   ].join('\n');
 }
 
+function imageHeader(): string {
+  const list = constants(
+    [
+      ['IMAGE_MAGIC', image.IMAGE_MAGIC],
+      ['IMAGE_FORMAT_VERSION', image.IMAGE_FORMAT_VERSION],
+      ['SIGNATURE_BYTES', image.SIGNATURE_BYTES],
+      ['PUBLIC_KEY_BYTES', image.PUBLIC_KEY_BYTES],
+    ],
+    {
+      IMAGE_HEADER: image.imageLayout(image.IMAGE_HEADER),
+      IMAGE_INPUT: image.imageLayout(image.IMAGE_INPUT),
+      IMAGE_OUTPUT: image.imageLayout(image.IMAGE_OUTPUT),
+    },
+    { PAYLOAD: image.PAYLOAD, IMAGE_FLAG: image.IMAGE_FLAG, IMAGE_LIMIT: image.IMAGE_LIMIT },
+  );
+  const results = Object.entries(image.UPDATE).map(
+    ([name, { value, text }]) => `  PE_UPDATE_${name} = ${value}, /* ${text} */`,
+  );
+  const type = `typedef enum {\n${results.join('\n').replace(/,( \/\*[^\n]*)$/, '$1')}\n} pe_update_result_t;`;
+  const texts = Object.values(image.UPDATE).map(({ text }) => `  "${text}"`);
+  const macro = `/* Texts of the results, in order. */\n#define PE_UPDATE_TEXTS \\\n${texts.join(', \\\n')}`;
+  return cHeader('PE_IMAGE_GEN_H', note('compiler/image/spec.ts'), list, `${type}\n\n${macro}`);
+}
+
+function agentHeader(): string {
+  const { COMMAND, BEGIN_FLAG, DEVICE_FLAG, SLOT, DEVICE } = device;
+  const fields: Field[] = DEVICE.map((name) => ({ name, type: 'u32', doc: '' }));
+  const list = constants(
+    [
+      ['PROTOCOL_VERSION', device.PROTOCOL_VERSION],
+      ['MAX_BODY_BYTES', device.MAX_BODY_BYTES],
+      ['ANSWER', device.ANSWER],
+    ],
+    { DEVICE: layoutOf(fields) },
+    { COMMAND, BEGIN_FLAG, DEVICE_FLAG, SLOT },
+  );
+  return cHeader('PE_AGENT_GEN_H', note('compiler/device/spec.ts'), list);
+}
+
 const FILES: [string, () => string][] = [
   ['runtime/format.gen.ts', assemblyScript],
-  ['targets/common/pe_format.gen.h', c],
+  ['targets/common/pe_format.gen.h', tableHeader],
+  ['targets/common/pe_image.gen.h', imageHeader],
+  ['targets/common/pe_agent.gen.h', agentHeader],
 ];
 
 /** Paths of generated files that differ from the specification; none are written. */

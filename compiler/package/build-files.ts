@@ -8,6 +8,7 @@ import type { CompiledModel } from '../pipeline.js';
 import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
+import { buildImage } from './image.js';
 import { linearMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import type { Target } from './targets.js';
@@ -16,6 +17,7 @@ import type { Target } from './targets.js';
  * Everything that a build writes, by path:
  *
  *     model.wasm         the module
+ *     model.img          the model as an image for pinn-edge flash
  *     pinn_model.h       the module as a C array, with names, units, scales and golden vectors
  *     table.bin, .txt    the block table, and as text
  *     golden.json        known answers
@@ -30,16 +32,22 @@ export interface PackagedBuild {
   golden: Golden;
 }
 
-export function packageBuild(compiled: CompiledModel, target: Target): PackagedBuild {
+export interface PackageOptions {
+  /** Version of the model in its image; a device refuses a lower one than it runs. Default 1. */
+  version?: number;
+}
+
+export function packageBuild(compiled: CompiledModel, target: Target, options: PackageOptions = {}): PackagedBuild {
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);
   const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
   const figures = runOnce(compiled, target, golden, memoryBytes);
-  const report = makeReport(compiled, target, figures);
+  const report = makeReport(compiled, target, figures, options.version ?? 1);
   requireFit(report, target);
   const header = buildHeader(report, wasm, golden);
   const files = new Map<string, Uint8Array | string>([
     ['model.wasm', wasm],
+    ['model.img', buildImage(report, wasm, golden)],
     ['pinn_model.h', header],
     ['table.bin', table],
     ['table.txt', disassemble(decodeTable(table), lowered.recordNames)],

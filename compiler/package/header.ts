@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { targetClass } from '../image/image.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
 
@@ -17,6 +18,10 @@ export interface HeaderInput {
   inputs: readonly { name: string; unit?: string; min: number; max: number; exponent: number }[];
   outputs: readonly { name: string; unit?: string; exponent: number; scale: number; offset: number }[];
   golden: { inputWords: Int32Array; outputWords: Int32Array; count: number };
+  /** What its images are marked with (compiler/image/image.ts); 0 when it is not known. */
+  targetClass?: number;
+  /** Version of the model, as in its image. */
+  version?: number;
   /** One line on where the model came from. */
   provenance: string;
 }
@@ -39,6 +44,8 @@ export function buildHeader(report: Report, wasm: Uint8Array, golden: Golden): s
       outputWords: Int32Array.from(golden.outputWords.flat()),
       count: golden.points.length,
     },
+    targetClass: targetClass(report.target),
+    version: report.version,
     provenance: `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,
   });
 }
@@ -65,6 +72,8 @@ export function modelHeader(model: HeaderInput): string {
 #define ${PREFIX}_STACK_BYTES ${model.stackBytes}
 #define ${PREFIX}_HEAP_BYTES ${model.heapBytes ?? 0}
 #define ${PREFIX}_IDENTITY ${hex32(model.identity)}
+#define ${PREFIX}_TARGET_CLASS ${hex32(model.targetClass ?? 0)}
+#define ${PREFIX}_VERSION ${model.version ?? 0}u
 
 // Places in the arrays of inputs and outputs, by name.
 ${indexMacros('INPUT', inputs)}

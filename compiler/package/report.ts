@@ -20,6 +20,8 @@ export interface Report {
   /** SHA-256 of the model and its weights. */
   modelHash: string;
   target: string;
+  /** Version of the model in its image, of the user's choice. */
+  version: number;
   options: { precision: string; tolerance: number; toleranceAbsolute?: number };
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
@@ -91,7 +93,7 @@ export interface RunFigures {
   nativeStackBytes: number;
 }
 
-export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures): Report {
+export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
   const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
   const parameters = parameterCount(model);
   return {
@@ -101,6 +103,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     description: model.description,
     modelHash: modelHash(model),
     target: target.name,
+    version,
     options: { precision, tolerance, toleranceAbsolute },
     identity: readHeader(compiled.table).crc,
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),

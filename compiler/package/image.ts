@@ -1,0 +1,27 @@
+import { encodeImage } from '../image/image.js';
+import { PAYLOAD } from '../image/spec.js';
+import type { Golden } from './golden.js';
+import type { Report } from './report.js';
+
+/** The bytes of a build's `model.img`, unsigned, from what lies in the build. */
+export function buildImage(report: Report, wasm: Uint8Array, golden: Golden): Uint8Array {
+  return encodeImage({
+    name: report.name,
+    target: report.target,
+    version: report.version,
+    kind: PAYLOAD.MODULE,
+    payload: wasm,
+    identity: report.identity,
+    memoryBytes: report.memoryBytes,
+    stackBytes: report.wasm3StackBytes,
+    heapBytes: report.wasm3HeapBytes,
+    nativeStackBytes: report.nativeStackBytes,
+    inputs: report.inputs,
+    outputs: report.outputs,
+    golden: {
+      inputWords: Int32Array.from(golden.inputWords.flat()),
+      outputWords: Int32Array.from(golden.outputWords.flat()),
+      count: golden.points.length,
+    },
+  });
+}

@@ -1,0 +1,222 @@
+#include "pe_image.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "pe_signature.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "golden vectors are used where they lie in the image: little-endian machines only"
+#endif
+
+uint32_t pe_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count) {
+  // Half a byte at a time: the usual table of 256 entries would take 1 kB.
+  static const uint32_t table[16] = {
+      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
+  };
+  crc = ~crc;
+  for (uint32_t i = 0; i < count; i++) {
+    crc ^= bytes[i];
+    crc = (crc >> 4) ^ table[crc & 15u];
+    crc = (crc >> 4) ^ table[crc & 15u];
+  }
+  return ~crc;
+}
+
+static uint16_t load_u16(const uint8_t *at) { return (uint16_t)(at[0] | ((uint32_t)at[1] << 8)); }
+
+uint32_t pe_load_u32(const uint8_t *at) {
+  return (uint32_t)at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
+}
+
+void pe_store_u32(uint8_t *at, uint32_t value) {
+  for (unsigned i = 0; i < 4u; i++) at[i] = (uint8_t)(value >> (8u * i));
+}
+
+static int32_t load_i32(const uint8_t *at) {
+  const uint32_t bits = pe_load_u32(at);
+  // Beyond INT32_MAX the conversion would be up to the compiler.
+  return bits <= (uint32_t)INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
+}
+
+static double load_f64(const uint8_t *at) {
+  double value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// Neither infinite nor no number: by the bits, as compilers may take every number for finite (-ffast-math).
+static bool is_finite(const uint8_t *f64) { return (load_u16(f64 + 6) & 0x7ff0u) != 0x7ff0u; }
+
+static bool is_exponent(const uint8_t *i32) {
+  const int32_t limit = (int32_t)PE_IMAGE_LIMIT_MAX_EXPONENT;
+  const int32_t exponent = load_i32(i32);
+  return exponent >= -limit && exponent <= limit;
+}
+
+static uint64_t align(uint64_t bytes) {
+  const uint64_t mask = PE_IMAGE_LIMIT_ALIGNMENT - 1u;
+  return (bytes + mask) & ~mask;
+}
+
+// Whether there is a whole and undamaged image of this format.
+static pe_update_result_t check_bytes(const uint8_t *bytes, uint32_t available) {
+  if (bytes == NULL || ((uintptr_t)bytes & (PE_IMAGE_LIMIT_ALIGNMENT - 1u)) != 0u) return PE_UPDATE_SIZE;
+  if (available < PE_IMAGE_HEADER_BYTES) return PE_UPDATE_SIZE;
+  if (pe_load_u32(bytes + PE_IMAGE_HEADER_MAGIC) != PE_IMAGE_MAGIC) return PE_UPDATE_MAGIC;
+  if (load_u16(bytes + PE_IMAGE_HEADER_FORMAT_VERSION) != PE_IMAGE_FORMAT_VERSION ||
+      load_u16(bytes + PE_IMAGE_HEADER_HEADER_BYTES) != PE_IMAGE_HEADER_BYTES) {
+    return PE_UPDATE_VERSION;
+  }
+  const uint32_t total = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
+  if (total < PE_IMAGE_HEADER_BYTES || total > available || align(total) != total) return PE_UPDATE_SIZE;
+  const uint32_t crc = pe_crc32(0, bytes + PE_IMAGE_HEADER_SIGNATURE, total - PE_IMAGE_HEADER_SIGNATURE);
+  return crc == pe_load_u32(bytes + PE_IMAGE_HEADER_CRC) ? PE_UPDATE_OK : PE_UPDATE_CRC;
+}
+
+static pe_update_result_t check_signature(const uint8_t *bytes, const uint8_t *key) {
+  const uint32_t first = PE_IMAGE_HEADER_FORMAT_VERSION;  // just after the signature
+  if (key == NULL) return PE_UPDATE_OK;
+  if ((bytes[PE_IMAGE_HEADER_FLAGS] & PE_IMAGE_FLAG_SIGNED) == 0u) return PE_UPDATE_UNSIGNED;
+  const uint32_t signed_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES) - first;
+  return pe_signature_check(bytes + PE_IMAGE_HEADER_SIGNATURE, key, bytes + first, signed_bytes) ? PE_UPDATE_OK
+                                                                                                 : PE_UPDATE_SIGNATURE;
+}
+
+static void read_header(pe_image_t *image, const uint8_t *bytes) {
+  image->bytes = bytes;
+  image->total_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
+  image->crc = pe_load_u32(bytes + PE_IMAGE_HEADER_CRC);
+  image->version = pe_load_u32(bytes + PE_IMAGE_HEADER_VERSION);
+  image->identity = pe_load_u32(bytes + PE_IMAGE_HEADER_IDENTITY);
+  image->memory_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_MEMORY_BYTES);
+  image->stack_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_STACK_BYTES);
+  image->heap_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_HEAP_BYTES);
+  image->payload_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_PAYLOAD_BYTES);
+  image->input_count = load_u16(bytes + PE_IMAGE_HEADER_INPUT_COUNT);
+  image->output_count = load_u16(bytes + PE_IMAGE_HEADER_OUTPUT_COUNT);
+  image->golden_count = load_u16(bytes + PE_IMAGE_HEADER_GOLDEN_COUNT);
+  image->payload_kind = bytes[PE_IMAGE_HEADER_KIND];
+}
+
+// Places the sections; they must fill the image exactly.
+static bool place_sections(pe_image_t *image) {
+  const uint32_t strings_bytes = pe_load_u32(image->bytes + PE_IMAGE_HEADER_STRINGS_BYTES);
+  const uint64_t outputs = PE_IMAGE_HEADER_BYTES + (uint64_t)PE_IMAGE_INPUT_BYTES * image->input_count;
+  const uint64_t golden = outputs + (uint64_t)PE_IMAGE_OUTPUT_BYTES * image->output_count;
+  const uint64_t words = (uint64_t)image->golden_count * ((uint32_t)image->input_count + image->output_count);
+  const uint64_t strings = golden + 4u * words;
+  const uint64_t payload = align(strings + strings_bytes);
+  if (image->payload_bytes == 0u || align(payload + image->payload_bytes) != image->total_bytes) return false;
+  // Every offset is at most total_bytes now, which is 32 bits wide.
+  image->inputs = image->bytes + PE_IMAGE_HEADER_BYTES;
+  image->outputs = image->bytes + (uint32_t)outputs;
+  image->golden = image->bytes + (uint32_t)golden;
+  image->strings = (const char *)(image->bytes + (uint32_t)strings);
+  image->payload = image->bytes + (uint32_t)payload;
+  return true;
+}
+
+// With a zero at the end of the strings, every text that begins inside them ends there.
+static bool check_strings(pe_image_t *image) {
+  const uint32_t count = pe_load_u32(image->bytes + PE_IMAGE_HEADER_STRINGS_BYTES);
+  if (count == 0u || image->strings[count - 1u] != '\0') return false;
+  const uint32_t name = load_u16(image->bytes + PE_IMAGE_HEADER_NAME_OFFSET);
+  bool inside = name < count;
+  image->name = image->strings + name;
+  for (uint32_t i = 0; i < image->input_count; i++) {
+    const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
+    inside = inside && load_u16(entry + PE_IMAGE_INPUT_NAME_OFFSET) < count &&
+             load_u16(entry + PE_IMAGE_INPUT_UNIT_OFFSET) < count;
+  }
+  for (uint32_t i = 0; i < image->output_count; i++) {
+    const uint8_t *entry = image->outputs + PE_IMAGE_OUTPUT_BYTES * i;
+    inside = inside && load_u16(entry + PE_IMAGE_OUTPUT_NAME_OFFSET) < count &&
+             load_u16(entry + PE_IMAGE_OUTPUT_UNIT_OFFSET) < count;
+  }
+  return inside;
+}
+
+static bool check_values(const pe_image_t *image) {
+  bool possible = image->memory_bytes != 0u && image->stack_bytes != 0u && image->input_count != 0u &&
+                  image->output_count != 0u;
+  for (uint32_t i = 0; i < image->input_count; i++) {
+    const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
+    possible = possible && is_finite(entry + PE_IMAGE_INPUT_MIN) && is_finite(entry + PE_IMAGE_INPUT_MAX) &&
+               load_f64(entry + PE_IMAGE_INPUT_MIN) <= load_f64(entry + PE_IMAGE_INPUT_MAX) &&
+               is_exponent(entry + PE_IMAGE_INPUT_EXPONENT);
+  }
+  for (uint32_t i = 0; i < image->output_count; i++) {
+    const uint8_t *entry = image->outputs + PE_IMAGE_OUTPUT_BYTES * i;
+    possible = possible && is_finite(entry + PE_IMAGE_OUTPUT_SCALE) && is_finite(entry + PE_IMAGE_OUTPUT_OFFSET) &&
+               is_exponent(entry + PE_IMAGE_OUTPUT_EXPONENT);
+  }
+  return possible;
+}
+
+static pe_update_result_t check_needs(const pe_image_t *image, const pe_image_policy_t *policy) {
+  if (image->input_count > policy->input_capacity || image->output_count > policy->output_capacity) {
+    return PE_UPDATE_CAPACITY;
+  }
+  const uint64_t memory = (uint64_t)image->memory_bytes + image->heap_bytes;
+  return policy->memory_bytes == 0u || memory <= policy->memory_bytes ? PE_UPDATE_OK : PE_UPDATE_MEMORY;
+}
+
+pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint32_t available,
+                                  const pe_image_policy_t *policy) {
+  memset(image, 0, sizeof *image);
+  pe_update_result_t result = check_bytes(bytes, available);
+  if (result == PE_UPDATE_OK) result = check_signature(bytes, policy->key);
+  if (result != PE_UPDATE_OK) return result;
+  read_header(image, bytes);
+  if (image->payload_kind > 31u || ((policy->payloads >> image->payload_kind) & 1u) == 0u) return PE_UPDATE_KIND;
+  if (pe_load_u32(bytes + PE_IMAGE_HEADER_TARGET_CLASS) != policy->target_class) return PE_UPDATE_TARGET;
+  if (!place_sections(image)) return PE_UPDATE_LAYOUT;
+  if (!check_strings(image)) return PE_UPDATE_STRINGS;
+  return check_values(image) ? check_needs(image, policy) : PE_UPDATE_VALUE;
+}
+
+static const char *text_at(const pe_image_t *image, const uint8_t *offset) { return image->strings + load_u16(offset); }
+
+void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_spec_t *outputs, pe_model_t *model) {
+  memset(model, 0, sizeof *model);
+  for (uint32_t i = 0; i < image->input_count; i++) {
+    const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
+    inputs[i].name = text_at(image, entry + PE_IMAGE_INPUT_NAME_OFFSET);
+    inputs[i].unit = text_at(image, entry + PE_IMAGE_INPUT_UNIT_OFFSET);
+    inputs[i].min = load_f64(entry + PE_IMAGE_INPUT_MIN);
+    inputs[i].max = load_f64(entry + PE_IMAGE_INPUT_MAX);
+    inputs[i].exponent = (int16_t)load_i32(entry + PE_IMAGE_INPUT_EXPONENT);
+  }
+  for (uint32_t i = 0; i < image->output_count; i++) {
+    const uint8_t *entry = image->outputs + PE_IMAGE_OUTPUT_BYTES * i;
+    outputs[i].name = text_at(image, entry + PE_IMAGE_OUTPUT_NAME_OFFSET);
+    outputs[i].unit = text_at(image, entry + PE_IMAGE_OUTPUT_UNIT_OFFSET);
+    outputs[i].scale = load_f64(entry + PE_IMAGE_OUTPUT_SCALE);
+    outputs[i].offset = load_f64(entry + PE_IMAGE_OUTPUT_OFFSET);
+    outputs[i].exponent = (int16_t)load_i32(entry + PE_IMAGE_OUTPUT_EXPONENT);
+  }
+  // Sections are aligned to 8 bytes, entries are multiples of 8 long: words are aligned.
+  const int32_t *golden = (const int32_t *)(const void *)image->golden;
+  model->name = image->name;
+  model->wasm = image->payload;
+  model->wasm_bytes = image->payload_bytes;
+  model->wasm_crc = pe_crc32(0, image->payload, image->payload_bytes);
+  model->identity = image->identity;
+  model->memory_bytes = image->memory_bytes;
+  model->stack_bytes = image->stack_bytes;
+  model->heap_bytes = image->heap_bytes;
+  model->input_count = image->input_count;
+  model->output_count = image->output_count;
+  model->inputs = inputs;
+  model->outputs = outputs;
+  model->golden_count = image->golden_count;
+  model->golden_inputs = golden;
+  model->golden_outputs = golden + (uint32_t)image->golden_count * image->input_count;
+}
+
+const char *pe_update_text(pe_update_result_t result) {
+  static const char *const texts[] = {PE_UPDATE_TEXTS};
+  return (unsigned)result < sizeof texts / sizeof texts[0] ? texts[(unsigned)result] : "unknown result";
+}

@@ -1,0 +1,92 @@
+// Model images: a model with everything that pe_open wants to know about it, in one piece of bytes that can be sent to a
+// device and kept in its flash. The layout is in pe_image.gen.h's source, compiler/image/spec.ts, and docs/updates.md.
+//
+//     pe_image_t image;
+//     pe_input_spec_t inputs[4];
+//     pe_output_spec_t outputs[2];
+//     pe_model_t model;
+//     const pe_image_policy_t policy = {...};
+//     if (pe_image_check(&image, flash, flash_bytes, &policy) == PE_UPDATE_OK) {
+//       pe_image_model(&image, inputs, outputs, &model);
+//       pe_open(&pe, &model);
+//     }
+//
+// Nothing is copied but the specs of inputs and outputs: names, golden vectors and the module are pointers into the
+// image, which must stay where it is, unchanged, for as long as the model is used. Any bytes may be given: what passes
+// pe_image_check has every offset and length inside the image.
+//
+// No heap, no global variables. Little-endian machines only, like all targets.
+#ifndef PE_IMAGE_H
+#define PE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pe_image.gen.h"
+#include "pinn_edge.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What the firmware takes.
+typedef struct {
+  uint32_t target_class;    // CRC-32 of the target's name; PINN_MODEL_TARGET_CLASS in pinn_model.h
+  uint32_t payloads;        // bits 1 << PE_PAYLOAD_...: what it can run
+  uint32_t memory_bytes;    // RAM for linear memory and heap of the model together; 0: not limited here
+  uint16_t input_capacity;  // lengths of the arrays given to pe_image_model
+  uint16_t output_capacity;
+  const uint8_t *key;  // Ed25519 public key of 32 bytes: unsigned images are refused. Null: signatures are not looked at
+} pe_image_policy_t;
+
+// A checked image: the header's numbers, and pointers into the image.
+typedef struct {
+  const uint8_t *bytes;
+  uint32_t total_bytes;
+  uint32_t crc;  // CRC-32 of all bytes after it, the signature included: names this very image
+  uint32_t version;
+  uint32_t identity;
+  uint32_t memory_bytes;
+  uint32_t stack_bytes;
+  uint32_t heap_bytes;
+  uint32_t payload_bytes;
+  uint16_t input_count;
+  uint16_t output_count;
+  uint16_t golden_count;
+  uint8_t payload_kind;  // PE_PAYLOAD_...
+  const char *name;
+  const char *strings;
+  const uint8_t *inputs;   // entries of PE_IMAGE_INPUT_BYTES
+  const uint8_t *outputs;  // entries of PE_IMAGE_OUTPUT_BYTES
+  const uint8_t *golden;   // input words of all points, then output words
+  const uint8_t *payload;
+} pe_image_t;
+
+// Checks the image at `bytes`, which must be aligned to 8 bytes; `available` bytes may be read there, more than the
+// image has (a slot) or fewer (refused). Reads it twice with a signature (some 4 million instructions on a Cortex-M4),
+// else once.
+//
+// Returns PE_UPDATE_OK and fills `image`, or why it is refused: SIZE, MAGIC, VERSION, CRC, UNSIGNED, SIGNATURE, KIND,
+// TARGET, LAYOUT, STRINGS, VALUE, CAPACITY or MEMORY.
+pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint32_t available,
+                                  const pe_image_policy_t *policy);
+
+// Describes the model of a checked image, a PE_PAYLOAD_MODULE, for pe_open. `inputs` and `outputs` have the policy's
+// capacities and belong to the model from now on.
+void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_spec_t *outputs, pe_model_t *model);
+
+// A sentence for a result; never null. The text is constant.
+const char *pe_update_text(pe_update_result_t result);
+
+// CRC-32 (IEEE 802.3) of `count` bytes after those that gave `crc`; 0 to begin with.
+uint32_t pe_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count);
+
+// Little-endian numbers at any address.
+uint32_t pe_load_u32(const uint8_t *at);
+void pe_store_u32(uint8_t *at, uint32_t value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
