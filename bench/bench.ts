@@ -8,6 +8,7 @@ import { document, report } from './document.js';
 import { measureHost } from './host.js';
 import { type BenchEngine, compileVariant, ENGINES, EXAMPLES, measureProduct, variantsOf } from './product.js';
 import { rivalRow } from './rival-rows.js';
+import { fetchPackage, PACKAGES, packageFolder } from './rivals/packages.js';
 import { RIVALS } from './rivals/rivals.js';
 import { HOST, type Row } from './rows.js';
 import { variantText } from './tables.js';
@@ -20,6 +21,7 @@ interface Options {
   example?: string;
   board?: string;
   engine?: string;
+  fetch?: boolean;
   cache: boolean;
   json?: boolean;
   write?: boolean;
@@ -30,6 +32,7 @@ const command = new Command('npm run bench --')
   .option('--example <names>', `of ${EXAMPLES.join(', ')}, separated by commas`)
   .option('--board <names>', `of ${[...BOARDS, HOST].join(', ')}`)
   .option('--engine <names>', `of ${[...ENGINES, ...RIVALS.map(({ name }) => name)].join(', ')}`)
+  .option('--fetch', 'fetch the rivals that come from PyPI and crates.io first, with pip and cargo, into the cache')
   .option('--no-cache', 'compress again, even if this was done before')
   .option('--json', 'print the rows as JSON')
   .option('--write', 'write docs/benchmarks.md')
@@ -37,7 +40,7 @@ const command = new Command('npm run bench --')
     'after',
     `
 Examples:
-  $ npm run bench
+  $ npm run bench -- --fetch
   $ npm run bench -- --example front --board cortex-m4,cortex-m3
   $ npm run bench -- --engine wasm3 --json`,
   )
@@ -56,6 +59,7 @@ async function run(options: Options): Promise<void> {
   const examples = chosen('--example', options.example, EXAMPLES);
   const places = chosen('--board', options.board, [...BOARDS, HOST]);
   const engines = chosen('--engine', options.engine, [...ENGINES, ...RIVALS.map(({ name }) => name)]);
+  if (options.fetch) for (const source of PACKAGES) fetchPackage(source);
   const rows: Row[] = [];
   for (const example of examples) rows.push(...(await measureExample(example, places, engines, options.cache)));
   if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows));
@@ -72,6 +76,10 @@ async function measureExample(
   const boards = places.filter((place) => place !== HOST).map(loadBoard);
   const products = ENGINES.filter((engine) => engines.includes(engine));
   for (const rival of RIVALS.filter(({ name }) => engines.includes(name))) {
+    if (rival.source && !packageFolder(rival.source)) {
+      say(`${example}: ${rival.name} is left out; its sources are fetched by: npm run bench -- --fetch`);
+      continue;
+    }
     for (const board of boards) {
       say(`${example}: ${rival.name} on ${board.name}`);
       const row = await rivalRow(rival, example, board);

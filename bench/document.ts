@@ -54,5 +54,12 @@ ${NOT_MEASURED}
 ${report(rows)}`;
 }
 
-const NOT_MEASURED = `The LX106 has no rival: its compiler package leaves floating-point arithmetic to the ROM of the ESP8266, which the
-emulated board does not have.`;
+const NOT_MEASURED = `What is missing, and why:
+
+- CMSIS-NN, and TensorFlow Lite for Microcontrollers with int16 or with CMSIS-NN: no package of npm, PyPI, crates.io or
+  Debian was found that carries these sources. Looked into: \`cmsis-nn-rs\` (crates.io) clones a repository when it is built;
+  \`tflite-micro\` and \`silabs-mltk\` (PyPI) hold libraries compiled for computers; \`aidge-export-arm-cortexm\`,
+  \`deeploy-pulp\` and \`helia-aot\` (PyPI) hold code generators that expect CMSIS-NN elsewhere; \`tfmicro\` holds the
+  adapters without the library. The crate's TensorFlow Lite is of 2020: later versions have faster int8 kernels.
+- No rival on the LX106: its compiler package leaves floating-point arithmetic to the ROM of the ESP8266, which the
+  emulated board does not have.`;

@@ -70,6 +70,7 @@ const MESSAGES = {
   PE8005: 'unknown board "{name}"; boards are {names}',
   // 81xx: benchmarks
   PE8101: '{option}: unknown name "{name}"; known are {names}',
+  PE8102: 'the sources cannot be fetched, {command} failed: {reason}',
   // 90xx: images, keys and devices
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',

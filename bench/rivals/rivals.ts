@@ -4,9 +4,13 @@ import type { BoardFigures } from '../../compiler/boards/figures.js';
 import type { Model } from '../../compiler/model/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { runKept } from '../measured.js';
+import { emlearnC } from './emlearn.js';
 import { buildRival, type RivalProgram, readHarness, wasm3Library } from './firmware.js';
 import { floatC } from './float-c.js';
 import { floatAssemblyScript } from './float-wasm.js';
+import { EMLEARN, packageFolder, type RivalPackage, TFMICRO } from './packages.js';
+import { asPerceptron } from './perceptron.js';
+import { tflmProgram } from './tflm.js';
 
 /** What a user would pick instead, on the same boards with the same weights and inputs. */
 export interface Rival {
@@ -15,6 +19,8 @@ export interface Rival {
   description: string;
   /** Points to evaluate: interpreted floats are slow. */
   points: number;
+  /** Where its sources come from; it is left out until they are fetched. */
+  source?: RivalPackage;
   /** @returns undefined when it cannot run the model on that board */
   program(model: Model, board: Board): Promise<RivalProgram | undefined>;
 }
@@ -48,6 +54,31 @@ export const RIVALS: readonly Rival[] = [
       return { ...programOf(model, files, ['-std=gnu11']), library: wasm3Library() };
     },
   },
+  {
+    name: 'emlearn',
+    description: 'emlearn 0.23.2 (PyPI), float32, -O3; networks of dense layers and tanh only',
+    points: 512,
+    source: EMLEARN,
+    program: async (model) => {
+      const [layers, folder] = [asPerceptron(model), packageFolder(EMLEARN)];
+      if (!layers || !folder) return undefined;
+      const library = { units: [], includes: [`${folder}/emlearn`], flags: [], version: `emlearn ${EMLEARN.version}` };
+      const files = new Map([['model.c', emlearnC(layers)]]);
+      return { ...programOf(model, files, ['-O3', '-std=gnu11', '-w']), library };
+    },
+  },
+  ...(['float32', 'int8'] as const).map(
+    (numbers): Rival => ({
+      name: `TFLM ${numbers}`,
+      description: `TensorFlow Lite for Microcontrollers of July 2020 (the crate tfmicro 0.1.0 carries its sources), reference kernels, -O3, ${numbers}; networks of dense layers and tanh, on Arm, where a C++ library is to be had`,
+      points: 512,
+      source: TFMICRO,
+      program: async (model, board) => {
+        const layers = asPerceptron(model);
+        return layers && board.isa.startsWith('arm') ? tflmProgram(model, layers, numbers === 'int8') : undefined;
+      },
+    }),
+  ),
 ];
 
 function programOf(model: Model, files: ReadonlyMap<string, string>, flags: readonly string[]): RivalProgram {
