@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type Model, nodeInputs, parameterCount } from '../model/types.js';
+import { type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
@@ -40,6 +40,7 @@ function modelFacts(model: Model) {
     op: node.op,
     inputs: nodeInputs(node),
     width: model.widths.get(node.name),
+    structure: structureText(model, node) || undefined,
   }));
   const tensors = [...model.tensors].map(([tensor, { shape }]) => ({ name: tensor, shape }));
   return { name, description, inputs, outputs, tolerance, parameters: parameterCount(model), nodes, tensors, physics };
@@ -47,8 +48,13 @@ function modelFacts(model: Model) {
 
 function modelText(model: Model): string {
   const rows = model.nodes.map((node) => {
-    const weight = node.op === 'dense' ? `W ${model.tensors.get(node.weight)!.shape.join(' x ')}` : '';
-    return [node.name, node.op, nodeInputs(node).join(', '), `[${model.widths.get(node.name)}]`, weight];
+    return [
+      node.name,
+      node.op,
+      nodeInputs(node).join(', '),
+      `[${model.widths.get(node.name)}]`,
+      structureText(model, node),
+    ];
   });
   const parameters = parameterCount(model);
   return [
@@ -61,6 +67,32 @@ function modelText(model: Model): string {
     '\ngraph\n',
     columns(rows),
   ].join('');
+}
+
+/** Such as `W 64 x 64, 28 leaves (12 low rank, up to 5)`. */
+function structureText(model: Model, node: ModelNode): string {
+  const shape = (name: string) => model.tensors.get(name)!.shape;
+  const bits = 'precision' in node && node.precision ? `, ${node.precision} bit` : '';
+  switch (node.op) {
+    case 'dense':
+      return `W ${shape(node.weight).join(' x ')}${bits}`;
+    case 'low_rank': {
+      const [[rows, rank], [, cols]] = [shape(node.left), shape(node.right)];
+      return `W ${rows} x ${cols}, rank ${rank}${bits}`;
+    }
+    case 'tensor_train': {
+      const cores = [...node.outputCores, ...node.inputCores].map(shape);
+      return `cores ${cores.map((core) => core.join(' x ')).join(', ')}${bits}`;
+    }
+    case 'hierarchical': {
+      const ranks = node.leaves.flatMap((leaf) => ('left' in leaf ? [shape(leaf.left)[1]] : []));
+      const cols = node.inputs.reduce((sum, name) => sum + model.widths.get(name)!, 0);
+      const low = ranks.length ? ` (${ranks.length} low rank, up to ${Math.max(...ranks)})` : '';
+      return `W ${node.width} x ${cols}, ${node.leaves.length} leaves${low}`;
+    }
+    default:
+      return '';
+  }
 }
 
 function buildText({ report, directory }: LoadedBuild): string {

@@ -56,6 +56,11 @@ export function findChannels(graph: IrGraph): ChannelMap {
         for (let i = 0; i < node.width; i++) rows.push([id(node, i), node, i]);
         for (let i = 0; i < node.x.width; i++) columns.push([id(node.x, i), node, i]);
         break;
+      case 'blocks':
+        // Neurons are not taken out of a matrix in blocks: its leaves are rows and columns side by side.
+        for (let i = 0; i < node.width; i++) pinned.push(id(node, i));
+        for (const { x } of node.leaves) for (let i = 0; i < x.width; i++) pinned.push(id(x, i));
+        break;
       case 'concat': {
         let at = 0;
         for (const part of node.parts) for (let i = 0; i < part.width; i++) classes.join(id(node, at++), id(part, i));

@@ -10,7 +10,7 @@ import { modelFromIr } from './ir-to-model.js';
 import { truncate, weightedSpectra } from './lowrank.js';
 import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import { irParameterCount, mapNodes } from './parameters.js';
+import { irParameterCount, mapWeights } from './parameters.js';
 import { analyzeChannels, pruneTo, rankAt } from './prune.js';
 import type { Checkpoint } from './refine.js';
 import { roundWeights } from './rounding.js';
@@ -338,7 +338,5 @@ function relativeErrorOf({ allowances, largestOutputs }: Teacher, errors: Float6
 
 /** Weights rounded to float32: that is how model files store them, and 24 bits are more than any format keeps. */
 function toFloat32(graph: IrGraph): IrGraph {
-  return mapNodes(graph, (node) =>
-    node.kind === 'affine' ? { ...node, weight: node.weight.map(Math.fround), bias: node.bias.map(Math.fround) } : node,
-  );
+  return mapWeights(graph, (values) => values.map(Math.fround));
 }

@@ -1,5 +1,5 @@
-import type { IrGraph } from '../ir/types.js';
-import { affineNodes } from './parameters.js';
+import type { BlocksNode, IrGraph } from '../ir/types.js';
+import { weightSites } from './parameters.js';
 
 /** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
 export type Purpose = 'size' | 'speed';
@@ -25,9 +25,15 @@ export function estimatedBytes(graph: IrGraph): number {
     if (node.kind === 'input' || node.kind === 'concat' || node.kind === 'slice') continue;
     bytes += RECORD_BYTES;
     if (node.kind === 'affine') bytes += WEIGHT_BYTES * node.weight.length + ROW_BYTES * node.width;
+    else if (node.kind === 'blocks') bytes += leavesBytes(node) + ROW_BYTES * node.width - RECORD_BYTES;
     else if (node.kind === 'scale') bytes += (WEIGHT_BYTES + ROW_BYTES) * node.width;
   }
   return bytes;
+}
+
+/** A record per leaf, and its weights in their own width. */
+function leavesBytes({ leaves }: BlocksNode): number {
+  return leaves.reduce((n, { weight, precision = 16 }) => n + RECORD_BYTES + (precision / 8) * weight.length, 0);
 }
 
 /** Multiply-adds per answer, other work counted as multiply-adds. */
@@ -37,6 +43,7 @@ export function estimatedWork(graph: IrGraph): number {
     if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
     work += STEP_MACS;
     if (node.kind === 'affine') work += node.weight.length;
+    else if (node.kind === 'blocks') for (const { weight } of node.leaves) work += STEP_MACS + weight.length;
     else work += node.kind === 'map' ? MAP_MACS * node.width : node.width;
   }
   return work;
@@ -44,5 +51,8 @@ export function estimatedWork(graph: IrGraph): number {
 
 /** Bytes of the weights and biases of the affine steps at a given width of weights; biases in 32 bits. */
 export function weightBytes(graph: IrGraph, bits: number): number {
-  return affineNodes(graph).reduce((n, { weight, bias }) => n + (weight.length * bits) / 8 + 4 * bias.length, 0);
+  return weightSites(graph).reduce(
+    (n, { weight, bias }) => n + (weight.length * bits) / 8 + 4 * (bias?.length ?? 0),
+    0,
+  );
 }

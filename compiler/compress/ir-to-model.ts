@@ -1,9 +1,27 @@
+import { blockLayout, isFactor } from '../ir/blocks.js';
 import type { MapStep } from '../ir/map-function.js';
-import { type IrGraph, type IrNode, operands } from '../ir/types.js';
-import { type Model, type ModelNode, type ModelOutput, type Tensor, UNARY_OPS, type UnaryOp } from '../model/types.js';
+import { type Core, coresOf } from '../ir/tensor-train.js';
+import {
+  type AffineNode,
+  type BlocksNode,
+  type IrGraph,
+  type IrNode,
+  operands,
+  useCounts,
+  type WeightBits,
+} from '../ir/types.js';
+import {
+  type Model,
+  type ModelLeaf,
+  type ModelNode,
+  type ModelOutput,
+  type Tensor,
+  UNARY_OPS,
+  type UnaryOp,
+} from '../model/types.js';
 
 /**
- * A graph as a `pinn-edge/1` model again: affine steps become dense nodes, functions become chains of nodes. The inputs,
+ * A graph as a `pinn-edge/1` model again: affine steps become dense, low-rank, hierarchical or tensor-train nodes, functions chains of nodes. The inputs,
  * outputs, units and physics are those of `model`, from which the graph was made (before angles are put in turns).
  */
 export function modelFromIr(model: Model, graph: IrGraph): Model {
@@ -15,15 +33,82 @@ class ModelWriter {
   private readonly tensors = new Map<string, Tensor>();
   private readonly widths = new Map<string, number>();
   private readonly names = new Map<IrNode, string>();
+  private usedOnce: (node: IrNode) => boolean = () => false;
 
   constructor(private readonly model: Model) {
     for (const { name } of model.inputs) this.widths.set(name, 1);
   }
 
   write(graph: IrGraph): Model {
-    for (const node of graph.nodes) if (node !== graph.output) this.names.set(node, this.writeNode(node));
+    const uses = useCounts(graph);
+    this.usedOnce = (node) => uses.get(node) === 1;
+    const needed = new Set<IrNode>([graph.output]);
+    // Backwards: every reader comes before what it reads.
+    for (const node of [...graph.nodes].reverse()) {
+      if (needed.has(node)) for (const x of this.reads(node)) needed.add(x);
+    }
+    for (const node of graph.nodes) {
+      if (node !== graph.output && needed.has(node)) this.names.set(node, this.writeNode(node));
+    }
     const { nodes, tensors, widths } = this;
     return { ...this.model, nodes, tensors, widths, outputs: this.outputs(graph) };
+  }
+
+  /** The values that a node names once it is written: right factors and slices become part of their readers. */
+  private reads(node: IrNode): readonly IrNode[] {
+    if (node.kind === 'blocks') return blockLayout(node, this.usedOnce).sources;
+    return node.kind === 'affine' ? [this.factorOf(node)?.x ?? node.x] : operands(node);
+  }
+
+  private factorOf({ x }: AffineNode): AffineNode | undefined {
+    return isFactor(x, this.usedOnce) ? x : undefined;
+  }
+
+  /** A dense node, or with a factor before it a low-rank one or a tensor train. */
+  private writeAffine(node: AffineNode): string {
+    const { name, width } = node;
+    const unique = this.unique(name);
+    const bias = this.tensor(`${unique}.bias`, [width], node.bias);
+    const inner = this.factorOf(node);
+    if (!inner) {
+      const weight = this.tensor(`${unique}.weight`, [width, node.x.width], node.weight);
+      return this.add({ op: 'dense', inputs: [this.names.get(node.x)!], weight, bias, ...stored(node) }, name, width);
+    }
+    const inputs: [string] = [this.names.get(inner.x)!];
+    const [outputs, cores] = [coresOf(node), coresOf(inner)];
+    if (outputs && cores) {
+      const names = (half: readonly Core[], label: string) =>
+        half.map(({ shape, data }, k) => this.tensor(`${unique}.${label}${k}`, [...shape], data));
+      const trains = { outputCores: names(outputs, 'out'), inputCores: names(cores, 'in') };
+      return this.add({ op: 'tensor_train', inputs, ...trains, bias, ...stored(node, inner) }, name, width);
+    }
+    const left = this.tensor(`${unique}.left`, [width, inner.width], node.weight);
+    const right = this.tensor(`${unique}.right`, [inner.width, inner.x.width], inner.weight);
+    return this.add({ op: 'low_rank', inputs, left, right, bias, ...stored(node, inner) }, name, width);
+  }
+
+  private writeBlocks(node: BlocksNode): string {
+    const { name, width } = node;
+    const unique = this.unique(name);
+    const layout = blockLayout(node, this.usedOnce);
+    const leaves = layout.leaves.map(({ leaf, row, rows, col, cols, inner }, k): ModelLeaf => {
+      const place = { rows: [row, row + rows] as [number, number], cols: [col, col + cols] as [number, number] };
+      const rank = leaf.x.width;
+      if (!inner) {
+        return { ...place, weight: this.tensor(`${unique}.${k}`, [rows, cols], leaf.weight), ...stored(leaf) };
+      }
+      const left = this.tensor(`${unique}.${k}.left`, [rows, rank], leaf.weight);
+      const right = this.tensor(`${unique}.${k}.right`, [rank, cols], inner.weight);
+      return { ...place, left, right, ...stored(leaf, inner) };
+    });
+    const bias = this.tensor(`${unique}.bias`, [width], node.bias);
+    const inputs = layout.sources.map((source) => this.names.get(source)!);
+    return this.add({ op: 'hierarchical', inputs, width, leaves, bias }, name, width);
+  }
+
+  private tensor(name: string, shape: number[], data: Float64Array): string {
+    this.tensors.set(name, { shape, data });
+    return name;
   }
 
   private outputs(graph: IrGraph): ModelOutput[] {
@@ -47,13 +132,10 @@ class ModelWriter {
         return this.model.inputs[node.index].name;
       case 'constant':
         return this.add({ op: 'constant', value: Array.from(node.data) }, name, width);
-      case 'affine': {
-        const unique = this.unique(name);
-        const [weight, bias] = [`${unique}.weight`, `${unique}.bias`];
-        this.tensors.set(weight, { shape: [width, node.x.width], data: node.weight });
-        this.tensors.set(bias, { shape: [width], data: node.bias });
-        return this.add({ op: 'dense', inputs: [inputs[0]], weight, bias }, name, width);
-      }
+      case 'affine':
+        return this.writeAffine(node);
+      case 'blocks':
+        return this.writeBlocks(node);
       case 'scale': {
         const [scale, shift] = [Array.from(node.scale), Array.from(node.shift)];
         return this.add({ op: 'scale', inputs: [inputs[0]], scale, shift }, name, width);
@@ -86,6 +168,12 @@ class ModelWriter {
     if (!this.widths.has(name)) return name;
     for (let n = 2; ; n++) if (!this.widths.has(`${name}_${n}`)) return `${name}_${n}`;
   }
+}
+
+/** The precision that is stored with one or two factors: the wider one. */
+function stored(...parts: { precision?: WeightBits }[]): { precision?: WeightBits } {
+  if (parts.some(({ precision }) => precision === undefined)) return {};
+  return { precision: Math.max(...parts.map(({ precision }) => precision!)) as WeightBits };
 }
 
 type Unnamed = ModelNode extends infer T ? (T extends unknown ? Omit<T, 'name'> : never) : never;

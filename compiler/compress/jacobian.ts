@@ -1,7 +1,7 @@
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
 import { GRAM_BLOCK, type Gram } from './normal-equations.js';
-import { affineNodes } from './parameters.js';
+import { type WeightSite, weightSites } from './parameters.js';
 import type { Samples, Teacher } from './teacher.js';
 
 /**
@@ -22,7 +22,7 @@ export function forEachJacobianBlock(
   visit: (start: number, size: number, component: number) => void,
 ): void {
   const count = points.length / inputCount;
-  const layers = affineNodes(graph);
+  const sites = weightSites(graph);
   for (let start = 0; start < count; start += GRAM_BLOCK) {
     const size = Math.min(GRAM_BLOCK, count - start);
     const values = evaluateIr(graph, points.subarray(start * inputCount, (start + size) * inputCount), inputCount);
@@ -30,31 +30,30 @@ export function forEachJacobianBlock(
     for (let component = 0; component < graph.output.width; component++) {
       const gradients = gradientIr(graph, values, component);
       let at = 0;
-      for (const layer of layers) {
-        at = fillLayer(jt, at, values.get(layer.x)!, gradients.get(layer)!, layer.x.width, layer.width, size);
-      }
+      for (const site of sites) at = fillSite(jt, at, site, values.get(site.x)!, gradients.get(site.out)!, size);
       visit(start, size, component);
     }
   }
 }
 
-function fillLayer(
+function fillSite(
   jt: Float64Array,
   at: number,
+  { x: { width: cols }, out: { width: height }, row, rows, bias }: WeightSite,
   x: Float64Array,
   g: Float64Array,
-  cols: number,
-  rows: number,
   size: number,
 ): number {
   const xt = transpose(x, cols, size);
-  const gt = transpose(g, rows, size);
-  for (let r = 0; r < rows; r++) {
+  const gt = transpose(g, height, size);
+  for (let r = row; r < row + rows; r++) {
     for (let c = 0; c < cols; c++, at += GRAM_BLOCK) {
       for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p] * xt[c * size + p];
     }
   }
-  for (let r = 0; r < rows; r++, at += GRAM_BLOCK) for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p];
+  for (let r = 0; bias && r < height; r++, at += GRAM_BLOCK) {
+    for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p];
+  }
   return at;
 }
 

@@ -1,6 +1,13 @@
 import { evaluateIr, pullBackIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
-import { affineNodes, readParameters, withOwnWeights, writeParameters } from './parameters.js';
+import {
+  readParameters,
+  trainableCount,
+  type WeightSite,
+  weightSites,
+  withOwnWeights,
+  writeParameters,
+} from './parameters.js';
 import type { Refined, RefineOptions } from './refine.js';
 import {
   askTeacher,
@@ -120,8 +127,8 @@ function lineSearch(
 /** Half the sum of squared errors, and its gradient by all weights. */
 function lossAndGradient(teacher: Teacher, graph: IrGraph, samples: Samples): { loss: number; gradient: Float64Array } {
   const { inputCount, allowances } = teacher;
-  const layers = affineNodes(graph);
-  const gradient = new Float64Array(layers.reduce((n, { weight, bias }) => n + weight.length + bias.length, 0));
+  const sites = weightSites(graph);
+  const gradient = new Float64Array(trainableCount(graph));
   const outputs = allowances.length;
   let loss = 0;
   for (let start = 0; start < samples.count; start += CHUNK) {
@@ -134,33 +141,30 @@ function lossAndGradient(teacher: Teacher, graph: IrGraph, samples: Samples): { 
     });
     const gradients = pullBackIr(graph, values, seed);
     let at = 0;
-    for (const layer of layers) {
-      addOuterProducts(gradient, at, gradients.get(layer)!, values.get(layer.x)!, layer.width, layer.x.width);
-      at += layer.weight.length + layer.bias.length;
-    }
+    for (const site of sites) at = addOuterProducts(gradient, at, site, gradients.get(site.out)!, values.get(site.x)!);
   }
   return { loss: Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss, gradient };
 }
 
-/** Adds sum over points of g x^T and of g. */
+/** Adds sum over points of g x^T and, where the site has the bias, of g; returns where the next site starts. */
 function addOuterProducts(
   into: Float64Array,
   at: number,
+  { x: { width: cols }, out: { width: height }, row, rows, bias }: WeightSite,
   g: Float64Array,
   x: Float64Array,
-  rows: number,
-  cols: number,
-): void {
-  const count = g.length / rows;
+): number {
+  const count = g.length / height;
+  const biasAt = at + rows * cols;
   for (let p = 0; p < count; p++) {
     for (let r = 0; r < rows; r++) {
-      const slope = g[p * rows + r];
+      const slope = g[p * height + row + r];
       if (slope === 0) continue;
-      const row = at + r * cols;
-      for (let c = 0; c < cols; c++) into[row + c] += slope * x[p * cols + c];
-      into[at + rows * cols + r] += slope;
+      for (let c = 0, k = at + r * cols; c < cols; c++, k++) into[k] += slope * x[p * cols + c];
     }
+    for (let r = 0; bias && r < height; r++) into[biasAt + r] += g[p * height + r];
   }
+  return biasAt + (bias ? height : 0);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

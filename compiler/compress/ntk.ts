@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
-import { affineNodes } from './parameters.js';
+import { weightSites } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 /**
@@ -35,23 +35,26 @@ export function compareTangentKernels(teacher: Teacher, compressed: IrGraph): Ta
 
 /**
  * Theta, [rows x rows] with a row per point and output, outputs in units of their largest value. The Jacobian itself is
- * not needed: an affine step with argument x and gradient g adds (g_p . g_q) (x_p . x_q + 1).
+ * not needed: a matrix with argument x and gradient g of its rows adds (g_p . g_q) (x_p . x_q), a bias g_p . g_q.
  */
 function tangentKernel({ inputCount, largestOutputs }: Teacher, graph: IrGraph, points: Float64Array): Matrix {
   const values = evaluateIr(graph, points, inputCount);
   const gradients = Array.from(largestOutputs, (_, k) => gradientIr(graph, values, k));
   const count = points.length / inputCount;
   const theta = Matrix.zeros(count * largestOutputs.length, count * largestOutputs.length);
-  for (const layer of affineNodes(graph)) {
-    const moves = products(values.get(layer.x)!, values.get(layer.x)!, count);
+  for (const { out, x, row, rows, bias } of weightSites(graph)) {
+    const moves = products(values.get(x)!, values.get(x)!, count, x.width, 0, x.width);
     gradients.forEach((left, a) => {
       gradients.forEach((right, b) => {
-        const slopes = products(left.get(layer)!, right.get(layer)!, count);
+        const [l, r] = [left.get(out)!, right.get(out)!];
+        const slopes = products(l, r, count, out.width, row, rows);
+        const shifts = bias && (rows === out.width ? slopes : products(l, r, count, out.width, 0, out.width));
         const unit = (largestOutputs[a] || 1) * (largestOutputs[b] || 1);
         for (let p = 0; p < count; p++) {
           for (let q = 0; q < count; q++) {
             const [i, j] = [a * count + p, b * count + q];
-            theta.set(i, j, theta.get(i, j) + (slopes[p * count + q] * (moves[p * count + q] + 1)) / unit);
+            const k = p * count + q;
+            theta.set(i, j, theta.get(i, j) + (slopes[k] * moves[k] + (shifts?.[k] ?? 0)) / unit);
           }
         }
       });
@@ -60,14 +63,20 @@ function tangentKernel({ inputCount, largestOutputs }: Teacher, graph: IrGraph, 
   return theta;
 }
 
-/** Dot products of the rows of two [count x width] arrays, row-major [count x count]. */
-function products(a: Float64Array, b: Float64Array, count: number): Float64Array {
-  const width = a.length / count;
+/** Dot products of components from .. from + size - 1 of the rows of two [count x width] arrays, row-major [count x count]. */
+function products(
+  a: Float64Array,
+  b: Float64Array,
+  count: number,
+  width: number,
+  from: number,
+  size: number,
+): Float64Array {
   const out = new Float64Array(count * count);
   for (let p = 0; p < count; p++) {
     for (let q = 0; q < count; q++) {
       let sum = 0;
-      for (let i = 0; i < width; i++) sum += a[p * width + i] * b[q * width + i];
+      for (let i = from; i < from + size; i++) sum += a[p * width + i] * b[q * width + i];
       out[p * count + q] = sum;
     }
   }

@@ -1,5 +1,6 @@
 import {
   type AffineNode,
+  type BlocksNode,
   type ConcatNode,
   graphOf,
   type IrGraph,
@@ -8,18 +9,43 @@ import {
   withOperands,
 } from '../ir/types.js';
 
-/** The weights of a graph as one vector: per affine step its matrix, row-major, then its bias. */
+/** The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. */
+
+/** A matrix that a graph stores: that of an affine step, or a leaf of a matrix in blocks. */
+export interface WeightSite {
+  /** The step whose rows row .. row + rows - 1 the product is added into. */
+  readonly out: AffineNode | BlocksNode;
+  readonly x: IrNode;
+  readonly row: number;
+  readonly rows: number;
+  /** Row-major [rows x x.width]. */
+  readonly weight: Float64Array;
+  /** Of all rows of the step; with the first matrix of the step only. */
+  readonly bias?: Float64Array;
+}
 
 export function affineNodes(graph: IrGraph): AffineNode[] {
   return graph.nodes.filter((node): node is AffineNode => node.kind === 'affine');
 }
 
-/** Numbers that the graph stores: weights and biases of affine steps, factors of scalings, constants. */
+export function weightSites(graph: IrGraph): WeightSite[] {
+  return graph.nodes.flatMap((node): WeightSite[] => {
+    if (node.kind === 'affine') {
+      const { x, width, weight, bias } = node;
+      return [{ out: node, x, row: 0, rows: width, weight, bias }];
+    }
+    if (node.kind !== 'blocks') return [];
+    return node.leaves.map(({ x, row, rows, weight }, k) => {
+      return { out: node, x, row, rows, weight, bias: k === 0 ? node.bias : undefined };
+    });
+  });
+}
+
+/** Numbers that the graph stores: weights and biases, factors of scalings, constants. */
 export function irParameterCount(graph: IrGraph): number {
-  let count = 0;
+  let count = trainableCount(graph);
   for (const node of graph.nodes) {
-    if (node.kind === 'affine') count += node.weight.length + node.bias.length;
-    else if (node.kind === 'scale') count += node.scale.length + node.shift.length;
+    if (node.kind === 'scale') count += node.scale.length + node.shift.length;
     else if (node.kind === 'constant') count += node.data.length;
   }
   return count;
@@ -27,16 +53,18 @@ export function irParameterCount(graph: IrGraph): number {
 
 /** Numbers that refinement may change. */
 export function trainableCount(graph: IrGraph): number {
-  return affineNodes(graph).reduce((n, node) => n + node.weight.length + node.bias.length, 0);
+  return weightSites(graph).reduce((n, { weight, bias }) => n + weight.length + (bias?.length ?? 0), 0);
 }
 
 export function readParameters(graph: IrGraph): Float64Array {
   const theta = new Float64Array(trainableCount(graph));
   let at = 0;
-  for (const { weight, bias } of affineNodes(graph)) {
+  for (const { weight, bias } of weightSites(graph)) {
     theta.set(weight, at);
-    theta.set(bias, at + weight.length);
-    at += weight.length + bias.length;
+    at += weight.length;
+    if (!bias) continue;
+    theta.set(bias, at);
+    at += bias.length;
   }
   return theta;
 }
@@ -44,19 +72,28 @@ export function readParameters(graph: IrGraph): Float64Array {
 /** Overwrites the arrays of the graph in place: only for a graph that owns them (see {@link withOwnWeights}). */
 export function writeParameters(graph: IrGraph, theta: Float64Array): void {
   let at = 0;
-  for (const { weight, bias } of affineNodes(graph)) {
+  for (const { weight, bias } of weightSites(graph)) {
     weight.set(theta.subarray(at, at + weight.length));
     at += weight.length;
+    if (!bias) continue;
     bias.set(theta.subarray(at, at + bias.length));
     at += bias.length;
   }
 }
 
-/** The same graph with fresh arrays for the weights of its affine steps. */
+/** The same graph with fresh arrays for its weights. */
 export function withOwnWeights(graph: IrGraph): IrGraph {
-  return mapNodes(graph, (node) =>
-    node.kind === 'affine' ? { ...node, weight: node.weight.slice(), bias: node.bias.slice() } : node,
-  );
+  return mapWeights(graph, (values) => values.slice());
+}
+
+/** The same graph with every matrix and bias replaced by what `change` makes of it. */
+export function mapWeights(graph: IrGraph, change: (values: Float64Array) => Float64Array): IrGraph {
+  return mapNodes(graph, (node) => {
+    if (node.kind === 'affine') return { ...node, weight: change(node.weight), bias: change(node.bias) };
+    if (node.kind !== 'blocks') return node;
+    const leaves = node.leaves.map((leaf) => ({ ...leaf, weight: change(leaf.weight) }));
+    return { ...node, leaves, bias: change(node.bias) };
+  });
 }
 
 /** Rebuilds a graph node by node; `change` sees each node with its operands already changed. */

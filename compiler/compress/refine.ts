@@ -2,7 +2,7 @@ import { evaluateIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
 import { type NormalEquations, normalEquations } from './jacobian.js';
 import { cholesky, choleskySolve, createGram } from './normal-equations.js';
-import { affineNodes, readParameters, trainableCount, withOwnWeights, writeParameters } from './parameters.js';
+import { readParameters, trainableCount, weightSites, withOwnWeights, writeParameters } from './parameters.js';
 import {
   askTeacher,
   joinSamples,
@@ -275,16 +275,17 @@ function amplificationPenalty(teacher: Teacher, graph: IrGraph, points: Float64A
   const worth = AMPLIFICATION_WORTH * Math.min(0.5, ...teacher.rmsLimits);
   const values = evaluateIr(graph, points, teacher.inputCount);
   const ridge: number[] = [];
-  let rows = 0;
-  for (const { node, x, width } of affineNodes(graph).map((node) => ({ node, x: node.x, width: node.width }))) {
+  let height = 0;
+  for (const { out, x, row, rows, bias } of weightSites(graph)) {
     const from = rootMeanSquares(values.get(x)!, x.width);
-    const to = rootMeanSquares(values.get(node)!, width);
-    rows += width;
-    for (let r = 0; r < width; r++)
+    const to = rootMeanSquares(values.get(out)!, out.width);
+    for (let r = row; r < row + rows; r++)
       for (let c = 0; c < x.width; c++) ridge.push(to[r] > 0 ? (from[c] / to[r]) ** 2 : 0);
-    for (let r = 0; r < width; r++) ridge.push(to[r] > 0 ? 1 / to[r] ** 2 : 0);
+    if (!bias) continue;
+    height += out.width;
+    for (let r = 0; r < out.width; r++) ridge.push(to[r] > 0 ? 1 / to[r] ** 2 : 0);
   }
-  return Float64Array.from(ridge, (r) => (r * worth ** 2) / rows);
+  return Float64Array.from(ridge, (r) => (r * worth ** 2) / height);
 }
 
 function rootMeanSquares(values: Float64Array, width: number): Float64Array {

@@ -1,6 +1,7 @@
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 import { functionOf } from './map-function.js';
 import { clipNode, hardSigmoidNode, lookupNode } from './piecewise.js';
+import { structuredNode } from './structured.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
 
 /** The graph of a model as IR, node by node, nothing folded yet; what no output needs is left out. */
@@ -26,8 +27,16 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
     case 'dense': {
       const weight = model.tensors.get(node.weight)!.data;
       const bias = node.bias === undefined ? new Float64Array(width) : model.tensors.get(node.bias)!.data;
-      return { kind: 'affine', name, width, x, weight, bias };
+      return { kind: 'affine', name, width, x, weight, bias, precision: node.precision };
     }
+    case 'low_rank':
+    case 'hierarchical':
+    case 'tensor_train':
+      return structuredNode(
+        model,
+        node,
+        node.inputs.map((input) => values.get(input)!),
+      );
     case 'add':
     case 'sub':
       return { kind: 'add', name, width, a: x, b: y, subtract: node.op === 'sub' };

@@ -1,6 +1,6 @@
-import { denseStep } from '../reference/evaluate.js';
+import { denseStep } from '../reference/dense.js';
 import { mapDerivative, mapValue } from './map-function.js';
-import { type IrGraph, type IrNode, operands } from './types.js';
+import { type BlockLeaf, type IrGraph, type IrNode, operands } from './types.js';
 
 /** Forward values and reverse-mode gradients of IR graphs in float64, vectorised over points. */
 
@@ -43,6 +43,12 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
       break;
     case 'affine':
       denseStep(node.weight, node.bias, x, out, count, width, node.x.width);
+      break;
+    case 'blocks':
+      for (let p = 0; p < count; p++) out.set(node.bias, p * width);
+      node.leaves.forEach((leaf, k) => {
+        addLeaf(leaf, inputs[k], out, count, width);
+      });
       break;
     case 'scale': {
       const step = node.x.width === 1 ? 0 : 1;
@@ -105,6 +111,23 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
   }
 }
 
+function addLeaf(
+  { row, rows, weight, x }: BlockLeaf,
+  values: Float64Array,
+  out: Float64Array,
+  count: number,
+  width: number,
+) {
+  const cols = x.width;
+  for (let p = 0; p < count; p++) {
+    for (let r = 0, w = 0; r < rows; r++) {
+      let sum = 0;
+      for (let c = 0; c < cols; c++, w++) sum += weight[w] * values[p * cols + c];
+      out[p * width + row + r] += sum;
+    }
+  }
+}
+
 /** Component i of a value at point p; a value of width 1 is broadcast. */
 function reader(values: Float64Array, width: number): (p: number, i: number) => number {
   return width === 1 ? (p) => values[p] : (p, i) => values[p * width + i];
@@ -144,23 +167,35 @@ function forEachBroadcast(
   }
 }
 
+/** gx += W^T g, over the rows of the leaf. */
+function pullBackLeaf(
+  { row, rows, weight, x }: BlockLeaf,
+  g: Float64Array,
+  gx: Float64Array,
+  count: number,
+  width: number,
+): void {
+  const cols = x.width;
+  for (let p = 0; p < count; p++) {
+    for (let r = 0; r < rows; r++) {
+      const gr = g[p * width + row + r];
+      if (gr === 0) continue;
+      for (let c = 0, w = r * cols; c < cols; c++, w++) gx[p * cols + c] += gr * weight[w];
+    }
+  }
+}
+
 /** Adds a node's gradient to those of its operands. */
 function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64Array>, count: number): void {
   const g = gradients.get(node)!;
   const { width } = node;
   switch (node.kind) {
-    case 'affine': {
-      const gx = gradients.get(node.x)!;
-      const cols = node.x.width;
-      for (let p = 0; p < count; p++) {
-        for (let r = 0; r < width; r++) {
-          const gr = g[p * width + r];
-          if (gr === 0) continue;
-          for (let c = 0, w = r * cols; c < cols; c++, w++) gx[p * cols + c] += gr * node.weight[w];
-        }
-      }
+    case 'affine':
+      pullBackLeaf({ row: 0, rows: width, ...node }, g, gradients.get(node.x)!, count, width);
       break;
-    }
+    case 'blocks':
+      for (const leaf of node.leaves) pullBackLeaf(leaf, g, gradients.get(leaf.x)!, count, width);
+      break;
     case 'scale': {
       const gx = gradients.get(node.x)!;
       const xw = node.x.width;

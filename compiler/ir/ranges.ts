@@ -93,6 +93,19 @@ function intervalOf(node: IrNode, bounds: ReadonlyMap<IrNode, Range[]>, box: Box
       const x = bounds.get(node.x)!;
       return Array.from({ length: node.width }, (_, r) => affineInterval(node.weight, r * x.length, x, node.bias[r]));
     }
+    case 'blocks':
+      return node.leaves.reduce(
+        (sum, leaf) => {
+          const x = bounds.get(leaf.x)!;
+          for (let r = 0; r < leaf.rows; r++) {
+            const { min, max } = affineInterval(leaf.weight, r * x.length, x, 0);
+            const at = leaf.row + r;
+            sum[at] = { min: sum[at].min + min, max: sum[at].max + max };
+          }
+          return sum;
+        },
+        Array.from(node.bias, (b): Range => ({ min: b, max: b })),
+      );
     case 'scale': {
       const x = bounds.get(node.x)!;
       return Array.from({ length: node.width }, (_, i) =>

@@ -1,6 +1,7 @@
 import { spread } from './build.js';
 import { evaluateNode } from './evaluate.js';
 import { followedBy, functionOf, kinksOf, type MapFunction, type MapStep, precededBy } from './map-function.js';
+import { multiply, scaleRows, simplifyBlocks } from './simplify-blocks.js';
 import {
   type AffineNode,
   type ConcatNode,
@@ -87,6 +88,8 @@ function applyRules(node: IrNode, context: Context): IrNode {
   switch (node.kind) {
     case 'affine':
       return simplifyAffine(node, context);
+    case 'blocks':
+      return simplifyBlocks(node, context.usedOnce);
     case 'scale':
       return simplifyScale(node, context);
     case 'map':
@@ -131,6 +134,7 @@ function simplifyAffine(node: AffineNode, context: Context): IrNode {
   if (x.kind === 'affine' && context.usedOnce(x) && rows * x.x.width <= rows * cols + cols * x.x.width) {
     return mergeAffine(node, x);
   }
+  if (x.kind === 'affine' && context.usedOnce(x) && x.bias.some((b) => b !== 0)) return moveBias(node, x);
   if (x.kind === 'concat' && x.parts.some((part) => part.kind === 'constant')) return dropConstantColumns(node, x);
   if (x.kind === 'concat' && x.parts.some((part) => part.kind === 'scale' && part.x.width === part.width)) {
     return absorbScaledColumns(node, x);
@@ -160,20 +164,17 @@ function absorbScaledColumns(node: AffineNode, x: ConcatNode): AffineNode {
   return { ...node, x: { ...x, parts }, weight, bias };
 }
 
+/** The bias between two factors of a low-rank matrix belongs to the outer one. */
+function moveBias(outer: AffineNode, inner: AffineNode): AffineNode {
+  const shift = multiply(outer.weight, inner.bias, outer.width, inner.width, 1);
+  const bias = outer.bias.map((b, r) => b + shift[r]);
+  return { ...outer, x: { ...inner, bias: new Float64Array(inner.width) }, bias };
+}
+
 function mergeAffine(outer: AffineNode, inner: AffineNode): AffineNode {
-  const rows = outer.width;
-  const middle = inner.width;
-  const cols = inner.x.width;
-  const weight = new Float64Array(rows * cols);
-  const bias = outer.bias.slice();
-  for (let r = 0; r < rows; r++) {
-    for (let m = 0; m < middle; m++) {
-      const w = outer.weight[r * middle + m];
-      bias[r] += w * inner.bias[m];
-      for (let c = 0; c < cols; c++) weight[r * cols + c] += w * inner.weight[m * cols + c];
-    }
-  }
-  return { ...outer, x: inner.x, weight, bias };
+  const weight = multiply(outer.weight, inner.weight, outer.width, inner.width, inner.x.width);
+  const shift = multiply(outer.weight, inner.bias, outer.width, inner.width, 1);
+  return { ...outer, x: inner.x, weight, bias: outer.bias.map((b, r) => b + shift[r]), precision: undefined };
 }
 
 function dropConstantColumns(node: AffineNode, x: ConcatNode): AffineNode {
@@ -211,6 +212,9 @@ function simplifyScale(node: ScaleNode, context: Context): IrNode {
     const weight = x.weight.map((w, i) => w * node.scale[Math.floor(i / cols)]);
     const bias = x.bias.map((b, i) => b * node.scale[i] + node.shift[i]);
     return { ...x, weight, bias, wraps: node.wraps };
+  }
+  if (x.kind === 'blocks' && x.width === width && context.usedOnce(x)) {
+    return { ...scaleRows(x, node.scale, node.shift), wraps: node.wraps };
   }
   if (x.kind === 'map' && x.width === width && !node.wraps && !context.feedsOnlyAffine && context.usedOnce(x)) {
     const step = uniformStep(node);
@@ -339,14 +343,18 @@ function sliceConcat(node: Extract<IrNode, { kind: 'slice' }>, x: ConcatNode): I
 function splitByRows(graph: IrGraph): Map<IrNode, IrNode> {
   const uses = useCounts(graph);
   const slicedBy = new Map<IrNode, number>();
+  const slicedWidth = new Map<IrNode, number>();
   for (const node of graph.nodes) {
-    if (node.kind === 'slice') slicedBy.set(node.x, (slicedBy.get(node.x) ?? 0) + 1);
+    if (node.kind !== 'slice') continue;
+    slicedBy.set(node.x, (slicedBy.get(node.x) ?? 0) + 1);
+    slicedWidth.set(node.x, (slicedWidth.get(node.x) ?? 0) + node.width);
   }
   const replacements = new Map<IrNode, IrNode>();
   for (const node of graph.nodes) {
     if (node.kind !== 'slice' || node.x.kind !== 'affine') continue;
     const { x, start, width } = node;
-    if (slicedBy.get(x) !== uses.get(x)) continue;
+    // Slices that overlap would repeat weights.
+    if (slicedBy.get(x) !== uses.get(x) || slicedWidth.get(x)! > x.width) continue;
     const cols = x.x.width;
     const weight = x.weight.slice(start * cols, (start + width) * cols);
     replacements.set(node, { ...x, name: node.name, width, weight, bias: x.bias.slice(start, start + width) });

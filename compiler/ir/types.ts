@@ -28,6 +28,45 @@ export interface AffineNode extends Base {
   readonly bias: Float64Array;
   /** The value is an angle in turns of which only the fraction matters, so it may wrap around. */
   readonly wraps?: boolean;
+  /** The least width that the weights need, where compression has found one. */
+  readonly precision?: WeightBits;
+  /** The tensor train whose cores make up `weight`; says nothing once the weights are others. */
+  readonly train?: TrainHalf;
+}
+
+/**
+ * A chain of tensor-train cores and the matrix it merges into. Core k is row-major [ranks_k x modes_k x ranks_k+1]. The
+ * output half of a train merges into [rows x rank], the input half into [rank x cols].
+ */
+export interface TrainHalf {
+  readonly half: 'output' | 'input';
+  readonly cores: readonly { readonly shape: readonly [number, number, number]; readonly data: Float64Array }[];
+  /** What the cores merge into: the very array that the node's `weight` is. */
+  readonly merged: Float64Array;
+}
+
+/** Widths of weights in the module. */
+export type WeightBits = 8 | 16 | 32;
+
+/** Rows row .. row + rows - 1 of a matrix times a value of its own: `weight` is row-major [rows x x.width]. */
+export interface BlockLeaf {
+  readonly row: number;
+  readonly rows: number;
+  readonly x: IrNode;
+  readonly weight: Float64Array;
+  /** The least width that the weights need, where compression has found one. */
+  readonly precision?: WeightBits;
+}
+
+/**
+ * y = b + the sum over the leaves of W_k x_k, added into the leaf's rows: a matrix in blocks. A dense block reads a slice
+ * of the argument; a low-rank block U V reads V x, an affine step without bias that nothing else reads.
+ */
+export interface BlocksNode extends Base {
+  readonly kind: 'blocks';
+  readonly leaves: readonly BlockLeaf[];
+  readonly bias: Float64Array;
+  readonly wraps?: boolean;
 }
 
 /** y_i = scale_i x_i + shift_i; both of length `width`; x may have width 1. */
@@ -92,6 +131,7 @@ export type IrNode =
   | InputNode
   | ConstantNode
   | AffineNode
+  | BlocksNode
   | ScaleNode
   | MapNode
   | AddNode
@@ -122,9 +162,16 @@ export function operands(node: IrNode): readonly IrNode[] {
       return [node.condition, node.a, node.b];
     case 'concat':
       return node.parts;
+    case 'blocks':
+      return node.leaves.map((leaf) => leaf.x);
     default:
       return [node.x];
   }
+}
+
+/** The arguments of a node's matrices. */
+export function matrixArguments(node: IrNode): readonly IrNode[] {
+  return node.kind === 'affine' || node.kind === 'blocks' ? operands(node) : [];
 }
 
 /** The same node reading `values` in place of its operands. */
@@ -145,6 +192,10 @@ export function withOperands(node: IrNode, values: readonly IrNode[]): IrNode {
     }
     case 'concat':
       return values.every((v, i) => v === node.parts[i]) ? node : { ...node, parts: [...values] };
+    case 'blocks': {
+      if (values.every((v, i) => v === node.leaves[i].x)) return node;
+      return { ...node, leaves: node.leaves.map((leaf, i) => ({ ...leaf, x: values[i] })) };
+    }
     default:
       return values[0] === node.x ? node : { ...node, x: values[0] };
   }

@@ -11,6 +11,8 @@
  */
 export interface BufferLife {
   bytes: number;
+  /** Bytes that the buffer's address is a multiple of; 4 unless given. */
+  alignment?: number;
   /** First and last step that touches the buffer. */
   first: number;
   last: number;
@@ -29,10 +31,10 @@ export function planArena(buffers: readonly BufferLife[], reserved: number): { o
     const neighbours = placed
       .filter((j) => buffers[j].first <= buffer.last && buffer.first <= buffers[j].last)
       .sort((j, k) => offsets[j] - offsets[k]);
-    let at = reserved;
+    let at = align(reserved, buffer.alignment);
     for (const j of neighbours) {
       if (at + buffer.bytes <= offsets[j]) break;
-      at = Math.max(at, align(offsets[j] + buffers[j].bytes));
+      at = Math.max(at, align(offsets[j] + buffers[j].bytes, buffer.alignment));
     }
     offsets[i] = at;
     placed.push(i);
@@ -41,6 +43,6 @@ export function planArena(buffers: readonly BufferLife[], reserved: number): { o
   return { offsets, bytes: align(bytes) };
 }
 
-export function align(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+export function align(bytes: number, alignment = ALIGNMENT): number {
+  return Math.ceil(bytes / alignment) * alignment;
 }

@@ -1,18 +1,22 @@
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../format/table.js';
-import type {
-  AddNode,
-  AffineNode,
-  ExtremumNode,
-  IrNode,
-  MapNode,
-  MulNode,
-  ScaleNode,
-  SelectNode,
+import {
+  type AddNode,
+  type AffineNode,
+  type BlocksNode,
+  type ExtremumNode,
+  type IrNode,
+  type MapNode,
+  type MulNode,
+  matrixArguments,
+  type ScaleNode,
+  type SelectNode,
 } from '../ir/types.js';
 import type { FunctionTable } from '../quantize/function-table.js';
 import {
+  type BlocksFormat,
   type Leaf,
+  type LeafFormat,
   type QuantizedGraph,
   type Segment,
   segmentsOf,
@@ -20,6 +24,7 @@ import {
   type WeightFormat,
 } from '../quantize/types.js';
 import { align, type BufferLife, planArena } from './arena.js';
+import { type BlockStep, orderLeaves } from './blocks.js';
 import { PoolBuilder } from './pool.js';
 
 /** What the table does not hold but reports and packages want to know. */
@@ -45,6 +50,7 @@ export function lower(
 /** A run of bytes whose arena address is decided once all lifetimes are known; `fixed` ones are given. */
 interface ArenaBuffer {
   bytes: number;
+  alignment?: number;
   first: number;
   last: number;
   fixed?: number;
@@ -69,6 +75,11 @@ interface PendingRecord extends Places {
 }
 
 const COMBINE_KINDS = { add: KIND.ADD, min: KIND.MIN, max: KIND.MAX, select: KIND.SELECT } as const;
+
+const WEIGHT_CODE = { 1: FORMAT.WEIGHT_8, 2: FORMAT.WEIGHT_16, 4: FORMAT.WEIGHT_32 } as const;
+
+/** Rows that no leaf covers. */
+const NO_LEAF: LeafFormat = { weightBits: 8, weights: new Int32Array(), lefts: new Uint8Array(), perRow: false };
 
 /** What the device's table check needs behind the input words (runtime/crc32.ts). */
 const CHECK_SCRATCH_BYTES = 64;
@@ -99,7 +110,7 @@ class Lowering {
   run(): LoweredModel {
     const { graph } = this.quantized;
     const outputCopies = this.placeOutputs();
-    for (const node of graph.nodes) if (node.kind === 'affine') this.placeContiguous(node.x);
+    for (const node of graph.nodes) for (const x of matrixArguments(node)) this.placeContiguous(x);
     for (const node of graph.nodes) this.emit(node);
     for (const { segment, byte } of outputCopies) {
       this.emitCopy(segment, { buffer: this.outputBlock, byte }, 32, 'outputs');
@@ -162,8 +173,8 @@ class Lowering {
     return true;
   }
 
-  private newBuffer(bytes: number): ArenaBuffer {
-    const buffer = { bytes: align(bytes), first: Number.POSITIVE_INFINITY, last: -1 };
+  private newBuffer(bytes: number, alignment?: number): ArenaBuffer {
+    const buffer = { bytes: align(bytes), alignment, first: Number.POSITIVE_INFINITY, last: -1 };
     this.buffers.push(buffer);
     return buffer;
   }
@@ -182,6 +193,9 @@ class Lowering {
     switch (node.kind) {
       case 'affine':
         this.emitAffine(node);
+        break;
+      case 'blocks':
+        this.emitBlocks(node);
         break;
       case 'scale':
         this.emitScale(node);
@@ -214,16 +228,71 @@ class Lowering {
 
   private emitAffine(node: AffineNode): void {
     const format = this.quantized.affine.get(node)!;
-    const segments = segmentsOf(node.x);
-    const block = this.blocks.get(node.x);
-    for (const { from, byte } of block?.copies.splice(0) ?? []) {
-      this.emitCopy(from, { buffer: block!.place.buffer, byte }, this.format(from.leaf).bits, node.name);
-    }
-    const a = block?.place ?? this.placeOf(segments[0]);
-    const aWide = this.format(segments[0].leaf).bits === 32;
+    const { place: a, wide: aWide } = this.matrixArgument(node.x, node.name);
     this.macs += format.weights.length;
     const fields = { kind: KIND.DENSE, cols: node.x.width, ...this.weighted(node, format, aWide, 0, node.width) };
     this.push(node.name, fields, { a, out: this.placeOf(whole(node)) });
+  }
+
+  /** Where the argument of a matrix lies side by side, copied there if need be. */
+  private matrixArgument(x: IrNode, name: string): { place: Place; wide: boolean } {
+    const segments = segmentsOf(x);
+    const block = this.blocks.get(x);
+    for (const { from, byte } of block?.copies.splice(0) ?? []) {
+      this.emitCopy(from, { buffer: block!.place.buffer, byte }, this.format(from.leaf).bits, name);
+    }
+    return { place: block?.place ?? this.placeOf(segments[0]), wide: this.format(segments[0].leaf).bits === 32 };
+  }
+
+  private emitBlocks(node: BlocksNode): void {
+    const format = this.quantized.blocks.get(node)!;
+    const accumulatorBytes = format.accBits / 8;
+    for (const group of orderLeaves(node)) {
+      const buffer = this.newBuffer(group.rows * accumulatorBytes, accumulatorBytes);
+      for (const step of group.steps) {
+        const { leaf: index, from, rows } = step;
+        const leaf = index === undefined ? undefined : node.leaves[index];
+        const a = leaf && this.matrixArgument(leaf.x, node.name);
+        const out = this.placeOf({ leaf: node, start: from, width: rows });
+        const b = { buffer, byte: (from - group.from) * accumulatorBytes };
+        this.push(node.name, this.blockFields(node, format, step, a?.wide ?? false), { a: a?.place, b, out });
+      }
+    }
+  }
+
+  private blockFields(
+    node: BlocksNode,
+    format: BlocksFormat,
+    { leaf: index, from, rows, first, last }: BlockStep,
+    aWide: boolean,
+  ): Partial<TableRecord> {
+    const { row = from, x = undefined } = index === undefined ? {} : node.leaves[index];
+    const { weights, lefts, perRow, weightBits } = index === undefined ? NO_LEAF : format.leaves[index];
+    const cols = x?.width ?? 0;
+    const weightBytes = (weightBits / 8) as 1 | 2 | 4;
+    const cut = lefts.subarray(from - row, from - row + rows);
+    this.macs += rows * cols;
+    return {
+      kind: KIND.BLOCK,
+      rows,
+      cols,
+      format:
+        WEIGHT_CODE[weightBytes] |
+        (aWide ? FORMAT.A_WIDE : 0) |
+        (this.format(node).bits === 32 ? FORMAT.OUT_WIDE : 0) |
+        (format.accBits === 64 ? FORMAT.ACC_WIDE : 0),
+      flags:
+        (node.wraps ? FLAG.WRAP : 0) |
+        (perRow ? FLAG.ROW_SHIFTS : 0) |
+        (first ? FLAG.FIRST : 0) |
+        (last ? FLAG.LAST : 0),
+      shift: format.shift,
+      shiftA: format.guard,
+      shiftB: perRow ? 0 : (cut[0] ?? 0),
+      weights: this.pool.add(weights.subarray((from - row) * cols, (from - row + rows) * cols), weightBytes),
+      bias: first ? this.pool.add(format.bias.subarray(from, from + rows), 4) : 0,
+      rowShifts: perRow ? this.pool.add(cut, 1) : 0,
+    };
   }
 
   private weighted(
@@ -235,12 +304,11 @@ class Lowering {
   ): Partial<TableRecord> {
     const perRow = format.weights.length / node.width;
     const weightBytes = (format.weightBits / 8) as 1 | 2 | 4;
-    const weightCode = { 1: FORMAT.WEIGHT_8, 2: FORMAT.WEIGHT_16, 4: FORMAT.WEIGHT_32 }[weightBytes];
     const outWide = this.format(node).bits === 32;
     return {
       rows,
       format:
-        weightCode |
+        WEIGHT_CODE[weightBytes] |
         (aWide ? FORMAT.A_WIDE : 0) |
         (outWide ? FORMAT.OUT_WIDE : 0) |
         (format.accBits === 64 ? FORMAT.ACC_WIDE : 0),

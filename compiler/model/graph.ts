@@ -1,5 +1,6 @@
 import { nearestNames, type Problem } from '../diagnostics.js';
-import { type Model, type ModelNode, nodeInputs, type Tensor } from './types.js';
+import { structuredWidth } from './structured.js';
+import { type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
 
 /** Checks names, references, shapes and cycles of a graph and finds its execution order and the width of every value. */
 
@@ -63,10 +64,8 @@ function checkReferences(
     nodeInputs(node).forEach((name, k) => {
       if (!index.has(name)) unknown(`nodes[${i}].inputs[${k}]`, name, index.keys(), 'the name of an input or node');
     });
-    if (node.op !== 'dense') return;
-    if (!tensors.has(node.weight)) unknown(`nodes[${i}].weight`, node.weight, tensors.keys(), 'the name of a tensor');
-    if (node.bias !== undefined && !tensors.has(node.bias)) {
-      unknown(`nodes[${i}].bias`, node.bias, tensors.keys(), 'the name of a tensor');
+    for (const { name, field } of nodeTensors(node)) {
+      if (!tensors.has(name)) unknown(`nodes[${i}].${field}`, name, tensors.keys(), 'the name of a tensor');
     }
   });
   file.outputs.forEach((output, i) => {
@@ -153,6 +152,10 @@ function nodeWidth(
       }
       return rows;
     }
+    case 'low_rank':
+    case 'hierarchical':
+    case 'tensor_train':
+      return structuredWidth(node, inputs as number[], tensors, bad);
     case 'add':
     case 'sub':
     case 'mul':

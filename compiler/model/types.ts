@@ -49,9 +49,28 @@ export type UnaryOp = (typeof UNARY_OPS)[number];
 export const BINARY_OPS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as const;
 export type BinaryOp = (typeof BINARY_OPS)[number];
 
+/** The least width of integers that a matrix needs in the module; a build may choose a wider one. */
+export type StoredBits = 8 | 16 | 32;
+
+/** A block of a hierarchical matrix: rows and columns [start, stop), dense or a product of two factors. */
+export type ModelLeaf = { rows: [number, number]; cols: [number, number]; precision?: StoredBits } & (
+  | { weight: string }
+  | { left: string; right: string }
+);
+
 /** A node of the graph. Its name is the name of its value: a vector of fixed width for every point. */
 export type ModelNode = { name: string } & (
-  | { op: 'dense'; inputs: [string]; weight: string; bias?: string }
+  | { op: 'dense'; inputs: [string]; weight: string; bias?: string; precision?: StoredBits }
+  | { op: 'low_rank'; inputs: [string]; left: string; right: string; bias?: string; precision?: StoredBits }
+  | { op: 'hierarchical'; inputs: string[]; width: number; leaves: ModelLeaf[]; bias?: string }
+  | {
+      op: 'tensor_train';
+      inputs: [string];
+      outputCores: string[];
+      inputCores: string[];
+      bias?: string;
+      precision?: StoredBits;
+    }
   | { op: UnaryOp | 'neg'; inputs: [string] }
   | { op: 'gelu'; inputs: [string]; approximate?: 'none' | 'tanh' }
   | { op: 'pow'; inputs: [string]; exponent: number }
@@ -96,18 +115,41 @@ export function nodeInputs(node: ModelNode): readonly string[] {
   return 'inputs' in node ? node.inputs : [];
 }
 
+/** Names of the tensors that a node uses, with the field that names each. */
+export function nodeTensors(node: ModelNode): { name: string; field: string }[] {
+  const named = (fields: object, prefix = '') =>
+    ['weight', 'left', 'right', 'bias'].flatMap((field) => {
+      const name = (fields as Record<string, unknown>)[field];
+      return typeof name === 'string' ? [{ name, field: prefix + field }] : [];
+    });
+  switch (node.op) {
+    case 'dense':
+    case 'low_rank':
+      return named(node);
+    case 'hierarchical':
+      return [...node.leaves.flatMap((leaf, i) => named(leaf, `leaves[${i}].`)), ...named(node)];
+    case 'tensor_train': {
+      const cores = (['outputCores', 'inputCores'] as const).flatMap((field) =>
+        node[field].map((name, i) => ({ name, field: `${field}[${i}]` })),
+      );
+      return [...cores, ...named(node)];
+    }
+    default:
+      return [];
+  }
+}
+
 /** Number of weights: elements of all tensors that the graph uses, plus `scale` and `constant` vectors. */
 export function parameterCount(model: Model): number {
   let count = 0;
   const seen = new Set<string>();
   for (const node of model.nodes) {
-    if (node.op === 'dense') {
-      for (const name of [node.weight, node.bias]) {
-        if (name === undefined || seen.has(name)) continue;
-        seen.add(name);
-        count += model.tensors.get(name)!.data.length;
-      }
-    } else if (node.op === 'scale') {
+    for (const { name } of nodeTensors(node)) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      count += model.tensors.get(name)!.data.length;
+    }
+    if (node.op === 'scale') {
       count += (node.scale?.length ?? 0) + (node.shift?.length ?? 0);
     } else if (node.op === 'constant') {
       count += node.value.length;

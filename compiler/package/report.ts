@@ -162,6 +162,18 @@ function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'value
     // One bit for the sign.
     accumulatorPeakBits: Math.ceil(Math.log2(format.accumulatorPeak + 1)) + 1,
   }));
+  for (const [node, format] of quantized.blocks) {
+    format.leaves.forEach(({ weightBits }, k) => {
+      weights.push({
+        name: `${node.name} rows ${node.leaves[k].row} .. ${node.leaves[k].row + node.leaves[k].rows - 1}`,
+        rows: node.leaves[k].rows,
+        cols: node.leaves[k].x.width,
+        bits: weightBits,
+        accumulatorBits: format.accBits,
+        accumulatorPeakBits: Math.ceil(Math.log2(format.accumulatorPeak + 1)) + 1,
+      });
+    });
+  }
   const functions = new Map([...quantized.tables].map(([node, table]) => [table, describeSteps(node.fn)]));
   const tables = [...functions].map(([table, name]) => ({
     function: name,

@@ -6,6 +6,7 @@ export function describeFormats(quantized: QuantizedGraph): string {
   const weights = [...quantized.affine]
     .filter(([node]) => node.kind === 'affine')
     .map(([, format]) => format.weightBits);
+  for (const { leaves } of quantized.blocks.values()) weights.push(...leaves.map((leaf) => leaf.weightBits));
   return [`values ${countWidths(values)}`, ...(weights.length ? [`weights ${countWidths(weights)}`] : [])].join(', ');
 }
 

@@ -1,5 +1,13 @@
 import { type Ranges, unionRange } from '../ir/ranges.js';
-import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands } from '../ir/types.js';
+import {
+  type AffineNode,
+  type BlockLeaf,
+  type IrGraph,
+  type IrNode,
+  type MapNode,
+  matrixArguments,
+  operands,
+} from '../ir/types.js';
 import type { Sensitivity } from './sensitivity.js';
 import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from './types.js';
 
@@ -13,7 +21,7 @@ import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from './types.
  */
 export interface Plan {
   bits: ReadonlyMap<Leaf, ValueBits>;
-  weightBits: ReadonlyMap<AffineNode, WeightBits>;
+  weightBits: ReadonlyMap<AffineNode | BlockLeaf, WeightBits>;
   /** Allowed error of each map's table, in the unit of its value. */
   tableErrors: ReadonlyMap<MapNode, number>;
   estimate: number;
@@ -55,13 +63,18 @@ export function planFormats(
     choices.push(choice);
     for (const leaf of members) groupChoice.set(leaf, choice);
   }
-  const weightChoice = new Map<AffineNode, Choice>();
+  const weightChoice = new Map<AffineNode | BlockLeaf, Choice>();
   for (const node of graph.nodes) {
-    if (node.kind !== 'affine') continue;
-    const choice = weightsChoice(node, ranges, sensitivity, precision);
-    choices.push(choice);
-    weightChoice.set(node, choice);
+    if (node.kind === 'affine') {
+      weightChoice.set(
+        node,
+        weightsChoice(node, { ...node, row: 0, rows: node.width }, ranges, sensitivity, precision),
+      );
+    } else if (node.kind === 'blocks') {
+      for (const leaf of node.leaves) weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision));
+    }
   }
+  choices.push(...weightChoice.values());
   const estimate = widenUntil(choices, budget * Math.sqrt(1 - TABLE_SHARE ** 2));
   return {
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
@@ -116,14 +129,15 @@ function narrowBack(choices: readonly Choice[], budget: number, variance: () => 
 function valueGroups(graph: IrGraph, leaves: readonly Leaf[]): Map<Leaf, Leaf[]> {
   const groups = new Map<Leaf, Leaf[]>(leaves.map((leaf) => [leaf, [leaf]]));
   for (const node of graph.nodes) {
-    if (node.kind !== 'affine') continue;
-    const [first, ...others] = segmentsOf(node.x).map((segment) => segment.leaf);
-    for (const other of others) {
-      const from = groups.get(other)!;
-      const into = groups.get(first)!;
-      if (from === into) continue;
-      into.push(...from);
-      for (const leaf of from) groups.set(leaf, into);
+    for (const x of matrixArguments(node)) {
+      const [first, ...others] = segmentsOf(x).map((segment) => segment.leaf);
+      for (const other of others) {
+        const from = groups.get(other)!;
+        const into = groups.get(first)!;
+        if (from === into) continue;
+        into.push(...from);
+        for (const leaf of from) groups.set(leaf, into);
+      }
     }
   }
   return groups;
@@ -153,7 +167,7 @@ function valueChoice(
   const error = (bits: number) => {
     const squares = members.map((leaf) => {
       const range = unionRange(ranges.get(leaf)!);
-      const magnitude = leaf.kind === 'affine' && leaf.wraps ? 0.5 : Math.max(Math.abs(range.min), Math.abs(range.max));
+      const magnitude = 'wraps' in leaf && leaf.wraps ? 0.5 : Math.max(Math.abs(range.min), Math.abs(range.max));
       const lastBit = magnitude / 2 ** (bits === 16 ? 14.5 : 29.5);
       return (lastBit * sensitivity.noiseGain(leaf)) ** 2 / 12;
     });
@@ -168,37 +182,52 @@ function valueChoice(
   return { widths: [narrow, wide], at: 0 };
 }
 
-function weightsChoice(node: AffineNode, ranges: Ranges, sensitivity: Sensitivity, precision: Precision): Choice {
-  const noise = weightNoise(node, ranges, sensitivity);
+/** A matrix: that of an affine step, or a leaf of one in blocks. */
+type MatrixPart = Pick<BlockLeaf, 'row' | 'rows' | 'x' | 'weight' | 'precision'>;
+
+function weightsChoice(
+  node: IrNode,
+  part: MatrixPart,
+  ranges: Ranges,
+  sensitivity: Sensitivity,
+  precision: Precision,
+): Choice {
+  const noise = weightNoise(node, part, ranges, sensitivity);
   // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.
   const width = (bits: 8 | 16 | 32) => ({
     bits,
     error: (PEAK_TO_SIGMA * noise) / 2 ** (bits === 32 ? 26 : bits - 1),
-    cost: (node.weight.length * bits) / 8,
+    cost: (part.weight.length * bits) / 8,
   });
-  if (precision === 'auto') return { widths: [width(8), width(16), width(32)], at: 0 };
-  return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
+  if (precision !== 'auto') return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
+  const { precision: least = 8 } = part;
+  return { widths: ([8, 16, 32] as const).filter((bits) => bits >= least).map(width), at: 0 };
 }
 
 /** Standard deviation at the worst point when every weight of a row is off by up to half the row's largest weight. */
-function weightNoise(node: AffineNode, ranges: Ranges, sensitivity: Sensitivity): number {
-  const cols = node.x.width;
-  const magnitude = ranges.get(node.x)!.map((r) => Math.max(Math.abs(r.min), Math.abs(r.max)));
-  const largest = new Float64Array(node.width);
-  for (let r = 0; r < node.width; r++) {
+function weightNoise(
+  node: IrNode,
+  { row, rows, x: argument, weight }: MatrixPart,
+  ranges: Ranges,
+  sensitivity: Sensitivity,
+): number {
+  const cols = argument.width;
+  const magnitude = ranges.get(argument)!.map((r) => Math.max(Math.abs(r.min), Math.abs(r.max)));
+  const largest = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) {
-      largest[r] = Math.max(largest[r], Math.abs(node.weight[r * cols + c]) * magnitude[c]);
+      largest[r] = Math.max(largest[r], Math.abs(weight[r * cols + c]) * magnitude[c]);
     }
   }
   const gain = sensitivity.gain(node);
-  const x = sensitivity.values.get(node.x)!;
+  const x = sensitivity.values.get(argument)!;
   let worst = 0;
   for (let p = 0; p < sensitivity.pointCount; p++) {
     let energy = 0;
     for (let c = 0; c < cols; c++) if (magnitude[c] > 0) energy += (x[p * cols + c] / magnitude[c]) ** 2;
     let sum = 0;
-    for (let r = 0; r < node.width; r++) {
-      const g = gain[p * node.width + r] * largest[r];
+    for (let r = 0; r < rows; r++) {
+      const g = gain[p * node.width + row + r] * largest[r];
       if (Number.isFinite(g)) sum += g * g;
     }
     worst = Math.max(worst, sum * energy);

@@ -1,10 +1,21 @@
 import { kinksOf, mapValue, stepFunction, tableKey } from '../ir/map-function.js';
 import { type Range, type Ranges, unionRange } from '../ir/ranges.js';
-import { type AffineNode, type IrGraph, type IrNode, type MapNode, operands, type ScaleNode } from '../ir/types.js';
+import {
+  type AffineNode,
+  type BlockLeaf,
+  type BlocksNode,
+  type IrGraph,
+  type IrNode,
+  type MapNode,
+  operands,
+  type ScaleNode,
+} from '../ir/types.js';
+import { quantizeBlocks } from './blocks.js';
 import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
 import { type Plan, type Precision, planFormats } from './plan.js';
 import type { Sensitivity } from './sensitivity.js';
 import {
+  type BlocksFormat,
   type Leaf,
   type QuantizedGraph,
   segmentsOf,
@@ -45,6 +56,7 @@ const NARROW_ACCUMULATOR_LOSS_BITS = 2;
 class Quantizer {
   private readonly formats = new Map<Leaf, ValueFormat>();
   private readonly weights = new Map<AffineNode | ScaleNode, WeightFormat>();
+  private readonly blocks = new Map<BlocksNode, BlocksFormat>();
   private readonly tables = new Map<MapNode, FunctionTable>();
   /** Smallest error wanted, widest domain and coarsest argument of all maps that share a table. */
   private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
@@ -66,9 +78,9 @@ class Quantizer {
     for (const node of this.graph.nodes) {
       if (node.kind !== 'concat' && node.kind !== 'slice') this.formats.set(node, this.quantizeLeaf(node));
     }
-    const { graph, formats, weights, tables } = this;
+    const { graph, formats, weights, blocks, tables } = this;
     const estimate = { formats: this.plan.estimate, tables: 0 };
-    return { graph, formats, affine: weights, tables, estimate };
+    return { graph, formats, affine: weights, blocks, tables, estimate };
   }
 
   private quantizeLeaf(leaf: Leaf): ValueFormat {
@@ -79,6 +91,8 @@ class Quantizer {
       case 'affine':
       case 'scale':
         return this.quantizeWeighted(leaf, bits);
+      case 'blocks':
+        return this.quantizeBlocks(leaf, bits);
       case 'constant':
         return this.quantizeConstant(leaf, bits);
       case 'map':
@@ -179,6 +193,30 @@ class Quantizer {
     return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
   }
 
+  private quantizeBlocks(node: BlocksNode, bits: ValueBits): ValueFormat {
+    const request = {
+      node,
+      bias: node.bias.map((b) => (node.wraps ? b - Math.round(b) : b)),
+      inputs: (leaf: BlockLeaf) => this.elementFormats(leaf.x),
+      weightBits: (leaf: BlockLeaf) => this.plan.weightBits.get(leaf)!,
+      outExponent: node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits).exponent,
+    };
+    let result = quantizeBlocks({ ...request, accBits: 64 });
+    const wide = node.leaves.some((leaf) => {
+      return request.weightBits(leaf) === 32 || request.inputs(leaf).some((input) => input.bits === 32);
+    });
+    if (!wide) {
+      const narrow = quantizeBlocks({ ...request, accBits: 32 });
+      const eight = node.leaves.every((leaf) => request.weightBits(leaf) === 8);
+      const lost = result.format.shift - narrow.format.shift;
+      if (narrow.outExponent === result.outExponent && lost <= (eight ? 0 : NARROW_ACCUMULATOR_LOSS_BITS)) {
+        result = narrow;
+      }
+    }
+    this.blocks.set(node, result.format);
+    return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
+  }
+
   /** A constant that must lie in the arena is an affine step without columns. */
   private quantizeConstant(leaf: Extract<Leaf, { kind: 'constant' }>, bits: ValueBits): ValueFormat {
     return this.plainFormat(leaf, bits);
@@ -249,7 +287,7 @@ class Quantizer {
         const known = this.formats.get(leaf);
         if (known) return known.exponent;
         const bits = this.plan.bits.get(leaf)!;
-        if ((leaf.kind === 'affine' || leaf.kind === 'scale') && leaf.wraps) return 16;
+        if ('wraps' in leaf && leaf.wraps) return 16;
         // A weighted value may turn out coarser than its range allows; two bits cover that.
         return this.plainFormat(leaf, bits).exponent - 2;
       }),

@@ -1,10 +1,10 @@
-import type { AffineNode, IrGraph, IrNode, MapNode, ScaleNode } from '../ir/types.js';
+import type { AffineNode, BlocksNode, IrGraph, IrNode, MapNode, ScaleNode, WeightBits } from '../ir/types.js';
 import type { FunctionTable } from './function-table.js';
 
 /** A graph with a number format for every value and integers for every weight. */
 
 export type ValueBits = 16 | 32;
-export type WeightBits = 8 | 16 | 32;
+export type { WeightBits } from '../ir/types.js';
 
 /** Integers q of a value v: q = v * 2^exponent, saturated to `bits` (an angle in turns wraps instead). */
 export interface ValueFormat {
@@ -32,6 +32,29 @@ export interface WeightFormat {
   accumulatorPeak: number;
 }
 
+/** Integer form of a leaf: products are shifted left to the scale of the accumulators. */
+export interface LeafFormat {
+  weightBits: WeightBits;
+  /** Row-major. */
+  weights: Int32Array;
+  /** Per row; all equal unless `perRow`. */
+  lefts: Uint8Array;
+  perRow: boolean;
+}
+
+/** Integer form of a matrix in blocks: y = (sum over leaves (sum w q) 2^left + (bias << (shift - guard)) + half) >> shift. */
+export interface BlocksFormat {
+  accBits: 32 | 64;
+  /** In the order of the node's leaves. */
+  leaves: readonly LeafFormat[];
+  bias: Int32Array;
+  shift: number;
+  /** The bias is in units of 2^-guard of the result. */
+  guard: number;
+  /** Largest sum of |w| |q| 2^left + |bias| + half over the rows; below 2^(accBits - 1). */
+  accumulatorPeak: number;
+}
+
 /** A node that stores integers of its own; concat and slice only name parts of others. */
 export type Leaf = Exclude<IrNode, { kind: 'concat' | 'slice' }>;
 
@@ -46,6 +69,7 @@ export interface QuantizedGraph {
   graph: IrGraph;
   formats: ReadonlyMap<Leaf, ValueFormat>;
   affine: ReadonlyMap<AffineNode | ScaleNode, WeightFormat>;
+  blocks: ReadonlyMap<BlocksNode, BlocksFormat>;
   tables: ReadonlyMap<MapNode, FunctionTable>;
   /** Estimated error of the formats and of the tables, as shares of the allowed output error. */
   estimate: { formats: number; tables: number };

@@ -82,7 +82,7 @@ function rowExponent(request: AffineRequest, scaled: Float64Array, base: number,
 }
 
 /** Bits of the bias below the result's last bit, as many as an int32 holds. */
-function biasGuard(bias: Float64Array, outExponent: number, minShift: number): number {
+export function biasGuard(bias: Float64Array, outExponent: number, minShift: number): number {
   const largest = bias.reduce((m, b) => Math.max(m, Math.abs(b)), 0) * 2 ** outExponent;
   const room = largest > 0 ? Math.floor(Math.log2(2 ** 31 / largest)) - 1 : MAX_GUARD;
   return Math.max(0, Math.min(MAX_GUARD, minShift, room));
@@ -105,6 +105,6 @@ function peak(
   return largest;
 }
 
-function clampInt32(value: number): number {
+export function clampInt32(value: number): number {
   return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
 }

@@ -1,5 +1,7 @@
 import { clip, elu, FUNCTIONS, hardSigmoid, leakyRelu, lookup, power, type ScalarFunction } from '../functions.js';
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
+import { denseStep } from './dense.js';
+import { factors, hierarchicalStep } from './structured.js';
 
 /**
  * The float64 reference: evaluates the graph of a model exactly as it is written, over many points at once.
@@ -53,6 +55,18 @@ function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, 
       const bias = node.bias === undefined ? undefined : model.tensors.get(node.bias)!.data;
       return (size) => denseStep(weight, bias, x, out, size, width, xWidth);
     }
+    case 'low_rank':
+    case 'tensor_train': {
+      const { left, right, rank } = factors(model, node);
+      const bias = node.bias === undefined ? undefined : model.tensors.get(node.bias)!.data;
+      const middle = new Float64Array(BLOCK * rank);
+      return (size) => {
+        denseStep(right, undefined, x, middle, size, rank, xWidth);
+        denseStep(left, bias, middle, out, size, width, rank);
+      };
+    }
+    case 'hierarchical':
+      return hierarchicalStep(model, node, values, out);
     case 'add':
       return binaryStep((a, b) => a + b, x, y, out, xWidth, yWidth, width);
     case 'sub':
@@ -171,44 +185,4 @@ function binaryStep(
       }
     }
   };
-}
-
-/** out[p, r] = bias[r] + sum_c weight[r, c] x[p, c]; four rows at a time share the loads of x. */
-export function denseStep(
-  weight: Float64Array,
-  bias: Float64Array | undefined,
-  x: Float64Array,
-  out: Float64Array,
-  size: number,
-  rows: number,
-  cols: number,
-): void {
-  for (let p = 0; p < size; p++) {
-    const xAt = p * cols;
-    const outAt = p * rows;
-    let r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      let w = r * cols;
-      let s0 = 0;
-      let s1 = 0;
-      let s2 = 0;
-      let s3 = 0;
-      for (let c = 0; c < cols; c++, w++) {
-        const v = x[xAt + c];
-        s0 += weight[w] * v;
-        s1 += weight[w + cols] * v;
-        s2 += weight[w + 2 * cols] * v;
-        s3 += weight[w + 3 * cols] * v;
-      }
-      out[outAt + r] = s0 + (bias ? bias[r] : 0);
-      out[outAt + r + 1] = s1 + (bias ? bias[r + 1] : 0);
-      out[outAt + r + 2] = s2 + (bias ? bias[r + 2] : 0);
-      out[outAt + r + 3] = s3 + (bias ? bias[r + 3] : 0);
-    }
-    for (; r < rows; r++) {
-      let sum = 0;
-      for (let c = 0, w = r * cols; c < cols; c++, w++) sum += weight[w] * x[xAt + c];
-      out[outAt + r] = sum + (bias ? bias[r] : 0);
-    }
-  }
 }
