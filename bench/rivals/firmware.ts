@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Board } from '../../compiler/boards/boards.js';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
-import { requireTools, toolVersion, wasm3Folder } from '../../compiler/boards/tools.js';
+import { requireTools, toolVersion } from '../../compiler/boards/tools.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
-import { compilerFlags, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
+import { compilerFlags } from '../../compiler/package/bare-metal.js';
 import { firmwareFiles } from '../../compiler/package/firmware.js';
+import { wasm3Folder } from '../../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 /** Firmware of a rival for an emulated board: its files, the harness, and the board's own start and console. */
@@ -26,7 +27,7 @@ export interface RivalProgram {
 /** wasm3 as it comes, with floats. */
 export function wasm3Library(): NonNullable<RivalProgram['library']> {
   const folder = wasm3Folder();
-  const units = readdirSync(folder).filter((name) => WASM3_UNIT.test(name));
+  const units = readdirSync(folder).filter((name) => /^m3_(?!api_).*\.c$/.test(name));
   return {
     units: units.map((name) => join(folder, name)),
     includes: [folder],
@@ -75,7 +76,7 @@ export function buildRival(board: Board, program: RivalProgram): string {
   }
 }
 
-/** The board's start, console, counter, heap and linker scripts, without the application of the product. */
+/** The board's start, console, counter and linker scripts, without the application of the product. */
 function boardFiles(board: Board): Map<string, string> {
   const [project] = board.projects;
   const prefix = `${project.name}/`;
@@ -104,7 +105,7 @@ int rival_infer(const float *inputs, float *outputs);
 `;
   return new Map([
     ['rival.h', rival],
-    ['main.c', readHarness('main.c')],
+    ...['main.c', 'heap.c', 'heap.h'].map((name) => [name, readHarness(name)] as const),
   ]);
 }
 

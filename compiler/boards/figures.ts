@@ -11,22 +11,22 @@ export interface BoardFigures {
   openInstructions: number;
   /** Flash: code, constants, the model, and the initial values of variables. */
   flashBytes: number;
-  /** Linear memory of the module, on the heap. */
+  /** Linear memory of the module, in the arena. */
   memoryBytes: number;
-  /** Most that was allocated at once besides linear memory, as requested. */
+  /** What wasm3 took from the arena besides. */
   heapBytes: number;
-  /** Part of the heap's arena that was ever used, linear memory, headers and gaps included. */
+  /** Size of the arena, PINN_MODEL_ARENA_BYTES: all that wasm3 could take. */
   arenaBytes: number;
   /** wasm3's pages of translated code, part of heapBytes. */
   codeBytes: number;
-  /** Variables outside the heap and the stack. */
+  /** Variables besides the arena and the stack. */
   staticBytes: number;
   /** Native stack below the caller: of pe_open, and of evaluations. */
   openStackBytes: number;
   runStackBytes: number;
   /** The larger of both. */
   stackBytes: number;
-  /** Variables, the arena's used part and the stack. */
+  /** Variables, the arena and the stack. */
   ramBytes: number;
 }
 
@@ -65,13 +65,13 @@ export function addRun(board: string, printed: Printed, before?: BoardFigures): 
     openInstructions: figure('open_instructions'),
     flashBytes: figure('flash_bytes'),
     memoryBytes: figure('memory_bytes'),
-    heapBytes: figure('heap_bytes') - figure('memory_bytes'),
-    arenaBytes: figure('heap_arena_bytes'),
+    heapBytes: figure('arena_used_bytes') - figure('memory_bytes'),
+    arenaBytes: figure('arena_bytes'),
     codeBytes: figure('code_bytes'),
     staticBytes: figure('static_bytes'),
     openStackBytes,
     runStackBytes,
     stackBytes,
-    ramBytes: figure('static_bytes') + figure('heap_arena_bytes') + stackBytes,
+    ramBytes: figure('static_bytes') + figure('arena_bytes') + stackBytes,
   };
 }

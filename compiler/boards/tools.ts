@@ -1,12 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
-import { PACKAGE_ROOT } from '../package-root.js';
 import type { Board } from './boards.js';
 
-/** The programs and sources that a board needs on this machine. */
+/** The programs that a board needs on this machine. */
 
 /** First line of what `command --version` says; undefined when it cannot be run. */
 export function toolVersion(command: string): string | undefined {
@@ -45,16 +41,4 @@ export function requireTools(board: Board): void {
     board: board.name,
     packages: missing.map(({ packages }) => packages).join(' '),
   });
-}
-
-/**
- * The folder of wasm3's C files: the one that PINN_EDGE_WASM3_DIR names, the one packed with the published package, or
- * that of the npm package they come from.
- */
-export function wasm3Folder(): string {
-  if (process.env.PINN_EDGE_WASM3_DIR) return process.env.PINN_EDGE_WASM3_DIR;
-  const packed = join(PACKAGE_ROOT, 'vendor', 'wasm3');
-  if (existsSync(join(packed, 'm3_core.c'))) return packed;
-  const { resolve } = createRequire(import.meta.url);
-  return join(dirname(resolve('react-native-webassembly/package.json')), 'cpp');
 }

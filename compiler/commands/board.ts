@@ -30,7 +30,7 @@ export function boardNote(figures: BoardFigures): string {
     ['flash', `${bytes(figures.flashBytes)}: module, firmware library, wasm3 and the test program`],
     [
       'RAM',
-      `${bytes(figures.memoryBytes)} module memory, ${bytes(figures.heapBytes)} wasm3 heap (${bytes(figures.codeBytes)} translated code), ${bytes(figures.ramBytes)} with variables, gaps and stack`,
+      `${bytes(figures.memoryBytes)} module memory, ${bytes(figures.heapBytes)} wasm3 heap (${bytes(figures.codeBytes)} translated code), ${bytes(figures.ramBytes)} with variables and stack`,
     ],
     ['stack', `${bytes(figures.openStackBytes)} to start, ${bytes(figures.runStackBytes)} to answer`],
   ];

@@ -3,14 +3,23 @@ import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../package-root.js';
 import { boardMakefile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
+import { wasm3Files } from './wasm3.js';
 
 /** The firmware library, in targets/common. */
-export const LIBRARY_FILES = ['pinn_edge.c', 'pinn_edge.h', 'pe_format.gen.h'] as const;
+export const LIBRARY_FILES = [
+  'pinn_edge.c',
+  'pinn_edge.h',
+  'pe_arena.c',
+  'pe_arena.h',
+  'pe_format.gen.h',
+  'pe_wasm3.c',
+  'pe_wasm3.h',
+] as const;
 
 /**
  * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
- * firmware library and the model's header, and for a bare-metal project `board.mk` with the compiler's flags; only the
- * header differs from model to model.
+ * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
+ * `board.mk` with the compiler's flags; only the header differs from model to model.
  */
 export function firmwareFiles(target: Target, header: string): Map<string, string> {
   const files = new Map<string, string>();
@@ -21,7 +30,8 @@ export function firmwareFiles(target: Target, header: string): Map<string, strin
       ]),
     );
     if (target.compiler) template.set('board.mk', boardMakefile(target, target.compiler));
-    for (const [path, text] of projectFiles(project, template, readLibrary(), header)) {
+    const wasm3 = project.wasm3Folder ? wasm3Files() : new Map<string, string>();
+    for (const [path, text] of projectFiles(project, template, readLibrary(), wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
   }
@@ -33,10 +43,12 @@ export function projectFiles(
   project: TargetProject,
   template: ReadonlyMap<string, string>,
   library: ReadonlyMap<string, string>,
+  wasm3: ReadonlyMap<string, string>,
   header: string,
 ): Map<string, string> {
   const files = new Map(template);
   for (const [name, text] of library) files.set(`${project.libraryFolder}/${name}`, text);
+  for (const [name, text] of wasm3) files.set(`${project.wasm3Folder}/${name}`, text);
   return files.set(`${project.headerFolder}/pinn_model.h`, header);
 }
 

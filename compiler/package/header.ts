@@ -13,8 +13,8 @@ export interface HeaderInput {
   memoryBytes: number;
   /** wasm3's stack for values, in bytes. */
   stackBytes: number;
-  /** Most that wasm3 takes from the heap besides linear memory, stack included, in bytes; 0 when it is not known. */
-  heapBytes?: number;
+  /** Most that wasm3 takes besides linear memory, stack included, on a chip with pointers of 4 bytes, in bytes. */
+  heapBytes: number;
   inputs: readonly { name: string; unit?: string; min: number; max: number; exponent: number }[];
   outputs: readonly { name: string; unit?: string; exponent: number; scale: number; offset: number }[];
   golden: { inputWords: Int32Array; outputWords: Int32Array; count: number };
@@ -70,7 +70,8 @@ export function modelHeader(model: HeaderInput): string {
 #define ${PREFIX}_WASM_BYTES ${model.wasm.length}
 #define ${PREFIX}_MEMORY_BYTES ${model.memoryBytes}
 #define ${PREFIX}_STACK_BYTES ${model.stackBytes}
-#define ${PREFIX}_HEAP_BYTES ${model.heapBytes ?? 0}
+// Memory that pe_open needs: linear memory, wasm3's own, and what makes the arena's address a multiple of 8.
+#define ${PREFIX}_ARENA_BYTES (${PREFIX}_MEMORY_BYTES + ${Math.ceil(model.heapBytes)} * (sizeof(void *) / 4) + 8)
 #define ${PREFIX}_IDENTITY ${hex32(model.identity)}
 #define ${PREFIX}_TARGET_CLASS ${hex32(model.targetClass ?? 0)}
 #define ${PREFIX}_VERSION ${model.version ?? 0}u
@@ -99,7 +100,7 @@ static const pe_model_t pinn_model = {
     ${PREFIX}_IDENTITY,
     ${PREFIX}_MEMORY_BYTES,
     ${PREFIX}_STACK_BYTES,
-    ${PREFIX}_HEAP_BYTES,
+    ${PREFIX}_ARENA_BYTES,
     ${PREFIX}_INPUT_COUNT,
     ${PREFIX}_OUTPUT_COUNT,
     pinn_model_inputs,

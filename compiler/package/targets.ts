@@ -41,6 +41,8 @@ export interface TargetProject {
   /** Where the firmware library goes inside the project, and where pinn_model.h goes. */
   libraryFolder: string;
   headerFolder: string;
+  /** Where wasm3's sources go; absent where the project's tool fetches them. */
+  wasm3Folder?: string;
 }
 
 const TARGETS = join(PACKAGE_ROOT, 'targets');

@@ -2,19 +2,13 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "pe_arena.h"
 #include "pe_format.gen.h"
-
-// memoryLimit is a member of wasm3's runtime and has no function to set it.
-#include "m3_env.h"
-#include "wasm3.h"
+#include "pe_wasm3.h"
 
 #define WORD_BYTES 4u
-
-// More than what wasm3 puts before linear memory in the same block.
-#define MEMORY_HEADER_BYTES 64u
 
 static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
   // Half a byte at a time: the usual table of 256 entries would take 1 kB.
@@ -35,20 +29,6 @@ static bool is_plausible(const pe_model_t *model) {
   return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
          model->stack_bytes != 0 && model->input_count != 0 && model->output_count != 0 &&
          (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
-}
-
-// Whether the heap has what pe_open will take. wasm3 0.5.0 follows null pointers when it cleans up after a failed
-// allocation, so it must not meet one.
-static bool has_room(const pe_model_t *model) {
-  if (model->heap_bytes == 0) return true;
-  if (model->memory_bytes > UINT32_MAX - MEMORY_HEADER_BYTES) return false;
-  // volatile: compilers may take a block that is only freed for one that could be had.
-  void *volatile memory = malloc(model->memory_bytes + MEMORY_HEADER_BYTES);
-  void *volatile heap = malloc(model->heap_bytes);
-  const bool room = memory != NULL && heap != NULL;
-  free(heap);
-  free(memory);
-  return room;
 }
 
 static bool is_memory_error(M3Result reason) {
@@ -109,7 +89,9 @@ static pe_result_t call_export(pe_t *pe, const char *name, uint32_t *value) {
 // Evaluates the input words that lie in linear memory.
 static pe_result_t run(pe_t *pe) {
   uint32_t status;
+  if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_START);
   const pe_result_t result = call(pe, pe->run, &status);
+  if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_END);
   if (result != PE_OK) return result;
   if (status == PE_STATUS_OK) return PE_OK;
   if (status == PE_STATUS_CLAMPED) return PE_CLAMPED;
@@ -117,28 +99,17 @@ static pe_result_t run(pe_t *pe) {
   return PE_ERROR_TABLE;
 }
 
-static pe_result_t create_runtime(pe_t *pe) {
-  pe->environment = m3_NewEnvironment();
-  if (pe->environment == NULL) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
-  pe->runtime = m3_NewRuntime(pe->environment, pe->model->stack_bytes, pe);
-  if (pe->runtime == NULL) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
-  // The member just before memoryLimit: seen elsewhere than wasm3 put it, memoryLimit would be too.
-  if (pe->runtime->userdata != pe) return PE_ERROR_CONFIGURATION;
-  pe->runtime->memoryLimit = pe->model->memory_bytes;
-  return PE_OK;
-}
-
 static pe_result_t load_module(pe_t *pe) {
+  // An allocation that fails does not come back here, and the environment goes away with the arena.
+  const IM3Environment environment = m3_NewEnvironment();
+  pe->runtime = m3_NewRuntime(environment, pe->model->stack_bytes, NULL);
+  // wasm3 has no function to set it.
+  pe->runtime->memoryLimit = pe->model->memory_bytes;
   IM3Module module;
-  M3Result reason = m3_ParseModule(pe->environment, &module, pe->model->wasm, pe->model->wasm_bytes);
-  if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
-  reason = m3_LoadModule(pe->runtime, module);
-  if (reason != m3Err_none) {
-    m3_FreeModule(module);
-    return fail(pe, PE_ERROR_MODULE, reason);
-  }
+  M3Result reason = m3_ParseModule(environment, &module, pe->model->wasm, pe->model->wasm_bytes);
+  if (reason == m3Err_none) reason = m3_LoadModule(pe->runtime, module);
   // Left alone, wasm3 would translate functions when they are first called, and allocate then.
-  reason = m3_CompileModule(module);
+  if (reason == m3Err_none) reason = m3_CompileModule(module);
   if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
   reason = m3_RunStart(module);
   return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
@@ -157,35 +128,65 @@ static pe_result_t find_exports(pe_t *pe) {
   return inside ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);
 }
 
-static pe_result_t open_checked(pe_t *pe) {
-  pe_result_t result = create_runtime(pe);
-  if (result == PE_OK) result = load_module(pe);
+static pe_result_t open_in(pe_arena_t *arena, pe_t *pe) {
+  if (setjmp(arena->no_room) != 0) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  pe_result_t result = load_module(pe);
   if (result == PE_OK) result = find_exports(pe);
   if (result == PE_OK) result = run(pe);
   return result == PE_CLAMPED ? PE_OK : result;
 }
 
-pe_result_t pe_open(pe_t *pe, const pe_model_t *model) {
+pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *memory, size_t bytes) {
   if (pe == NULL) return PE_ERROR_ARGUMENT;
   memset(pe, 0, sizeof *pe);
-  if (model == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
+  if (model == NULL || memory == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
   // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
   if (crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
-  if (!has_room(model)) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  pe_arena_t arena;
+  pe_arena_init(&arena, memory, bytes);
   pe->model = model;
-  const pe_result_t result = open_checked(pe);
+  pe_arena_select(&arena);
+  const pe_result_t result = open_in(&arena, pe);
+  pe_arena_select(NULL);
+  pe->arena_used = (uint32_t)(arena.top - (uint8_t *)memory);
   if (result != PE_OK) pe_close(pe);
   return result;
 }
 
+// wasm3 has nothing but memory, and that is the caller's.
 void pe_close(pe_t *pe) {
   if (pe == NULL) return;
-  if (pe->runtime != NULL) m3_FreeRuntime(pe->runtime);
-  if (pe->environment != NULL) m3_FreeEnvironment(pe->environment);
   pe->model = NULL;
-  pe->environment = NULL;
   pe->runtime = NULL;
   pe->run = NULL;
+  pe->hook = NULL;
+  pe->arena_used = 0;
+}
+
+const pe_model_t *pe_model(const pe_t *pe) { return pe == NULL ? NULL : pe->model; }
+
+int pe_find_input(const pe_model_t *model, const char *name) {
+  if (model == NULL || name == NULL) return PE_ERROR_ARGUMENT;
+  for (int i = 0; i < model->input_count; i++) {
+    if (strcmp(model->inputs[i].name, name) == 0) return i;
+  }
+  return PE_ERROR_ARGUMENT;
+}
+
+int pe_find_output(const pe_model_t *model, const char *name) {
+  if (model == NULL || name == NULL) return PE_ERROR_ARGUMENT;
+  for (int i = 0; i < model->output_count; i++) {
+    if (strcmp(model->outputs[i].name, name) == 0) return i;
+  }
+  return PE_ERROR_ARGUMENT;
+}
+
+uint32_t pe_arena_used(const pe_t *pe) { return pe == NULL ? 0 : pe->arena_used; }
+
+void pe_set_hook(pe_t *pe, pe_hook_t hook, void *context) {
+  if (pe == NULL) return;
+  pe->hook = hook;
+  pe->hook_context = context;
 }
 
 static pe_result_t check_call(const pe_t *pe, const void *inputs, const void *outputs) {
@@ -307,7 +308,7 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_CORRUPT:
       return "the module is damaged: its CRC-32 is wrong";
     case PE_ERROR_MEMORY:
-      return "the heap has too little room";
+      return "the arena is too small";
     case PE_ERROR_MODULE:
       return "wasm3 cannot load the module";
     case PE_ERROR_EXPORT:
@@ -322,8 +323,6 @@ const char *pe_text(pe_result_t result) {
       return "an input is not a number";
     case PE_ERROR_GOLDEN:
       return "the outputs differ from those recorded when the model was built";
-    case PE_ERROR_CONFIGURATION:
-      return "pinn_edge.c and wasm3 were compiled with different options";
   }
   return "unknown result";
 }

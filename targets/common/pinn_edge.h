@@ -2,31 +2,31 @@
 //
 //     #include "pinn_model.h"  // written by `pinn-edge build`; defines pinn_model
 //
-//     pe_t pe;
-//     double inputs[PINN_MODEL_INPUT_COUNT] = {0.5, 0.25};  // in the model's units
+//     static pe_t pe;
+//     static uint8_t arena[PINN_MODEL_ARENA_BYTES];
+//     double inputs[PINN_MODEL_INPUT_COUNT] = {0.5, 0.25};              // in the model's units
 //     double outputs[PINN_MODEL_OUTPUT_COUNT];
-//     if (pe_open(&pe, &pinn_model) != PE_OK) ...           // pe_text(result) says why
-//     if (pe_eval(&pe, inputs, outputs) < 0) ...            // PE_CLAMPED (> 0): an input was outside its range
+//     if (pe_open(&pe, &pinn_model, arena, sizeof arena) != PE_OK) ...  // pe_text(result) says why
+//     if (pe_eval(&pe, inputs, outputs) < 0) ...                        // PE_CLAMPED (> 0): an input was outside its range
 //     pe_close(&pe);
 //
-// Memory. The library keeps nothing on the heap and has no global state: everything it keeps is in pe_t, which belongs
-// to the caller. wasm3 allocates with calloc, realloc and free, all of it during pe_open: the model's linear memory
-// (memory_bytes) in one block, and in many its stack, its structures and the translated code (heap_bytes altogether).
-// pe_close frees all of it. An evaluation allocates nothing. wasm3 0.5.0 does not survive running out of heap, so
-// pe_open tries first whether there is enough; other threads should not exhaust the heap meanwhile.
+// Memory. Nothing comes from the heap, not even wasm3's memory: what is kept lies in pe_t and in the arena, which both
+// belong to the caller. The arena holds the model's linear memory, wasm3's stack and structures, and the translated code;
+// pe_open fills it and an evaluation takes no more. How much a model needs is known when it is built
+// (PINN_MODEL_ARENA_BYTES; pe_arena_used says what it really was); with less pe_open returns PE_ERROR_MEMORY.
 //
 // Native stack. Compiled without tail calls (Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
 // operation until the next loop iteration or return. The build report says what the model needs at most.
 //
-// Threads. A pe_t may be used by one thread at a time; different ones are independent of each other. No function may
-// be called from an interrupt handler.
+// Threads. A pe_t may be used by one thread at a time, and pe_open by one thread at a time altogether; otherwise
+// different ones are independent of each other. No function may be called from an interrupt handler.
 //
-// Compile pinn_edge.c and wasm3 with the same d_m3... definitions: they change the layout of wasm3's structures.
-// Recommended: d_m3HasFloat=0, d_m3NoFloatDynamic=0 (models use no floats), d_m3CodePageAlignSize=1024,
-// d_m3MaxFunctionStackHeight=256, d_m3VerboseErrorMessages=0.
+// wasm3. pe_wasm3.c compiles wasm3's source files, which must be where the compiler finds headers; pe_wasm3.h has the
+// settings.
 #ifndef PINN_EDGE_H
 #define PINN_EDGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -44,7 +44,7 @@ typedef enum {
   PE_ERROR_CLOSED = -2,
   // The module's bytes differ from those that were built (length and CRC-32).
   PE_ERROR_CORRUPT = -3,
-  // The heap has too little room, or no block that is large enough.
+  // The arena is too small.
   PE_ERROR_MEMORY = -4,
   // wasm3 cannot load or translate the module; pe_detail gives its reason.
   PE_ERROR_MODULE = -5,
@@ -59,9 +59,7 @@ typedef enum {
   // An input is not a number.
   PE_ERROR_NAN = -10,
   // The outputs for a golden vector are not those recorded when the model was built.
-  PE_ERROR_GOLDEN = -11,
-  // pinn_edge.c and wasm3 were compiled with different d_m3... definitions.
-  PE_ERROR_CONFIGURATION = -12
+  PE_ERROR_GOLDEN = -11
 } pe_result_t;
 
 // An input of a model. word = floor(value * 2^exponent + 1/2), held to int32 and then to [min, max].
@@ -91,7 +89,7 @@ typedef struct {
   uint32_t identity;      // CRC-32 of the block table inside the module
   uint32_t memory_bytes;  // linear memory that the module needs, exactly
   uint32_t stack_bytes;   // wasm3's stack for values
-  uint32_t heap_bytes;    // at most needed on the heap besides linear memory, that stack included; 0: not known
+  uint32_t arena_bytes;   // of memory that pe_open needs at most, linear memory and that stack included
   uint16_t input_count;
   uint16_t output_count;
   const pe_input_spec_t *inputs;
@@ -101,16 +99,23 @@ typedef struct {
   const int32_t *golden_outputs;   // golden_count rows of output_count words
 } pe_model_t;
 
-struct M3Environment;
+// When pe_hook_t is called.
+typedef enum { PE_EVENT_START, PE_EVENT_END } pe_event_t;
+
+// Called before the module starts to work on an evaluation and after it ended, to take the time of it or to set a pin.
+typedef void (*pe_hook_t)(void *context, pe_event_t event);
+
 struct M3Runtime;
 struct M3Function;
 
 // An open model. The members are the library's own, to be read at most.
 typedef struct {
   const pe_model_t *model;
-  struct M3Environment *environment;
   struct M3Runtime *runtime;
   struct M3Function *run;
+  pe_hook_t hook;
+  void *hook_context;
+  uint32_t arena_used;
   uint32_t input_address;   // of the input words in linear memory
   uint32_t output_address;  // of the output words
   uint32_t failed_check;    // after PE_ERROR_TABLE: which check of the block table failed
@@ -120,10 +125,11 @@ typedef struct {
 // Opens a model: compares the module with its CRC-32, loads it with exactly memory_bytes of linear memory, translates
 // all of it, compares its identity, and evaluates it once, by which the module checks its block table.
 //
-// `pe` need not be initialised, and must not be open. `model` must stay valid until pe_close.
-// Returns PE_OK or one of the errors. After an error nothing is left allocated, evaluations return PE_ERROR_CLOSED,
-// and pe_close may be called but need not be.
-pe_result_t pe_open(pe_t *pe, const pe_model_t *model);
+// `pe` need not be initialised, and must not be open. `model` must stay valid until pe_close, and so must the `bytes`
+// bytes of `arena`, at any address, which are the library's until then. model->arena_bytes of them are enough.
+// Returns PE_OK or one of the errors. After an error evaluations return PE_ERROR_CLOSED, the arena is the caller's
+// again, and pe_close may be called but need not be.
+pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *arena, size_t bytes);
 
 // Evaluates input_count words to output_count words; the formats are those of the model's inputs and outputs. These
 // integers are the same on every device and on the host, bit for bit. `inputs` and `outputs` may overlap.
@@ -145,8 +151,23 @@ pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs);
 // is not, or the error of an evaluation.
 pe_result_t pe_self_test(pe_t *pe);
 
-// Frees everything. Closing what is closed does nothing, and so does a null pointer.
+// Gives the arena back to the caller. Closing what is closed does nothing, and so does a null pointer.
 void pe_close(pe_t *pe);
+
+// The open model's descriptor, with its name, identity, and the names, units, ranges, scales and formats of its inputs
+// and outputs; null when nothing is open.
+const pe_model_t *pe_model(const pe_t *pe);
+
+// The place of an input or an output by its name, from 0; PE_ERROR_ARGUMENT when the model has none of that name.
+int pe_find_input(const pe_model_t *model, const char *name);
+int pe_find_output(const pe_model_t *model, const char *name);
+
+// Bytes of the arena that the open model took, 0 when nothing is open. It is the same for every run of the same firmware.
+uint32_t pe_arena_used(const pe_t *pe);
+
+// Has `hook` called around every evaluation of an open model from now on; a null hook ends that. `context` is passed to
+// it. Does nothing for a null pointer.
+void pe_set_hook(pe_t *pe, pe_hook_t hook, void *context);
 
 // A sentence for a result; never null. The text is constant.
 const char *pe_text(pe_result_t result);

@@ -7,7 +7,7 @@ import { createBoardEngine } from '../../compiler/boards/engine.js';
 import { addRun, parseConsole } from '../../compiler/boards/figures.js';
 import { buildFirmware } from '../../compiler/boards/firmware.js';
 import { runFirmware } from '../../compiler/boards/run.js';
-import { requireTools, wasm3Folder } from '../../compiler/boards/tools.js';
+import { requireTools } from '../../compiler/boards/tools.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { decodeTable } from '../../compiler/format/table.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
@@ -127,10 +127,10 @@ describe('on an emulated Cortex-M4', () => {
     expect(message).toContain('FAIL open: the module holds another model than its descriptor says');
   });
 
-  onM4('a model that does not fit its RAM is refused there', () => {
-    const report = { ...build.report, wasm3StackBytes: 5_000_000 };
+  onM4('a model that does not fit its RAM is refused', () => {
+    const report = { ...build.report, wasm3HeapBytes: 5_000_000 };
     const { message } = failure(() => createBoardEngine(m4, { ...build, report }).figures());
-    expect(message).toContain("FAIL heap: the model does not fit the board's RAM");
+    expect(message).toMatch(/cannot be built: .*RAM/);
   });
 
   onM4('a header that is not C, and a firmware that hangs', () => {
@@ -162,14 +162,10 @@ describe('on an emulated Cortex-M4', () => {
 
 describe('the generated bare-metal project', () => {
   const make = (name: string) =>
-    spawnSync(
-      'make',
-      [
-        ...['-j2', 'run', `WASM3_DIR=${wasm3Folder()}`],
-        `OWN_FLAGS=${[...compilerFlags(loadTarget(name)).own, '-Werror'].join(' ')}`,
-      ],
-      { cwd: join(folder, name, 'firmware', 'bare-metal'), encoding: 'utf8' },
-    );
+    spawnSync('make', [...['-j2', 'run'], `FLAGS=${[...compilerFlags(loadTarget(name)).every, '-Werror'].join(' ')}`], {
+      cwd: join(folder, name, 'firmware', 'bare-metal'),
+      encoding: 'utf8',
+    });
 
   // One board per instruction set.
   for (const { name, isSkipped } of BOARDS.filter(({ name }) => ['cortex-m0', 'rv32imc', 'xtensa'].includes(name))) {

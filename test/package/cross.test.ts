@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { smallModel, writeHeader } from './fixture.js';
 import {
@@ -8,7 +9,6 @@ import {
   COMMON,
   CPP11,
   compileOrThrow,
-  DEFINITIONS,
   hasTool,
   includes,
   run,
@@ -56,7 +56,7 @@ beforeAll(async () => {
   // pinn_model.h in a C++ file, without a C++ library.
   writeFileSync(
     join(folder.path, 'user.cpp'),
-    '#include "pinn_model.h"\npe_result_t open_model(pe_t *pe);\npe_result_t open_model(pe_t *pe) { return pe_open(pe, &pinn_model); }\n',
+    '#include "pinn_model.h"\npe_result_t open_model(pe_t *pe);\nstatic uint8_t arena[PINN_MODEL_ARENA_BYTES];\npe_result_t open_model(pe_t *pe) { return pe_open(pe, &pinn_model, arena, sizeof arena); }\n',
   );
 }, 300_000);
 afterAll(() => folder.remove());
@@ -68,24 +68,31 @@ describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
   // The reporter shows skipped tests by their number only.
   if (!present && !TOOLS_REQUIRED) process.stderr.write(`skipped: ${advice}\n`);
   const it = test.skipIf(!present && !TOOLS_REQUIRED);
-  const object = join(folder.path, `${tools}.o`);
-  const compile = (source: string, language: readonly string[]) =>
+  const compile = (source: string, language: readonly string[], more: readonly string[] = []) => {
+    const object = join(folder.path, `${tools}-${basename(source)}.o`);
     compileOrThrow(compiler, [
-      ...[...flags, ...language, '-Os', ...WARNINGS, ...DEFINITIONS, ...includes(folder.path, STUBS)],
+      ...[...flags, ...language, '-Os', ...WARNINGS, ...more, ...includes(folder.path, STUBS)],
       ...['-c', source, '-o', object],
     ]);
+    const sizes = run(`${tools}-size`, [object]).stdout.split('\n')[1].trim().split(/\s+/).map(Number);
+    return { code: sizes[0], variables: sizes[1] + sizes[2] };
+  };
 
   it('has its compiler', () => {
     expect(present, advice).toBe(true);
   });
 
   it('the library compiles without warnings, as C99 and as C++11, and is small', () => {
-    compile(join(COMMON, 'pinn_edge.c'), CPP11);
-    compile(join(COMMON, 'pinn_edge.c'), C99);
-    const size = run(`${tools}-size`, [object]).stdout.split('\n')[1].trim().split(/\s+/).map(Number);
-    const [text, data, bss] = size;
-    expect(text).toBeLessThan(MAX_CODE_BYTES);
-    expect([data, bss], 'no global variables').toEqual([0, 0]);
+    const sources = ['pinn_edge.c', 'pe_arena.c'].map((name) => join(COMMON, name));
+    for (const source of sources) compile(source, CPP11);
+    const sizes = sources.map((source) => compile(source, C99));
+    expect(sizes[0].code + sizes[1].code).toBeLessThan(MAX_CODE_BYTES);
+    // The arena that wasm3 allocates from.
+    expect(sizes[0].variables + sizes[1].variables).toBe(4);
+  });
+
+  it('wasm3 compiles without warnings, as part of the library', () => {
+    expect(compile(join(COMMON, WASM3_UNIT), C99, WASM3_FLAGS).variables).toBeLessThanOrEqual(4);
   });
 
   it('the ESP-IDF application and a C++ user of the model header compile without warnings', () => {

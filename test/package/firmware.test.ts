@@ -1,37 +1,45 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
+import { firmwareFiles, LIBRARY_FILES } from '../../compiler/package/firmware.js';
 import { loadTarget } from '../../compiler/package/targets.js';
+import { wasm3Folder } from '../../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
-import { DEFINITIONS } from './toolchain.js';
 
 const target = loadTarget('esp32');
 const files = firmwareFiles(target, '/* header */\n');
+const settings = new Map(
+  [...files.get('esp-idf/components/pinn_edge/pe_wasm3.h')!.matchAll(/^#define (d_m3\w+) (\w+)$/gm)].map(
+    ([, name, value]) => [name, value],
+  ),
+);
 const text = (path: string) => files.get(path) ?? '';
 
 describe('firmware projects for esp32', () => {
   test('are complete', () => {
-    expect([...files.keys()].sort()).toEqual([
-      'esp-idf/CMakeLists.txt',
-      'esp-idf/README.md',
-      'esp-idf/components/pinn_edge/CMakeLists.txt',
-      'esp-idf/components/pinn_edge/pe_format.gen.h',
-      'esp-idf/components/pinn_edge/pinn_edge.c',
-      'esp-idf/components/pinn_edge/pinn_edge.h',
-      'esp-idf/components/wasm3/CMakeLists.txt',
-      'esp-idf/main/CMakeLists.txt',
-      'esp-idf/main/main.c',
-      'esp-idf/main/pinn_model.h',
-      'esp-idf/sdkconfig.defaults',
-      'platformio/README.md',
-      'platformio/include/pinn_model.h',
-      'platformio/lib/pinn_edge/pe_format.gen.h',
-      'platformio/lib/pinn_edge/pinn_edge.c',
-      'platformio/lib/pinn_edge/pinn_edge.h',
-      'platformio/platformio.ini',
-      'platformio/src/main.cpp',
-    ]);
+    const libraryIn = (folder: string) => LIBRARY_FILES.map((name) => `${folder}/${name}`);
+    const own = [...files.keys()].filter((path) => !path.includes('/wasm3/'));
+    expect(own.sort()).toEqual(
+      [
+        'esp-idf/CMakeLists.txt',
+        'esp-idf/README.md',
+        'esp-idf/components/pinn_edge/CMakeLists.txt',
+        ...libraryIn('esp-idf/components/pinn_edge'),
+        'esp-idf/main/CMakeLists.txt',
+        'esp-idf/main/main.c',
+        'esp-idf/main/pinn_model.h',
+        'esp-idf/sdkconfig.defaults',
+        'platformio/README.md',
+        'platformio/include/pinn_model.h',
+        ...libraryIn('platformio/lib/pinn_edge'),
+        'platformio/platformio.ini',
+        'platformio/src/main.cpp',
+      ].sort(),
+    );
+    expect(text('esp-idf/components/pinn_edge/wasm3/m3_core.c')).toBe(
+      readFileSync(join(wasm3Folder(), 'm3_core.c'), 'utf8'),
+    );
+    expect(text('esp-idf/components/pinn_edge/wasm3/LICENSE')).toContain('Copyright (c) 2019 Steven Massey');
     expect(text('esp-idf/main/pinn_model.h')).toBe('/* header */\n');
     const library = readFileSync(join(PACKAGE_ROOT, 'targets', 'common', 'pinn_edge.c'), 'utf8');
     expect(text('platformio/lib/pinn_edge/pinn_edge.c')).toBe(library);
@@ -43,18 +51,14 @@ describe('firmware projects for esp32', () => {
     expect(text('platformio/src/main.cpp')).toContain(`SET_LOOP_TASK_STACK_SIZE(${stack});`);
     expect(text('esp-idf/sdkconfig.defaults')).toContain(`CPU_FREQ_MHZ_${target.clockHz! / 1e6}=y`);
     expect(text('platformio/platformio.ini')).toContain(`wasm3/Wasm3@${target.wasm3.version}\n`);
-    expect(text('esp-idf/components/wasm3/CMakeLists.txt')).toContain(`tag v${target.wasm3.version}\n`);
-    expect(DEFINITIONS).toContain(`-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`);
+    expect(text('esp-idf/components/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3.version}"`);
+    expect(settings.get('d_m3CodePageAlignSize')).toBe(String(target.wasm3.codePageBytes));
   });
 
-  test('build wasm3 as the tests and the simulator do', () => {
-    for (const definition of DEFINITIONS) {
-      const [name, value] = definition.slice(2).split('=');
-      expect(text('platformio/platformio.ini')).toContain(`  ${definition}\n`);
-      expect(text('esp-idf/components/wasm3/CMakeLists.txt')).toMatch(new RegExp(`\\b${name}=${value}\\b`));
-      if (name === 'd_m3VerboseErrorMessages') continue;
-      const addon = readFileSync(join(PACKAGE_ROOT, 'targets', 'host', 'build-addon.mjs'), 'utf8');
-      expect(addon).toContain(`${name}: ${value},`);
+  test('build wasm3 as the simulator does', () => {
+    const addon = readFileSync(join(PACKAGE_ROOT, 'targets', 'host', 'build-addon.mjs'), 'utf8');
+    for (const [name, value] of settings) {
+      if (name !== 'd_m3VerboseErrorMessages') expect(addon).toContain(`${name}: ${value},`);
     }
   });
 

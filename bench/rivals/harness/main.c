@@ -84,8 +84,8 @@ int main(void) {
   const heap_usage_t heap = heap_usage();
   print_figure("open_instructions", start.instructions);
   print_figure("memory_bytes", 0);
-  print_figure("heap_bytes", heap.peak_bytes);
-  print_figure("heap_arena_bytes", heap.arena_bytes);
+  print_figure("arena_used_bytes", heap.peak_bytes);
+  print_figure("arena_bytes", heap.arena_bytes);
   print_figure("code_bytes", 0);
   print_figure("flash_bytes", (uint64_t)(board_flash_end - board_flash_low));
   print_figure("static_bytes", (uint64_t)(board_static_end - board_static_low));

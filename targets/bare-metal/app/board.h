@@ -32,7 +32,7 @@ __attribute__((noreturn)) void board_exit(int code);
 
 // Where the linker script puts things.
 extern uint8_t board_stack_low[], board_stack_top[];  // the native stack grows down from top
-extern uint8_t board_heap_low[], board_heap_end[];    // the heap's arena
+extern uint8_t board_rest_low[], board_rest_end[];      // RAM that nothing else takes
 extern uint8_t board_static_low[], board_static_end[];  // initialised and zeroed variables
 extern uint8_t board_flash_low[], board_flash_end[];  // everything that a chip would keep in flash
 

@@ -7,19 +7,18 @@
 #include <string.h>
 
 #include "board.h"
-#include "heap.h"
 #include "pinn_edge.h"
 #include "pinn_model.h"
 #include "stack.h"
 
 // For the size of wasm3's code pages, which it has no function to ask for.
-#include "m3_env.h"
+#include "pe_wasm3.h"
 
 #define POINTS_AT_ONCE 32
 #define OUTPUT_WORDS (1 + PINN_MODEL_OUTPUT_COUNT)
 
 static pe_t pe;
-static pe_model_t model;
+static uint8_t arena[PINN_MODEL_ARENA_BYTES];
 static int32_t inputs[POINTS_AT_ONCE * PINN_MODEL_INPUT_COUNT];
 static int32_t outputs[POINTS_AT_ONCE * OUTPUT_WORDS];
 
@@ -58,7 +57,7 @@ __attribute__((noreturn)) static void stop(const char *what, pe_result_t result)
 static void open_model(void *argument) {
   task_t *task = (task_t *)argument;
   const uint64_t start = board_instructions();
-  task->result = pe_open(&pe, &model);
+  task->result = pe_open(&pe, &pinn_model, arena, sizeof arena);
   task->instructions = board_instructions() - start;
 }
 
@@ -87,29 +86,19 @@ static uint32_t code_page_bytes(const M3CodePage *page) {
   return bytes;
 }
 
-static void print_memory(uint32_t open_stack) {
-  const heap_usage_t heap = heap_usage();
-  const M3Runtime *runtime = pe.runtime;
-  print_figure("memory_bytes", model.memory_bytes);
-  print_figure("heap_bytes", heap.peak_bytes);
-  print_figure("heap_live_bytes", heap.live_bytes);
-  print_figure("heap_arena_bytes", heap.arena_bytes);
-  print_figure("code_bytes", code_page_bytes(runtime->pagesOpen) + code_page_bytes(runtime->pagesFull));
-  print_figure("flash_bytes", (uint64_t)(board_flash_end - board_flash_low));
-  print_figure("static_bytes", (uint64_t)(board_static_end - board_static_low));
-  print_figure("open_stack_bytes", open_stack);
-}
-
-static uint32_t open_and_report(void) {
+static void open_and_report(void) {
   task_t task = {PE_OK, 0, 0};
-  model = pinn_model;
-  // The figure is the host's; here the arena finds out how much it is.
-  model.heap_bytes = 0;
   const uint32_t stack = stack_used_by(open_model, &task);
   if (task.result != PE_OK) stop("open", task.result);
+  const M3Runtime *runtime = pe.runtime;
   print_figure("open_instructions", task.instructions);
-  print_memory(stack);
-  return heap_usage().peak_bytes;
+  print_figure("memory_bytes", pinn_model.memory_bytes);
+  print_figure("arena_bytes", sizeof arena);
+  print_figure("arena_used_bytes", pe_arena_used(&pe));
+  print_figure("code_bytes", code_page_bytes(runtime->pagesOpen) + code_page_bytes(runtime->pagesFull));
+  print_figure("flash_bytes", (uint64_t)(board_flash_end - board_flash_low));
+  print_figure("static_bytes", (uint64_t)(board_static_end - board_static_low) - sizeof arena);
+  print_figure("open_stack_bytes", stack);
 }
 
 static void print_run(const task_t *task, uint32_t points, uint32_t stack) {
@@ -143,14 +132,14 @@ static void run_golden_vectors(void) {
   const uint32_t stack = stack_used_by(test_golden_vectors, &task);
   if (task.result != PE_OK) stop("golden vectors", task.result);
   board_print("PASS golden vectors, every bit as built\n");
-  print_run(&task, model.golden_count, stack);
+  print_run(&task, pinn_model.golden_count, stack);
 }
 
 int main(void) {
   board_print("model ");
   board_print(pinn_model.name);
   board_print("\n");
-  const uint32_t heap_after_open = open_and_report();
+  open_and_report();
   const int file = board_open("inputs.bin", BOARD_READ);
   if (file >= 0) {
     run_file(file);
@@ -158,9 +147,7 @@ int main(void) {
   } else {
     run_golden_vectors();
   }
-  if (heap_usage().peak_bytes != heap_after_open) stop("an evaluation allocated", PE_ERROR_MEMORY);
   pe_close(&pe);
-  if (heap_usage().live_bytes != 0) stop("pe_close left something allocated", PE_ERROR_MEMORY);
   print_figure("end", 0);
   board_exit(0);
 }

@@ -18,12 +18,7 @@ struct SerialStub {
   }
 };
 
-struct EspStub {
-  uint32_t getFreeHeap() { return 300000; }
-};
-
 extern SerialStub Serial;
-extern EspStub ESP;
 
 inline unsigned long micros() {
   static unsigned long now;

@@ -1,7 +1,6 @@
 #include "Arduino.h"
 
 SerialStub Serial;
-EspStub ESP;
 
 int main() {
   setup();

@@ -1,5 +1,4 @@
 // A host that calls app_main.
-#include "esp_system.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
@@ -7,8 +6,6 @@
 void app_main(void);
 
 static int64_t now;
-
-uint32_t esp_get_free_heap_size(void) { return 300000; }
 
 int64_t esp_timer_get_time(void) { return now += 1000; }
 

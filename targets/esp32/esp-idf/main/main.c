@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "esp_system.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
@@ -40,13 +39,12 @@ static void evaluate_centre(pe_t *pe) {
 
 void app_main(void) {
   static pe_t pe;
-  const uint32_t free_before = esp_get_free_heap_size();
-  pe_result_t result = pe_open(&pe, &pinn_model);
+  static uint8_t arena[PINN_MODEL_ARENA_BYTES];
+  pe_result_t result = pe_open(&pe, &pinn_model, arena, sizeof arena);
   if (result != PE_OK) {
     report_failure("open", result, &pe);
     return;
   }
-  const uint32_t free_after = esp_get_free_heap_size();
   result = pe_self_test(&pe);
   if (result != PE_OK) {
     report_failure("golden vectors", result, &pe);
@@ -54,7 +52,7 @@ void app_main(void) {
   }
   printf("PASS %s: %d golden vectors, every bit as built\n", pinn_model.name, PINN_MODEL_GOLDEN_COUNT);
   evaluate_centre(&pe);
-  printf("  heap %lu bytes, stack never used %u bytes\n", (unsigned long)(free_before - free_after),
-         (unsigned)uxTaskGetStackHighWaterMark(NULL));
+  printf("  arena %lu of %lu bytes, stack never used %u bytes\n", (unsigned long)pe_arena_used(&pe),
+         (unsigned long)sizeof arena, (unsigned)uxTaskGetStackHighWaterMark(NULL));
   pe_close(&pe);
 }

@@ -38,13 +38,12 @@ static void evaluateCentre(pe_t *pe) {
 
 static void checkModel() {
   static pe_t pe;
-  const uint32_t freeBefore = ESP.getFreeHeap();
-  pe_result_t result = pe_open(&pe, &pinn_model);
+  static uint8_t arena[PINN_MODEL_ARENA_BYTES];
+  pe_result_t result = pe_open(&pe, &pinn_model, arena, sizeof arena);
   if (result != PE_OK) {
     reportFailure("open", result, &pe);
     return;
   }
-  const uint32_t freeAfter = ESP.getFreeHeap();
   result = pe_self_test(&pe);
   if (result != PE_OK) {
     reportFailure("golden vectors", result, &pe);
@@ -52,7 +51,8 @@ static void checkModel() {
   }
   Serial.printf("PASS %s: %d golden vectors, every bit as built\n", pinn_model.name, PINN_MODEL_GOLDEN_COUNT);
   evaluateCentre(&pe);
-  Serial.printf("  heap %lu bytes, stack never used %u bytes\n", static_cast<unsigned long>(freeBefore - freeAfter),
+  Serial.printf("  arena %lu of %lu bytes, stack never used %u bytes\n",
+                static_cast<unsigned long>(pe_arena_used(&pe)), static_cast<unsigned long>(sizeof arena),
                 static_cast<unsigned>(uxTaskGetStackHighWaterMark(nullptr)));
   pe_close(&pe);
 }

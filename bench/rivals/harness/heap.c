@@ -1,6 +1,6 @@
 // First fit on a list of free blocks in order of their addresses; neighbours are joined when a block is freed.
 //
-//   board_heap_low                       top                      board_heap_end
+//   board_rest_low                       top                      board_rest_end
 //   | header, block | header, block | ... |  never used yet        |
 //
 // Linked instead of the C library's, so that whatever allocates is counted, and at most the arena is used.
@@ -49,13 +49,13 @@ static block_t *take(block_t **link, uint32_t capacity) {
 }
 
 static block_t *take_fresh(uint32_t capacity) {
-  if (top == NULL) top = board_heap_low;
-  const size_t room = (size_t)(board_heap_end - top);
+  if (top == NULL) top = board_rest_low;
+  const size_t room = (size_t)(board_rest_end - top);
   if (room < sizeof(block_t) || capacity > room - sizeof(block_t)) return NULL;
   block_t *block = (block_t *)(void *)top;
   block->capacity = capacity;
   top = end_of(block);
-  usage.arena_bytes = (uint32_t)(top - board_heap_low);
+  usage.arena_bytes = (uint32_t)(top - board_rest_low);
   return block;
 }
 
@@ -74,7 +74,7 @@ __attribute__((noreturn)) static void stop(void) {
 
 void *malloc(size_t size) {
   block_t *block = NULL;
-  if (size <= (size_t)(board_heap_end - board_heap_low)) {
+  if (size <= (size_t)(board_rest_end - board_rest_low)) {
     const uint32_t wanted = size == 0 ? 1 : (uint32_t)size;
     block = find((wanted + ALIGNMENT - 1) & ~(ALIGNMENT - 1));
   }

@@ -1,4 +1,4 @@
-// The firmware's malloc, calloc, realloc and free, on the fixed arena between board_heap_low and board_heap_end. A
+// The rivals' malloc, calloc, realloc and free, on the fixed arena between board_rest_low and board_rest_end. A
 // request that cannot be met ends the program and says so.
 #ifndef HEAP_H
 #define HEAP_H

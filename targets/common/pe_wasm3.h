@@ -1,0 +1,28 @@
+// wasm3's headers with the settings that models need. They change the layout of wasm3's structures, so every file that
+// uses wasm3 includes this one, and is compiled with the same settings where a project changes one.
+#ifndef PE_WASM3_H
+#define PE_WASM3_H
+
+// Models use no floats: without them wasm3 is 22 kB smaller on a Cortex-M4. A module with floats is refused.
+#ifndef d_m3HasFloat
+#define d_m3HasFloat 0
+#endif
+#ifndef d_m3NoFloatDynamic
+#define d_m3NoFloatDynamic 0
+#endif
+// Bytes by which translated code grows; wasm3's own default may be 32 KiB.
+#ifndef d_m3CodePageAlignSize
+#define d_m3CodePageAlignSize 1024
+#endif
+// Slots of one function, which size a structure on the native stack while wasm3 translates.
+#ifndef d_m3MaxFunctionStackHeight
+#define d_m3MaxFunctionStackHeight 256
+#endif
+#ifndef d_m3VerboseErrorMessages
+#define d_m3VerboseErrorMessages 0
+#endif
+
+#include "m3_env.h"
+#include "wasm3.h"
+
+#endif
