@@ -70,8 +70,8 @@ export function modelHeader(model: HeaderInput): string {
 #define ${PREFIX}_WASM_BYTES ${model.wasm.length}
 #define ${PREFIX}_MEMORY_BYTES ${model.memoryBytes}
 #define ${PREFIX}_STACK_BYTES ${model.stackBytes}
-// Memory that pe_open needs: linear memory, wasm3's own, and what makes the arena's address a multiple of 8.
-#define ${PREFIX}_ARENA_BYTES (${PREFIX}_MEMORY_BYTES + ${Math.ceil(model.heapBytes)} * (sizeof(void *) / 4) + 8)
+// Memory that pe_open needs.
+#define ${PREFIX}_ARENA_BYTES PE_ARENA_BYTES(${PREFIX}_MEMORY_BYTES, ${Math.ceil(model.heapBytes)})
 #define ${PREFIX}_IDENTITY ${hex32(model.identity)}
 #define ${PREFIX}_TARGET_CLASS ${hex32(model.targetClass ?? 0)}
 #define ${PREFIX}_VERSION ${model.version ?? 0}u

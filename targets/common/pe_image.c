@@ -206,7 +206,7 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
   model->identity = image->identity;
   model->memory_bytes = image->memory_bytes;
   model->stack_bytes = image->stack_bytes;
-  model->heap_bytes = image->heap_bytes;
+  model->arena_bytes = (uint32_t)PE_ARENA_BYTES(image->memory_bytes, image->heap_bytes);
   model->input_count = image->input_count;
   model->output_count = image->output_count;
   model->inputs = inputs;

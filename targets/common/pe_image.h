@@ -8,7 +8,7 @@
 //     const pe_image_policy_t policy = {...};
 //     if (pe_image_check(&image, flash, flash_bytes, &policy) == PE_UPDATE_OK) {
 //       pe_image_model(&image, inputs, outputs, &model);
-//       pe_open(&pe, &model);
+//       pe_open(&pe, &model, arena, sizeof arena);
 //     }
 //
 // Nothing is copied but the specs of inputs and outputs: names, golden vectors and the module are pointers into the

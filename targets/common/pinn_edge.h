@@ -80,6 +80,10 @@ typedef struct {
   double offset;
 } pe_output_spec_t;
 
+// Arena that a model needs: linear memory, what wasm3 takes besides on a machine with pointers of 4 bytes (with longer
+// ones at most so many times more), and what makes the arena's address a multiple of 8.
+#define PE_ARENA_BYTES(memory_bytes, heap_bytes) ((memory_bytes) + (heap_bytes) * (sizeof(void *) / 4) + 8)
+
 // A model: everything that is known when it is built. pinn_model.h defines one; all of it may lie in flash.
 typedef struct {
   const char *name;

@@ -3,7 +3,7 @@ import { encodeImage, type ImageInput } from '../../compiler/image/image.js';
 import { PAYLOAD } from '../../compiler/image/spec.js';
 import type { CompiledModel } from '../../compiler/pipeline.js';
 import { headerInputOf } from '../package/fixture.js';
-import { C99, COMMON, compileOrThrow, DEFINITIONS, includes, WARNINGS, wasm3Objects } from '../package/toolchain.js';
+import { C99, COMMON, compileOrThrow, includes, WARNINGS, wasm3Object } from '../package/toolchain.js';
 
 export const TARGET = 'host';
 
@@ -16,7 +16,7 @@ export function imageOf(compiled: CompiledModel, changes: Partial<ImageInput> = 
     version: 1,
     kind: PAYLOAD.MODULE,
     payload: header.wasm,
-    heapBytes: header.heapBytes ?? 0,
+    heapBytes: Math.ceil(header.heapBytes),
     nativeStackBytes: 0,
     ...changes,
   });
@@ -33,8 +33,8 @@ export function buildProgram(
 ): string {
   const program = join(folder, name);
   const paths = sources.map((source) => (source.includes('/') ? source : join(COMMON, source)));
-  const objects = wasm3 ? wasm3Objects(folder, flags) : [];
-  const all = [...C99, ...flags, ...WARNINGS, ...DEFINITIONS, ...includes(), ...paths, ...objects];
+  const objects = wasm3 ? [wasm3Object(folder, flags)] : [];
+  const all = [...C99, ...flags, ...WARNINGS, ...includes(), ...paths, ...objects];
   compileOrThrow('cc', [...all, '-lm', '-o', program]);
   return program;
 }

@@ -132,7 +132,8 @@ static int open_model(const uint8_t *image, uint32_t bytes, const pe_image_polic
     return 1;
   }
   pe_image_model(&checked, inputs, outputs, &model);
-  pe_result_t opened = pe_open(&pe, &model);
+  static uint8_t arena[1 << 18];
+  pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);
   if (opened == PE_OK) opened = pe_self_test(&pe);
   printf("%s v%u %s: %s; %u points, %s [%s] %.17g..%.17g, %s [%s]\n", model.name, (unsigned)checked.version,
          model.wasm_bytes == checked.payload_bytes ? "whole" : "cut", pe_text(opened), (unsigned)model.golden_count,
