@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { targetClass } from '../../compiler/image/image.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { compile } from '../../compiler/pipeline.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+import { smallModel } from '../package/fixture.js';
+import { run, temporaryFolder } from '../package/toolchain.js';
+import { buildProgram, imageOf, SANITIZED, TARGET } from './fixture.js';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+const SOURCES = [
+  join(PACKAGE_ROOT, 'test/update/slots_test.c'),
+  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pinn_edge.c'],
+];
+let fast = '';
+let sanitized = '';
+const oldImage = join(folder.path, 'old.img');
+const newImage = join(folder.path, 'new.img');
+
+beforeAll(async () => {
+  writeFileSync(oldImage, imageOf(await smallModel(), { version: 3 }));
+  const other = await compile(modelFrom(perceptron([3, 5, 1], 'sin')), { tolerance: 1e-3 });
+  writeFileSync(newImage, imageOf(other, { version: 4 }));
+  fast = buildProgram(folder.path, 'slots', SOURCES, { wasm3: true, flags: ['-O2'] });
+  sanitized = buildProgram(folder.path, 'slots_sanitized', SOURCES, { wasm3: true, flags: SANITIZED });
+}, 300_000);
+
+/** Runs the harness; its last line counts the failures. */
+function drive(program: string, mode: string, unit: number): string[] {
+  const args = [mode, oldImage, newImage, String(targetClass(TARGET)), String(unit)];
+  const { status, stdout, stderr } = run(program, args);
+  expect(stderr).toBe('');
+  expect(stdout).not.toContain('FAIL');
+  expect(stdout).toMatch(/ 0 failures\n$/);
+  expect(status).toBe(0);
+  return stdout.trim().split('\n');
+}
+
+describe('power loss', () => {
+  test.each([8, 256])(
+    'at every write and erase, programming %i bytes at once',
+    (unit) => {
+      const lines = drive(fast, 'cuts', unit);
+      expect(lines).toHaveLength(5);
+      for (const line of lines.slice(0, 4)) {
+        const [operations, cuts, before, after] = line.match(/\d+/g)!.map(Number);
+        expect(operations).toBeGreaterThan(line.startsWith('a rollback') ? 1 : 20);
+        expect(cuts).toBe(3 * operations);
+        expect(before + after).toBe(cuts);
+        // Both do happen: until the record is written the old model runs, and the new one afterwards.
+        expect(Math.min(before, after)).toBeGreaterThan(0);
+      }
+    },
+    300_000,
+  );
+
+  test('again and again', () => {
+    const [line] = drive(fast, 'storms', 16);
+    expect(Number(/(\d+) cuts/.exec(line)![1])).toBeGreaterThan(20);
+  }, 120_000);
+
+  test('with sanitizers', () => {
+    drive(sanitized, 'storms', 32);
+  }, 120_000);
+});
+
+test('every flipped bit of a record or slot leaves the old or the new model running', () => {
+  drive(fast, 'flips', 16);
+}, 120_000);
+
+test('versions, rollback, refusals and resume', () => {
+  for (const unit of [1, 4, 32, 256]) drive(sanitized, 'rules', unit);
+}, 120_000);
