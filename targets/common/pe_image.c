@@ -159,7 +159,7 @@ static pe_update_result_t check_needs(const pe_image_t *image, const pe_image_po
   if (image->input_count > policy->input_capacity || image->output_count > policy->output_capacity) {
     return PE_UPDATE_CAPACITY;
   }
-  const uint64_t memory = (uint64_t)image->memory_bytes + image->heap_bytes;
+  const uint64_t memory = PE_ARENA_BYTES((uint64_t)image->memory_bytes, (uint64_t)image->heap_bytes);
   return policy->memory_bytes == 0u || memory <= policy->memory_bytes ? PE_UPDATE_OK : PE_UPDATE_MEMORY;
 }
 

@@ -33,7 +33,7 @@ extern "C" {
 typedef struct {
   uint32_t target_class;    // CRC-32 of the target's name; PINN_MODEL_TARGET_CLASS in pinn_model.h
   uint32_t payloads;        // bits 1 << PE_PAYLOAD_...: what it can run
-  uint32_t memory_bytes;    // RAM for linear memory and heap of the model together; 0: not limited here
+  uint32_t memory_bytes;    // of the arena for pe_open; 0: not limited here
   uint16_t input_capacity;  // lengths of the arrays given to pe_image_model
   uint16_t output_capacity;
   const uint8_t *key;  // Ed25519 public key of 32 bytes: unsigned images are refused. Null: signatures are not looked at

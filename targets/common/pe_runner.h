@@ -20,6 +20,7 @@ extern "C" {
 typedef struct {
   const pe_flash_t *flash;
   pe_image_policy_t policy;
+  void *arena;                 // for pe_open, policy.memory_bytes bytes
   bool never_lower;            // refuse lower versions even when forced
   pe_input_spec_t *inputs;     // policy.input_capacity of them
   pe_output_spec_t *outputs;   // policy.output_capacity of them

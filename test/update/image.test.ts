@@ -27,7 +27,10 @@ let fast = '';
 beforeAll(async () => {
   model = imageOf(await smallModel());
   const sources = [SOURCE, 'pe_image.c', 'pe_signature.c'];
-  withModel = buildProgram(folder.path, 'image_open', [...sources, 'pinn_edge.c', 'pe_arena.c'], { wasm3: true });
+  withModel = buildProgram(folder.path, 'image_open', [...sources, 'pinn_edge.c', 'pe_arena.c'], {
+    wasm3: true,
+    flags: ['-O1'],
+  });
   sanitized = buildProgram(folder.path, 'image_sanitized', sources, {
     flags: ['-O1', '-g', '-DWITHOUT_WASM3', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
   });

@@ -25,6 +25,7 @@ static pe_model_t built_in;
 static pe_runner_setup_t setup;
 static pe_runner_t runner;
 static nor_t nor;
+static uint8_t arena[100000];
 static file_t old_file, new_file;
 static unsigned failures, runs_old, runs_new, queries;
 
@@ -307,6 +308,8 @@ int main(int argc, char **argv) {
   setup.policy.payloads = 1u << PE_PAYLOAD_MODULE;
   setup.policy.input_capacity = CAPACITY;
   setup.policy.output_capacity = CAPACITY;
+  setup.policy.memory_bytes = sizeof arena;
+  setup.arena = arena;
   setup.inputs = inputs;
   setup.outputs = outputs;
   old_file = read_file(argv[2]);
