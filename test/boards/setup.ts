@@ -7,7 +7,7 @@ import { packageBuild } from '../../compiler/package/build-files.js';
 import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
-import { compile } from '../../compiler/pipeline.js';
+import { type CompileOptions, compile } from '../../compiler/pipeline.js';
 import { TOOLS_REQUIRED } from '../package/toolchain.js';
 
 /** Boards with what it takes to say plainly that their tools are missing. */
@@ -23,8 +23,8 @@ export const BOARDS = listBoards().map((name) => {
 });
 
 /** Builds a model for the ESP32 into `folder`, as the command does. */
-export async function buildInto(folder: string, file: string, tolerance: number): Promise<LoadedBuild> {
-  const compiled = await compile(loadModel(file, nodeFiles), { tolerance });
+export async function buildInto(folder: string, file: string, options: CompileOptions): Promise<LoadedBuild> {
+  const compiled = await compile(loadModel(file, nodeFiles), options);
   writeBuild(folder, packageBuild(compiled, loadTarget('esp32')).files);
   return loadBuild(folder);
 }
