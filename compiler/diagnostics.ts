@@ -40,6 +40,8 @@ const MESSAGES = {
   PE4004:
     '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or --tol {best}',
   PE4005: 'no network fits into {bytes} bytes: the smallest that was found takes {smallest}',
+  // 45xx: engines
+  PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module

@@ -5,17 +5,20 @@ import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { PinnEdgeError } from './diagnostics.js';
+import type { BuildEngine } from './engines/build-engine.js';
 import { requireValidTable } from './format/check.js';
+import { encodeTable } from './format/table.js';
 import { buildIr } from './ir/build.js';
 import type { Ranges } from './ir/ranges.js';
 import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
+import { dualTable } from './lower/dual.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
 import type { QuantizedGraph } from './quantize/types.js';
-import { quantizeWithin, splitError } from './spend.js';
+import { type Attempt, quantizeWithin, splitError } from './spend.js';
 
 /**
  * The whole way from a model to a module, one screen:
@@ -30,6 +33,8 @@ export interface CompileOptions {
   /** Largest |edge - reference| in the unit of the outputs; instead of `tolerance`. */
   toleranceAbsolute?: number;
   precision?: Precision;
+  /** Where the kernels run on the device; default: in the module, under wasm3. */
+  engine?: BuildEngine;
   /** How to make the network smaller first; default: not at all. */
   compress?: Partial<CompressOptions>;
   /** Looks a compressed graph up instead of making it, where it was made before. */
@@ -50,6 +55,7 @@ export interface StageResult {
 
 export interface CompiledModel {
   model: Model;
+  engine: BuildEngine;
   graph: IrGraph;
   quantized: QuantizedGraph;
   /** Range of every value over the input box. */
@@ -59,6 +65,7 @@ export interface CompiledModel {
   table: Uint8Array;
   /** AssemblyScript by path: the generated files and the runtime that they import. */
   sources: Map<string, string>;
+  /** Empty for the engine `c`. */
   wasm: Uint8Array;
   tolerance: number;
   toleranceAbsolute?: number;
@@ -74,7 +81,7 @@ export interface CompiledModel {
 export const DEFAULT_TOLERANCE = 1e-3;
 
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
-  const { precision = 'auto', file = model.name, toleranceAbsolute } = options;
+  const { precision = 'auto', engine = 'wasm3', file = model.name, toleranceAbsolute } = options;
   const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const stages: StageResult[] = [];
   const clock = stopwatch();
@@ -106,7 +113,8 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'compress', detail: compressed?.detail ?? 'off', error: compressed?.relativeError ?? 0 });
 
   const { attempt, measured } = fitted ?? within(whole);
-  const { quantized, lowered, tableBytes: table } = attempt;
+  const { quantized } = attempt;
+  const { lowered, table } = layOut(attempt, engine);
   requireValidTable(table);
   const spent = {
     compress: compressed?.relativeError ?? 0,
@@ -115,14 +123,12 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
   finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
 
-  const generated = generateSources(lowered.table, table, model.name);
-  const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
-  const wasm = await compileAssemblyScript(sources);
-  requireMvp(wasm);
-  finish({ stage: 'compile', detail: `${(wasm.length / 1000).toFixed(1)} kB module` });
+  const { sources, wasm } = await compileModule(engine, model, lowered, table);
+  finish({ stage: 'compile', detail: wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources' });
 
   const result = {
     model,
+    engine,
     graph,
     quantized,
     ranges: analysis.ranges,
@@ -136,6 +142,27 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     stages,
   };
   return { ...result, tolerance, toleranceAbsolute, precision };
+}
+
+/** The block table with its weights in the order that the engine's kernels read them. */
+function layOut({ lowered, tableBytes }: Attempt, engine: BuildEngine): { lowered: LoweredModel; table: Uint8Array } {
+  if (engine === 'wasm3') return { lowered, table: tableBytes };
+  const table = dualTable(lowered.table);
+  return { lowered: { ...lowered, table }, table: encodeTable(table) };
+}
+
+async function compileModule(
+  engine: BuildEngine,
+  model: Model,
+  lowered: LoweredModel,
+  table: Uint8Array,
+): Promise<Pick<CompiledModel, 'sources' | 'wasm'>> {
+  if (engine === 'c') return { sources: new Map(), wasm: new Uint8Array() };
+  const generated = generateSources(lowered.table, table, model.name);
+  const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
+  const wasm = await compileAssemblyScript(sources);
+  requireMvp(wasm);
+  return { sources, wasm };
 }
 
 const LEFT_FOR_FORMATS = {

@@ -1,13 +1,14 @@
 import type { Engine } from '../engines/types.js';
 import { requireValidTable } from '../format/check.js';
 import { createOracle } from '../oracle/oracle.js';
+import { cFiles } from '../package/c-files.js';
 import { goldenVectors } from '../package/golden.js';
 import { buildHeader } from '../package/header.js';
 import type { LoadedBuild } from '../package/store.js';
 import type { Board } from './boards.js';
 import { type Answers, requireEqual } from './compare.js';
 import { addRun, type BoardFigures } from './figures.js';
-import { buildFirmware } from './firmware.js';
+import { buildCFirmware, buildFirmware } from './firmware.js';
 import { runFirmware } from './run.js';
 
 /** A build on an emulated board: real firmware, compiled for the board and run under QEMU. */
@@ -24,7 +25,10 @@ export function createBoardEngine(board: Board, build: LoadedBuild): BoardEngine
   const { report, runnable } = build;
   const table = requireValidTable(runnable.table);
   const golden = goldenVectors(build.model, table);
-  const elf = buildFirmware(board, buildHeader(report, runnable.wasm, golden));
+  const elf =
+    report.engine === 'c'
+      ? buildCFirmware(board, cFiles(report, runnable.table, golden))
+      : buildFirmware(board, buildHeader(report, runnable.wasm, golden));
   const oracle = createOracle(table);
   let figures: BoardFigures | undefined;
 

@@ -26,6 +26,8 @@ export interface BoardFigures {
   runStackBytes: number;
   /** The larger of both. */
   stackBytes: number;
+  /** Buffers of the engine `c`, part of staticBytes; 0 for the others, whose buffers lie in linear memory. */
+  bufferBytes: number;
   /** Variables, the arena and the stack. */
   ramBytes: number;
 }
@@ -53,25 +55,29 @@ export function addRun(board: string, printed: Printed, before?: BoardFigures): 
     if (value === undefined) throw new PinnEdgeError('PE8003', { board, reason: `it did not say its ${name}` });
     return value;
   };
+  // The engine `c` has no interpreter to open, and nothing to give memory to.
+  const isC = printed.has('buffer_bytes');
+  const ofWasm3 = (name: string): number => (isC ? 0 : figure(name));
   const points = (before?.points ?? 0) + figure('points');
   const spent = (before ? before.instructions * before.points : 0) + figure('run_instructions');
-  const openStackBytes = figure('open_stack_bytes');
+  const openStackBytes = ofWasm3('open_stack_bytes');
   const runStackBytes = Math.max(before?.runStackBytes ?? 0, figure('run_stack_bytes'));
   const stackBytes = Math.max(openStackBytes, runStackBytes);
   return {
     board,
     points,
     instructions: points ? spent / points : 0,
-    openInstructions: figure('open_instructions'),
+    openInstructions: ofWasm3('open_instructions'),
     flashBytes: figure('flash_bytes'),
-    memoryBytes: figure('memory_bytes'),
-    heapBytes: figure('arena_used_bytes') - figure('memory_bytes'),
-    arenaBytes: figure('arena_bytes'),
-    codeBytes: figure('code_bytes'),
+    memoryBytes: ofWasm3('memory_bytes'),
+    heapBytes: ofWasm3('arena_used_bytes') - ofWasm3('memory_bytes'),
+    arenaBytes: ofWasm3('arena_bytes'),
+    bufferBytes: printed.get('buffer_bytes') ?? 0,
+    codeBytes: ofWasm3('code_bytes'),
     staticBytes: figure('static_bytes'),
     openStackBytes,
     runStackBytes,
     stackBytes,
-    ramBytes: figure('static_bytes') + figure('arena_bytes') + stackBytes,
+    ramBytes: figure('static_bytes') + ofWasm3('arena_bytes') + stackBytes,
   };
 }

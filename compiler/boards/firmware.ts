@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
-import { compilerFlags, WASM3_UNIT } from '../package/bare-metal.js';
+import { compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../package/bare-metal.js';
+import { cFirmwareFiles } from '../package/c-files.js';
 import { firmwareFiles } from '../package/firmware.js';
 import type { Board } from './boards.js';
 import { cachedFile, keyOf } from './cache.js';
@@ -16,8 +17,16 @@ import { requireTools, toolVersion } from './tools.js';
  * @param header the text of pinn_model.h
  */
 export function buildFirmware(board: Board, header: string): string {
+  return buildProject(board, projectOf(board, header));
+}
+
+/** The same for the C sources of a build of the engine `c`: its bare-metal project, without wasm3. */
+export function buildCFirmware(board: Board, sources: ReadonlyMap<string, string>): string {
+  return buildProject(board, cFirmwareFiles(board, sources));
+}
+
+function buildProject(board: Board, project: ReadonlyMap<string, string>): string {
   requireTools(board);
-  const project = projectOf(board, header);
   const version = toolVersion(board.compiler.command)!;
   const flags = compilerFlags(board);
   return cachedFile(keyOf(version, JSON.stringify(flags), JSON.stringify([...project])), '.elf', (elf) => {
@@ -54,17 +63,25 @@ function compileAll(board: Board, version: string, folder: string, project: Read
   const isWasm3 = (path: string) => path.startsWith(`${wasm3Folder}/`);
   // What an object depends on: every header but the model's, and wasm3's C files, which one of the library's includes.
   const shared = [...project].filter(
-    ([path]) => isWasm3(path) || (path.endsWith('.h') && basename(path) !== 'pinn_model.h'),
+    ([path]) => isWasm3(path) || (path.endsWith('.h') && !MODEL_HEADERS.includes(basename(path))),
   );
   return [...project]
     .filter(([path]) => /\.[cS]$/.test(path) && !isWasm3(path))
     .map(([path, text]) => {
-      const options = [...flags.every, ...(basename(path) === WASM3_UNIT ? flags.wasm3 : [])];
-      const model = text.includes('"pinn_model.h"') ? project.get(`${headerFolder}/pinn_model.h`)! : '';
-      return cachedFile(keyOf(version, options.join(' '), path, text, JSON.stringify(shared), model), '.o', (object) =>
+      const options = [...flags.every, ...furtherFlags(flags, basename(path))];
+      const model = MODEL_HEADERS.filter((name) => text.includes(`"${name}"`)).map((name) => project.get(`${headerFolder}/${name}`));
+      return cachedFile(keyOf(version, options.join(' '), path, text, JSON.stringify(shared), model.join('')), '.o', (object) =>
         runCompiler(board, folder, [...options, ...includes, '-c', path, '-o', object]),
       );
     });
+}
+
+/** Headers that differ from model to model. */
+const MODEL_HEADERS: readonly string[] = ['pinn_model.h', 'model.h', 'golden.h'];
+
+function furtherFlags(flags: ReturnType<typeof compilerFlags>, name: string): string[] {
+  if (name === WASM3_UNIT) return flags.wasm3;
+  return KERNEL_UNITS.includes(name) ? flags.kernel : [];
 }
 
 /** Runs the compiler in the project's folder; what it says first is the reason of the error. */

@@ -21,7 +21,12 @@ export function boardFor(build: LoadedBuild, options: { on?: string; engine?: st
 
 /** What a run took, in lines like those of `build`. */
 export function boardNote(figures: BoardFigures): string {
-  const rows: [string, string][] = [
+  const rows = figures.bufferBytes > 0 ? rowsOfC(figures) : rowsOfWasm3(figures);
+  return rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`).join('\n');
+}
+
+function rowsOfWasm3(figures: BoardFigures): [string, string][] {
+  return [
     ['board', `${figures.board}, emulated; every word as on the host (${count(figures.points)} points)`],
     [
       'speed',
@@ -34,5 +39,14 @@ export function boardNote(figures: BoardFigures): string {
     ],
     ['stack', `${bytes(figures.openStackBytes)} to start, ${bytes(figures.runStackBytes)} to answer`],
   ];
-  return rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`).join('\n');
+}
+
+function rowsOfC(figures: BoardFigures): [string, string][] {
+  return [
+    ['board', `${figures.board}, emulated; every word as on the host (${count(figures.points)} points)`],
+    ['speed', `${count(Math.round(figures.instructions))} instructions per answer`],
+    ['flash', `${bytes(figures.flashBytes)}: weights, tables, kernels and the test program`],
+    ['RAM', `${bytes(figures.bufferBytes)} of buffers, nothing on the heap`],
+    ['stack', `${bytes(figures.runStackBytes)}`],
+  ];
 }

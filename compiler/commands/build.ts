@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { METHODS, type Method } from '../compress/compress.js';
+import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
 import { parameterCount } from '../model/types.js';
 import { packageBuild } from '../package/build-files.js';
 import type { Report } from '../package/report.js';
@@ -18,6 +19,7 @@ interface BuildOptions extends ModelOptions {
   tol?: number;
   tolAbs?: number;
   precision: Precision;
+  engine: BuildEngine;
   compress: Method | 'none';
   modelVersion?: number;
   cache: boolean;
@@ -30,6 +32,12 @@ export function buildCommand(): Command {
     .description('compile a model into a WebAssembly module and a firmware project, within a stated error')
     .argument('<model>', MODEL_ARGUMENT)
     .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
+    .option(
+      '--engine <name>',
+      'wasm3: a module for the interpreter; c: C sources',
+      choiceOption('--engine', BUILD_ENGINES),
+      'wasm3',
+    )
     .option(
       '--tol <relative>',
       "largest error over the box / largest output (default: the model's, else 1e-3)",
@@ -57,6 +65,7 @@ export function buildCommand(): Command {
 Examples:
   $ pinn-edge build model.json --target esp32
   $ pinn-edge build model.json --target esp32 --tol 1e-4 -o build/fine
+  $ pinn-edge build model.json --target cortex-m4 --engine c
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
   $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json`,
     )
@@ -71,11 +80,14 @@ async function run(file: string, options: BuildOptions): Promise<void> {
   const say = options.json ? () => {} : writeOut;
   const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
   const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
-  say(`${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (wasm3)\n\n`);
+  say(
+    `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${options.engine})\n\n`,
+  );
   const compiled = await compile(model, {
     tolerance: options.tol,
     toleranceAbsolute: options.tolAbs,
     precision: options.precision,
+    engine: options.engine,
     compress: options.compress === 'none' ? undefined : { method: options.compress },
     compressWith: compressionSession({ cache: options.cache }),
     file,
@@ -103,10 +115,24 @@ function summary(report: Report, points: number, directory: string): string {
   });
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
-    [
-      'flash',
-      `${bytes(report.wasmBytes)} module, of it ${bytes(report.modelBytes)} weights and tables (${bytes(report.float32Bytes)} as float32)`,
-    ],
+    ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
+    ['work', `${count(report.macs)} multiply-accumulates per answer`],
+  ];
+  const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
+  const files = report.engine === 'c' ? 'c/' : 'model.wasm  pinn_model.h';
+  return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...\n`;
+}
+
+function needsOfC(report: Report): string[][] {
+  return [
+    ['flash', `${weights(report)}; kernels: see verify --on <board>`],
+    ['RAM', `${bytes(report.arenaBytes)} of buffers, input and output words included`],
+  ];
+}
+
+function needsOfWasm3(report: Report): string[][] {
+  return [
+    ['flash', `${bytes(report.wasmBytes)} module, of it ${weights(report)}`],
     [
       'RAM',
       `${bytes(report.memoryBytes)} module memory, ${bytes(report.wasm3HeapBytes)} wasm3 heap (estimated from this host)`,
@@ -115,8 +141,9 @@ function summary(report: Report, points: number, directory: string): string {
       'stack',
       `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (estimated from this host)`,
     ],
-    ['work', `${count(report.macs)} multiply-accumulates per answer`],
   ];
-  const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
-  return `\n${body}\n  ${directory}/   model.wasm  pinn_model.h  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...\n`;
+}
+
+function weights(report: Report): string {
+  return `${bytes(report.modelBytes)} weights and tables (${bytes(report.float32Bytes)} as float32)`;
 }

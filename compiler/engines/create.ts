@@ -1,4 +1,4 @@
-import { Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
+import { runTable, Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { checkName, requireValidTable } from '../format/check.js';
 import { STATUS } from '../format/spec.js';
@@ -7,6 +7,7 @@ import type { Engine, EngineName } from './types.js';
 
 /** What an engine runs: the module that a build wrote, and its block table (for the oracle). */
 export interface Runnable {
+  /** Empty for a build of the engine `c`. */
   wasm: Uint8Array;
   table: Uint8Array;
   /** Bytes of linear memory that the module needs, from address 0. */
@@ -23,8 +24,16 @@ export interface Wasm3Settings {
 }
 
 export async function createEngine(name: EngineName, runnable: Runnable): Promise<Engine> {
+  if (name === 'c') return createCEngine(runnable);
   if (name === 'oracle') return { name, ...createOracle(requireValidTable(runnable.table)) };
+  if (!runnable.wasm.length) throw new PinnEdgeError('PE4501', { engine: name });
   return name === 'v8' ? createV8Engine(runnable) : createWasm3Engine(runnable);
+}
+
+/** The C kernels that devices run, on the block table itself. */
+function createCEngine({ table, inputCount, outputCount }: Runnable): Engine {
+  requireValidTable(table);
+  return { name: 'c', run: (inputs) => runTable(table, inputs, inputCount, outputCount) };
 }
 
 interface ModuleExports extends Record<string, unknown> {

@@ -9,7 +9,7 @@ export interface Engine {
   dispose?(): void;
 }
 
-export const ENGINE_NAMES = ['wasm3', 'v8', 'oracle'] as const;
+export const ENGINE_NAMES = ['wasm3', 'v8', 'c', 'oracle'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** How engineering values and words convert: value = word * 2^-exponent * scale + offset. */

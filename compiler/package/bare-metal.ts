@@ -17,14 +17,19 @@ const COMMON_FLAGS = [
 export const WASM3_UNIT = 'pe_wasm3.c';
 export const WASM3_FLAGS = ['-fwrapv', '-fno-strict-aliasing'];
 
+/** Kernels, of the library or specialised in model.c: the models' time is spent in them. */
+export const KERNEL_UNITS: readonly string[] = ['pe_kernels.c', 'model.c'];
+const KERNEL_FLAGS = ['-O3'];
+
 export const LINKER_SCRIPT = 'link.ld';
 const LINK_FLAGS = ['-nostartfiles', '-Wl,--gc-sections', '-T', LINKER_SCRIPT];
 
-/** Flags of the C compiler for every file, further ones for wasm3's, and for linking. */
-export function compilerFlags(target: Target): { every: string[]; wasm3: string[]; link: string[] } {
+/** Flags of the C compiler for every file, further ones for wasm3's and for kernels, and for linking. */
+export function compilerFlags(target: Target): Record<'every' | 'wasm3' | 'kernel' | 'link', string[]> {
   return {
     every: [...target.flags, ...COMMON_FLAGS, `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`],
     wasm3: WASM3_FLAGS,
+    kernel: KERNEL_FLAGS,
     link: [...target.flags, ...LINK_FLAGS, ...(target.compiler?.linkFlags ?? [])],
   };
 }
@@ -37,6 +42,7 @@ export function boardMakefile(target: Target, compiler: NonNullable<Target['comp
 CC := ${compiler.command}
 FLAGS := ${flags.every.join(' ')}
 WASM3_FLAGS := ${flags.wasm3.join(' ')}
+KERNEL_FLAGS := ${flags.kernel.join(' ')}
 LINK_FLAGS := ${flags.link.join(' ')}
 EMULATOR := ${target.emulator?.command ?? ''}
 `;

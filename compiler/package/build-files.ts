@@ -5,6 +5,7 @@ import { decodeTable } from '../format/table.js';
 import { modelToJson } from '../model/load.js';
 import { writeSafetensors } from '../model/safetensors.js';
 import type { CompiledModel } from '../pipeline.js';
+import { cFiles, cFirmwareFiles } from './c-files.js';
 import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
@@ -19,6 +20,7 @@ import type { Target } from './targets.js';
  *     model.wasm         the module
  *     model.img          the model as an image for pinn-edge flash
  *     pinn_model.h       the module as a C array, with names, units, scales and golden vectors
+ *     c/                 instead of these two, for the engine `c`: model.c, model.h and the kernels they need
  *     table.bin, .txt    the block table, and as text
  *     golden.json        known answers
  *     report.json        what the build is, needs and reaches
@@ -41,14 +43,11 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);
   const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
-  const figures = runOnce(compiled, target, golden, memoryBytes);
+  const isC = compiled.engine === 'c';
+  const figures = isC ? NO_INTERPRETER : runOnce(compiled, target, golden, memoryBytes);
   const report = makeReport(compiled, target, figures, options.version ?? 1);
   requireFit(report, target);
-  const header = buildHeader(report, wasm, golden);
   const files = new Map<string, Uint8Array | string>([
-    ['model.wasm', wasm],
-    ['model.img', buildImage(report, wasm, golden)],
-    ['pinn_model.h', header],
     ['table.bin', table],
     ['table.txt', disassemble(decodeTable(table), lowered.recordNames)],
     ['golden.json', json(golden)],
@@ -56,10 +55,26 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['reference/model.json', json(modelToJson(model, 'model.safetensors'))],
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
+  if (isC) addCFiles(files, target, cFiles(report, table, golden));
+  else addModule(files, target, wasm, buildHeader(report, wasm, golden), buildImage(report, wasm, golden));
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);
-  for (const [path, text] of firmwareFiles(target, header)) files.set(`firmware/${path}`, text);
   return { files, report, golden };
 }
+
+type Files = Map<string, Uint8Array | string>;
+
+function addModule(files: Files, target: Target, wasm: Uint8Array, header: string, image: Uint8Array): void {
+  files.set('model.wasm', wasm).set('model.img', image).set('pinn_model.h', header);
+  for (const [path, text] of firmwareFiles(target, header)) files.set(`firmware/${path}`, text);
+}
+
+function addCFiles(files: Files, target: Target, sources: ReadonlyMap<string, string>): void {
+  for (const [path, text] of sources) files.set(`c/${path}`, text);
+  for (const [path, text] of cFirmwareFiles(target, sources)) files.set(`firmware/bare-metal/${path}`, text);
+}
+
+/** The engine `c` has neither module nor interpreter; its native stack is what the boards measure. */
+const NO_INTERPRETER: RunFigures = { memoryBytes: 0, wasm3HeapBytes: 0, wasm3StackBytes: 0, nativeStackBytes: 0 };
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
@@ -107,7 +122,7 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
 
 function requireFit(report: Report, target: Target): void {
   const needs: [string, number, number][] = [
-    ['the module in flash', report.wasmBytes, target.flashBytes],
+    ['the model in flash', Math.max(report.wasmBytes, report.modelBytes), target.flashBytes],
     ['RAM', report.ramBytes, target.ramBytes],
     ['RAM in one piece', report.ramBytes, target.ramBlockBytes],
     ['the native stack', report.nativeStackBytes, target.nativeStackBytes],

@@ -58,7 +58,7 @@ function readLibrary(): Map<string, string> {
 }
 
 /** Every file below a folder, by its path there with forward slashes, in order of the paths. */
-function readTexts(folder: string): Map<string, string> {
+export function readTexts(folder: string): Map<string, string> {
   const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

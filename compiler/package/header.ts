@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { targetClass } from '../image/image.js';
 import { comment, double, hex32, indexMacros, rows, text, word } from '../codegen/c-text.js';
+import { targetClass } from '../image/image.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
 

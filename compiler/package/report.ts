@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
 import type { CompressedModel } from '../compress/compress.js';
+import type { BuildEngine } from '../engines/build-engine.js';
 import { readHeader } from '../format/table.js';
 import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
@@ -22,6 +23,7 @@ export interface Report {
   target: string;
   /** Version of the model in its image, of the user's choice. */
   version: number;
+  engine: BuildEngine;
   options: { precision: string; tolerance: number; toleranceAbsolute?: number };
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
@@ -50,7 +52,7 @@ export interface Report {
   /** Linear memory that the module touches, from address 0: the limit to give wasm3. */
   memoryBytes: number;
   arenaBytes: number;
-  /** memoryBytes and wasm3's heap with its value stack. */
+  /** memoryBytes and wasm3's heap with its value stack; the arena for the engine `c`, which has neither. */
   ramBytes: number;
   wasm3HeapBytes: number;
   wasm3StackBytes: number;
@@ -104,6 +106,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     modelHash: modelHash(model),
     target: target.name,
     version,
+    engine: compiled.engine,
     options: { precision, tolerance, toleranceAbsolute },
     identity: readHeader(compiled.table).crc,
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),
@@ -126,7 +129,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     ...figures,
     tailCalls: target.tailCalls,
     arenaBytes: lowered.table.arenaBytes,
-    ramBytes: figures.memoryBytes + figures.wasm3HeapBytes,
+    ramBytes: compiled.engine === 'c' ? lowered.table.arenaBytes : figures.memoryBytes + figures.wasm3HeapBytes,
     macs: lowered.macs,
     ...formatTables(compiled),
   };

@@ -23,7 +23,7 @@ export async function simulate(
   points: Float64Array,
   options: { engine?: SimulationEngine | Engine } = {},
 ): Promise<Simulation> {
-  const { engine = 'wasm3' } = options;
+  const engine = options.engine ?? defaultEngine(build);
   const { points: held, clamped } = holdToBox(build, points);
   if (engine === 'reference') return { engine, outputs: evaluateReference(build.model, held), clamped };
   const evaluate = await pointEvaluator(build, engine);
@@ -32,6 +32,11 @@ export async function simulate(
   } finally {
     evaluate.dispose();
   }
+}
+
+/** What the device runs. */
+export function defaultEngine({ report }: LoadedBuild): EngineName {
+  return report.engine === 'c' ? 'c' : 'wasm3';
 }
 
 /** An engine of the build as a function of engineering values; one that was given as such is left to its owner. */

@@ -4,7 +4,7 @@ import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
 import type { LoadedBuild } from '../package/store.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { pointEvaluator } from '../simulate/simulate.js';
+import { defaultEngine, pointEvaluator } from '../simulate/simulate.js';
 
 /** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
 
@@ -33,7 +33,7 @@ export interface VerifyResult {
 }
 
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const { engine = 'wasm3', samples = DEFAULT_MEASURE.samples } = options;
+  const { engine = defaultEngine(build), samples = DEFAULT_MEASURE.samples } = options;
   const { model, report } = build;
   const toleranceAbsolute = options.toleranceAbsolute ?? (options.tolerance ? undefined : report.toleranceAbsolute);
   const tolerance = options.tolerance ?? report.tolerance;

@@ -19,12 +19,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const hostFolder = dirname(fileURLToPath(import.meta.url));
 const packageRoot = join(hostFolder, '..', '..');
+const commonFolder = join(hostFolder, '..', 'common');
 const buildFolder = join(hostFolder, 'build');
 const stampFile = join(buildFolder, 'wasm3.json');
 const lockFile = join(buildFolder, 'lock');
@@ -44,8 +45,10 @@ const WASM3_CONFIGURATION = {
 };
 
 const WASM3_UNITS = ['bind', 'code', 'compile', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
-const OWN_UNITS = ['counted_heap', 'private_stack', 'wasm3_node'];
-const OWN_HEADERS = ['counted_heap.h', 'private_stack.h', 'redirect_heap.h'];
+const OWN_UNITS = ['counted_heap', 'private_stack', 'table_node', 'wasm3_node'];
+// The block kernels and the table check of the firmware library: the same C as on the devices.
+const LIBRARY_UNITS = ['pe_kernels', 'pe_native', 'pe_table'];
+const OWN_HEADERS = ['counted_heap.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'];
 
 const FLAVOURS = [
   { name: 'wasm3', flags: [] },
@@ -111,6 +114,8 @@ function listInputs(wasm3Folder, nodeApiFolder) {
     fileURLToPath(import.meta.url),
     ...OWN_HEADERS.map((name) => join(hostFolder, name)),
     ...OWN_UNITS.map((unit) => join(hostFolder, `${unit}.c`)),
+    ...LIBRARY_UNITS.map((unit) => join(commonFolder, `${unit}.c`)),
+    ...headers(commonFolder).filter((file) => basename(file).startsWith('pe_')),
     ...WASM3_UNITS.map((unit) => join(wasm3Folder, `m3_${unit}.c`)),
     ...headers(wasm3Folder),
     ...headers(nodeApiFolder),
@@ -187,10 +192,23 @@ function planCompilations(context) {
   const { temporary, wasm3Folder, nodeApiFolder, extraFlags } = context;
   const definitions = Object.entries(WASM3_CONFIGURATION).map(([name, value]) => `-D${name}=${value}`);
   const common = [...COMMON_FLAGS, ...definitions, `-I${hostFolder}`];
-  const own = OWN_UNITS.map((unit) => ({
-    source: join(hostFolder, `${unit}.c`),
-    object: join(temporary, `${unit}.o`),
-    flags: [...common, ...OWN_FLAGS, '-isystem', wasm3Folder, '-isystem', nodeApiFolder, ...extraFlags],
+  const sources = [
+    ...OWN_UNITS.map((unit) => join(hostFolder, `${unit}.c`)),
+    ...LIBRARY_UNITS.map((unit) => join(commonFolder, `${unit}.c`)),
+  ];
+  const own = sources.map((source) => ({
+    source,
+    object: join(temporary, `${basename(source, '.c')}.o`),
+    flags: [
+      ...common,
+      ...OWN_FLAGS,
+      `-I${commonFolder}`,
+      '-isystem',
+      wasm3Folder,
+      '-isystem',
+      nodeApiFolder,
+      ...extraFlags,
+    ],
   }));
   const wasm3 = FLAVOURS.flatMap((flavour) =>
     WASM3_UNITS.map((unit) => ({

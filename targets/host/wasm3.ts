@@ -101,6 +101,20 @@ interface Addon {
   write(handle: Handle, address: number, source: Uint8Array): void;
   usage(handle: Handle): Omit<Wasm3Usage, 'nativeStackBytes'>;
   dispose(handle: Handle): number;
+  runTable(table: Uint8Array, inputs: Int32Array, outputs: Int32Array, statuses: Int32Array): number;
+}
+
+/**
+ * Runs a block table with the C kernels of the firmware library, point after point: outputCount words and a status each.
+ * Throws an Error for a table that the C checks refuse, and for counts that are not the table's.
+ */
+export function runTable(table: Uint8Array, inputs: Int32Array, inputCount: number, outputCount: number): Wasm3Batch {
+  const points = inputs.length / inputCount;
+  const outputs = new Int32Array(points * outputCount);
+  const statuses = new Int32Array(points);
+  const check = loadAddon(true).runTable(table, inputs, outputs, statuses);
+  if (check !== 0) throw new Error(`kernels: the block table is refused by check ${check}`);
+  return { outputs, statuses };
 }
 
 /** A module loaded into an interpreter of its own. Not for use from several threads. */

@@ -10,6 +10,7 @@
 //   read(handle, address, target), write(handle, address, source)
 //   usage(handle)                                                      -> figures in bytes
 //   dispose(handle)                                                    -> bytes that wasm3 itself left unfreed
+//   runTable(table, inputs, outputs, statuses)                         see table_node.h; needs no module
 
 #define NAPI_VERSION 8
 
@@ -23,7 +24,9 @@
 
 #include "counted_heap.h"
 #include "m3_env.h"
+#include "pe_native.h"
 #include "private_stack.h"
+#include "table_node.h"
 
 // Native stack set aside per byte of wasm. On x86-64 straight-line code without tail calls takes 16 bytes per operation
 // (of at least one byte), a loop 80, and wasm3's compiler about 350 bytes per nested block (of at least two bytes).
@@ -41,6 +44,7 @@ struct instance {
   struct private_stack stack;
   unsigned char *wasm;  // wasm3 keeps pointers into it
   uint32_t wasm_bytes;
+  pe_native_t native;  // kernels for modules that import them
   uint32_t stack_bytes;
   IM3Environment environment;
   IM3Runtime runtime;
@@ -127,6 +131,7 @@ static M3Result load_body(struct task *task) {
       initial_linear_bytes(instance->module, load->memory_limit) + sizeof(M3MemoryHeader);
   result = m3_LoadModule(instance->runtime, instance->module);
   instance->heap.expected_linear_bytes = 0;
+  if (result == NULL) result = pe_native_link(&instance->native, instance->module, instance->wasm, instance->wasm_bytes);
   return result == NULL && load->compile_all ? m3_CompileModule(instance->module) : result;
 }
 
@@ -605,5 +610,6 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "write", write_memory);
   export_function(env, exports, "usage", usage);
   export_function(env, exports, "dispose", dispose);
+  export_function(env, exports, "runTable", run_table);
   return exports;
 }

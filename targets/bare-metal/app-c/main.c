@@ -102,7 +102,7 @@ static void run_golden_vectors(void) {
 }
 
 int main(void) {
-  print_figure("arena_bytes", 4u * PINN_MODEL_ARENA_WORDS);
+  print_figure("buffer_bytes", 4u * PINN_MODEL_ARENA_WORDS);
   print_figure("flash_bytes", (uint64_t)(board_flash_end - board_flash_low));
   print_figure("static_bytes", (uint64_t)(board_static_end - board_static_low));
   const int file = board_open("inputs.bin", BOARD_READ);

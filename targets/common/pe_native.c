@@ -1,0 +1,93 @@
+#include "pe_native.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "pe_kernels.h"
+#include "pe_table.h"
+#include "wasm3.h"
+
+#define SECTION_NAME "pinn-edge"
+#define WASM_HEADER_BYTES 8u
+
+// A place in the module's bytes.
+typedef struct {
+  const uint8_t *at;
+  const uint8_t *end;
+} reader_t;
+
+// LEB128 of at most 32 bits; false where there is none.
+static bool read_number(reader_t *reader, uint32_t *number) {
+  *number = 0;
+  for (unsigned shift = 0; shift < 35u; shift += 7u) {
+    if (reader->at == reader->end) return false;
+    const uint32_t byte = *reader->at++;
+    *number |= (byte & 0x7fu) << shift;
+    if (byte < 0x80u) return true;
+  }
+  return false;
+}
+
+// The bytes of the next `count`, or false when there are fewer.
+static bool read_part(reader_t *reader, uint32_t count, reader_t *part) {
+  if (count > (size_t)(reader->end - reader->at)) return false;
+  part->at = reader->at;
+  part->end = reader->at + count;
+  reader->at = part->end;
+  return true;
+}
+
+static bool is_table_section(uint32_t id, reader_t *section) {
+  uint32_t length;
+  reader_t name;
+  return id == 0u && read_number(section, &length) && read_part(section, length, &name) &&
+         length == sizeof SECTION_NAME - 1u && memcmp(name.at, SECTION_NAME, length) == 0;
+}
+
+static void find_table(pe_native_t *native, const uint8_t *wasm, uint32_t wasm_bytes) {
+  if (wasm_bytes < WASM_HEADER_BYTES) return;
+  reader_t module = {wasm + WASM_HEADER_BYTES, wasm + wasm_bytes};
+  reader_t section;
+  uint32_t id, bytes;
+  while (read_number(&module, &id) && read_number(&module, &bytes) && read_part(&module, bytes, &section)) {
+    if (!is_table_section(id, &section)) continue;
+    native->table = section.at;
+    native->table_bytes = (uint32_t)(section.end - section.at);
+    return;
+  }
+}
+
+// Status of a run: PE_STATUS_OK, PE_STATUS_CLAMPED, or PE_STATUS_REFUSED + the number of the failed check.
+static uint32_t walk(pe_native_t *native, void *arena, uint32_t bytes) {
+  if (native->is_checked == 0u) {
+    native->failed_check = pe_table_check(native->table, native->table_bytes, bytes);
+    if (native->failed_check != PE_CHECK_OK) return PE_STATUS_REFUSED + native->failed_check;
+    native->is_checked = 1u;
+  }
+  // The module may give another arena than the one that was checked.
+  const pe_header_t *header = (const pe_header_t *)(const void *)native->table;
+  if (header->arena_bytes > bytes) return PE_STATUS_REFUSED + PE_CHECK_ARENA;
+  return pe_walk(native->table, arena);
+}
+
+// i32 pe.walk(i32 arena, i32 bytes)
+static m3ApiRawFunction(call_walk) {
+  pe_native_t *native = (pe_native_t *)_ctx->userdata;
+  m3ApiReturnType(uint32_t);
+  m3ApiGetArg(uint32_t, address);
+  m3ApiGetArg(uint32_t, bytes);
+  const uint32_t memory_bytes = m3_GetMemorySize(runtime);
+  uint8_t *memory = (uint8_t *)_mem;
+  if (address > memory_bytes || bytes > memory_bytes - address) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
+  if ((uintptr_t)(memory + address) % sizeof(uint32_t) != 0u) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
+  m3ApiReturn(walk(native, memory + address, bytes));
+}
+
+const char *pe_native_link(pe_native_t *native, struct M3Module *module, const uint8_t *wasm, uint32_t wasm_bytes) {
+  memset(native, 0, sizeof *native);
+  find_table(native, wasm, wasm_bytes);
+  if (native->table == NULL) return NULL;
+  if ((uintptr_t)native->table % sizeof(uint32_t) != 0u) return "the module's block table is not on a 4-byte boundary";
+  return m3_LinkRawFunctionEx(module, "pe", "walk", "i(ii)", call_walk, native);
+}

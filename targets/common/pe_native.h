@@ -1,0 +1,40 @@
+// Kernels in C for modules that import them (`pinn-edge build --engine wasm3+native`).
+//
+// Such a module is its entry, its arena, and its block table in a custom section, which wasm3 passes over: the table and
+// the weights in it stay where the module's bytes lie, in flash. The module's `run` calls one import, pe.walk(arena,
+// bytes), which evaluates the table with the kernels of pe_kernels.h. The table is checked by pe_table.h before its
+// first use, and every address that the module gives is held to its linear memory; so a module can do no more than
+// compute, as without kernels of the host's.
+#ifndef PE_NATIVE_H
+#define PE_NATIVE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct M3Module;
+
+// The block table of one module.
+typedef struct {
+  const uint8_t *table;
+  uint32_t table_bytes;
+  uint32_t is_checked;    // 1 after the checks have passed
+  uint32_t failed_check;  // PE_CHECK_... of the last walk
+} pe_native_t;
+
+// Links pe.walk to a module that was loaded, if it has a block table of its own; `wasm` is the module's bytes, on a
+// 4-byte boundary, which must stay where they are. A module without one is left alone: it brings its kernels along.
+// Returns wasm3's reason when linking fails, else NULL.
+const char *pe_native_link(pe_native_t *native, struct M3Module *module, const uint8_t *wasm, uint32_t wasm_bytes);
+
+// For pinn_model.h: naming it in a model's descriptor brings the kernels into the program.
+typedef const char *(*pe_link_kernels_t)(pe_native_t *native, struct M3Module *module, const uint8_t *wasm,
+                                         uint32_t wasm_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
