@@ -69,9 +69,13 @@ function compileAll(board: Board, version: string, folder: string, project: Read
     .filter(([path]) => /\.[cS]$/.test(path) && !isWasm3(path))
     .map(([path, text]) => {
       const options = [...flags.every, ...furtherFlags(flags, basename(path))];
-      const model = MODEL_HEADERS.filter((name) => text.includes(`"${name}"`)).map((name) => project.get(`${headerFolder}/${name}`));
-      return cachedFile(keyOf(version, options.join(' '), path, text, JSON.stringify(shared), model.join('')), '.o', (object) =>
-        runCompiler(board, folder, [...options, ...includes, '-c', path, '-o', object]),
+      const model = MODEL_HEADERS.filter((name) => text.includes(`"${name}"`)).map((name) =>
+        project.get(`${headerFolder}/${name}`),
+      );
+      return cachedFile(
+        keyOf(version, options.join(' '), path, text, JSON.stringify(shared), model.join('')),
+        '.o',
+        (object) => runCompiler(board, folder, [...options, ...includes, '-c', path, '-o', object]),
       );
     });
 }
