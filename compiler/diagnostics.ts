@@ -73,6 +73,8 @@ const MESSAGES = {
   // 81xx: benchmarks
   PE8101: '{option}: unknown name "{name}"; known are {names}',
   PE8102: 'the sources cannot be fetched, {command} failed: {reason}',
+  // 84xx: what a device takes
+  PE8401: 'the module would be refused by the device: {reason}',
   // 90xx: images, keys and devices
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',

@@ -1,6 +1,7 @@
 import type { Measurement } from './accuracy/measure.js';
 import { type Analysis, analyze } from './analysis.js';
 import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
+import { requireDeviceModule } from './asc/device.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
@@ -15,6 +16,7 @@ import type { IrGraph } from './ir/types.js';
 import { dualTable } from './lower/dual.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
+import { linearMemoryBytes } from './package/memory.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
 import type { QuantizedGraph } from './quantize/types.js';
@@ -162,6 +164,7 @@ async function compileModule(
   const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
   const wasm = await compileAssemblyScript(sources);
   requireMvp(wasm);
+  requireDeviceModule(wasm, linearMemoryBytes(table.length, lowered.table.arenaBytes));
   return { sources, wasm };
 }
 

@@ -20,14 +20,14 @@ const SECTIONS = [
   'code',
   'data',
 ];
-const I32 = 0x7f;
-const I64 = 0x7e;
+export const I32 = 0x7f;
+export const I64 = 0x7e;
 const FUNCREF = 0x70;
-const EMPTY_BLOCK = 0x40;
+export const EMPTY_BLOCK = 0x40;
 
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
-class Reader {
+export class Reader {
   at: number;
 
   constructor(

@@ -22,7 +22,7 @@ extern "C" {
 // ARMv6-M): each takes some 32 to 64 bytes of native stack until a loop continues or a function returns. A project with
 // a small stack sets it to what its stack holds.
 #ifndef PE_MAX_CHAIN
-#define PE_MAX_CHAIN 16384u
+#define PE_MAX_CHAIN PE_MODULE_MAX_CHAIN
 #endif
 
 // What is known of a module that passed.

@@ -33,6 +33,12 @@
 extern "C" {
 #endif
 
+// How often the loops of a module may go round in one evaluation; it ends with PE_ERROR_TRAP then. Models go round a few
+// times for every byte of their memory.
+#ifndef PE_MAX_STEPS
+#define PE_MAX_STEPS(memory_bytes) ((memory_bytes) > 0x1ffffffu ? 0xffffffffu : 65536u + 64u * (memory_bytes))
+#endif
+
 // What every function returns: 0 for success, above 0 for success with a remark, below 0 for failure.
 typedef enum {
   PE_OK = 0,
@@ -122,6 +128,7 @@ typedef struct {
   uint32_t arena_used;
   uint32_t input_address;   // of the input words in linear memory
   uint32_t output_address;  // of the output words
+  uint32_t steps_left;      // of the loops in this evaluation
   uint32_t failed_check;    // after PE_ERROR_TABLE: which check of the block table failed
   const char *detail;       // see pe_detail
 } pe_t;

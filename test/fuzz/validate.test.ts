@@ -1,0 +1,188 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deviceRefusal } from '../../compiler/asc/device.js';
+import { MODULE } from '../../compiler/format/spec.js';
+import { linearMemoryBytes } from '../../compiler/package/memory.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { randoms } from '../helpers/models.js';
+import { moduleOf } from '../helpers/modules.js';
+import { randomTable } from '../helpers/random-table.js';
+import { smallModel } from '../package/fixture.js';
+import { C99, COMMON, CPP11, compileOrThrow, temporaryFolder, WARNINGS } from '../package/toolchain.js';
+import { assemble, type Parts, tinyModule } from './tiny-module.js';
+
+/** The check of modules on the device, beside the one of the compiler (asc/device.ts). */
+
+const SOURCE = join(COMMON, 'pe_validate.c');
+const SANITIZERS = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
+const folder = temporaryFolder();
+const program = join(folder.path, 'validate');
+const MEMORY = 4096;
+
+beforeAll(() => {
+  const main = join(PACKAGE_ROOT, 'test', 'fuzz', 'validate_main.c');
+  compileOrThrow('cc', [...C99, ...SANITIZERS, ...WARNINGS, `-I${COMMON}`, main, SOURCE, '-o', program]);
+});
+afterAll(() => folder.remove());
+
+interface Candidate {
+  wasm: Uint8Array;
+  memoryBytes: number;
+}
+
+/** What the C check says of every module: "ok", or why not. */
+function deviceVerdicts(candidates: readonly Candidate[]): string[] {
+  const input = Buffer.concat(
+    candidates.flatMap(({ wasm, memoryBytes }) => {
+      const head = Buffer.alloc(8);
+      head.writeUInt32LE(memoryBytes, 0);
+      head.writeUInt32LE(wasm.length, 4);
+      return [head, wasm];
+    }),
+  );
+  const { status, stdout, stderr } = spawnSync(program, { input, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout.trim().split('\n');
+}
+
+function accepts({ wasm, memoryBytes }: Candidate): boolean {
+  return deviceRefusal(wasm, memoryBytes) === undefined;
+}
+
+/** One small change: a bit, a byte, bytes taken away, doubled or moved, or a whole section moved. */
+function mutate(wasm: Uint8Array, next: () => number): Uint8Array {
+  const int = (count: number) => Math.min(count - 1, Math.floor(((next() + 1) / 2) * count));
+  const bytes = Array.from(wasm);
+  for (let n = 1 + int(2); n > 0; n--) {
+    const at = int(bytes.length);
+    switch (int(6)) {
+      case 0:
+        bytes[at] ^= 1 << int(8);
+        break;
+      case 1:
+        bytes[at] = [0x00, 0x01, 0x0b, 0x0f, 0x10, 0x20, 0x40, 0x7e, 0x7f, 0x80, 0xff][int(11)];
+        break;
+      case 2:
+        bytes[at] = int(256);
+        break;
+      case 3:
+        bytes.splice(at, 1 + int(3));
+        break;
+      case 4:
+        bytes.splice(at, 0, ...bytes.slice(at, at + 1 + int(8)));
+        break;
+      default:
+        bytes[at] = bytes[int(bytes.length)];
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+describe('the C file', () => {
+  test.each(['-O0', '-O2', '-Os'])('compiles as C99 and as C++11 without warnings (%s)', (level) => {
+    const flags = [level, ...WARNINGS, '-c', SOURCE, '-o', '/dev/null'];
+    compileOrThrow('cc', [...C99, ...flags]);
+    compileOrThrow('cc', [...CPP11, ...flags]);
+  });
+});
+
+describe('modules that the compiler makes', () => {
+  test('are accepted, with every kernel', async () => {
+    const compiled = await smallModel();
+    const memoryBytes = linearMemoryBytes(compiled.table.length, compiled.lowered.table.arenaBytes);
+    const all = await moduleOf(randomTable(5, 1));
+    const candidates = [{ wasm: compiled.wasm, memoryBytes }, all];
+    expect(candidates.map(({ wasm, memoryBytes: bytes }) => deviceRefusal(wasm, bytes))).toEqual([
+      undefined,
+      undefined,
+    ]);
+    for (const verdict of deviceVerdicts(candidates)) expect(verdict).toMatch(/^ok \d+ \d+$/);
+    // Not with less memory than their data take.
+    const cramped = { wasm: compiled.wasm, memoryBytes: 64 };
+    expect(accepts(cramped)).toBe(false);
+    expect(deviceVerdicts([cramped])).toEqual(['the module has data outside its memory']);
+  }, 300_000);
+});
+
+describe('damaged modules', () => {
+  test('both checks take the same ones, and V8 takes all of these', async () => {
+    const next = randoms(11);
+    const tiny = { wasm: tinyModule(), memoryBytes: MEMORY };
+    const compiled = await smallModel();
+    const real = {
+      wasm: compiled.wasm,
+      memoryBytes: linearMemoryBytes(compiled.table.length, compiled.lowered.table.arenaBytes),
+    };
+    const candidates: Candidate[] = [];
+    for (let i = 0; i < 12_000; i++) candidates.push({ ...tiny, wasm: mutate(tiny.wasm, next) });
+    for (let i = 0; i < 3000; i++) candidates.push({ ...real, wasm: mutate(real.wasm, next) });
+    for (let end = 0; end < tiny.wasm.length; end++) candidates.push({ ...tiny, wasm: tiny.wasm.subarray(0, end) });
+    const verdicts = deviceVerdicts(candidates);
+    const different = candidates.filter((candidate, i) => accepts(candidate) !== verdicts[i].startsWith('ok'));
+    expect(
+      different.map(({ wasm, memoryBytes }) => [deviceRefusal(wasm, memoryBytes), Buffer.from(wasm).toString('hex')]),
+    ).toEqual([]);
+    const taken = verdicts.filter((verdict) => verdict.startsWith('ok')).length;
+    expect(taken).toBeGreaterThan(500);
+    expect(verdicts.length - taken).toBeGreaterThan(5000);
+  }, 300_000);
+});
+
+describe('what is refused, and why', () => {
+  const tiny = (parts: Partial<Parts>, memoryBytes = MEMORY): Candidate => ({ wasm: tinyModule(parts), memoryBytes });
+  const body = (...code: number[]) => tiny({ run: [0, ...code, 0x0b] });
+  const many = <T>(count: number, items: T[]): T[] => Array.from({ length: count }, () => items).flat();
+
+  test.each<[string, Candidate, string]>([
+    ['no module', { wasm: new Uint8Array(0), memoryBytes: MEMORY }, 'not a pinn-edge model'],
+    ['a start function', { wasm: assemble({ start: [3] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
+    ['a table', { wasm: assemble({ table: [1, 0x70, 0, 1] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
+    ['a custom section', { wasm: assemble({ custom: [1, 0x61] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
+    [
+      'an import',
+      { wasm: assemble({ import: [1, 1, 97, 1, 98, 0, 0] }), memoryBytes: MEMORY },
+      'not a pinn-edge model',
+    ],
+    ['another memory', tiny({}, 3 * 65536), 'the memory of its descriptor'],
+    ['data beyond the memory', tiny({ data: [1, 0, 0x41, 0xff, 0x1f, 0x0b, 2, 1, 2] }), 'data outside'],
+    ['data at a negative address', tiny({ data: [1, 0, 0x41, 0x7f, 0x0b, 1, 1] }), 'data outside'],
+    ['a float', body(0x43, 0, 0, 0, 0, 0x1a, 0x41, 0), 'not a pinn-edge model'],
+    ['memory.grow', body(0x41, 0, 0x40, 0), 'not a pinn-edge model'],
+    ['an indirect call', body(0x41, 0, 0x11, 0, 0), 'not a pinn-edge model'],
+    ['operands of another type', body(0x42, 0), 'type error'],
+    ['an operand too few', body(0x41, 0, 0x6a), 'type error'],
+    ['an operand too many', body(0x41, 0, 0x41, 0), 'type error'],
+    ['a local that is not there', body(0x20, 0), 'index out of range'],
+    ['a global that is not there', body(0x23, 9), 'index out of range'],
+    ['a call of nothing', body(0x10, 99), 'index out of range'],
+    ['a branch out of the function', body(0x41, 0, 0x0c, 1), 'index out of range'],
+    ['too much alignment', body(0x41, 0, 0x28, 3, 0), 'malformed'],
+    ['code that cannot be reached', body(0x41, 0, 0x0f, 0x41, 0), 'cannot be reached'],
+    ['recursion', body(0x10, 4), 'calls itself'],
+    ['a function without end', tiny({ run: [0, 0x41, 0] }), 'ends early'],
+    ['code behind the end', tiny({ run: [0, 0x41, 0, 0x0b, 0x0b] }), 'malformed'],
+    ['too many operands', body(...many(200, [0x41, 0]), ...many(199, [0x6a])), 'exceeds a limit'],
+    ['too many locals', tiny({ run: [1, 0xc0, 0x01, 0x7f, 0x41, 0, 0x0b] }), 'exceeds a limit'],
+    ['too deep blocks', body(...many(96, [0x02, 0x40]), ...many(96, [0x0b]), 0x41, 0), 'exceeds a limit'],
+    [
+      'too long a chain',
+      body(...many(MODULE.MAX_CHAIN / 2 + 1, [0x41, 0, 0x24, 0, 0x23, 0, 0x1a]), 0x41, 0),
+      'native stack',
+    ],
+  ])('%s', (_name, candidate, reason) => {
+    expect(deviceVerdicts([candidate])[0]).toContain(reason);
+    expect(accepts(candidate)).toBe(false);
+  });
+
+  test('the last that is taken', () => {
+    const candidates = [
+      body(...many(189, [0x41, 0]), ...many(188, [0x6a])),
+      tiny({ run: [1, 0xbd, 0x01, 0x7f, 0x41, 0, 0x0b] }),
+      body(...many(95, [0x02, 0x40]), ...many(95, [0x0b]), 0x41, 0),
+    ];
+    expect(deviceVerdicts(candidates).map((verdict) => verdict.slice(0, 2))).toEqual(['ok', 'ok', 'ok']);
+    expect(candidates.map(accepts)).toEqual([true, true, true]);
+  });
+});
