@@ -1,11 +1,11 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import { EXPORTS, MODULE } from '../format/spec.js';
+import { EXPORTS, MODULE } from './limits.js';
 import { EMPTY_BLOCK, I32, I64, Reader, Refusal } from './mvp.js';
 
 /**
  * Which modules a device takes: the check of targets/common/pe_validate.c, made when a module is built. What the two
  * accept is the same (test/fuzz/validate.test.ts); types of operands are left to the WebAssembly engine here. The
- * limits are MODULE in format/spec.ts.
+ * limits are those of limits.ts.
  */
 
 /** V8's, which Node's type library leaves out. */

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXPORTS, MODULE } from '../asc/limits.js';
 import * as device from '../device/spec.js';
 import * as image from '../image/spec.js';
 import { PACKAGE_ROOT } from '../package-root.js';
@@ -131,9 +132,17 @@ function agentHeader(): string {
   return cHeader('PE_AGENT_GEN_H', note('compiler/device/spec.ts'), list);
 }
 
+function moduleHeader(): string {
+  const list = constants([['MODULE_EXPORT_COUNT', EXPORTS.length]], {}, { MODULE });
+  // Each name ends in a zero, the list in another one.
+  const names = `#define PE_MODULE_EXPORTS "${EXPORTS.join('\\0')}\\0"`;
+  return cHeader('PE_MODULE_GEN_H', note('compiler/asc/limits.ts'), list, names);
+}
+
 const FILES: [string, () => string][] = [
   ['runtime/format.gen.ts', assemblyScript],
   ['targets/common/pe_format.gen.h', tableHeader],
+  ['targets/common/pe_module.gen.h', moduleHeader],
   ['targets/common/pe_image.gen.h', imageHeader],
   ['targets/common/pe_agent.gen.h', agentHeader],
 ];

@@ -12,6 +12,10 @@ export const LIBRARY_FILES = [
   'pe_arena.c',
   'pe_arena.h',
   'pe_format.gen.h',
+  'pe_module.gen.h',
+  'pe_steps.h',
+  'pe_validate.c',
+  'pe_validate.h',
   'pe_wasm3.c',
   'pe_wasm3.h',
 ] as const;

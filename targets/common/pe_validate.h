@@ -4,15 +4,15 @@
 // What passes is a valid WebAssembly 1.0 module (Core Specification 1.0, sections 3 and 5) without floats, tables, start
 // function, custom sections and growing memory, with the exports of a pinn-edge model and nothing else, with data inside
 // the memory it declares, without recursion and without code behind an unconditional branch, and within the limits of
-// PE_MODULE_... (compiler/format/spec.ts). The compiler holds what it makes to the same (compiler/asc/mvp.ts).
+// PE_MODULE_... (compiler/asc/limits.ts). The compiler holds what it makes to the same (compiler/asc/mvp.ts).
 //
-// Every byte of code is read once; nothing is allocated, and about 1.2 kB of stack are used.
+// Every byte of code is read once; nothing is allocated, and less than 2.5 kB of stack are used.
 #ifndef PE_VALIDATE_H
 #define PE_VALIDATE_H
 
 #include <stdint.h>
 
-#include "pe_format.gen.h"
+#include "pe_module.gen.h"
 
 #ifdef __cplusplus
 extern "C" {

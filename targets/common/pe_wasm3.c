@@ -8,6 +8,8 @@
 
 // Before the first header: wasm3 has its texts of errors in m3_core.c.
 #define M3_IMPLEMENT_ERROR_STRINGS
+// Asked for by m3_exec.h.
+#define M3_COMPILE_OPCODES
 
 #include "pe_arena.h"
 #include "pe_wasm3.h"
@@ -15,6 +17,9 @@
 #define calloc pe_arena_calloc
 #define realloc pe_arena_realloc
 #define free pe_arena_free
+
+#include "m3_exec.h"
+#include "pe_steps.h"
 
 #include "m3_bind.c"
 #include "m3_code.c"

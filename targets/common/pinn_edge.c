@@ -6,9 +6,16 @@
 
 #include "pe_arena.h"
 #include "pe_format.gen.h"
+#include "pe_validate.h"
 #include "pe_wasm3.h"
 
 #define WORD_BYTES 4u
+
+// Far more than a device has; sums of it do not overflow.
+#define MOST_BYTES ((uint32_t)1 << 28)
+
+// wasm3 checks that a function's frame fits its stack after the arguments have been put there.
+#define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))
 
 static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
   // Half a byte at a time: the usual table of 256 entries would take 1 kB.
@@ -27,7 +34,8 @@ static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
 
 static bool is_plausible(const pe_model_t *model) {
   return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
-         model->stack_bytes != 0 && model->input_count != 0 && model->output_count != 0 &&
+         model->memory_bytes <= MOST_BYTES && model->stack_bytes != 0 && model->stack_bytes <= MOST_BYTES &&
+         model->input_count != 0 && model->output_count != 0 &&
          (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
 }
 
@@ -65,6 +73,8 @@ static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
 
 // Calls a function without parameters that returns an i32.
 static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
+  pe->steps_left = PE_MAX_STEPS(pe->model->memory_bytes);
+  pe->runtime->userdata = &pe->steps_left;
   const void *results[1];
   results[0] = value;
   M3Result reason = m3_Call(function, 0, NULL);
@@ -102,8 +112,9 @@ static pe_result_t run(pe_t *pe) {
 static pe_result_t load_module(pe_t *pe) {
   // An allocation that fails does not come back here, and the environment goes away with the arena.
   const IM3Environment environment = m3_NewEnvironment();
-  pe->runtime = m3_NewRuntime(environment, pe->model->stack_bytes, NULL);
-  // wasm3 has no function to set it.
+  pe->runtime = m3_NewRuntime(environment, pe->model->stack_bytes + ARGUMENT_BYTES, NULL);
+  // wasm3 has no functions to set these.
+  pe->runtime->numStackSlots -= ARGUMENT_BYTES / (uint32_t)sizeof(m3slot_t);
   pe->runtime->memoryLimit = pe->model->memory_bytes;
   IM3Module module;
   M3Result reason = m3_ParseModule(environment, &module, pe->model->wasm, pe->model->wasm_bytes);
@@ -142,6 +153,8 @@ pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *memory, size_t byte
   if (model == NULL || memory == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
   // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
   if (crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
+  pe->detail = pe_validate(model->wasm, model->wasm_bytes, model->memory_bytes, NULL);
+  if (pe->detail != NULL) return PE_ERROR_MODULE;
   pe_arena_t arena;
   pe_arena_init(&arena, memory, bytes);
   pe->model = model;

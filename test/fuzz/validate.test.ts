@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deviceRefusal } from '../../compiler/asc/device.js';
-import { MODULE } from '../../compiler/format/spec.js';
+import { MODULE } from '../../compiler/asc/limits.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { randoms } from '../helpers/models.js';

@@ -46,8 +46,9 @@ const MACHINES = [
   },
 ];
 
-/** The library's budget on Cortex-M4, without update agent. */
+/** The library's budget on Cortex-M4, without update agent; other instruction sets take an eighth more. */
 const MAX_CODE_BYTES = 8192;
+const codeBudget = (flags: readonly string[]) => (flags.includes('-mthumb') ? 1 : 9 / 8) * MAX_CODE_BYTES;
 
 const folder = temporaryFolder();
 
@@ -83,12 +84,12 @@ describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
   });
 
   it('the library compiles without warnings, as C99 and as C++11, and is small', () => {
-    const sources = ['pinn_edge.c', 'pe_arena.c'].map((name) => join(COMMON, name));
+    const sources = ['pinn_edge.c', 'pe_arena.c', 'pe_validate.c'].map((name) => join(COMMON, name));
     for (const source of sources) compile(source, CPP11);
     const sizes = sources.map((source) => compile(source, C99));
-    expect(sizes[0].code + sizes[1].code).toBeLessThan(MAX_CODE_BYTES);
+    expect(sizes.reduce((sum, { code }) => sum + code, 0)).toBeLessThan(codeBudget(flags));
     // The arena that wasm3 allocates from.
-    expect(sizes[0].variables + sizes[1].variables).toBe(4);
+    expect(sizes.map(({ variables }) => variables)).toEqual([0, 4, 0]);
   });
 
   it('wasm3 compiles without warnings, as part of the library', () => {

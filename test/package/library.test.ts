@@ -25,7 +25,7 @@ import {
   wasm3Object,
 } from './toolchain.js';
 
-const LIBRARY = ['pinn_edge.c', 'pe_arena.c'].map((name) => join(COMMON, name));
+const LIBRARY = ['pinn_edge.c', 'pe_arena.c', 'pe_validate.c'].map((name) => join(COMMON, name));
 const ESP32 = join(PACKAGE_ROOT, 'targets', 'esp32');
 const FLAVOURS = [
   { name: 'optimised', flags: ['-O2'] },
@@ -186,7 +186,7 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
       return [Number.parseInt(stdout, 10), stdout];
     };
     const source = (text: string) => compileAssemblyScript(new Map([['entry.ts', text]]));
-    const exports = { identity: '1', input: '0', output: '64', run: '0' };
+    const exports = { identity: '1', input: '0', output: '64', run: '0', lastStatus: '0' };
     const entry = (changes: Partial<typeof exports>, more = '') =>
       source(
         `memory.data(128);\n${Object.entries({ ...exports, ...changes })
@@ -198,16 +198,15 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
       expect(open(new Uint8Array(0))[0]).toBe(PE.MODULE);
       expect(open(Uint8Array.from([0, 0x61, 0x73, 0x6d]))[0]).toBe(PE.MODULE);
       expect(open(new TextEncoder().encode('not a module, certainly not one'))[0]).toBe(PE.MODULE);
-      expect(open(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))[0]).toBe(PE.EXPORT);
+      expect(open(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))[0]).toBe(PE.MODULE);
     });
 
     test('missing, wrong and failing exports', async () => {
       expect(open(await entry({}))[0]).toBe(0);
-      expect(open(await source('memory.data(8); export function identity(): u32 { return 1; }'))[0]).toBe(PE.EXPORT);
-      expect(open(await source('memory.data(8); export function identity(a: u32): u32 { return a; }'))[0]).toBe(
-        PE.EXPORT,
-      );
-      expect(open(await source('memory.data(8); export function identity(): u64 { return 1; }'))[0]).toBe(PE.EXPORT);
+      const alone = (signature: string) => source(`memory.data(8); export function identity${signature}`);
+      for (const signature of ['(): u32 { return 1; }', '(a: u32): u32 { return a; }', '(): u64 { return 1; }']) {
+        expect(open(await alone(signature))).toEqual([PE.MODULE, expect.stringContaining('not a pinn-edge model')]);
+      }
       expect(open(await entry({ identity: '2' }))[0]).toBe(PE.IDENTITY);
       expect(open(await entry({ input: '0xfffffffc' }))[0]).toBe(PE.EXPORT);
       expect(open(await entry({ output: '65532' }))[0]).toBe(PE.EXPORT);
@@ -218,12 +217,17 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
       ]);
       expect(open(await entry({ run: '16 + 4' }))).toEqual([PE.TABLE, expect.stringContaining('-8 4 ')]);
       const endless = 'function deep(n: u32): u32 { return n ^ deep(n + 1) ^ deep(n + 2); }';
-      expect(open(await entry({ run: 'deep(0)' }, endless))).toEqual([PE.TRAP, expect.stringContaining('overflow')]);
+      expect(open(await entry({ run: 'deep(0)' }, endless))).toEqual([
+        PE.MODULE,
+        expect.stringContaining('calls itself'),
+      ]);
+      const loop = 'function spin(): u32 { let n: u32 = 1; while (n | 1) n += 2; return n; }';
+      expect(open(await entry({ run: 'spin()' }, loop))).toEqual([PE.TRAP, expect.stringContaining('round its loops')]);
     });
 
-    test('a start function that traps', async () => {
+    test('a start function', async () => {
       const wasm = await entry({}, 'let done = fails(); function fails(): u32 { return load<u32>(0x7fffffff); }');
-      expect(open(wasm)[0]).toBe(PE.TRAP);
+      expect(open(wasm)[0]).toBe(PE.MODULE);
     });
 
     test('a module whose data does not fit its memory', () => {

@@ -14,7 +14,7 @@ afterAll(() => folder.remove());
 
 const SOURCES = [
   join(PACKAGE_ROOT, 'test/update/slots_test.c'),
-  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pinn_edge.c', 'pe_arena.c'],
+  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pinn_edge.c', 'pe_arena.c', 'pe_validate.c'],
 ];
 let fast = '';
 let sanitized = '';

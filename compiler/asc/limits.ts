@@ -1,0 +1,20 @@
+/**
+ * What a module may have at most, so that it can be checked in fixed memory before wasm3 sees it and does not meet one
+ * of wasm3's own limits. Held by the compiler (device.ts) and by every device (targets/common/pe_validate.c, to which
+ * `npm run format:generate` gives them).
+ */
+export const MODULE = {
+  MAX_TYPES: 32,
+  MAX_FUNCTIONS: 96,
+  MAX_PARAMETERS: 16, // of one function
+  MAX_GLOBALS: 8,
+  MAX_CALLS: 384, // call instructions
+  MAX_NESTING: 96, // blocks in one another, the body included
+  MAX_VALUES: 192, // locals, operands and open blocks at one time; wasm3 holds 256 places and needs 60 for constants
+  MAX_TARGETS: 64, // of one br_table
+  MAX_WORK: 0x10000, // operations of a function with all that it calls, every loop run once
+  MAX_CHAIN: 0x4000, // the same along the longest way through calls; a device may take less (PE_MAX_CHAIN)
+} as const;
+
+/** Exports of a module: the memory, and functions without parameters that return an i32. */
+export const EXPORTS = ['memory', 'input', 'output', 'identity', 'lastStatus', 'run'] as const;
