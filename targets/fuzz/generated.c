@@ -5,6 +5,7 @@
 #include "pinn_edge.h"
 
 #define MEMORY_BYTES 4096u
+#define ARENA_BYTES (1u << 20)
 #define I32 0x7fu
 #define I64 0x7eu
 #define NOTHING 0x40u
@@ -426,8 +427,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (strcmp(refusal, "the module exceeds a limit") != 0) fprintf(stderr, "%s\n", refusal);
     MUST(strcmp(refusal, "the module exceeds a limit") == 0);
   }
+  static uint8_t arena[ARENA_BYTES];
   pe_t pe;
-  const pe_result_t opened = pe_open(&pe, &model);
+  const pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);
   if (refusal == NULL && opened == PE_ERROR_MODULE) {
     fprintf(stderr, "wasm3 says: %s\n", pe_detail(&pe));
     const char *name = getenv("FUZZ_KEEP");
@@ -444,6 +446,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     pe_run_words(&pe, words, answers);
   }
   pe_close(&pe);
+  fuzz_release_arena();
   free(wasm);
   return 0;
 }

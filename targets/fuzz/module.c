@@ -8,6 +8,7 @@
 
 #define COUNT 2u
 #define MAX_MEMORY (1u << 18)
+#define ARENA_BYTES (1u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const pe_input_spec_t inputs[COUNT] = {{"x", "", -1, 1, 10}, {"t", "", 0, 1, 10}};
@@ -28,8 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   model.outputs = outputs;
 
   const char *refusal = pe_validate(model.wasm, model.wasm_bytes, model.memory_bytes, NULL);
+  static uint8_t arena[ARENA_BYTES];
   pe_t pe;
-  const pe_result_t opened = pe_open(&pe, &model);
+  const pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);
   // A module that passes is one that wasm3 takes.
   if (refusal == NULL) {
     if (opened == PE_ERROR_MODULE) fprintf(stderr, "wasm3 says: %s\n", pe_detail(&pe));
@@ -46,5 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     pe_run_words(&pe, words, answer_words);
   }
   pe_close(&pe);
+  fuzz_release_arena();
   return 0;
 }
