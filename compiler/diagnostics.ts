@@ -79,6 +79,22 @@ const MESSAGES = {
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',
   PE9003: '{build} has no model.img; build the model again with this version of pinn-edge',
+  PE9010: 'cannot open {port}: {reason}',
+  PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',
+  PE9012: 'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate?',
+  PE9013: 'what answers on {port} is not the update agent of pinn-edge; is it the right port, at this baud rate?',
+  PE9014:
+    'the connection to {port} was lost: {reason}; the device goes on with the model that it runs, and the same command goes on with the transfer',
+  PE9015: 'the device did not {what}: {reason}',
+  PE9016: 'the image was built for {target} and the device is {device}; build it with: --target {device}',
+  PE9017: 'the image takes {need} bytes and a slot of the device has {have}, {excess} too few',
+  PE9018: 'the model needs {need} bytes of RAM and the device has {have} for it, {excess} too few',
+  PE9019: 'the device takes only signed images; give the private key with --key, or sign it first: pinn-edge sign',
+  PE9020: 'the device runs version {running} of a model and this is version {version}; use --force to go back',
+  PE9021: 'the device runs {running}, not the model of {build}; send it first: pinn-edge flash {build} --port {port}',
+  PE9022:
+    'the device answers {found} where {wanted} is right, output {output} of point {point}: the update did not work',
+  PE9023: 'the device cannot run this kind of image ({kind})',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

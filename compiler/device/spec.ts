@@ -15,8 +15,11 @@
 
 export const PROTOCOL_VERSION = 1;
 
-/** Longest body of a request or an answer, in bytes. */
-export const MAX_BODY_BYTES = 264;
+/** Longest body of a request or an answer, in bytes, unless the firmware is compiled with another one. */
+export const BODY_BYTES = 520;
+
+/** Of a packet besides its body: an answer's sequence, command, result and CRC. */
+export const PACKET_OVERHEAD = 10;
 
 export const COMMAND = {
   HELLO: 1, //    -> DEVICE, then the name of the running model without its end
@@ -48,6 +51,7 @@ export const DEVICE_FLAG = {
 /** What HELLO answers; every field u32. */
 export const DEVICE = [
   'protocol',
+  'bodyBytes', // longest body
   'flags',
   'targetClass',
   'slotBytes',

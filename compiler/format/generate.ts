@@ -123,7 +123,8 @@ function agentHeader(): string {
   const list = constants(
     [
       ['PROTOCOL_VERSION', device.PROTOCOL_VERSION],
-      ['MAX_BODY_BYTES', device.MAX_BODY_BYTES],
+      ['BODY_BYTES', device.BODY_BYTES],
+      ['PACKET_OVERHEAD', device.PACKET_OVERHEAD],
       ['ANSWER', device.ANSWER],
     ],
     { DEVICE: layoutOf(fields) },
