@@ -12,11 +12,24 @@ import { EMPTY_BLOCK, I32, I64, Reader, Refusal } from './mvp.js';
 declare const WebAssembly: { validate(bytes: Uint8Array): boolean };
 
 const PAGE_BYTES = 65536;
-const SECTION = { type: 1, function: 3, memory: 5, global: 6, export: 7, code: 10, data: 11 } as const;
-const OPTIONAL: ReadonlySet<number> = new Set([SECTION.global, SECTION.data]);
+const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  memory: 5,
+  global: 6,
+  export: 7,
+  code: 10,
+  data: 11,
+} as const;
+const OPTIONAL: ReadonlySet<number> = new Set([SECTION.custom, SECTION.import, SECTION.global, SECTION.data]);
+/** What stands before the block table, and the one import, in modules whose kernels the firmware brings. */
+const TABLE_SECTION_NAME = [9, ...ascii('pinn-edge')];
+const WALK_IMPORT = [1, 2, ...ascii('pe'), 4, ...ascii('walk'), 0];
 
 interface FunctionType {
-  parameters: number;
+  parameters: number[];
   /** Type of the result; undefined when there is none. */
   result?: number;
 }
@@ -30,7 +43,10 @@ interface Body {
 
 interface ModuleParts {
   types: FunctionType[];
-  /** Type of each function. */
+  hasTable: boolean;
+  /** Functions that are not the module's own: 0 or 1. */
+  imports: number;
+  /** Type of each function, imports first. */
   functions: FunctionType[];
   globals: number;
   bodies: Body[];
@@ -46,7 +62,7 @@ export function requireDeviceModule(wasm: Uint8Array, memoryBytes: number): void
 export function deviceRefusal(wasm: Uint8Array, memoryBytes: number): string | undefined {
   try {
     if (!WebAssembly.validate(wasm)) return 'it is not valid WebAssembly';
-    const parts: ModuleParts = { types: [], functions: [], globals: 0, bodies: [] };
+    const parts: ModuleParts = { types: [], hasTable: false, imports: 0, functions: [], globals: 0, bodies: [] };
     readSections(wasm, memoryBytes, parts);
     checkCalls(parts.bodies);
     return undefined;
@@ -66,16 +82,26 @@ function readSections(wasm: Uint8Array, memoryBytes: number, parts: ModuleParts)
     reader.byte();
     readSection(id, reader.sub(reader.leb()), memoryBytes, parts);
   }
+  if (parts.hasTable !== parts.imports > 0) throw new Refusal('it has a block table or pe.walk, but not both');
   if (!reader.done) throw new Refusal(`it holds section ${wasm[reader.at]}, which models do not have`);
 }
 
 function readSection(id: number, section: Reader, memoryBytes: number, parts: ModuleParts): void {
   switch (id) {
+    case SECTION.custom:
+      requireBytes(section, TABLE_SECTION_NAME, 'it has another custom section than its block table');
+      section.skip(section.end - section.at);
+      parts.hasTable = true;
+      return;
+    case SECTION.import:
+      requireBytes(section, WALK_IMPORT, 'it imports something else than pe.walk');
+      readImport(section, parts);
+      return;
     case SECTION.type:
       parts.types = list(section, MODULE.MAX_TYPES, 'types', () => readFunctionType(section));
       return;
     case SECTION.function:
-      parts.functions = list(section, MODULE.MAX_FUNCTIONS, 'functions', () => parts.types[section.leb()]);
+      parts.functions.push(...list(section, MODULE.MAX_FUNCTIONS - 1, 'functions', () => parts.types[section.leb()]));
       return;
     case SECTION.memory:
       checkMemory(section, memoryBytes);
@@ -92,8 +118,9 @@ function readSection(id: number, section: Reader, memoryBytes: number, parts: Mo
       return;
     case SECTION.code:
       parts.bodies = list(section, MODULE.MAX_FUNCTIONS, 'functions', (i) =>
-        readBody(section.sub(section.leb()), parts.functions[i], parts),
+        readBody(section.sub(section.leb()), parts.functions[parts.imports + i], parts),
       );
+      if (parts.imports) parts.bodies.unshift({ operations: 1, callees: [] });
       if (parts.bodies.reduce((sum, { callees }) => sum + callees.length, 0) > MODULE.MAX_CALLS) {
         throw new Refusal(`it has more than ${MODULE.MAX_CALLS} calls`);
       }
@@ -115,6 +142,23 @@ function list<T>(reader: Reader, most: number, what: string, read: (index: numbe
   return Array.from({ length: count }, (_, i) => read(i));
 }
 
+function ascii(text: string): number[] {
+  return Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function requireBytes(reader: Reader, expected: readonly number[], otherwise: string): void {
+  for (const byte of expected) if (reader.done || reader.byte() !== byte) throw new Refusal(otherwise);
+}
+
+/** pe.walk(arena: i32, bytes: i32) -> i32. */
+function readImport(section: Reader, parts: ModuleParts): void {
+  const type = parts.types[section.leb()];
+  const isWalk = type.parameters.every((parameter) => parameter === I32) && type.parameters.length === 2;
+  if (!isWalk || type.result !== I32) throw new Refusal('pe.walk has another type');
+  parts.functions.push(type);
+  parts.imports = 1;
+}
+
 function requireAtMost(count: number, most: number, what: string): void {
   if (count > most) throw new Refusal(`it has ${count} ${what}; a device takes ${most}`);
 }
@@ -133,8 +177,8 @@ function small(reader: Reader, most: number, what: string): number {
 
 function readFunctionType(reader: Reader): FunctionType {
   reader.byte();
-  const parameters = small(reader, MODULE.MAX_PARAMETERS, 'parameters of a function');
-  for (let i = 0; i < parameters; i++) requireInteger(reader.byte(), 'a parameter');
+  const count = small(reader, MODULE.MAX_PARAMETERS, 'parameters of a function');
+  const parameters = Array.from({ length: count }, () => requireInteger(reader.byte(), 'a parameter'));
   const results = small(reader, 1, 'results of a function');
   return { parameters, result: results ? requireInteger(reader.byte(), 'a result') : undefined };
 }
@@ -174,7 +218,7 @@ function checkExports(section: Reader, { functions }: ModuleParts): void {
     const index = section.leb();
     const isMemory = name === EXPORTS[0];
     const type = functions[index];
-    const fits = isMemory ? kind === 2 : kind === 0 && type.parameters === 0 && type.result === I32;
+    const fits = isMemory ? kind === 2 : kind === 0 && type.parameters.length === 0 && type.result === I32;
     if (!fits) throw new Refusal(`its export ${name} has another type`);
     return name;
   });
@@ -209,7 +253,7 @@ interface Block {
 
 /** Walks one body: heights of the operand stack, nesting, calls, and that all code can be reached. */
 function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
-  let locals = type.parameters;
+  let locals = type.parameters.length;
   list(body, MODULE.MAX_VALUES, 'groups of locals', () => {
     locals += body.leb();
     requireAtMost(locals, MODULE.MAX_VALUES - 1, 'locals in a function');
@@ -277,7 +321,7 @@ function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
     } else if (opcode === 0x10) {
       const callee = body.leb();
       callees.push(callee);
-      height -= parts.functions[callee].parameters;
+      height -= parts.functions[callee].parameters.length;
       push(parts.functions[callee].result === undefined ? 0 : 1);
     } else if (opcode === 0x20 || opcode === 0x23) {
       body.leb();

@@ -11,8 +11,8 @@
 
 #define PAGE_BYTES 65536u
 
-enum { SECTION_TYPE = 1, SECTION_IMPORT, SECTION_FUNCTION, SECTION_MEMORY = 5, SECTION_GLOBAL, SECTION_EXPORT };
-enum { SECTION_CODE = 10, SECTION_DATA };
+enum { SECTION_CUSTOM, SECTION_TYPE, SECTION_IMPORT, SECTION_FUNCTION };
+enum { SECTION_MEMORY = 5, SECTION_GLOBAL, SECTION_EXPORT, SECTION_CODE = 10, SECTION_DATA };
 
 enum {
   OP_UNREACHABLE = 0x00,
@@ -61,7 +61,9 @@ typedef struct {
   const uint8_t *end;  // of the section or body that is read
   uint32_t memory_bytes;
   uint32_t type_count;
-  uint32_t function_count;
+  uint32_t table_count;     // block tables in sections of their own: 0 or 1
+  uint32_t import_count;    // functions that the firmware brings: as many
+  uint32_t function_count;  // imports included, which come first
   uint32_t global_count;
   uint32_t call_count;
   uint32_t loop_count;
@@ -180,15 +182,42 @@ static void check_types(checker_t *c) {
   }
 }
 
+// Whether the next bytes are `expected`, which are taken.
+static bool read_exactly(checker_t *c, const char *expected, uint32_t count) {
+  const uint8_t *bytes = skip(c, count);
+  return c->refusal == NULL && memcmp(bytes, expected, count) == 0;
+}
+
+// The block table of a module whose kernels the firmware brings (pe_native.h), which checks it.
+static void check_custom(checker_t *c) {
+  if (!read_exactly(c, "\x09pinn-edge", 10)) refuse(c, no_model);
+  c->table_count = 1;
+  c->at = c->end;
+}
+
 // The result of a function type, or NOTHING.
 static uint8_t result_of(const checker_t *c, uint32_t type) {
   const uint8_t *results = c->types[type] + 1u + c->types[type][0];
   return results[0] == 0u ? NOTHING : results[1];
 }
 
+// The one function that is not the module's own: pe.walk (i32, i32) -> i32.
+static void check_imports(checker_t *c) {
+  if (!read_exactly(c, "\x01\x02pe\x04walk\x00", 10)) refuse(c, no_model);
+  const uint32_t type = read_below(c, c->type_count, no_such_index);
+  if (c->refusal != NULL) return;
+  const uint8_t *types = c->types[type];
+  if (types[0] != 2u || types[1] != I32 || types[2] != I32 || result_of(c, type) != I32) refuse(c, no_model);
+  c->functions[0].type = (uint8_t)type;
+  c->functions[0].operations = 1;
+  c->functions[0].work = 1;
+  c->functions[0].is_summed = true;
+  c->import_count = 1;
+}
+
 static void check_functions(checker_t *c) {
-  c->function_count = read_count(c, PE_MODULE_MAX_FUNCTIONS);
-  for (uint32_t i = 0; i < c->function_count; i++) {
+  c->function_count = c->import_count + read_count(c, PE_MODULE_MAX_FUNCTIONS - 1u);
+  for (uint32_t i = c->import_count; i < c->function_count; i++) {
     c->functions[i].type = (uint8_t)read_below(c, c->type_count, no_such_index);
   }
 }
@@ -527,9 +556,9 @@ static void check_body(checker_t *c, function_t *function) {
 }
 
 static void check_code(checker_t *c) {
-  if (read_u32(c) != c->function_count) refuse(c, malformed);
+  if (read_u32(c) != c->function_count - c->import_count) refuse(c, malformed);
   const uint8_t *section_end = c->end;
-  for (uint32_t i = 0; i < c->function_count && c->refusal == NULL; i++) {
+  for (uint32_t i = c->import_count; i < c->function_count && c->refusal == NULL; i++) {
     const uint32_t bytes = read_u32(c);
     const uint8_t *body = skip(c, bytes);
     if (c->refusal != NULL) return;
@@ -562,7 +591,7 @@ static bool sum_calls(checker_t *c, uint32_t index) {
 // Functions are summed from the leaves upwards, so that what remains calls itself.
 static uint32_t longest_chain(checker_t *c) {
   uint32_t chain = 0;
-  uint32_t left = c->function_count;
+  uint32_t left = c->function_count - c->import_count;
   for (uint32_t before = 0; left > 0u && left != before;) {
     before = left;
     for (uint32_t i = 0; i < c->function_count; i++) {
@@ -582,8 +611,14 @@ static uint32_t longest_chain(checker_t *c) {
 
 static void check_section(checker_t *c, uint8_t id) {
   switch (id) {
+    case SECTION_CUSTOM:
+      check_custom(c);
+      break;
     case SECTION_TYPE:
       check_types(c);
+      break;
+    case SECTION_IMPORT:
+      check_imports(c);
       break;
     case SECTION_FUNCTION:
       check_functions(c);
@@ -605,13 +640,15 @@ static void check_section(checker_t *c, uint8_t id) {
   }
 }
 
-// Sections in their order, of which only those for globals and data may be missing.
+// Sections in their order, each at most once.
 static void check_sections(checker_t *c, const uint8_t *module_end) {
-  static const uint8_t order[] = {SECTION_TYPE,   SECTION_FUNCTION, SECTION_MEMORY, SECTION_GLOBAL,
-                                  SECTION_EXPORT, SECTION_CODE,     SECTION_DATA};
+  static const uint8_t order[] = {SECTION_CUSTOM, SECTION_TYPE,   SECTION_IMPORT, SECTION_FUNCTION, SECTION_MEMORY,
+                                  SECTION_GLOBAL, SECTION_EXPORT, SECTION_CODE,   SECTION_DATA};
   for (uint32_t i = 0; i < sizeof order && c->refusal == NULL; i++) {
-    if (c->at == module_end || *c->at != order[i]) {
-      if (order[i] != SECTION_GLOBAL && order[i] != SECTION_DATA) refuse(c, no_model);
+    const uint8_t id = order[i];
+    if (c->at == module_end || *c->at != id) {
+      const bool may_miss = id == SECTION_CUSTOM || id == SECTION_IMPORT || id == SECTION_GLOBAL || id == SECTION_DATA;
+      if (!may_miss) refuse(c, no_model);
       continue;
     }
     c->at++;
@@ -620,11 +657,11 @@ static void check_sections(checker_t *c, const uint8_t *module_end) {
     if (c->refusal != NULL) return;
     c->at = section;
     c->end = section + bytes;
-    check_section(c, order[i]);
+    check_section(c, id);
     if (c->at != c->end) refuse(c, malformed);
     c->end = module_end;
   }
-  if (c->at != module_end) refuse(c, no_model);
+  if (c->at != module_end || c->table_count != c->import_count) refuse(c, no_model);
 }
 
 const char *pe_validate(const uint8_t *module, uint32_t bytes, uint32_t memory_bytes, pe_module_facts_t *facts) {

@@ -2,9 +2,10 @@
 // WebAssembly and can be led out of its memory by a malformed module.
 //
 // What passes is a valid WebAssembly 1.0 module (Core Specification 1.0, sections 3 and 5) without floats, tables, start
-// function, custom sections and growing memory, with the exports of a pinn-edge model and nothing else, with data inside
-// the memory it declares, without recursion and without code behind an unconditional branch, and within the limits of
-// PE_MODULE_... (compiler/asc/limits.ts). The compiler holds what it makes to the same (compiler/asc/mvp.ts).
+// function and growing memory, with the exports of a pinn-edge model and nothing else, with data inside the memory it
+// declares, without recursion and without code behind an unconditional branch, and within the limits of PE_MODULE_...
+// (compiler/asc/limits.ts). It imports nothing, or pe.walk, and then has a block table in a custom section (pe_native.h).
+// The compiler holds what it makes to the same (compiler/asc/device.ts).
 //
 // Every byte of code is read once; nothing is allocated, and less than 2.5 kB of stack are used.
 #ifndef PE_VALIDATE_H

@@ -67,3 +67,25 @@ export function assemble(parts: Partial<Parts>): Uint8Array {
 export function tinyModule(parts: Partial<Parts> = {}): Uint8Array {
   return assemble(parts);
 }
+
+/** The same for a module whose kernels the firmware brings: a block table of its own, and pe.walk as function 0. */
+export function tinyNativeModule(table: Uint8Array = Uint8Array.of(1, 2, 3, 4)): Uint8Array {
+  const ascii = (text: string) => [text.length, ...new TextEncoder().encode(text)];
+  const constant = [0, 0x41, 8, 0x0b];
+  const bodies = [constant, constant, constant, constant, [0, 0x41, 8, 0x41, 64, 0x10, 0, 0x0b]];
+  const exports = [
+    exported('memory', 2, 0),
+    ...['input', 'output', 'identity', 'lastStatus', 'run'].map((name, i) => exported(name, 0, i + 1)),
+  ];
+  const custom = [...ascii('pinn-edge'), ...table];
+  const length = Array.from({ length: 5 }, (_, i) => ((custom.length >>> (7 * i)) & 0x7f) | (i < 4 ? 0x80 : 0));
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...length, ...custom],
+    ...section(1, [2, 0x60, 0, 1, I32, 0x60, 2, I32, I32, 1, I32]),
+    ...section(2, [1, ...ascii('pe'), ...ascii('walk'), 0, 1]),
+    ...section(3, [5, 0, 0, 0, 0, 0]),
+    ...section(5, [1, 0, 1]),
+    ...section(7, [exports.length, ...exports.flat()]),
+    ...section(10, [bodies.length, ...bodies.flatMap((body) => [...leb(body.length), ...body])]),
+  ]);
+}

@@ -10,7 +10,7 @@ import { moduleOf } from '../helpers/modules.js';
 import { randomTable } from '../helpers/random-table.js';
 import { smallModel } from '../package/fixture.js';
 import { C99, COMMON, CPP11, compileOrThrow, temporaryFolder, WARNINGS } from '../package/toolchain.js';
-import { assemble, type Parts, tinyModule } from './tiny-module.js';
+import { assemble, type Parts, tinyModule, tinyNativeModule } from './tiny-module.js';
 
 /** The check of modules on the device, beside the one of the compiler (asc/device.ts). */
 
@@ -98,6 +98,7 @@ describe('modules that the compiler makes', () => {
       undefined,
       undefined,
     ]);
+    candidates.push({ wasm: tinyNativeModule(), memoryBytes: MEMORY });
     for (const verdict of deviceVerdicts(candidates)) expect(verdict).toMatch(/^ok \d+ \d+$/);
     // Not with less memory than their data take.
     const cramped = { wasm: compiled.wasm, memoryBytes: 64 };
@@ -116,7 +117,8 @@ describe('damaged modules', () => {
       memoryBytes: linearMemoryBytes(compiled.table.length, compiled.lowered.table.arenaBytes),
     };
     const candidates: Candidate[] = [];
-    for (let i = 0; i < 12_000; i++) candidates.push({ ...tiny, wasm: mutate(tiny.wasm, next) });
+    for (let i = 0; i < 10_000; i++) candidates.push({ ...tiny, wasm: mutate(tiny.wasm, next) });
+    for (let i = 0; i < 5000; i++) candidates.push({ ...tiny, wasm: mutate(tinyNativeModule(), next) });
     for (let i = 0; i < 3000; i++) candidates.push({ ...real, wasm: mutate(real.wasm, next) });
     for (let end = 0; end < tiny.wasm.length; end++) candidates.push({ ...tiny, wasm: tiny.wasm.subarray(0, end) });
     const verdicts = deviceVerdicts(candidates);
@@ -139,10 +141,14 @@ describe('what is refused, and why', () => {
     ['no module', { wasm: new Uint8Array(0), memoryBytes: MEMORY }, 'not a pinn-edge model'],
     ['a start function', { wasm: assemble({ start: [3] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
     ['a table', { wasm: assemble({ table: [1, 0x70, 0, 1] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
-    ['a custom section', { wasm: assemble({ custom: [1, 0x61] }), memoryBytes: MEMORY }, 'not a pinn-edge model'],
+    [
+      'a custom section',
+      { wasm: assemble({ custom: [9, ...many(9, [0x61])] }), memoryBytes: MEMORY },
+      'not a pinn-edge model',
+    ],
     [
       'an import',
-      { wasm: assemble({ import: [1, 1, 97, 1, 98, 0, 0] }), memoryBytes: MEMORY },
+      { wasm: assemble({ import: [1, 2, 97, 97, 4, 97, 97, 97, 97, 0, 0] }), memoryBytes: MEMORY },
       'not a pinn-edge model',
     ],
     ['another memory', tiny({}, 3 * 65536), 'the memory of its descriptor'],
