@@ -9,11 +9,13 @@ import { PinnEdgeError } from './diagnostics.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable } from './format/table.js';
+import type { Goal } from './goal.js';
 import { buildIr } from './ir/build.js';
 import type { Ranges } from './ir/ranges.js';
 import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
 import { dualTable } from './lower/dual.js';
+import { LARGEST_KERNELS, type LayoutOptions, layOut } from './lower/layout.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { linearMemoryBytes } from './package/memory.js';
@@ -37,6 +39,10 @@ export interface CompileOptions {
   precision?: Precision;
   /** Where the kernels run on the device; default: in the module, under wasm3. */
   engine?: BuildEngine;
+  /** Default: size. */
+  goal?: Goal;
+  /** What the kernels of a build for speed may take. Default: what suits chips with tail calls. */
+  kernels?: LayoutOptions;
   /** How to make the network smaller first; default: not at all. */
   compress?: Partial<CompressOptions>;
   /** Looks a compressed graph up instead of making it, where it was made before. */
@@ -72,6 +78,7 @@ export interface CompiledModel {
   tolerance: number;
   toleranceAbsolute?: number;
   precision: Precision;
+  goal: Goal;
   measured: Measurement;
   /** Largest relative error due to tables alone and to number formats alone. */
   spent: { compress: number; tables: number; formats: number };
@@ -83,7 +90,15 @@ export interface CompiledModel {
 export const DEFAULT_TOLERANCE = 1e-3;
 
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
-  const { precision = 'auto', engine = 'wasm3', file = model.name, toleranceAbsolute } = options;
+  const {
+    precision = 'auto',
+    engine = 'wasm3',
+    kernels = LARGEST_KERNELS,
+    file = model.name,
+    toleranceAbsolute,
+  } = options;
+  // The native engines' kernels take any formats equally fast.
+  const goal = engine === 'wasm3' ? (options.goal ?? 'size') : 'size';
   const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const stages: StageResult[] = [];
   const clock = stopwatch();
@@ -99,7 +114,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const { compress, compressWith = compressModel } = options;
   let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
   const within = (analysis: Analysis) =>
-    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute });
+    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, goal);
   let analysis = whole;
   let fitted: ReturnType<typeof within> | undefined;
   if (compressed?.model) {
@@ -116,7 +131,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const { attempt, measured } = fitted ?? within(whole);
   const { quantized } = attempt;
-  const { lowered, table } = layOut(attempt, engine);
+  const { lowered, table } = layOutFor(engine, goal, kernels, attempt);
   requireValidTable(table);
   const spent = {
     compress: compressed?.relativeError ?? 0,
@@ -143,14 +158,19 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     compressed,
     stages,
   };
-  return { ...result, tolerance, toleranceAbsolute, precision };
+  return { ...result, tolerance, toleranceAbsolute, precision, goal };
 }
 
 /** The block table with its weights in the order that the engine's kernels read them. */
-function layOut({ lowered, tableBytes }: Attempt, engine: BuildEngine): { lowered: LoweredModel; table: Uint8Array } {
-  if (engine === 'wasm3') return { lowered, table: tableBytes };
-  const table = dualTable(lowered.table);
-  return { lowered: { ...lowered, table }, table: encodeTable(table) };
+function layOutFor(
+  engine: BuildEngine,
+  goal: Goal,
+  kernels: LayoutOptions,
+  { lowered, tableBytes }: Attempt,
+): { lowered: LoweredModel; table: Uint8Array } {
+  if (engine === 'wasm3' && goal !== 'speed') return { lowered, table: tableBytes };
+  const laidOut = engine === 'wasm3' ? layOut(lowered, kernels) : { ...lowered, table: dualTable(lowered.table) };
+  return { lowered: laidOut, table: encodeTable(laidOut.table) };
 }
 
 async function compileModule(

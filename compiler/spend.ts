@@ -3,14 +3,15 @@ import { type Analysis, formatPoint } from './analysis.js';
 import { PinnEdgeError } from './diagnostics.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
 import { encodeTable, tableCrc } from './format/table.js';
+import type { Goal } from './goal.js';
 import { evaluateIr } from './ir/evaluate.js';
-import type { IrNode } from './ir/types.js';
+import type { IrGraph, IrNode } from './ir/types.js';
 import { type LoweredModel, lower } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { createOracle } from './oracle/oracle.js';
 import { tableFunction } from './quantize/function-table.js';
 import type { Precision } from './quantize/plan.js';
-import { quantize } from './quantize/quantize.js';
+import { DEFAULT_LANE_COLUMNS, quantize, type SpeedOptions } from './quantize/quantize.js';
 import type { QuantizedGraph } from './quantize/types.js';
 import { evaluateReference } from './reference/evaluate.js';
 import { coveringPoints } from './sample/points.js';
@@ -27,6 +28,8 @@ export interface Attempt {
   errors: OutputError[];
   /** Largest error of an output divided by what is allowed for it. */
   share: number;
+  /** What it was made with, in the noise model's terms. */
+  budget: number;
 }
 
 const MAX_ATTEMPTS = 8;
@@ -92,36 +95,79 @@ export function quantizeWithin(
   analysis: Analysis,
   precision: Precision,
   tolerance: Tolerance,
+  goal: Goal = 'size',
 ): { attempt: Attempt; measured: Measurement } {
   const shareOf = (errors: readonly OutputError[]) =>
     errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
   // Different budgets often give the same table: it is run once.
   const known = new Map<number, Attempt>();
-  const tryBudget = (budget: number): Attempt => {
-    const quantized = quantize(analysis.graph, analysis.ranges, analysis.sensitivity, { precision, budget });
+  const attemptWith = (budget: number, speed?: SpeedOptions): Attempt => {
+    const { graph, ranges, sensitivity } = analysis;
+    const quantized = quantize(graph, ranges, sensitivity, { precision, budget, speed });
     const lowered = lower(quantized, model.inputs);
     const tableBytes = encodeTable(lowered.table);
     const identity = tableCrc(tableBytes);
     let attempt = known.get(identity);
     if (!attempt) {
       const errors = measureLowered(model, lowered, { samples: ATTEMPT_POINTS, searches: 0 }).outputs;
-      attempt = { quantized, lowered, tableBytes, errors, share: shareOf(errors) };
+      attempt = { quantized, lowered, tableBytes, errors, share: shareOf(errors), budget };
       known.set(identity, attempt);
     }
     return attempt;
   };
-  for (let round = 1; ; round++) {
-    const attempt = spendTolerance(tryBudget, FIRST_MARGIN);
+  const checked = (attempt: Attempt) => {
     const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
-    const share = shareOf(measured.outputs);
-    if (share <= CHECK_SHARE) return { attempt, measured };
-    if (round === CHECK_ROUNDS || attempt.share > FIRST_MARGIN) {
-      if (share <= 1) return { attempt, measured };
-      throw unreachable(model, measured, analysis, precision, tolerance.absolute ?? tolerance.relative);
+    return { attempt, measured, share: shareOf(measured.outputs) };
+  };
+  const search = (speed?: SpeedOptions) => {
+    for (let round = 1; ; round++) {
+      const result = checked(spendTolerance((budget) => attemptWith(budget, speed), FIRST_MARGIN));
+      const { attempt, measured, share } = result;
+      if (share <= CHECK_SHARE) return result;
+      if (round === CHECK_ROUNDS || attempt.share > FIRST_MARGIN) {
+        if (share <= 1) return result;
+        throw unreachable(model, measured, analysis, precision, tolerance.absolute ?? tolerance.relative);
+      }
+      // The next round knows what the check found out, and chooses another.
+      attempt.share = (FIRST_MARGIN * share) / CHECK_SHARE;
     }
-    // The next round knows what the check found out, and chooses another.
-    attempt.share = (FIRST_MARGIN * share) / CHECK_SHARE;
+  };
+  if (goal !== 'speed' || precision !== 'auto') return search();
+  const first = search({ laneColumns: new Map(), oneShift: new Set() });
+  const { budget } = first.attempt;
+  const faster = fasterFormats(analysis.graph, (speed) => {
+    const attempt = attemptWith(budget, speed);
+    return attempt.share <= FIRST_MARGIN ? attempt : undefined;
+  });
+  const result = faster && checked(faster);
+  return result && result.share <= CHECK_SHARE ? result : first;
+}
+
+/**
+ * Takes bits from weights where that lets more products share a lane, and shifts of their own from rows: matrix by
+ * matrix, the largest first, as long as `attempt` keeps the tolerance.
+ */
+function fasterFormats(graph: IrGraph, attempt: (speed: SpeedOptions) => Attempt | undefined): Attempt | undefined {
+  const laneColumns = new Map<IrNode, number>();
+  const oneShift = new Set<IrNode>();
+  let kept: Attempt | undefined;
+  const tryIt = (): boolean => {
+    const better = attempt({ laneColumns, oneShift });
+    kept = better ?? kept;
+    return better !== undefined;
+  };
+  const matrices = graph.nodes.filter((node) => node.kind === 'affine').sort((p, q) => q.width - p.width);
+  for (const node of matrices) {
+    const { width } = node.x;
+    for (const columns of [width, 64, 32].filter((n) => n <= width && n > DEFAULT_LANE_COLUMNS)) {
+      laneColumns.set(node, columns);
+      if (tryIt()) break;
+      laneColumns.delete(node);
+    }
+    oneShift.add(node);
+    if (!tryIt()) oneShift.delete(node);
   }
+  return kept;
 }
 
 /** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */

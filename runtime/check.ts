@@ -42,6 +42,7 @@ export function check(table: usize, tableBytes: u32, arena: usize, arenaCapacity
   for (let record = table + recordsOffset; record < table + poolOffset; record += F.RECORD_BYTES) {
     const failed = checkRecord(record, arenaBytes, 4 * inputs, table + poolOffset, poolBytes);
     if (failed) return failed;
+    if (isFused(record) && !isTableOf(record, table + poolOffset)) return F.CHECK_LANES;
   }
   return F.CHECK_OK;
 }
@@ -58,19 +59,20 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   const rows: u32 = load<u16>(r + F.RECORD_ROWS);
   const cols: u32 = load<u16>(r + F.RECORD_COLS);
   const isBlock = kind == F.KIND_BLOCK;
+  const isLanes = kind == F.KIND_LANES;
   // A dual block is for the native engines: known, and never linked here.
-  const isPlain = kind >= F.KIND_DENSE && kind <= F.KIND_SELECT;
-  if (!isPlain && !isBlock && kind != F.KIND_DENSE_DUAL) return F.CHECK_KIND;
-  if (!isLinked(kind | (format << 8)) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
+  if (kind < F.KIND_DENSE || kind > F.KIND_DENSE_DUAL) return F.CHECK_KIND;
+  if (!isLinked(r) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
   const aBytes: u32 = format & F.FORMAT_A_WIDE ? 4 : 2;
   const accBytes: u32 = format & F.FORMAT_ACC_WIDE ? 8 : 4;
-  const bBytes: u32 = isBlock ? accBytes : format & F.FORMAT_B_WIDE ? 4 : 2;
+  const bBytes: u32 = isLanes ? 8 : isBlock ? accBytes : format & F.FORMAT_B_WIDE ? 4 : 2;
   const outBytes: u32 = format & F.FORMAT_OUT_WIDE ? 4 : 2;
   const isDense = kind == F.KIND_DENSE || isBlock;
   const isSelect = kind == F.KIND_SELECT;
-  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL || (kind >= F.KIND_MIN && !isBlock);
-  const aCount = isDense ? cols : flags & F.FLAG_BROADCAST_A ? 1 : rows;
-  const bCount = isBlock ? rows : isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
+  const isBinary = kind == F.KIND_ADD || kind == F.KIND_MUL || (kind >= F.KIND_MIN && kind <= F.KIND_SELECT);
+  const passes: u32 = isLanes ? lanesPasses(r) : 1;
+  const aCount = isDense || isLanes ? cols : flags & F.FLAG_BROADCAST_A ? 1 : rows;
+  const bCount = isBlock || passes > 1 ? rows : isBinary ? (flags & F.FLAG_BROADCAST_B ? 1 : rows) : 0;
   const out = (load<u16>(r + F.RECORD_OUT) as u32) << 1;
   if (!inside((load<u16>(r + F.RECORD_A) as u32) << 1, aCount, aBytes, arenaBytes)) return F.CHECK_OPERAND_A;
   if (!inside((load<u16>(r + F.RECORD_B) as u32) << 1, bCount, bBytes, arenaBytes)) return F.CHECK_OPERAND_B;
@@ -84,19 +86,22 @@ function checkRecord(r: usize, arenaBytes: u32, firstResult: u32, pool: usize, p
   if (kind == F.KIND_MAP_LINEAR || kind == F.KIND_MAP_POLYNOMIAL) {
     return checkMap(r, kind == F.KIND_MAP_LINEAR, outBytes, poolBytes);
   }
-  const isWeighted = isDense || kind == F.KIND_SCALE;
-  const maxShift: u32 = format & F.FORMAT_ACC_WIDE ? F.LIMIT_MAX_SHIFT_64 : F.LIMIT_MAX_SHIFT_32;
+  if (kind == F.KIND_MAP_SLOPES) return checkSlopes(r, poolBytes);
+  const isWeighted = isDense || isLanes || kind == F.KIND_SCALE;
+  const maxShift: u32 =
+    format & F.FORMAT_ACC_WIDE ? F.LIMIT_MAX_SHIFT_64 : isLanes ? maxLaneShift(r) : F.LIMIT_MAX_SHIFT_32;
   const shiftA: u32 = load<u8>(r + F.RECORD_SHIFT_A);
   const minShift: u32 = isWeighted ? max<u32>(1, shiftA) : 0;
   const shift: u32 = load<u8>(r + F.RECORD_SHIFT);
   if (shift < minShift || shift > maxShift || shiftA > 31 || load<u8>(r + F.RECORD_SHIFT_B) > 31) return F.CHECK_SHIFT;
   if (!isWeighted) return F.CHECK_OK;
-  const weightBytes: u32 = (1 as u32) << min<u32>((format & F.FORMAT_WEIGHT_MASK) >> 4, 2);
-  if (!inside(load<u32>(r + F.RECORD_WEIGHTS), isDense ? rows * cols : rows, weightBytes, poolBytes)) {
-    return F.CHECK_WEIGHTS;
-  }
-  const hasBias = !isBlock || flags & F.FLAG_FIRST;
+  const weightBytes: u32 = isLanes ? 4 : (1 as u32) << min<u32>((format & F.FORMAT_WEIGHT_MASK) >> 4, 2);
+  const weightCount = isLanes ? passes * rows * lanesRowWords(r) : isDense ? rows * cols : rows;
+  if (!inside(load<u32>(r + F.RECORD_WEIGHTS), weightCount, weightBytes, poolBytes)) return F.CHECK_WEIGHTS;
+  const hasBias = !isLanes && (!isBlock || flags & F.FLAG_FIRST);
   if (hasBias && !inside(load<u32>(r + F.RECORD_BIAS), rows, 4, poolBytes)) return F.CHECK_BIAS;
+  // Sums between passes are written like results.
+  if (isLanes && passes > 1 && ((load<u16>(r + F.RECORD_B) as u32) << 1) < firstResult) return F.CHECK_LANES;
   if (isBlock) return checkBlock(r, rows, flags, maxShift, firstResult, pool, poolBytes);
   if (flags & F.FLAG_ROW_SHIFTS) {
     const shifts = load<u32>(r + F.RECORD_ROW_SHIFTS);
@@ -131,13 +136,14 @@ function checkBlock(
 
 function allowedFlags(kind: u32): u32 {
   if (kind == F.KIND_DENSE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS;
+  if (kind == F.KIND_LANES) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_FUSED;
   if (kind == F.KIND_SCALE) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_BROADCAST_A;
   if (kind == F.KIND_MAP_LINEAR) return F.FLAG_PERIODIC;
   if (kind == F.KIND_MAP_POLYNOMIAL) return F.FLAG_PERIODIC | F.FLAG_OCTAVES | F.FLAG_MIRRORED;
   if (kind == F.KIND_BLOCK) return F.FLAG_WRAP | F.FLAG_ROW_SHIFTS | F.FLAG_FIRST | F.FLAG_LAST;
   if (kind == F.KIND_ADD) return F.FLAG_SUBTRACT | F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
   if (kind == F.KIND_SELECT) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B | F.FLAG_BROADCAST_CONDITION;
-  if (kind == F.KIND_MUL || kind >= F.KIND_MIN) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
+  if (kind == F.KIND_MUL || kind == F.KIND_MIN || kind == F.KIND_MAX) return F.FLAG_BROADCAST_A | F.FLAG_BROADCAST_B;
   return 0;
 }
 
@@ -162,4 +168,46 @@ function checkMap(r: usize, linear: bool, outBytes: u32, poolBytes: u32): u32 {
   const entries = linear ? cols + 1 : cols * (degree + 1);
   const fits = inside(load<u32>(r + F.RECORD_WEIGHTS), entries, linear ? outBytes : 4, poolBytes);
   return fits ? F.CHECK_OK : F.CHECK_TABLE;
+}
+
+// The kernel is linked, so that the bytes of the record's `bias` make sense: see LANES_FIELDS in compiler/format/spec.ts.
+
+function lanesPasses(r: usize): u32 {
+  return load<u16>(r + F.RECORD_COLS) / ((load<u8>(r + F.RECORD_BIAS) as u32) * (load<u8>(r + F.RECORD_BIAS + 1) as u32));
+}
+
+/** 32-bit words of a row in one pass. */
+function lanesRowWords(r: usize): u32 {
+  const words: u32 = load<u8>(r + F.RECORD_BIAS + 1);
+  if (load<u8>(r + F.RECORD_BIAS) > 1) return 2 + 2 * words;
+  const width = min<u32>((load<u8>(r + F.RECORD_FORMAT) & F.FORMAT_WEIGHT_MASK) >> 4, 2);
+  return 2 + (((words << width) + 3) >> 2);
+}
+
+/** A sum that stays in its lane is shifted down together with the lane. */
+function maxLaneShift(r: usize): u32 {
+  return load<u8>(r + F.RECORD_BIAS) == 2 ? 30 : 20;
+}
+
+/** The argument's way to its segment must not leave int32. */
+function checkSlopes(r: usize, poolBytes: u32): u32 {
+  const cols: u32 = load<u16>(r + F.RECORD_COLS);
+  const shift: u32 = load<u8>(r + F.RECORD_SHIFT);
+  if (shift < 1 || shift > 31 || load<u8>(r + F.RECORD_SHIFT_B) > 31) return F.CHECK_SHIFT;
+  const end = (load<i32>(r + F.RECORD_ORIGIN) as i64) + ((cols as i64) << (shift as i64));
+  if (cols < 1 || end > (1 as i64) << 31) return F.CHECK_LANES;
+  return inside(load<u32>(r + F.RECORD_WEIGHTS), 2 * cols, 4, poolBytes) ? F.CHECK_OK : F.CHECK_TABLE;
+}
+
+function isFused(r: usize): bool {
+  return load<u8>(r + F.RECORD_KIND) == F.KIND_LANES && (load<u8>(r + F.RECORD_FLAGS) & F.FLAG_FUSED) != 0;
+}
+
+/** True when the record after a fused one is the table that its sums go to. */
+function isTableOf(r: usize, pool: usize): bool {
+  const next = r + F.RECORD_BYTES;
+  if (next == pool) return false;
+  const kindAndFormat = F.KIND_MAP_SLOPES | (F.FORMAT_A_WIDE << 8);
+  const sameRows = load<u16>(next + F.RECORD_ROWS) == load<u16>(r + F.RECORD_ROWS);
+  return sameRows && load<u16>(next) == kindAndFormat && load<u16>(next + F.RECORD_A) == load<u16>(r + F.RECORD_OUT);
 }

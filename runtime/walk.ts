@@ -4,9 +4,8 @@ import * as F from './format.gen';
 /** Runs all records of a checked table in order. */
 export function walk(table: usize, arena: usize): void {
   const pool = table + load<u32>(table + F.HEADER_POOL_OFFSET);
-  for (let record = table + load<u32>(table + F.HEADER_RECORDS_OFFSET); record < pool; record += F.RECORD_BYTES) {
-    step(record, arena, pool);
-  }
+  let record = table + load<u32>(table + F.HEADER_RECORDS_OFFSET);
+  while (record < pool) record += step(record, arena, pool);
 }
 
 /** Holds every input word to its range; STATUS_CLAMPED when one had to be moved. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { METHODS, type Method } from '../compress/compress.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
+import { GOALS, type Goal } from '../goal.js';
 import { parameterCount } from '../model/types.js';
 import { packageBuild } from '../package/build-files.js';
 import type { Report } from '../package/report.js';
@@ -21,6 +22,7 @@ interface BuildOptions extends ModelOptions {
   precision: Precision;
   engine: BuildEngine;
   compress: Method | 'none';
+  for?: Goal;
   modelVersion?: number;
   cache: boolean;
   out?: string;
@@ -51,6 +53,7 @@ export function buildCommand(): Command {
       choiceOption('--compress', ['none', ...METHODS] as const),
       'none',
     )
+    .option('--for <goal>', 'what to prefer: speed, size or memory', choiceOption('--for', GOALS))
     .option(
       '--model-version <n>',
       'version of the model in its image; devices refuse a lower one than they run (default: 1)',
@@ -88,6 +91,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     toleranceAbsolute: options.tolAbs,
     precision: options.precision,
     engine: options.engine,
+    goal: options.for ?? 'size',
     compress: options.compress === 'none' ? undefined : { method: options.compress },
     compressWith: compressionSession({ cache: options.cache }),
     file,

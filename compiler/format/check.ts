@@ -1,7 +1,11 @@
 import { PinnEdgeError } from '../diagnostics.js';
+
 import { dualGroupFits } from './dual.js';
+
+import { lanesShape, lanesShapeIsKnown } from './lanes.js';
+
 import { isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
-import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LIMIT, MAGIC } from './spec.js';
+import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LANE_START, LIMIT, MAGIC } from './spec.js';
 import {
   type BlockTable,
   decodeTable,
@@ -37,7 +41,7 @@ export function checkTable(bytes: Uint8Array): CheckResult {
   const table = decodeTable(bytes);
   if (!table.inputs.every((i) => i.min <= i.max)) return { check: CHECK.INPUTS };
   for (let i = 0; i < table.records.length; i++) {
-    const check = checkRecord(table.records[i], table);
+    const check = checkRecord(table.records[i], table) || checkFused(table.records[i], table.records[i + 1]);
     if (check) return { check, record: i };
   }
   return OK;
@@ -81,6 +85,7 @@ function checkHeader(head: Header, bytes: Uint8Array): number {
 
 function checkRecord(record: TableRecord, table: BlockTable): number {
   if (KIND_NAMES[record.kind] === undefined) return CHECK.KIND;
+  if (record.kind === KIND.LANES && !lanesShapeIsKnown(record)) return CHECK.FORMAT;
   const shape = recordShape(record);
   if (!formatIsKnown(record)) return CHECK.FORMAT;
   const inArena = (at: number, count: number, bytes: number) =>
@@ -96,15 +101,19 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (isMap(record)) return checkMap(record, shape, inPool);
   const isBlock = record.kind === KIND.BLOCK;
   const isDual = record.kind === KIND.DENSE_DUAL;
-  const weighted = shape.hasBias || isBlock;
+  const isLanes = record.kind === KIND.LANES;
+  const weighted = shape.hasBias || isBlock || isLanes;
   const maxShift64 = isDual ? LIMIT.MAX_SHIFT_DUAL : LIMIT.MAX_SHIFT_64;
-  const maxShift = shape.accBits === 64 ? maxShift64 : LIMIT.MAX_SHIFT_32;
+  const maxShift32 = isLanes ? maxLaneShift(record) : LIMIT.MAX_SHIFT_32;
+  const maxShift = shape.accBits === 64 ? maxShift64 : maxShift32;
   const shiftIsKnown = (shift: number) =>
     weighted ? shift >= 1 && shift <= maxShift && record.shiftA <= shift : shift <= maxShift;
   if (!shiftIsKnown(record.shift) || record.shiftA > 31 || record.shiftB > 31) return CHECK.SHIFT;
   if (!weighted) return CHECK.OK;
   if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.WEIGHTS;
   if (shape.hasBias && !inPool(record.bias, record.rows, 4)) return CHECK.BIAS;
+  // Sums between passes are written like results.
+  if (isLanes && shape.bCount > 0 && record.b < 2 * table.inputs.length) return CHECK.LANES;
   if (isBlock) return checkBlock(record, table, maxShift, inPool);
   if (record.flags & FLAG.ROW_SHIFTS) {
     if (!inPool(record.rowShifts, record.rows, 1)) return CHECK.ROW_SHIFTS;
@@ -128,6 +137,8 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MIN]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.MAX]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE,
     [KIND.SELECT]: A_WIDE | B_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.LANES]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.MAP_SLOPES]: A_WIDE | OUT_WIDE,
     [KIND.BLOCK]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
     [KIND.DENSE_DUAL]: OUT_WIDE | ACC_WIDE | FORMAT.WEIGHT_16,
   };
@@ -142,6 +153,8 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MIN]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.MAX]: FLAG.BROADCAST_A | FLAG.BROADCAST_B,
     [KIND.SELECT]: FLAG.BROADCAST_A | FLAG.BROADCAST_B | FLAG.BROADCAST_CONDITION,
+    [KIND.LANES]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.FUSED,
+    [KIND.MAP_SLOPES]: 0,
     [KIND.BLOCK]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.FIRST | FLAG.LAST,
     [KIND.DENSE_DUAL]: FLAG.WRAP | FLAG.ROW_SHIFTS,
   };
@@ -167,6 +180,18 @@ function checkDual(record: TableRecord, shape: RecordShape, table: BlockTable): 
 
 type InPool = (at: number, count: number, bytes: number) => boolean;
 
+/** The record after a fused one must be the table that its sums go to. */
+function checkFused(record: TableRecord, next: TableRecord | undefined): number {
+  if (record.kind !== KIND.LANES || !(record.flags & FLAG.FUSED)) return CHECK.OK;
+  const fits = next?.kind === KIND.MAP_SLOPES && next.format === FORMAT.A_WIDE && next.rows === record.rows;
+  return fits && next.a === record.out ? CHECK.OK : CHECK.LANES;
+}
+
+/** A sum that stays in its lane is shifted down together with the lane. */
+function maxLaneShift(record: TableRecord): number {
+  return 62 - LANE_START[lanesShape(record).lanes];
+}
+
 /** Accumulators are written like results; products are shifted left within their accumulator. */
 function checkBlock(record: TableRecord, table: BlockTable, maxShift: number, inPool: InPool): number {
   if (record.b < 2 * table.inputs.length || record.shiftB > maxShift) return CHECK.BLOCK;
@@ -180,6 +205,7 @@ function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): numb
   const { cols, shift, shiftA, shiftB, flags } = record;
   const octaveBits = record.rowShifts;
   const degree = record.bias;
+  if (record.kind === KIND.MAP_SLOPES) return checkSlopes(record, shape, inPool);
   const linear = record.kind === KIND.MAP_LINEAR;
   if (shift < 1 || shift > 31 || shiftA > 31 || shiftB > 31) return CHECK.SHIFT;
   if (cols < 1 || (!linear && (degree < 1 || degree > LIMIT.MAX_DEGREE))) return CHECK.TABLE;
@@ -191,5 +217,13 @@ function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): numb
   } else if (cols * 2 ** shift > 2 ** 31) {
     return CHECK.TABLE;
   }
+  return inPool(record.weights, shape.weightCount, shape.weightEntryBytes) ? CHECK.OK : CHECK.TABLE;
+}
+
+/** The argument's way to its segment must not leave int32. */
+function checkSlopes(record: TableRecord, shape: RecordShape, inPool: InPool): number {
+  const { cols, shift, shiftB, origin } = record;
+  if (shift < 1 || shift > 31 || shiftB > 31) return CHECK.SHIFT;
+  if (cols < 1 || origin + cols * 2 ** shift > 2 ** 31) return CHECK.LANES;
   return inPool(record.weights, shape.weightCount, shape.weightEntryBytes) ? CHECK.OK : CHECK.TABLE;
 }

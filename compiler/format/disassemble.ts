@@ -1,3 +1,4 @@
+import { lanesShape } from './lanes.js';
 import { isMap, KIND_NAMES, recordShape } from './record.js';
 import { FLAG, KIND } from './spec.js';
 import type { BlockTable, TableRecord } from './table.js';
@@ -44,6 +45,13 @@ function recordText(record: TableRecord): string {
       if (flags & FLAG.LAST) return `${name} ${out} = (${sum}) >> ${record.shift} acc${shape.accBits}${wraps}`;
       return `${name} ${accumulators}[${record.rows}] = ${sum} for ${out} >> ${record.shift}`;
     }
+    case KIND.LANES: {
+      const { lanes, passWords, splitWords, hopWords } = lanesShape(record);
+      const weight = lanes === 1 ? `${WEIGHT[shape.weightBytes]}@${record.weights}` : `lanes${lanes}@${record.weights}`;
+      const split = lanes > 1 ? ` split ${splitWords}` : '';
+      const way = `pass ${passWords}${split}${hopWords ? ` hop ${hopWords}` : ''}`;
+      return `${name} ${out} = (${weight} ${a}) ${shift} acc${shape.accBits} ${way}${wraps}`;
+    }
     case KIND.COPY:
       return `${name} ${out} = (${a} << ${record.shiftA}) ${shift}`;
     default: {
@@ -62,6 +70,9 @@ function recordText(record: TableRecord): string {
 }
 
 function mapText(record: TableRecord): string {
+  if (record.kind === KIND.MAP_SLOPES) {
+    return `slopes, ${record.cols} segments of 2^${record.shift} from ${record.origin} @${record.weights} >> ${record.shiftB}`;
+  }
   const linear = record.kind === KIND.MAP_LINEAR;
   const degree = linear ? 1 : record.bias;
   const layout =

@@ -1,3 +1,4 @@
+import { lanesBytes, lanesVariant, rowWords } from './lanes.js';
 import { FLAG, FORMAT, KIND } from './spec.js';
 import type { TableRecord } from './table.js';
 
@@ -14,14 +15,14 @@ export interface RecordShape {
   outBytes: 2 | 4;
   weightBytes: 1 | 2 | 4;
   accBits: 32 | 64;
-  /** Elements read from a and b, and written; b of a block are its accumulators, one per row. */
+  /** Elements read from a and b, and written; b of a block or of lanes are accumulators, one per row. */
   aCount: number;
   bCount: number;
   outCount: number;
   /** SELECT: elements of the condition, and their width. */
   conditionCount: number;
   conditionBytes: 2 | 4;
-  /** Elements of weights (dense, scale) or entries of the table (maps). */
+  /** Elements of weights (dense, scale), 32-bit words of lanes, or entries of the table (maps). */
   weightCount: number;
   weightEntryBytes: 1 | 2 | 4;
   hasBias: boolean;
@@ -30,7 +31,7 @@ export interface RecordShape {
 const TWO_OPERANDS: readonly number[] = [KIND.ADD, KIND.MUL, KIND.MIN, KIND.MAX, KIND.SELECT];
 
 export function isMap(record: TableRecord): boolean {
-  return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL;
+  return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL || record.kind === KIND.MAP_SLOPES;
 }
 
 export function isDense({ kind }: TableRecord): boolean {
@@ -53,18 +54,34 @@ export function recordShape(record: TableRecord): RecordShape {
     weightCount = cols + 1;
     weightEntryBytes = outBytes;
   }
+  if (kind === KIND.MAP_SLOPES) {
+    weightCount = 2 * cols;
+    weightEntryBytes = 4;
+  }
+  const isLanes = kind === KIND.LANES;
+  if (isLanes) {
+    weightCount = lanesBytes(record) / 4;
+    weightEntryBytes = 4;
+  }
   if (kind === KIND.MAP_POLYNOMIAL) {
     weightCount = cols * (record.bias + 1);
     weightEntryBytes = 4;
   }
   return {
     aBytes: format & FORMAT.A_WIDE ? 4 : 2,
-    bBytes: kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
+    bBytes: isLanes ? 8 : kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
     outBytes,
     weightBytes,
     accBits,
-    aCount: isMatrix ? cols : broadcastA ? 1 : rows,
-    bCount: kind === KIND.BLOCK ? rows : twoOperands ? (flags & FLAG.BROADCAST_B ? 1 : rows) : 0,
+    aCount: isMatrix || isLanes ? cols : broadcastA ? 1 : rows,
+    bCount:
+      kind === KIND.BLOCK || (isLanes && rowWords(record).passes > 1)
+        ? rows
+        : twoOperands
+          ? flags & FLAG.BROADCAST_B
+            ? 1
+            : rows
+          : 0,
     outCount: rows,
     conditionCount: kind !== KIND.SELECT ? 0 : flags & FLAG.BROADCAST_CONDITION ? 1 : rows,
     conditionBytes: weightBytes === 4 ? 4 : 2,
@@ -77,4 +94,10 @@ export function recordShape(record: TableRecord): RecordShape {
 /** Kernel that a record needs: kind and the format bits that select its number formats. */
 export function kernelKey(record: TableRecord): number {
   return record.kind | (record.format << 8);
+}
+
+/** The same, told apart further where kernels are generated for one shape. */
+export function kernelIdentity(record: TableRecord): string {
+  const key = String(kernelKey(record));
+  return record.kind === KIND.LANES ? `${key}:${lanesVariant(record)}` : key;
 }

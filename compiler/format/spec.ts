@@ -67,7 +67,7 @@ export const RECORD: Field[] = [
   {
     name: 'cols',
     type: 'u16',
-    doc: 'dense: number of input elements; map: number of segments; select: arena address of the condition',
+    doc: 'dense, lanes: number of input elements; map: number of segments; select: arena address of the condition',
   },
   { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
   { name: 'b', type: 'u16', doc: 'arena address of the second operand; block: of the carried accumulators' },
@@ -108,6 +108,8 @@ export const KIND = {
   MIN: 8, // y = sat(min(a << shiftA, b << shiftB) >> shift)
   MAX: 9, // y = sat(max(a << shiftA, b << shiftB) >> shift)
   SELECT: 10, // y = sat((condition > 0 ? a << shiftA : b << shiftB) >> shift)
+  LANES: 11, // DENSE in the order its kernel reads it: one to three products in each 64-bit multiply; see LANES_FIELDS
+  MAP_SLOPES: 12, // y_i = (base + slope x_i) >> shift mod 2^32, base and slope of the segment of x_i
   BLOCK: 13, // one leaf of a hierarchical matrix: s = (W x << shiftB) + carried; see FIRST and LAST
   DENSE_DUAL: 14, // DENSE with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
 } as const;
@@ -135,12 +137,29 @@ export const FLAG = {
   OCTAVES: 64, // MAP_POLYNOMIAL: octave segments
   MIRRORED: 128, // MAP_POLYNOMIAL: segments run downwards from the origin
   BROADCAST_CONDITION: 16, // SELECT: the condition has one element
+  FUSED: 4, // LANES: the next record, a MAP_SLOPES, takes the sums as they come; they are not stored
   FIRST: 32, // BLOCK: carried = bias, with half a unit for rounding; else what the leaf before it left in the arena
   LAST: 64, // BLOCK: y = sat(s >> shift); else s is carried on
 } as const;
 
 /** Polynomial maps keep these in the fields that they do not use otherwise. */
 export const MAP_FIELDS = { degree: 'bias', octaveBits: 'rowShifts' } as const;
+
+/**
+ * LANES keeps in `bias` how its kernel goes through a row, a byte each from the lowest: products per multiply (1, 2, 3),
+ * 64-bit words per pass over all rows, words after which lanes are split, words after which the kernel's loop goes round
+ * (0: once per row). `cols` counts the elements that are read: products per multiply * words of a row. `b` is the arena
+ * address of one int64 per row, for sums between passes. Its weights lie row after row, pass after pass:
+ *
+ *     int64                 bias, half a unit for rounding and, where lanes are split once, 2^(split - 1), in place
+ *     words of the pass     int64 each; one product per multiply: one weight each, and zeros up to a multiple of 4 bytes
+ */
+export const LANES_FIELDS = { kernel: 'bias' } as const;
+
+/** Where the lane of the sum starts, by products per multiply. */
+export const LANE_START = [0, 0, 32, 42] as const;
+/** Distance of lanes, by products per multiply; a lane is exact while its sum is below 2^(bits - 1). */
+export const LANE_BITS = [0, 64, 32, 21] as const;
 
 export const LIMIT = {
   MAX_SHIFT_32: 30,
@@ -171,6 +190,7 @@ export const CHECK = {
   ROW_SHIFTS: 16,
   TABLE: 17,
   CONDITION: 18,
+  LANES: 19,
   BLOCK: 20,
   DUAL: 21,
 } as const;

@@ -32,6 +32,8 @@ export interface LoweredModel {
   table: BlockTable;
   /** Per record, the model's node it came from. */
   recordNames: string[];
+  /** Per record, the largest magnitude of the integers of operand a, by proof; of DENSE records. */
+  peaks: number[];
   /** Integer format of each input and output word. */
   inputFormats: ValueFormat[];
   outputFormats: ValueFormat[];
@@ -72,6 +74,7 @@ interface Places {
 interface PendingRecord extends Places {
   fields: TableRecord;
   name: string;
+  peak: number;
 }
 
 const COMBINE_KINDS = { add: KIND.ADD, min: KIND.MIN, max: KIND.MAX, select: KIND.SELECT } as const;
@@ -216,14 +219,14 @@ class Lowering {
     }
   }
 
-  private push(name: string, fields: Partial<TableRecord>, places: Places): void {
+  private push(name: string, fields: Partial<TableRecord>, places: Places, peak = 0): void {
     const step = this.records.length;
     for (const place of [places.a, places.b, places.condition, places.out]) {
       if (!place || place.buffer.fixed !== undefined) continue;
       place.buffer.first = Math.min(place.buffer.first, step);
       place.buffer.last = Math.max(place.buffer.last, step);
     }
-    this.records.push({ fields: { ...EMPTY_RECORD, ...fields }, ...places, name });
+    this.records.push({ fields: { ...EMPTY_RECORD, ...fields }, ...places, name, peak });
   }
 
   private emitAffine(node: AffineNode): void {
@@ -231,7 +234,8 @@ class Lowering {
     const { place: a, wide: aWide } = this.matrixArgument(node.x, node.name);
     this.macs += format.weights.length;
     const fields = { kind: KIND.DENSE, cols: node.x.width, ...this.weighted(node, format, aWide, 0, node.width) };
-    this.push(node.name, fields, { a, out: this.placeOf(whole(node)) });
+    const peak = segmentsOf(node.x).reduce((m, { leaf }) => Math.max(m, this.format(leaf).maxInteger), 0);
+    this.push(node.name, fields, { a, out: this.placeOf(whole(node)) }, peak);
   }
 
   /** Where the argument of a matrix lies side by side, copied there if need be. */
@@ -452,7 +456,9 @@ class Lowering {
       records,
       pool: this.pool.bytes(),
     };
-    return { table, recordNames: this.records.map((r) => r.name), inputFormats, outputFormats, macs: this.macs };
+    const recordNames = this.records.map((r) => r.name);
+    const peaks = this.records.map((r) => r.peak);
+    return { table, recordNames, peaks, inputFormats, outputFormats, macs: this.macs };
   }
 
   /** Inputs that no output needs still have a word. */

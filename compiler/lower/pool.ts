@@ -13,10 +13,15 @@ export class PoolBuilder {
       else if (bytes === 2) view.setInt16(2 * i, values[i], true);
       else view.setInt32(4 * i, values[i], true);
     }
-    const key = `${bytes}:${Buffer.from(piece).toString('latin1')}`;
+    return this.addBytes(piece, bytes);
+  }
+
+  /** Pool address of bytes as they are, a multiple of `unit`. */
+  addBytes(piece: Uint8Array, unit: 1 | 2 | 4): number {
+    const key = `${unit}:${Buffer.from(piece).toString('latin1')}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const at = Math.ceil(this.size / bytes) * bytes;
+    const at = Math.ceil(this.size / unit) * unit;
     this.pieces.push({ bytes: piece, at });
     this.known.set(key, at);
     this.size = at + piece.length;

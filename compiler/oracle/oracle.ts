@@ -1,9 +1,13 @@
 import { dualRowMajor } from '../format/dual.js';
+
+import { lanesBytes } from '../format/lanes.js';
+
 import { type RecordShape, recordShape } from '../format/record.js';
 import { FLAG, KIND, STATUS } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { blockStep } from './block.js';
 import { INVERSE_POWER, lowerLimb, multiplyShift, POWER, roundShift, upperLimb } from './exact.js';
+import { lanesStep, slopesStep } from './lanes.js';
 
 /**
  * The fixed-point oracle: what a block table means, in plain numbers, independent of the AssemblyScript kernels.
@@ -20,7 +24,7 @@ export function createOracle(table: BlockTable): Oracle {
   const arena = new ArrayBuffer(table.arenaBytes);
   const memory: Memory = { narrow: new Int16Array(arena), wide: new Int32Array(arena) };
   const pool = new PoolReader(table.pool);
-  const steps = table.records.map((record) => compileRecord(record, memory, pool));
+  const steps = compileRecords(table.records, memory, pool);
   const inputCount = table.inputs.length;
   const outputCount = table.outputs.length;
   return {
@@ -78,10 +82,21 @@ function vector(memory: Memory, address: number, bytes: 2 | 4): Vector {
   return bytes === 4 ? { data: memory.wide, at: address / 2 } : { data: memory.narrow, at: address };
 }
 
-function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): Step {
+/** The sums of a fused record go to the next one without being stored. */
+function compileRecords(records: readonly TableRecord[], memory: Memory, pool: PoolReader): Step[] {
+  let sums: Vector | undefined;
+  return records.map((record) => {
+    const fused = record.kind === KIND.LANES && (record.flags & FLAG.FUSED) !== 0;
+    const before = sums;
+    sums = fused ? { data: new Int32Array(record.rows), at: 0 } : undefined;
+    return compileRecord(record, memory, pool, before, sums);
+  });
+}
+
+function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader, from?: Vector, to?: Vector): Step {
   const shape = recordShape(record);
-  const a = vector(memory, record.a, shape.aBytes);
-  const out = vector(memory, record.out, shape.outBytes);
+  const a = from ?? vector(memory, record.a, shape.aBytes);
+  const out = to ?? vector(memory, record.out, shape.outBytes);
   const store = storer(out, shape, (record.flags & FLAG.WRAP) !== 0);
   switch (record.kind) {
     case KIND.DENSE:
@@ -102,6 +117,17 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader): S
     case KIND.DENSE_DUAL:
       // Its result is the low 32 bits of the shifted sum.
       return denseStep(record, shape, a, (i, value) => store(i, lowBits(value)), pool);
+    case KIND.LANES:
+      return lanesStep(record, {
+        bytes: pool.bytes(record.weights, lanesBytes(record)),
+        shifts: rowShifts(record, pool),
+        x: a,
+        words: memory.wide,
+        accumulators: record.b / 2,
+        store,
+      });
+    case KIND.MAP_SLOPES:
+      return slopesStep(record, a, pool.integers(record.weights, shape.weightCount, 4), out);
     case KIND.SCALE:
       return scaleStep(record, shape, a, store, pool);
     case KIND.MAP_LINEAR:

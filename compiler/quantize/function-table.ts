@@ -53,11 +53,12 @@ export interface TableRequest {
   argumentExponent: number;
   /** Fewest segment bits that make sense: 0 where the slope of f jumps at integers. */
   coarsest?: number;
+  /** Bytes that one more multiply per element is worth: degree costs time, segments cost memory. */
+  bytesPerDegree?: number;
 }
 
 const MAX_TABLE_BYTES = 24 * 1024;
 const MAX_DEGREE = 5;
-/** Bytes that one more multiply per element is worth: degree costs time, segments cost memory. */
 const BYTES_PER_DEGREE = 160;
 const SAMPLES_PER_SEGMENT = 12;
 
@@ -75,7 +76,7 @@ export function buildTable(request: TableRequest): FunctionTable {
   let closest: FunctionTable | undefined;
   for (const candidate of candidates(request)) {
     const cost = (table: FunctionTable) =>
-      tableBytes(table) + BYTES_PER_DEGREE * table.degree + (table.octaveBits ? 160 : 0);
+      tableBytes(table) + (request.bytesPerDegree ?? BYTES_PER_DEGREE) * table.degree + (table.octaveBits ? 160 : 0);
     const table = candidate(bestCost);
     if (!table) continue;
     if (!closest || table.error < closest.error) closest = table;

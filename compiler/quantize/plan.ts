@@ -32,6 +32,8 @@ export type Precision = 'auto' | '8' | '16' | '32';
 /** From the standard deviation of the error at the worst point to its largest value over the box. */
 const PEAK_TO_SIGMA = 3.5;
 const TABLE_SHARE = 0.4;
+/** Segments cost no time; what they leave of the tolerance, weights can use. */
+const TABLE_SHARE_FOR_SPEED = 0.12;
 
 /** One thing that can be made wider, with the errors (share of the allowance) and cost (bytes) of each width. */
 interface Choice {
@@ -46,12 +48,14 @@ export function planFormats(
   sensitivity: Sensitivity,
   budget: number,
   precision: Precision,
+  forSpeed = false,
 ): Plan {
   const leaves = graph.nodes.filter((n): n is Leaf => n.kind !== 'concat' && n.kind !== 'slice');
   const groups = valueGroups(graph, leaves);
   const choices: Choice[] = [];
   const groupChoice = new Map<Leaf, Choice>();
   const forcedWide = alwaysWide(graph, leaves);
+  if (forSpeed && precision === 'auto') for (const leaf of argumentsOfTables(graph, leaves)) forcedWide.add(leaf);
   for (const members of new Set(groups.values())) {
     const choice = valueChoice(
       members,
@@ -68,7 +72,7 @@ export function planFormats(
     if (node.kind === 'affine') {
       weightChoice.set(
         node,
-        weightsChoice(node, { ...node, row: 0, rows: node.width }, ranges, sensitivity, precision),
+        weightsChoice(node, { ...node, row: 0, rows: node.width }, ranges, sensitivity, precision, forSpeed),
       );
     } else if (node.kind === 'blocks') {
       for (const leaf of node.leaves) weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision));
@@ -79,7 +83,7 @@ export function planFormats(
   return {
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
     weightBits: new Map([...weightChoice].map(([node, choice]) => [node, chosen(choice) as WeightBits])),
-    tableErrors: tableErrors(graph, sensitivity, budget * TABLE_SHARE),
+    tableErrors: tableErrors(graph, sensitivity, budget * (forSpeed ? TABLE_SHARE_FOR_SPEED : TABLE_SHARE)),
     estimate,
   };
 }
@@ -157,6 +161,19 @@ function alwaysWide(graph: IrGraph, leaves: readonly Leaf[]): Set<Leaf> {
   return new Set(leaves.filter((leaf) => leaf.kind === 'input' || conditions.has(leaf) || !readElsewhere.has(leaf)));
 }
 
+/**
+ * Sums that only function tables read cost nothing more as 32 bits where they leave a packed kernel: they need not be
+ * held to 16 bits then, and are finer.
+ */
+function argumentsOfTables(graph: IrGraph, leaves: readonly Leaf[]): Leaf[] {
+  const others = new Set<IrNode>(segmentsOf(graph.output).map(({ leaf }) => leaf));
+  for (const node of graph.nodes) {
+    if (node.kind === 'concat' || node.kind === 'slice' || (node.kind === 'map' && !node.fn.periodic)) continue;
+    for (const x of operands(node)) for (const { leaf } of segmentsOf(x)) others.add(leaf);
+  }
+  return leaves.filter((leaf) => leaf.kind === 'affine' && !leaf.wraps && !others.has(leaf));
+}
+
 function valueChoice(
   members: readonly Leaf[],
   ranges: Ranges,
@@ -191,6 +208,7 @@ function weightsChoice(
   ranges: Ranges,
   sensitivity: Sensitivity,
   precision: Precision,
+  forSpeed = false,
 ): Choice {
   const noise = weightNoise(node, part, ranges, sensitivity);
   // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.
@@ -200,7 +218,8 @@ function weightsChoice(
     cost: (part.weight.length * bits) / 8,
   });
   if (precision !== 'auto') return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
-  const { precision: least = 8 } = part;
+  // Packed words take the same room and time with 8 bits as with 16.
+  const { precision: least = forSpeed ? 16 : 8 } = part;
   return { widths: ([8, 16, 32] as const).filter((bits) => bits >= least).map(width), at: 0 };
 }
 

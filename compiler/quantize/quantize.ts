@@ -29,7 +29,20 @@ export interface QuantizeOptions {
   precision: Precision;
   /** How much of the allowed output error formats and tables may take, 1 = all. */
   budget: number;
+  /** Prefer formats that the interpreter's packed kernels are fast with; see {@link SpeedOptions}. */
+  speed?: SpeedOptions;
 }
+
+/** How formats bend to speed under the interpreter, matrix by matrix. */
+export interface SpeedOptions {
+  /** Columns whose products are summed in one 32-bit lane; fewer leave more bits to the weights. Default: 16. */
+  laneColumns: ReadonlyMap<IrNode, number>;
+  /** Matrices whose rows have one shift in common. */
+  oneShift: ReadonlySet<IrNode>;
+}
+
+/** Sixteen products of 15 bits and of weights that use 13 to 16 bits fit a lane. */
+export const DEFAULT_LANE_COLUMNS = 16;
 
 /** Number formats, integer weights, function tables and overflow proofs for a whole graph. */
 export function quantize(
@@ -38,16 +51,21 @@ export function quantize(
   sensitivity: Sensitivity,
   options: QuantizeOptions,
 ): QuantizedGraph {
-  const plan = planFormats(graph, ranges, sensitivity, options.budget, options.precision);
-  return new Quantizer(graph, ranges, plan).run();
+  const { budget, precision, speed } = options;
+  const plan = planFormats(graph, ranges, sensitivity, budget, precision, speed !== undefined);
+  return new Quantizer(graph, ranges, plan, speed).run();
 }
 
 /** Largest magnitude of an int32 value: two bits are kept so that 64-bit products have headroom. */
 const WIDE_LIMIT = 2 ** 29;
 /** A 16-bit value may reach 2^15 and saturate by one unit: 1.0 then uses all 16 bits. */
 const NARROW_LIMIT = 2 ** 15;
+/** Another multiply per element is worth this many bytes of a table, where speed counts. */
+const BYTES_PER_DEGREE_FOR_SPEED = 2000;
 const MAX_EXPONENT = 40;
 const MIN_EXPONENT = -40;
+/** Steps from zero to the largest argument of a table of slopes. */
+const SLOPE_ARGUMENT_LIMIT = 2 ** 18;
 /** One less than the format allows, for weighted values that turn out coarser than their range allows. */
 const MAX_ALIGNING_SHIFT = 30;
 /** 16-bit weights use 32-bit accumulators when that costs no more than this many bits of the weights. */
@@ -66,6 +84,7 @@ class Quantizer {
     private readonly graph: IrGraph,
     private readonly ranges: Ranges,
     private readonly plan: Plan,
+    private readonly speed?: SpeedOptions,
   ) {}
 
   run(): QuantizedGraph {
@@ -114,9 +133,23 @@ class Quantizer {
     const limit = bits === 16 ? NARROW_LIMIT : WIDE_LIMIT;
     const fitting = magnitude > 0 ? Math.floor(Math.log2(limit / magnitude) + 1e-12) : MAX_EXPONENT;
     const finestForReaders = Math.min(this.finestForTables(leaf), this.finestForSums(leaf));
-    const exponent = Math.max(MIN_EXPONENT, Math.min(fitting, finest, finestForReaders, MAX_EXPONENT));
+    const exponent = Math.max(
+      MIN_EXPONENT,
+      Math.min(fitting, finest, finestForReaders, this.finestForSlopes(leaf, bits), MAX_EXPONENT),
+    );
     const maxInteger = leaf.kind === 'input' ? Math.ceil(magnitude * 2 ** exponent) + 1 : 2 ** (bits - 1);
     return { bits, exponent, maxInteger };
+  }
+
+  /** Tables of bases and slopes want their argument's segments to have at most 15 bits. */
+  private finestForSlopes(leaf: Leaf, bits: ValueBits): number {
+    const readers = this.readers.get(leaf) ?? [];
+    if (!this.speed || bits === 16 || !readers.length) return MAX_EXPONENT;
+    if (!readers.every((reader) => reader.kind === 'map' && !reader.fn.periodic)) return MAX_EXPONENT;
+    // Of the table, so that all arguments of one table have one exponent, where they can, and share it.
+    const domains = readers.map((reader) => this.tableGroups.get(this.tableGroupKey(reader as MapNode))!.domain);
+    const magnitude = Math.max(...domains.map(({ min, max }) => Math.max(Math.abs(min), Math.abs(max))));
+    return magnitude > 0 ? Math.floor(Math.log2(SLOPE_ARGUMENT_LIMIT / magnitude)) : MAX_EXPONENT;
   }
 
   /** A map's table, origin and segments, must be within int32 in steps of its argument. */
@@ -181,8 +214,11 @@ class Quantizer {
     };
     const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
     const wide = node.kind === 'scale' || weightBits === 32 || request.inputs.some((input) => input.bits === 32);
-    let result = quantizeAffine({ ...request, weightBits, accBits: 64 });
-    if (!wide) {
+    const packs = this.speed && node.kind === 'affine' && !wide;
+    const laneColumns = packs ? (this.speed?.laneColumns.get(node) ?? DEFAULT_LANE_COLUMNS) : undefined;
+    const oneShift = this.speed?.oneShift.has(node);
+    let result = quantizeAffine({ ...request, weightBits, accBits: 64, laneColumns, oneShift });
+    if (!wide && !packs) {
       const narrow = quantizeAffine({ ...request, weightBits, accBits: 32 });
       const lost = bitsLost(result.format, narrow.format);
       if (narrow.outExponent === result.outExponent && lost <= (weightBits === 8 ? 0 : NARROW_ACCUMULATOR_LOSS_BITS)) {
@@ -234,7 +270,19 @@ class Quantizer {
       const { error, domain, range } = group;
       const coarsest = node.fn.steps.some((step) => kinksOf(step) === 'integers') ? 0 : undefined;
       const { periodic } = node.fn;
-      table = buildTable({ f, periodic, domain, range, error, bits, exponent, argumentExponent, coarsest });
+      const bytesPerDegree = this.speed && BYTES_PER_DEGREE_FOR_SPEED;
+      table = buildTable({
+        f,
+        periodic,
+        domain,
+        range,
+        error,
+        bits,
+        exponent,
+        argumentExponent,
+        coarsest,
+        bytesPerDegree,
+      });
       for (const map of group.maps) this.tables.set(map, table);
     }
     const exponent =

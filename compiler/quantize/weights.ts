@@ -19,6 +19,10 @@ export interface AffineRequest {
   column: (row: number, col: number) => number;
   weightBits: WeightBits;
   accBits: 32 | 64;
+  /** Largest number of columns whose products must sum up within 31 bits; absent: no such limit. */
+  laneColumns?: number;
+  /** All rows take the smallest shift that one of them needs. */
+  oneShift?: boolean;
   /** Wanted exponent of the result; the format may have to be coarser. */
   outExponent: number;
   outLimit: number;
@@ -45,7 +49,7 @@ export function quantizeAffine(request: AffineRequest): { format: WeightFormat; 
   const maxShift = MAX_USEFUL_SHIFT[request.accBits];
   const shifts = exponents.map((k) => Math.min(maxShift, k + base - outExponent));
   const spread = Math.max(...shifts) - Math.min(...shifts);
-  const perRow = spread > (request.weightBits === 8 ? 0 : 1);
+  const perRow = !request.oneShift && spread > (request.weightBits === 8 ? 0 : 1);
   const rowShifts = Uint8Array.from(perRow ? shifts : shifts.map(() => Math.min(...shifts)));
   const guard = biasGuard(request.bias, outExponent, Math.min(...rowShifts));
   const limit = 2 ** (request.weightBits - 1);
@@ -78,7 +82,31 @@ function rowExponent(request: AffineRequest, scaled: Float64Array, base: number,
   const byWeight = largest > 0 ? Math.floor(Math.log2((2 ** (weightBits - 1) - 0.5) / largest)) : widest;
   // Half the accumulator is left for rounding of the weights and of the sum.
   const byAccumulator = Math.floor(Math.log2(2 ** (accBits - 2) / sum));
-  return Math.min(byWeight, byAccumulator, widest);
+  return Math.min(byWeight, byAccumulator, byLanes(request, scaled, base, r), widest);
+}
+
+/** Half a unit of a result that is shifted down by at most 22 bits, as those in lanes are. */
+const LARGEST_HALF = 2 ** 21;
+
+/** Largest k for which every run of `laneColumns` columns sums up within a 32-bit lane, rounding of weights included. */
+function byLanes(request: AffineRequest, scaled: Float64Array, base: number, r: number): number {
+  const { cols, inputs, column, laneColumns, bias } = request;
+  if (!laneColumns) return Number.POSITIVE_INFINITY;
+  let largest = 0;
+  let rounding = 0;
+  for (let from = 0; from < cols; from += laneColumns) {
+    // A sum that never leaves its lane has the bias in it, and half a unit of the result: at most as much again.
+    let sum = laneColumns >= cols ? Math.abs(bias[r]) * 2 ** base : 0;
+    let halves = laneColumns >= cols ? LARGEST_HALF : 0;
+    for (let c = from; c < Math.min(cols, from + laneColumns); c++) {
+      const { maxInteger } = inputs[column(r, c)];
+      sum += Math.abs(scaled[r * cols + c]) * maxInteger;
+      halves += maxInteger / 2;
+    }
+    largest = Math.max(largest, sum);
+    rounding = Math.max(rounding, halves);
+  }
+  return largest > 0 ? Math.floor(Math.log2((2 ** 31 - 1 - rounding) / largest)) : Number.POSITIVE_INFINITY;
 }
 
 /** Bits of the bias below the result's last bit, as many as an int32 holds. */

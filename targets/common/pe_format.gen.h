@@ -51,6 +51,8 @@
 #define PE_KIND_MIN 0x8u
 #define PE_KIND_MAX 0x9u
 #define PE_KIND_SELECT 0xau
+#define PE_KIND_LANES 0xbu
+#define PE_KIND_MAP_SLOPES 0xcu
 #define PE_KIND_BLOCK 0xdu
 #define PE_KIND_DENSE_DUAL 0xeu
 #define PE_FORMAT_A_WIDE 0x1u
@@ -70,6 +72,7 @@
 #define PE_FLAG_OCTAVES 0x40u
 #define PE_FLAG_MIRRORED 0x80u
 #define PE_FLAG_BROADCAST_CONDITION 0x10u
+#define PE_FLAG_FUSED 0x4u
 #define PE_FLAG_FIRST 0x20u
 #define PE_FLAG_LAST 0x40u
 #define PE_LIMIT_MAX_SHIFT_32 0x1eu
@@ -96,6 +99,7 @@
 #define PE_CHECK_ROW_SHIFTS 0x10u
 #define PE_CHECK_TABLE 0x11u
 #define PE_CHECK_CONDITION 0x12u
+#define PE_CHECK_LANES 0x13u
 #define PE_CHECK_BLOCK 0x14u
 #define PE_CHECK_DUAL 0x15u
 #define PE_STATUS_OK 0x0u
@@ -137,7 +141,7 @@ typedef struct {
   uint8_t flags; /* bits of FLAG */
   uint8_t shift; /* rounding right shift of the result; map: log2 of the narrowest segment width in argument steps */
   uint16_t rows; /* number of output elements */
-  uint16_t cols; /* dense: number of input elements; map: number of segments; select: arena address of the condition */
+  uint16_t cols; /* dense, lanes: number of input elements; map: number of segments; select: arena address of the condition */
   uint16_t a; /* arena address of the first operand */
   uint16_t b; /* arena address of the second operand; block: of the carried accumulators */
   uint16_t out; /* arena address of the result */

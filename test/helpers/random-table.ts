@@ -1,5 +1,6 @@
 import { checkTable } from '../../compiler/format/check.js';
-import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/format/spec.js';
+import { type LanesShape, lanesBytes, lanesField, passRowBytes } from '../../compiler/format/lanes.js';
+import { CHECK, FLAG, FORMAT, KIND, LANE_START } from '../../compiler/format/spec.js';
 import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
 import { PoolBuilder } from '../../compiler/lower/pool.js';
 import { randoms } from './models.js';
@@ -47,6 +48,7 @@ export function randomTable(seed: number, perFormat = 2): BlockTable {
       drafts.push(addRecord(random, format | FORMAT.ACC_WIDE), mulRecord(random, format | FORMAT.ACC_WIDE));
     }
   }
+  drafts.push(...lanesRecords(random, pool), ...slopesRecords(random, pool));
   return layOut(random, drafts, pool.bytes());
 }
 
@@ -70,6 +72,74 @@ function denseRecord(random: TableRandom, pool: PoolBuilder, format: number): Dr
   const cols = random.int(0, 11);
   const rows = random.int(1, 5);
   return { kind: KIND.DENSE, format, cols, rows, ...weighted(random, pool, format, rows, rows * cols, cols) };
+}
+
+/**
+ * Lanes of one to three products, summed in their lane and in 64 bits, in one pass and in several, going round in every
+ * way. Their words are any 64 bits: lanes overflow, and must do so alike everywhere.
+ */
+function lanesRecords(random: TableRandom, pool: PoolBuilder): Draft[] {
+  const single = [FORMAT.WEIGHT_8, FORMAT.WEIGHT_16, FORMAT.WEIGHT_32].flatMap((weight) =>
+    pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE).map((format) => ({ lanes: 1, format: format | weight | FORMAT.ACC_WIDE })),
+  );
+  const packed = [2, 3].flatMap((lanes) =>
+    pairs(FORMAT.OUT_WIDE, FORMAT.ACC_WIDE).map((format) => ({ lanes, format })),
+  );
+  return [...single, ...packed].flatMap(({ lanes, format }) => {
+    const wide = (format & FORMAT.ACC_WIDE) !== 0;
+    const passWords = random.int(1, lanes === 1 ? 5 : 4);
+    const passes = wide ? random.int(1, 2) : 1;
+    const splitWords = lanes === 1 ? 0 : wide ? random.int(1, passWords) : passWords;
+    const hopWords = random.int(0, 1) ? random.int(1, passWords) : 0;
+    const flags = random.flag(FLAG.WRAP) | random.flag(FLAG.ROW_SHIFTS);
+    const draft = lanesDraft(random, pool, { lanes, passWords, splitWords, hopWords }, passes, format, flags);
+    if (!(format & FORMAT.OUT_WIDE) || flags & FLAG.ROW_SHIFTS) return [draft];
+    const fused = { ...draft, flags: FLAG.WRAP | FLAG.FUSED };
+    return [draft, fused, { ...slopesDraft(random, pool, FORMAT.A_WIDE), rows: fused.rows }];
+  });
+}
+
+function lanesDraft(
+  random: TableRandom,
+  pool: PoolBuilder,
+  shape: LanesShape,
+  passes: number,
+  format: number,
+  flags: number,
+): Draft {
+  const rows = random.int(1, 5);
+  const maxShift = format & FORMAT.ACC_WIDE ? 40 : 62 - LANE_START[shape.lanes];
+  const fields = { kind: KIND.LANES, format, flags, rows, cols: passes * shape.passWords * shape.lanes };
+  const record = { ...EMPTY_RECORD, ...fields, bias: lanesField(shape) };
+  // Totals of 64 bits may not overflow, and leave fewer than 53 bits.
+  const isWide = (format & FORMAT.ACC_WIDE) !== 0;
+  const minShift = isWide ? 12 : 1;
+  const small = shape.lanes === 1 && (format & FORMAT.WEIGHT_MASK) === FORMAT.WEIGHT_32 ? 8 : 0;
+  const words = Array.from({ length: lanesBytes(record) / 4 }, () => random.int(-(2 ** 31), 2 ** 31 - 1) >> small);
+  if (isWide) {
+    const stride = passRowBytes(record) / 4;
+    for (let at = 1; at < words.length; at += stride) words[at] >>= 4;
+  }
+  const shifts = Array.from({ length: rows }, () => random.int(minShift, maxShift));
+  return {
+    ...record,
+    shift: random.int(minShift, maxShift),
+    weights: pool.add(words, 4),
+    rowShifts: flags & FLAG.ROW_SHIFTS ? pool.add(shifts, 1) : 0,
+  };
+}
+
+function slopesRecords(random: TableRandom, pool: PoolBuilder): Draft[] {
+  return pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE).map((format) => slopesDraft(random, pool, format));
+}
+
+function slopesDraft(random: TableRandom, pool: PoolBuilder, format: number): Draft {
+  const cols = random.int(1, 13);
+  const reach = format & FORMAT.A_WIDE ? 2 ** 30 : 2 ** 16;
+  const table = Array.from({ length: 2 * cols }, () => random.int(-(2 ** 31), 2 ** 31 - 1));
+  const shifts = { shift: random.int(1, 25), shiftB: random.int(0, 31) };
+  const fields = { kind: KIND.MAP_SLOPES, format, cols, rows: random.int(1, 9), origin: random.int(-reach, reach) };
+  return { ...fields, ...shifts, weights: pool.add(table, 4) };
 }
 
 /** Leaves of one matrix, of any number of columns: they carry their sums in the words before their result. */
@@ -201,13 +271,24 @@ function polynomialRecord(random: TableRandom, pool: PoolBuilder, format: number
 function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array): BlockTable {
   let word = INPUT_WORDS;
   let accumulators = 0;
+  let before: number | undefined;
   const records = drafts.map((draft): TableRecord => {
     const operand = (count: number, bytes: number) => {
       const last = (4 * INPUT_WORDS - count * bytes) / bytes;
       return (random.int(0, last) * bytes) / 2;
     };
     const isBlock = draft.kind === KIND.BLOCK;
-    const count = draft.kind === KIND.DENSE || isBlock ? draft.cols! : draft.rows;
+    const isLanes = draft.kind === KIND.LANES;
+    const fused = before;
+    before = isLanes && draft.flags! & FLAG.FUSED ? 2 * word : undefined;
+    const count = draft.kind === KIND.DENSE || isBlock || isLanes ? draft.cols! : draft.rows;
+    if (isLanes) {
+      // Sums between passes, 8 bytes each, before the result.
+      word = Math.ceil(word / 2) * 2;
+      accumulators = 2 * word;
+      word += 2 * draft.rows;
+      if (before !== undefined) before = 2 * word;
+    }
     if (isBlock && draft.flags! & FLAG.FIRST) {
       const accumulator = wide(draft.format, FORMAT.ACC_WIDE) / 2;
       const start = Math.ceil(word / accumulator) * accumulator;
@@ -219,12 +300,13 @@ function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array)
     return {
       ...EMPTY_RECORD,
       ...draft,
-      a: operand(count, wide(draft.format, FORMAT.A_WIDE)),
-      b: isBlock
-        ? accumulators
-        : draft.kind === KIND.ADD || draft.kind === KIND.MUL
-          ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE))
-          : 0,
+      a: fused ?? operand(count, wide(draft.format, FORMAT.A_WIDE)),
+      b:
+        isBlock || isLanes
+          ? accumulators
+          : draft.kind === KIND.ADD || draft.kind === KIND.MUL
+            ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE))
+            : 0,
       out,
     };
   });

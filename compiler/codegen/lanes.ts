@@ -1,0 +1,164 @@
+import { lanesShape, passRowBytes, rowWords, wordBytes } from '../format/lanes.js';
+import { recordShape } from '../format/record.js';
+import { FLAG, FORMAT, LANE_BITS, LANE_START } from '../format/spec.js';
+import type { TableRecord } from '../format/table.js';
+
+/**
+ * The AssemblyScript source of the kernel of a LANES record:
+ *
+ *     y[i] = sat((sum_j W[i][j] x[j] + bias[i] + half) >> shift[i])
+ *
+ * One multiply carries two products: (w0 + w1 2^32) (x1 + x0 2^32) = w0 x1 + (w0 x0 + w1 x1) 2^32 mod 2^64. The upper
+ * lane sums the row, the lower one is left over: its borrow is undone by the 2^31 that the sum starts with, and the
+ * shift drops it. Three products lie 21 bits apart in the same way. The compiler proves that no lane overflows between
+ * splits (lower/layout.ts). The inputs stay in locals while the rows are streamed, every word at a constant offset.
+ */
+export function lanesSource(name: string, record: TableRecord): string {
+  const { lanes, passWords, splitWords, hopWords } = lanesShape(record);
+  const { passes } = rowWords(record);
+  const shape = recordShape(record);
+  const wide = (record.format & FORMAT.ACC_WIDE) !== 0;
+  const wraps = (record.flags & FLAG.WRAP) !== 0;
+  const rowShifts = (record.flags & FLAG.ROW_SHIFTS) !== 0;
+  const bytes = wordBytes(record);
+  const weightType = { 1: 'i8', 2: 'i16', 4: 'i32', 8: 'i64' }[bytes];
+  const xType = shape.aBytes === 4 ? 'i32' : 'i16';
+  const yType = shape.outBytes === 4 ? 'i32' : 'i16';
+  const start = LANE_START[lanes];
+  // Above the sum of three products lies one bit of the lane beyond it: shifted out first.
+  const spare = 64 - start - LANE_BITS[lanes];
+  const split = (acc: string, shift: string) => (spare > 0 ? `(${acc} << ${spare}) >> ${shift}` : `${acc} >> ${shift}`);
+  const inLane = wide ? 0 : start + Math.max(0, spare);
+
+  const load = (type: string, at: number) => `(load<${type}>(x, ${at * shape.aBytes}) as i64)`;
+  const packed = (word: number) =>
+    Array.from({ length: lanes }, (_, k) => {
+      const element = load(xType, word * lanes + k);
+      const left = (lanes - 1 - k) * (lanes > 1 ? LANE_BITS[lanes] : 0);
+      return left ? `(${element} << ${left})` : element;
+    }).join(' + ');
+  const product = (word: number) =>
+    `(load<${weightType}>(w, ${8 + word * bytes})${bytes === 8 ? '' : ' as i64'}) * x${word}`;
+
+  // The row in pieces: hops return to the head of the loop, splits move a lane's sum to the total.
+  const hop = hopWords || passWords;
+  const pieces: string[][] = [];
+  for (let from = 0; from < passWords; from += hop) {
+    const lines: string[] = [];
+    for (let word = from; word < Math.min(passWords, from + hop); word++) {
+      const fresh = lanes > 1 && wide && word % splitWords === 0;
+      lines.push(fresh ? `acc = REPAIR + ${product(word)};` : `acc += ${product(word)};`);
+      const splits = lanes > 1 && wide && (word % splitWords === splitWords - 1 || word === passWords - 1);
+      if (splits) lines.push(`total += ${split('acc', String(start + Math.max(0, spare)))};`);
+    }
+    pieces.push(lines);
+  }
+  const sum = lanes > 1 && wide ? 'total' : 'acc';
+  const begin = [
+    `${sum} = load<i64>(w)${passes > 1 ? ' + (pass ? load<i64>(partial) : 0)' : ''};`,
+    ...(rowShifts ? [`shift = (load<u8>(rowShift++) as i64)${inLane ? ` + ${inLane}` : ''};`] : []),
+  ];
+  const value = lanes > 1 && !wide ? split('acc', 'shift') : `${sum} >> shift`;
+  const stored = wraps ? `(${value}) as ${yType}` : `saturate<${yType}, i64>(${value})`;
+  const fused = (record.flags & FLAG.FUSED) !== 0;
+  const finish = fused
+    ? [`const sum = (${value}) as i32;`, ...throughTable(), 'y += 2;']
+    : [`store<${yType}>(y, ${stored});`, `y += ${shape.outBytes};`];
+  const keep = [`store<i64>(partial, ${sum});`];
+  const end =
+    passes > 1
+      ? [`if (pass + 1 < ${passes}) {`, ...keep.map(indent), '} else {', ...finish.map(indent), '}', 'partial += 8;']
+      : finish;
+  const next = `w += ${passRowBytes(record)};`;
+
+  const fill = Array.from({ length: passWords }, (_, word) => `x${word} = ${packed(word)};`);
+  const declare = Array.from({ length: passWords }, (_, word) => `let x${word}: i64 = 0;`);
+  const straight = pieces.length === 1 && !hopWords;
+  const loop = straight
+    ? [...fill, 'do {', ...[...begin, ...pieces[0], ...end, next].map(indent), '} while (w < wEnd);']
+    : hoppingLoop(fill, begin, pieces, [...end, next], hop);
+  const body = [
+    `const rows = load<u16>(record + RECORD_ROWS) as usize;`,
+    `let x = operand(record, RECORD_A, arena);`,
+    ...(fused ? TABLE_PARAMETERS : []),
+    `let y = operand(${fused ? 'map' : 'record'}, RECORD_OUT, arena);`,
+    `let w = pool + load<u32>(record + RECORD_WEIGHTS);`,
+    `let wEnd = w + rows * ${passRowBytes(record)};`,
+    `let shift: i64 = (load<u8>(record + RECORD_SHIFT) as i64)${inLane ? ` + ${inLane}` : ''};`,
+    `let acc: i64 = 0;`,
+    ...(lanes > 1 && wide ? [`let total: i64 = 0;`] : []),
+    ...declare,
+    ...(passes > 1
+      ? [
+          `for (let pass = 0; pass < ${passes}; pass++) {`,
+          indent('let partial = operand(record, RECORD_B, arena);'),
+          ...(rowShifts ? [indent('let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);')] : []),
+          ...loop.map(indent),
+          indent(`wEnd += rows * ${passRowBytes(record)};`),
+          indent(`x += ${passWords * lanes * shape.aBytes};`),
+          '}',
+        ]
+      : [...(rowShifts ? ['let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);'] : []), ...loop]),
+  ];
+  const repair = lanes > 1 && wide ? `const REPAIR: i64 = 1 << ${start - 1};\n` : '';
+  return `function ${name}(record: usize, arena: usize, pool: usize): void {\n${[repair.trim(), ...body].filter(Boolean).map(indent).join('\n')}\n}\n`;
+}
+
+/** Fields of the MAP_SLOPES record that follows. */
+const TABLE_PARAMETERS = [
+  'const map = record + RECORD_BYTES;',
+  'const segmentBits: u32 = load<u8>(map + RECORD_SHIFT);',
+  'const down: i32 = load<u8>(map + RECORD_SHIFT_B);',
+  'const origin = load<i32>(map + RECORD_ORIGIN);',
+  'const table = pool + load<u32>(map + RECORD_WEIGHTS);',
+  'const last = ((load<u16>(map + RECORD_COLS) as u32) << segmentBits) - 1;',
+];
+
+/** What runtime/kernels/slopes.ts does with an element. */
+function throughTable(): string[] {
+  return [
+    'let u = (sum - origin) as u32;',
+    'if (u > last) u = sum < origin ? 0 : last;',
+    'const segment = table + (((u >> segmentBits) as usize) << 3);',
+    'store<i16>(y, (load<i32>(segment, 4) * (u as i32) + load<i32>(segment)) >> down);',
+  ];
+}
+
+function indent(line: string): string {
+  return `  ${line}`;
+}
+
+/**
+ * The same loop for chips without tail calls, where every operation nests a native call until the loop goes round: it
+ * does so after every few words, also while it fills the locals.
+ */
+function hoppingLoop(
+  fill: readonly string[],
+  begin: readonly string[],
+  pieces: readonly string[][],
+  end: readonly string[],
+  hop: number,
+): string[] {
+  const fills: string[][] = [];
+  // Filling takes more operations per word than multiplying.
+  const perFill = Math.max(1, Math.floor(hop / 2));
+  for (let from = 0; from < fill.length; from += perFill) fills.push(fill.slice(from, from + perFill));
+  const stages = [...fills, ...pieces];
+  const firstPiece = fills.length;
+  const lines = ['let stage = 0;', 'do {', '  switch (stage) {'];
+  stages.forEach((stage, i) => {
+    const isLast = i === stages.length - 1;
+    const code = [
+      ...(i === firstPiece ? begin : []),
+      ...stage,
+      ...(isLast ? [...end, `stage = ${firstPiece};`] : [`stage = ${i + 1};`]),
+    ];
+    lines.push(
+      `    ${isLast ? 'default' : `case ${i}`}: {`,
+      ...code.map((line) => `      ${line}`),
+      '      break;',
+      '    }',
+    );
+  });
+  return [...lines, '  }', '} while (w < wEnd);'];
+}
