@@ -1,25 +1,30 @@
 import { PinnEdgeError } from '../diagnostics.js';
+import { withoutBlocks } from '../ir/blocks.js';
+import { foldGraph } from '../ir/simplify.js';
+import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
 import { type Attempt, searchPruned } from './auto.js';
+import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { searchBudget } from './budget.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import { modelFromIr } from './ir-to-model.js';
 import { truncate, weightedSpectra } from './lowrank.js';
 import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import { irParameterCount, mapWeights } from './parameters.js';
+import { irParameterCount, mapNodes } from './parameters.js';
 import { analyzeChannels, pruneTo, rankAt } from './prune.js';
 import type { Checkpoint } from './refine.js';
 import { roundWeights } from './rounding.js';
+import { searchStructured } from './structured-search.js';
 import { plainSpectra } from './svd.js';
 import { residuals, type Samples, shareOf, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 
-export const METHODS = ['auto', 'prune', 'lowrank', 'svd', 'magnitude', 'int8', 'int16'] as const;
+export const METHODS = ['auto', 'prune', 'hmatrix', 'tt', 'lowrank', 'svd', 'magnitude', 'int8', 'int16'] as const;
 export type Method = (typeof METHODS)[number];
 
 export interface CompressOptions {
@@ -30,6 +35,12 @@ export interface CompressOptions {
   seed: number;
   /** Instead of a share of the tolerance: bytes that the weights may take in 16 bits, as accurate as can be. */
   maxBytes?: number;
+  /** hmatrix: where blocks may be divided. */
+  tree: TreeOptions;
+  /** hmatrix and tt: refine the weights that are left. */
+  refine: boolean;
+  /** Weight of the nuclear norms of low-rank blocks during refinement, 0 for none. */
+  blockRank: number;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;
@@ -42,6 +53,9 @@ export const DEFAULT_COMPRESS: CompressOptions = {
   purpose: 'size',
   share: 0.4,
   seed: 0,
+  tree: DEFAULT_TREE,
+  refine: true,
+  blockRank: 0,
   maxWork: 150e9,
 };
 
@@ -138,7 +152,7 @@ interface Found {
 }
 
 async function runMethod(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Found | undefined> {
-  const { graph } = teacher;
+  const graph = withoutBlocks(teacher.graph);
   switch (options.method) {
     case 'prune': {
       const analysis = analyzeChannels(teacher, graph);
@@ -188,6 +202,12 @@ async function runMethod(teacher: Teacher, unseen: Samples, options: CompressOpt
         0.999,
         sparseBytes,
       );
+    case 'hmatrix':
+    case 'tt': {
+      const { method, share: target, refine, blockRank, tree, maxWork, onAttempt, checkpoint } = options;
+      const settings = { method, target, refine, blockRank, tree, maxWork, onAttempt, checkpoint } as const;
+      return searchStructured(teacher, unseen, graph, settings);
+    }
     case 'int8':
     case 'int16': {
       const bits = options.method === 'int8' ? 8 : 16;
@@ -245,13 +265,16 @@ async function withinBytes(
   options: CompressOptions,
   maxBytes: number,
 ): Promise<Compressed> {
-  const { graph, attempts, smallest } = await searchBudget(teacher, teacher.graph, { ...options, maxBytes });
+  const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), {
+    ...options,
+    maxBytes,
+  });
   if (!graph) throw new PinnEdgeError('PE4005', { bytes: maxBytes, smallest });
   return summarize(teacher, unseen, { ...options, share: Number.POSITIVE_INFINITY }, graph, undefined, attempts);
 }
 
 async function searched(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Compressed> {
-  const { graph, attempts, closest } = await searchPruned(teacher, teacher.graph, {
+  const { graph, attempts, closest } = await searchPruned(teacher, withoutBlocks(teacher.graph), {
     ...options,
     target: options.share,
   });
@@ -303,7 +326,7 @@ function summarize(
   attempts: Attempt[],
 ): Compressed {
   const before = irParameterCount(teacher.graph);
-  const single = found && toFloat32(found);
+  const single = found && toFloat32(foldGraph(found));
   // A budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it.
   const limit = Math.max(1, options.share);
   const errors = single && residuals(teacher, single, unseen);
@@ -338,5 +361,12 @@ function relativeErrorOf({ allowances, largestOutputs }: Teacher, errors: Float6
 
 /** Weights rounded to float32: that is how model files store them, and 24 bits are more than any format keeps. */
 function toFloat32(graph: IrGraph): IrGraph {
-  return mapWeights(graph, (values) => values.map(Math.fround));
+  return mapNodes(graph, (node) => {
+    if (node.kind !== 'affine' && node.kind !== 'blocks') return node;
+    const bias = node.bias.map(Math.fround);
+    // The cores of a tensor train are float32 already.
+    if (node.kind === 'affine')
+      return coresOf(node) ? { ...node, bias } : { ...node, weight: node.weight.map(Math.fround), bias };
+    return { ...node, leaves: node.leaves.map((leaf) => ({ ...leaf, weight: leaf.weight.map(Math.fround) })), bias };
+  });
 }

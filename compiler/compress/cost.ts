@@ -56,3 +56,10 @@ export function weightBytes(graph: IrGraph, bits: number): number {
     0,
   );
 }
+
+/** Bytes of the weights, each matrix in its own precision or else in 16 bits, and of the biases in 32. */
+export function storedBytes(graph: IrGraph): number {
+  return weightSites(graph).reduce((n, { weight, bias, precision = 16 }) => {
+    return n + (weight.length * precision) / 8 + 4 * (bias?.length ?? 0);
+  }, 0);
+}

@@ -1,5 +1,6 @@
 import { evaluateIr, pullBackIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
+import { balanceFactors, blockRankRidge } from './block-rank.js';
 import {
   readParameters,
   trainableCount,
@@ -40,16 +41,18 @@ export async function refineLarge(
   options: RefineOptions,
 ): Promise<Refined> {
   const graph = withOwnWeights(start);
+  if (options.blockRank) balanceFactors(graph);
+  const ridge = options.blockRank ? blockRankRidge(graph, options.blockRank) : undefined;
   const base = askTeacher(teacher, trainingPoints(teacher, BASE_POINTS));
   const worst = new WorstPoints(teacher, pool, BASE_POINTS >> 1);
   let samples = base;
   let theta = readParameters(graph);
-  let point = lossAndGradient(teacher, graph, samples);
+  let point = lossAndGradient(teacher, graph, samples, ridge);
   let best = { theta, error: shareOf(teacher, graph, pool) };
   let pairs: Pair[] = [];
   let step = 0;
   while (best.error > options.target && step < options.maxSteps) {
-    const next = lineSearch(teacher, graph, samples, theta, point, twoLoop(pairs, point.gradient));
+    const next = lineSearch(teacher, graph, samples, ridge, theta, point, twoLoop(pairs, point.gradient));
     if (!next) {
       if (!pairs.length) break;
       pairs = [];
@@ -66,7 +69,7 @@ export async function refineLarge(
     if (error < best.error) best = { theta, error };
     if (await options.checkpoint?.()) break;
     samples = joinSamples(base, worst.samples());
-    point = lossAndGradient(teacher, graph, samples);
+    point = lossAndGradient(teacher, graph, samples, ridge);
     // Pairs of one set of points mislead on another only a little: they are kept.
   }
   writeParameters(graph, best.theta);
@@ -108,6 +111,7 @@ function lineSearch(
   teacher: Teacher,
   graph: IrGraph,
   samples: Samples,
+  ridge: Float64Array | undefined,
   theta: Float64Array,
   { loss, gradient }: { loss: number; gradient: Float64Array },
   direction: Float64Array,
@@ -117,15 +121,20 @@ function lineSearch(
   for (let halving = 0, length = 1; halving < MAX_HALVINGS; halving++, length /= 2) {
     const trial = theta.map((t, k) => t + length * direction[k]);
     writeParameters(graph, trial);
-    const next = lossAndGradient(teacher, graph, samples);
+    const next = lossAndGradient(teacher, graph, samples, ridge);
     if (next.loss <= loss + SUFFICIENT_DECREASE * length * slope) return { theta: trial, ...next };
   }
   writeParameters(graph, theta);
   return undefined;
 }
 
-/** Half the sum of squared errors, and its gradient by all weights. */
-function lossAndGradient(teacher: Teacher, graph: IrGraph, samples: Samples): { loss: number; gradient: Float64Array } {
+/** Half the sum of squared errors, with the ridge per point and output, and its gradient by all weights. */
+function lossAndGradient(
+  teacher: Teacher,
+  graph: IrGraph,
+  samples: Samples,
+  ridge: Float64Array | undefined,
+): { loss: number; gradient: Float64Array } {
   const { inputCount, allowances } = teacher;
   const sites = weightSites(graph);
   const gradient = new Float64Array(trainableCount(graph));
@@ -142,6 +151,13 @@ function lossAndGradient(teacher: Teacher, graph: IrGraph, samples: Samples): { 
     const gradients = pullBackIr(graph, values, seed);
     let at = 0;
     for (const site of sites) at = addOuterProducts(gradient, at, site, gradients.get(site.out)!, values.get(site.x)!);
+  }
+  if (ridge) {
+    const strength = samples.count * outputs;
+    readParameters(graph).forEach((t, k) => {
+      loss += (strength * ridge[k] * t * t) / 2;
+      gradient[k] += strength * ridge[k] * t;
+    });
   }
   return { loss: Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss, gradient };
 }

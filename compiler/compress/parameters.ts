@@ -6,6 +6,7 @@ import {
   type IrGraph,
   type IrNode,
   operands,
+  type WeightBits,
   withOperands,
 } from '../ir/types.js';
 
@@ -22,6 +23,7 @@ export interface WeightSite {
   readonly weight: Float64Array;
   /** Of all rows of the step; with the first matrix of the step only. */
   readonly bias?: Float64Array;
+  readonly precision?: WeightBits;
 }
 
 export function affineNodes(graph: IrGraph): AffineNode[] {
@@ -31,12 +33,12 @@ export function affineNodes(graph: IrGraph): AffineNode[] {
 export function weightSites(graph: IrGraph): WeightSite[] {
   return graph.nodes.flatMap((node): WeightSite[] => {
     if (node.kind === 'affine') {
-      const { x, width, weight, bias } = node;
-      return [{ out: node, x, row: 0, rows: width, weight, bias }];
+      const { x, width, weight, bias, precision } = node;
+      return [{ out: node, x, row: 0, rows: width, weight, bias, precision }];
     }
     if (node.kind !== 'blocks') return [];
-    return node.leaves.map(({ x, row, rows, weight }, k) => {
-      return { out: node, x, row, rows, weight, bias: k === 0 ? node.bias : undefined };
+    return node.leaves.map(({ x, row, rows, weight, precision }, k) => {
+      return { out: node, x, row, rows, weight, bias: k === 0 ? node.bias : undefined, precision };
     });
   });
 }

@@ -1,5 +1,6 @@
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
+import { balanceFactors, blockRankRidge } from './block-rank.js';
 import { type NormalEquations, normalEquations } from './jacobian.js';
 import { cholesky, choleskySolve, createGram } from './normal-equations.js';
 import { readParameters, trainableCount, weightSites, withOwnWeights, writeParameters } from './parameters.js';
@@ -32,6 +33,8 @@ export interface RefineOptions {
   density?: number;
   /** Go on to the last step even if the target is out of reach. */
   patient?: boolean;
+  /** Weight of the block-rank regularisation (block-rank.ts); none unless given. */
+  blockRank?: number;
   /** Awaited after every look at the pool; true ends refinement with the best so far. */
   checkpoint?: Checkpoint;
 }
@@ -70,7 +73,8 @@ export async function refine(
   const wantedPoints = Math.ceil(((options.density ?? 2) * parameters) / outputs);
   const count = Math.min(Math.max(512, wantedPoints), 8192);
   const base = askTeacher(teacher, trainingPoints(teacher, count));
-  const problem = new Problem(teacher, graph, base);
+  if (options.blockRank) balanceFactors(graph);
+  const problem = new Problem(teacher, graph, base, options.blockRank ?? 0);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
@@ -132,6 +136,7 @@ class Problem {
     private teacher: Teacher,
     private readonly graph: IrGraph,
     samples: Samples,
+    blockRank: number,
   ) {
     const parameters = trainableCount(graph);
     const gram = createGram(parameters);
@@ -141,6 +146,11 @@ class Problem {
     this.normal = { gram, gradient: new Float64Array(parameters) };
     this.factor = new Float64Array(gram.size ** 2);
     this.ridge = amplificationPenalty(teacher, graph, samples.points);
+    if (blockRank > 0) {
+      blockRankRidge(graph, blockRank).forEach((r, k) => {
+        this.ridge[k] += r;
+      });
+    }
   }
 
   setSamples(samples: Samples): void {

@@ -1,3 +1,4 @@
+import { multiply } from './simplify-blocks.js';
 import type { AffineNode, BlockLeaf, BlocksNode, IrGraph, IrNode } from './types.js';
 import { graphOf, operands, useCounts, withOperands } from './types.js';
 
@@ -56,6 +57,24 @@ export function denseMatrix(node: BlocksNode, layout: BlockLayout): Float64Array
     }
   }
   return matrix;
+}
+
+/** The same graph with every pair of factors as one matrix. */
+export function withoutFactors(graph: IrGraph): IrGraph {
+  const uses = useCounts(graph);
+  const changed = new Map<IrNode, IrNode>();
+  for (const node of graph.nodes) {
+    const read = withOperands(
+      node,
+      operands(node).map((x) => changed.get(x)!),
+    );
+    changed.set(node, read);
+    if (node.kind !== 'affine' || read.kind !== 'affine' || !isFactor(node.x, (x) => uses.get(x) === 1)) continue;
+    const inner = read.x as AffineNode;
+    const weight = multiply(read.weight, inner.weight, read.width, inner.width, inner.x.width);
+    changed.set(node, { ...read, x: inner.x, weight, precision: undefined, train: undefined });
+  }
+  return graphOf(changed.get(graph.output) as IrGraph['output']);
 }
 
 /** The same graph with every matrix in blocks as one dense matrix: where another structure starts from. */
