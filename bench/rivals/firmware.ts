@@ -6,7 +6,7 @@ import type { Board } from '../../compiler/boards/boards.js';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
 import { requireTools, toolVersion } from '../../compiler/boards/tools.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
-import { compilerFlags } from '../../compiler/package/bare-metal.js';
+import { BARE_METAL, compilerFlags } from '../../compiler/package/bare-metal.js';
 import { firmwareFiles } from '../../compiler/package/firmware.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
@@ -78,10 +78,11 @@ export function buildRival(board: Board, program: RivalProgram): string {
 
 /** The board's start, console, counter and linker scripts, without the application of the product. */
 function boardFiles(board: Board): Map<string, string> {
-  const [project] = board.projects;
-  const prefix = `${project.name}/`;
-  const files = [...firmwareFiles(board, '')].map(([path, text]) => [path.slice(prefix.length), text] as const);
-  return new Map(files.filter(([path]) => !path.includes('/') && path !== 'main.c' && path !== 'Makefile'));
+  const prefix = `${BARE_METAL}/`;
+  const files = [...firmwareFiles(board, '')]
+    .filter(([path]) => path.startsWith(prefix))
+    .map(([path, text]) => [path.slice(prefix.length), text] as const);
+  return new Map(files.filter(([path]) => !path.includes('/') && path !== 'main.c'));
 }
 
 function harnessFiles({ inputs, outputs }: RivalProgram): Map<string, string> {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
-import { compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../package/bare-metal.js';
+import { BARE_METAL, compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../package/bare-metal.js';
 import { cFirmwareFiles } from '../package/c-files.js';
 import { firmwareFiles } from '../package/firmware.js';
 import type { Board } from './boards.js';
@@ -43,8 +43,7 @@ function buildProject(board: Board, project: ReadonlyMap<string, string>): strin
 
 /** The project's files by their path in it. */
 function projectOf(board: Board, header: string): Map<string, string> {
-  const [project] = board.projects;
-  const prefix = `${project.name}/`;
+  const prefix = `${BARE_METAL}/`;
   const files = [...firmwareFiles(board, header)].filter(([path]) => path.startsWith(prefix));
   return new Map(files.map(([path, text]) => [path.slice(prefix.length), text]));
 }
@@ -58,7 +57,7 @@ function writeFiles(folder: string, files: ReadonlyMap<string, string>): void {
 
 function compileAll(board: Board, version: string, folder: string, project: ReadonlyMap<string, string>): string[] {
   const flags = compilerFlags(board);
-  const [{ libraryFolder, headerFolder, wasm3Folder }] = board.projects;
+  const { libraryFolder, headerFolder, wasm3Folder } = board.projects.find(({ name }) => name === BARE_METAL)!;
   const includes = ['-I.', `-I${libraryFolder}`, `-I${headerFolder}`, '-isystem', `${wasm3Folder}`];
   const isWasm3 = (path: string) => path.startsWith(`${wasm3Folder}/`);
   // What an object depends on: every header but the model's, and wasm3's C files, which one of the library's includes.

@@ -1,17 +1,13 @@
 import type { Target } from './targets.js';
 
-/** How the bare-metal project is compiled: by its Makefile, and the same way for the emulated boards. */
+/** How the bare-metal project is compiled: by CMake, and with the same flags for the emulated boards. */
+
+/** Name of the project. */
+export const BARE_METAL = 'bare-metal';
 
 /** Every file. Sections of their own, so that what is not used is left out. */
-const COMMON_FLAGS = [
-  '-std=gnu11',
-  '-Os',
-  '-ffunction-sections',
-  '-fdata-sections',
-  '-Wall',
-  '-Wextra',
-  '-Wconversion',
-];
+const COMMON_FLAGS = ['-std=gnu11', '-Os', '-ffunction-sections', '-fdata-sections'];
+const WARNINGS = ['-Wall', '-Wextra', '-Wconversion'];
 
 /** The file of the library that contains wasm3, and what it needs besides (it says why). */
 export const WASM3_UNIT = 'pe_wasm3.c';
@@ -27,23 +23,28 @@ const LINK_FLAGS = ['-nostartfiles', '-Wl,--gc-sections', '-T', LINKER_SCRIPT];
 /** Flags of the C compiler for every file, further ones for wasm3's and for kernels, and for linking. */
 export function compilerFlags(target: Target): Record<'every' | 'wasm3' | 'kernel' | 'link', string[]> {
   return {
-    every: [...target.flags, ...COMMON_FLAGS, `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`],
+    every: [...target.flags, ...COMMON_FLAGS, ...WARNINGS, `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`],
     wasm3: WASM3_FLAGS,
     kernel: KERNEL_FLAGS,
     link: [...target.flags, ...LINK_FLAGS, ...(target.compiler?.linkFlags ?? [])],
   };
 }
 
-/** The part of the bare-metal project's Makefile that differs from board to board. */
-export function boardMakefile(target: Target, compiler: NonNullable<Target['compiler']>): string {
-  const flags = compilerFlags(target);
+/** toolchain.cmake of the bare-metal project: what differs from board to board. */
+export function toolchainFile(target: Target, compiler: NonNullable<Target['compiler']>): string {
+  const { every, link } = compilerFlags(target);
+  const flags = every.filter((flag) => !WARNINGS.includes(flag)).join(' ');
   return `# ${target.description}.
 # Debian packages: ${[...compiler.packages, ...(target.emulator ? [target.emulator.package] : [])].join(' ')}
-CC := ${compiler.command}
-FLAGS := ${flags.every.join(' ')}
-WASM3_FLAGS := ${flags.wasm3.join(' ')}
-KERNEL_FLAGS := ${flags.kernel.join(' ')}
-LINK_FLAGS := ${flags.link.join(' ')}
-EMULATOR := ${target.emulator?.command ?? ''}
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR ${target.isa})
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER ${compiler.command})
+set(CMAKE_ASM_COMPILER ${compiler.command})
+set(CMAKE_C_FLAGS_INIT "${flags}")
+set(CMAKE_ASM_FLAGS_INIT "${target.flags.join(' ')}")
+set(PINN_EDGE_KERNEL_FLAGS ${KERNEL_FLAGS.join(' ')})
+set(PINN_EDGE_LINK_FLAGS ${link.filter((flag) => !target.flags.includes(flag)).join(' ')})
+set(PINN_EDGE_EMULATOR ${target.emulator?.command ?? 'false'})
 `;
 }

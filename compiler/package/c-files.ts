@@ -4,11 +4,11 @@ import { generateC } from '../codegen/c.js';
 import { rows, word } from '../codegen/c-text.js';
 import { decodeTable } from '../format/table.js';
 import { PACKAGE_ROOT } from '../package-root.js';
-import { boardMakefile } from './bare-metal.js';
-import { readTexts } from './firmware.js';
+import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
 import type { Target } from './targets.js';
+import { readTexts } from './templates.js';
 
 /**
  * The C sources of a `c` build, one flat folder that is a component of ESP-IDF, a CMake library, or files to add to any
@@ -28,7 +28,7 @@ export function cFiles(report: Report, table: Uint8Array, golden: Golden): Map<s
 
 /** The bare-metal project around these sources, for targets with a compiler; by path. */
 export function cFirmwareFiles(target: Target, sources: ReadonlyMap<string, string>): Map<string, string> {
-  const [project] = target.projects;
+  const project = target.projects.find(({ name }) => name === BARE_METAL);
   if (!target.compiler || !project) return new Map();
   const folders = [project.template, ...(project.shared ?? [])].filter((folder) => folder !== APPLICATION);
   const template = new Map(
@@ -37,7 +37,7 @@ export function cFirmwareFiles(target: Target, sources: ReadonlyMap<string, stri
   for (const [path, text] of readTexts(join(PACKAGE_ROOT, 'targets', APPLICATION))) {
     if (SHARED_WITH_WASM3.includes(path)) template.set(path, text);
   }
-  template.set('board.mk', boardMakefile(target, target.compiler));
+  template.set('toolchain.cmake', toolchainFile(target, target.compiler));
   for (const [path, text] of sources)
     if (/\.[ch]$/.test(path) && path !== 'example.c') template.set(`model/${path}`, text);
   return template;

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../package-root.js';
-import { boardMakefile } from './bare-metal.js';
+import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
+import { templateFiles } from './templates.js';
 import { wasm3Files } from './wasm3.js';
 
 /** The firmware library, in targets/common. */
@@ -23,17 +24,14 @@ export const LIBRARY_FILES = [
 /**
  * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
  * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
- * `board.mk` with the compiler's flags; only the header differs from model to model.
+ * `toolchain.cmake` with the compiler's flags; only the header differs from model to model.
  */
 export function firmwareFiles(target: Target, header: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const project of target.projects) {
-    const template = new Map(
-      [project.template, ...(project.shared ?? [])].flatMap((folder) => [
-        ...readTexts(join(PACKAGE_ROOT, 'targets', folder)),
-      ]),
-    );
-    if (target.compiler) template.set('board.mk', boardMakefile(target, target.compiler));
+    const template = templateFiles(target, project);
+    if (target.compiler && project.name === BARE_METAL)
+      template.set('toolchain.cmake', toolchainFile(target, target.compiler));
     const wasm3 = project.wasm3Folder ? wasm3Files() : new Map<string, string>();
     for (const [path, text] of projectFiles(project, template, readLibrary(), wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
@@ -59,15 +57,4 @@ export function projectFiles(
 function readLibrary(): Map<string, string> {
   const folder = join(PACKAGE_ROOT, 'targets', 'common');
   return new Map(LIBRARY_FILES.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
-}
-
-/** Every file below a folder, by its path there with forward slashes, in order of the paths. */
-export function readTexts(folder: string): Map<string, string> {
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-  return new Map(
-    paths.map((path) => [path.slice(folder.length + 1).replaceAll('\\', '/'), readFileSync(path, 'utf8')]),
-  );
 }

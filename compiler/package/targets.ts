@@ -4,6 +4,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { PACKAGE_ROOT, readPackageJson } from '../package-root.js';
+import { missingValues } from './templates.js';
 
 /** A board and how pinn-edge builds for it; targets/target.schema.json describes every field with its unit. */
 export interface Target {
@@ -15,17 +16,20 @@ export interface Target {
   flags: string[];
   fpu: 'none' | 'single' | 'double';
   tailCalls: boolean;
+  /** Whether constants, the module among them, take RAM instead of flash. */
+  constantsInRam?: boolean;
   flashBytes: number;
   ramBytes: number;
   ramBlockBytes: number;
   nativeStackBytes: number;
+  defaultStackBytes: number;
   clockHz?: number;
   wasm3: { version: string; stackBytes: number; codePageBytes: number };
   projects: TargetProject[];
   toolchain: string;
   /** The C compiler of the bare-metal project. */
   compiler?: { command: string; linkFlags: string[]; packages: string[] };
-  flash: string;
+  flashTools: FlashTool[];
   emulator?: { command: string; package: string };
   source: Record<string, string>;
 }
@@ -43,6 +47,23 @@ export interface TargetProject {
   headerFolder: string;
   /** Where wasm3's sources go; absent where the project's tool fetches them. */
   wasm3Folder?: string;
+  /** What the template's `@name@` stand for, besides the target's own fields. */
+  values?: Record<string, string>;
+}
+
+/** A program that writes a whole firmware to the target. */
+export interface FlashTool {
+  name: string;
+  /** The project inside the build's `firmware/` whose image it writes. */
+  project: string;
+  /** Command line that makes `image`, run in the project's folder; absent when the tool does it itself. */
+  build?: string;
+  /** The file to write, inside the project's folder. */
+  image?: string;
+  command: string;
+  /** With {port} for the serial port, {project} for the project's folder and {image} for the file. */
+  arguments: string[];
+  install: string;
 }
 
 const TARGETS = join(PACKAGE_ROOT, 'targets');
@@ -111,11 +132,19 @@ function toProblem(error: ErrorObject): Problem {
 }
 
 function templateProblems(target: Target): Problem[] {
-  const expected = 'a folder of templates in targets/, such as esp32/esp-idf';
-  return target.projects.flatMap(({ template, shared = [] }, i) => {
+  const values = (project: TargetProject, i: number) =>
+    missingValues(target, project).map((name) => ({
+      path: `projects.${i}.values`,
+      found: `nothing for @${name}@`,
+      expected: `what the template ${project.template} shall have there`,
+    }));
+  const expected = 'a folder of templates in targets/, such as projects/esp-idf';
+  return target.projects.flatMap((project, i) => {
+    const { template, shared = [] } = project;
     const folders = [['template', template], ...shared.map((folder, k) => [`shared.${k}`, folder])];
-    return folders
+    const missing = folders
       .filter(([, folder]) => !existsSync(join(TARGETS, folder)))
       .map(([field, folder]) => ({ path: `projects.${i}.${field}`, found: JSON.stringify(folder), expected }));
+    return missing.length ? missing : values(project, i);
   });
 }

@@ -11,7 +11,6 @@ import { requireTools } from '../../compiler/boards/tools.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { decodeTable } from '../../compiler/format/table.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
-import { compilerFlags } from '../../compiler/package/bare-metal.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
@@ -161,16 +160,19 @@ describe('on an emulated Cortex-M4', () => {
 });
 
 describe('the generated bare-metal project', () => {
-  const make = (name: string) =>
-    spawnSync('make', [...['-j2', 'run'], `FLAGS=${[...compilerFlags(loadTarget(name)).every, '-Werror'].join(' ')}`], {
-      cwd: join(folder, name, 'firmware', 'bare-metal'),
-      encoding: 'utf8',
-    });
+  /** In a folder of its own, as a user would. */
+  const build = (name: string) => {
+    const place = join(folder, name, 'firmware', 'bare-metal');
+    const env = { ...process.env, CFLAGS: '-Werror' };
+    const configured = spawnSync('cmake', ['-B', 'build'], { cwd: place, encoding: 'utf8', env });
+    expect(configured.status, configured.stderr).toBe(0);
+    return spawnSync('cmake', ['--build', 'build', '-j2', '--target', 'run'], { cwd: place, encoding: 'utf8' });
+  };
 
   // One board per instruction set.
   for (const { name, isSkipped } of BOARDS.filter(({ name }) => ['cortex-m0', 'rv32imc', 'xtensa'].includes(name))) {
-    test.skipIf(isSkipped || !hasTool('make'))(`${name}: make builds it without warnings, and it passes`, () => {
-      const { stdout, stderr, status } = make(name);
+    test.skipIf(isSkipped || !hasTool('cmake'))(`${name}: CMake builds it without warnings, and it passes`, () => {
+      const { stdout, stderr, status } = build(name);
       expect(status, stderr).toBe(0);
       expect(stdout + stderr).toContain('PASS golden vectors, every bit as built');
     });

@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { smallModel, writeHeader } from './fixture.js';
 import {
   C99,
@@ -96,8 +95,7 @@ describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
     expect(compile(join(COMMON, WASM3_UNIT), C99, WASM3_FLAGS).variables).toBeLessThanOrEqual(4);
   });
 
-  it('the ESP-IDF application and a C++ user of the model header compile without warnings', () => {
-    compile(join(PACKAGE_ROOT, 'targets', 'esp32', 'esp-idf', 'main', 'main.c'), C99);
+  it('a C++ user of the model header compiles without warnings', () => {
     compile(join(folder.path, 'user.cpp'), CPP11);
   });
 });

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { firmwareFiles, LIBRARY_FILES } from '../../compiler/package/firmware.js';
 import { loadTarget } from '../../compiler/package/targets.js';
+import { fillIn } from '../../compiler/package/templates.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
@@ -17,21 +18,24 @@ const text = (path: string) => files.get(path) ?? '';
 
 describe('firmware projects for esp32', () => {
   test('are complete', () => {
-    const libraryIn = (folder: string) => LIBRARY_FILES.map((name) => `${folder}/${name}`);
+    const library = (folder: string) => LIBRARY_FILES.map((name) => `${folder}/${name}`);
     const own = [...files.keys()].filter((path) => !path.includes('/wasm3/'));
     expect(own.sort()).toEqual(
       [
         'esp-idf/CMakeLists.txt',
         'esp-idf/README.md',
         'esp-idf/components/pinn_edge/CMakeLists.txt',
-        ...libraryIn('esp-idf/components/pinn_edge'),
+        'esp-idf/components/pinn_edge/idf_component.yml',
+        ...library('esp-idf/components/pinn_edge'),
         'esp-idf/main/CMakeLists.txt',
         'esp-idf/main/main.c',
         'esp-idf/main/pinn_model.h',
+        'esp-idf/partitions.csv',
         'esp-idf/sdkconfig.defaults',
         'platformio/README.md',
         'platformio/include/pinn_model.h',
-        ...libraryIn('platformio/lib/pinn_edge'),
+        'platformio/lib/pinn_edge/library.json',
+        ...library('platformio/lib/pinn_edge'),
         'platformio/platformio.ini',
         'platformio/src/main.cpp',
       ].sort(),
@@ -41,8 +45,8 @@ describe('firmware projects for esp32', () => {
     );
     expect(text('esp-idf/components/pinn_edge/wasm3/LICENSE')).toContain('Copyright (c) 2019 Steven Massey');
     expect(text('esp-idf/main/pinn_model.h')).toBe('/* header */\n');
-    const library = readFileSync(join(PACKAGE_ROOT, 'targets', 'common', 'pinn_edge.c'), 'utf8');
-    expect(text('platformio/lib/pinn_edge/pinn_edge.c')).toBe(library);
+    const source = readFileSync(join(PACKAGE_ROOT, 'targets', 'common', 'pinn_edge.c'), 'utf8');
+    expect(text('platformio/lib/pinn_edge/pinn_edge.c')).toBe(source);
   });
 
   test('set what target.json says they set', () => {
@@ -52,7 +56,9 @@ describe('firmware projects for esp32', () => {
     expect(text('esp-idf/sdkconfig.defaults')).toContain(`CPU_FREQ_MHZ_${target.clockHz! / 1e6}=y`);
     expect(text('platformio/platformio.ini')).toContain(`wasm3/Wasm3@${target.wasm3.version}\n`);
     expect(text('esp-idf/components/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3.version}"`);
-    expect(settings.get('d_m3CodePageAlignSize')).toBe(String(target.wasm3.codePageBytes));
+    const page = `d_m3CodePageAlignSize=${target.wasm3.codePageBytes}`;
+    expect(text('esp-idf/components/pinn_edge/CMakeLists.txt')).toContain(page);
+    expect(text('platformio/platformio.ini')).toContain(page);
   });
 
   test('build wasm3 as the simulator does', () => {
@@ -62,12 +68,10 @@ describe('firmware projects for esp32', () => {
     }
   });
 
-  test('keep no copies of the library in the templates', () => {
-    for (const project of target.projects) {
-      const template = join(PACKAGE_ROOT, 'targets', project.template);
-      expect(existsSync(join(template, project.libraryFolder, 'pinn_edge.c'))).toBe(false);
-      expect(existsSync(join(template, project.headerFolder, 'pinn_model.h'))).toBe(false);
-    }
+  test('a name without a value is a fault of the template', () => {
+    const values = { board: 'x', wasm3Version: '0.5.0' };
+    expect(fillIn(new Map([['a', 'y@1.2 @board@ w@@wasm3Version@']]), values).get('a')).toBe('y@1.2 x w@0.5.0');
+    expect(() => fillIn(new Map([['a', '@bord@']]), values)).toThrow('the template a asks for @bord@');
   });
 
   test('a target without projects has none', () => {

@@ -1,12 +1,14 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileAssemblyScript } from '../../compiler/asc/compile.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
 import { readHeader } from '../../compiler/format/table.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
+import { firmwareFiles } from '../../compiler/package/firmware.js';
 import { modelHeader } from '../../compiler/package/header.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
+import { loadTarget } from '../../compiler/package/targets.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import type { CompiledModel } from '../../compiler/pipeline.js';
 import { randoms } from '../helpers/models.js';
@@ -26,7 +28,6 @@ import {
 } from './toolchain.js';
 
 const LIBRARY = ['pinn_edge.c', 'pe_arena.c', 'pe_validate.c'].map((name) => join(COMMON, name));
-const ESP32 = join(PACKAGE_ROOT, 'targets', 'esp32');
 const FLAVOURS = [
   { name: 'optimised', flags: ['-O2'] },
   {
@@ -243,31 +244,33 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
 describe('example applications', () => {
   const lines = (stdout: string) => stdout.trim().split('\n');
 
-  test('the ESP-IDF application passes on the host', () => {
-    const sources = [join(ESP32, 'esp-idf', 'main', 'main.c'), join(STUBS, 'esp_idf_host.c')];
-    const { status, stdout } = run(link('esp_idf', sources, ['-O1']), []);
-    expect(status).toBe(0);
-    expect(lines(stdout)[0]).toMatch(/^PASS mlp: \d+ golden vectors, every bit as built$/);
-    expect(stdout).toMatch(/-> y0 = \S+ °C\n/);
-    expect(stdout).toMatch(/50 us per evaluation/);
-  });
+  /** Writes a project as a build does, and returns the path of one of its files. */
+  function application(target: string, path: string, header = modelHeader(headerInputOf(compiled))): string {
+    const file = join(folder.path, target, path);
+    for (const name of [path, join(dirname(path), 'pinn_model.h')]) {
+      mkdirSync(dirname(join(folder.path, target, name)), { recursive: true });
+      writeFileSync(join(folder.path, target, name), firmwareFiles(loadTarget(target), header).get(name) ?? header);
+    }
+    return file;
+  }
 
-  test('the Arduino sketch passes on the host', () => {
-    const sources = [join(ESP32, 'platformio', 'src', 'main.cpp'), join(STUBS, 'arduino_host.cpp')];
-    const { status, stdout } = run(link('arduino', sources, ['-O1']), []);
+  test.each([
+    ['ESP-IDF application', 'esp32', 'esp-idf/main/main.c', 'esp_idf_host.c', /50 us per evaluation/],
+    ['Arduino sketch', 'esp32', 'platformio/src/main.cpp', 'arduino_host.cpp', /50 us per evaluation/],
+    ['Zephyr sample', 'nrf52840', 'zephyr/samples/pinn_edge/src/main.c', undefined, /50 us per evaluation/],
+  ])('the %s passes on the host', (_, target, path, host, expected) => {
+    const sources = [application(target, path), ...(host ? [join(STUBS, host)] : [])];
+    const { status, stdout } = run(link(path.replaceAll('/', '-'), sources, ['-O1']), []);
     expect(status).toBe(0);
     expect(lines(stdout)[0]).toMatch(/^PASS mlp: \d+ golden vectors, every bit as built$/);
     expect(stdout).toMatch(/-> y0 = \S+ °C\n/);
+    expect(stdout).toMatch(expected);
   });
 
   test('a damaged module makes it say FAIL', () => {
     // A header beside main.c is found before the one in the folder of headers.
-    const damaged = join(folder.path, 'damaged');
-    mkdirSync(damaged, { recursive: true });
-    copyFileSync(join(ESP32, 'esp-idf', 'main', 'main.c'), join(damaged, 'main.c'));
     const header = modelHeader(headerInputOf(compiled)).replace('    0, 97, 115, 109, 1, ', '    0, 97, 115, 109, 2, ');
-    writeFileSync(join(damaged, 'pinn_model.h'), header);
-    const sources = [join(damaged, 'main.c'), join(STUBS, 'esp_idf_host.c')];
+    const sources = [application('esp32s3', 'esp-idf/main/main.c', header), join(STUBS, 'esp_idf_host.c')];
     const { stdout } = run(link('damaged', sources, ['-O1']), []);
     expect(stdout).toContain('FAIL mlp: open: the module is damaged');
   });

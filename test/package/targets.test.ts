@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
+import { firmwareFiles } from '../../compiler/package/firmware.js';
 import { listTargets, loadTarget } from '../../compiler/package/targets.js';
 import { temporaryFolder } from './toolchain.js';
 
@@ -34,6 +35,12 @@ describe('targets', () => {
   test('a target of the user is taken by its path', () => {
     const own = { ...loadTarget('esp32'), name: 'my-board', ramBytes: 100_000 };
     expect(loadTarget(file(JSON.stringify(own)))).toEqual(own);
+  });
+
+  test('a board of the user gets its projects like any other', () => {
+    const own = { ...loadTarget('nrf52840'), name: 'my-board', nativeStackBytes: 4321 };
+    const files = firmwareFiles(loadTarget(file(JSON.stringify(own))), '');
+    expect(files.get('zephyr/samples/pinn_edge/prj.conf')).toContain('CONFIG_MAIN_STACK_SIZE=4321\n');
   });
 
   test('an unknown name gets the nearest ones', () => {
@@ -70,7 +77,12 @@ describe('targets', () => {
     const target = loadTarget('esp32');
     const withProject = (changes: object) =>
       file(JSON.stringify({ ...target, projects: [{ ...target.projects[0], ...changes }] }));
-    expect(failure(() => loadTarget(withProject({ template: 'esp32/none' }))).message).toContain('projects.0.template');
+    expect(failure(() => loadTarget(withProject({ template: 'projects/none' }))).message).toContain(
+      'projects.0.template',
+    );
+    expect(failure(() => loadTarget(withProject({ values: {} }))).message).toContain(
+      'projects.0.values: found nothing for @idfTarget@',
+    );
     for (const folderName of ['..', '../x', '/etc', 'a/../b', '']) {
       expect(failure(() => loadTarget(withProject({ libraryFolder: folderName }))).code).toBe('PE3004');
       expect(failure(() => loadTarget(withProject({ template: folderName }))).code).toBe('PE3004');

@@ -55,6 +55,6 @@ export function wasm3Object(folder: string, flags: readonly string[]): string {
 /** An absent tool fails the tests instead of skipping them where everything is meant to be installed. */
 export const TOOLS_REQUIRED = process.env.PINN_EDGE_REQUIRE_TOOLS === '1';
 
-export function hasTool(command: string): boolean {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+export function hasTool(command: string, question = '--version'): boolean {
+  return spawnSync(command, [question], { stdio: 'ignore' }).status === 0;
 }

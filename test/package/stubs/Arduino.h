@@ -1,21 +1,21 @@
 // What the sketch needs of the Arduino core for the ESP32, for compiling and running it without one.
 #pragma once
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#define ARDUINO_ARCH_ESP32
 
 #define SET_LOOP_TASK_STACK_SIZE(bytes) \
   size_t getArduinoLoopTaskStackSize(void) { return bytes; }
 
 struct SerialStub {
   void begin(unsigned long) {}
-  void printf(const char *format, ...) __attribute__((format(printf, 2, 3))) {
-    va_list values;
-    va_start(values, format);
-    vprintf(format, values);
-    va_end(values);
-  }
+  void print(const char *text) { printf("%s", text); }
+  void print(int value) { printf("%d", value); }
+  void print(unsigned long value) { printf("%lu", value); }
+  void print(double value, int digits) { printf("%.*f", digits, value); }
+  void println(const char *text) { printf("%s\n", text); }
 };
 
 extern SerialStub Serial;
