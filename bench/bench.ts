@@ -6,7 +6,8 @@ import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { document, report } from './document.js';
 import { measureHost } from './host.js';
-import { type BenchEngine, compileVariant, ENGINES, EXAMPLES, measureProduct, variantsOf } from './product.js';
+import { type KernelRow, measureKernels } from './kernels.js';
+import { compileVariant, ENGINES, EXAMPLES, measureProduct, variantsOf } from './product.js';
 import { rivalRow } from './rival-rows.js';
 import { fetchPackage, PACKAGES, packageFolder } from './rivals/packages.js';
 import { RIVALS } from './rivals/rivals.js';
@@ -15,6 +16,8 @@ import { variantText } from './tables.js';
 
 /** `npm run bench`: every engine and every rival, on every emulated board and the host, over every example. */
 
+/** Beside the examples: what single kernels cost. */
+const KERNELS = 'kernels';
 const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'rv32imc', 'xtensa'] as const;
 
 interface Options {
@@ -29,7 +32,7 @@ interface Options {
 
 const command = new Command('npm run bench --')
   .description('Measures every engine and what users would pick instead, on the emulated boards and on this machine.')
-  .option('--example <names>', `of ${EXAMPLES.join(', ')}, separated by commas`)
+  .option('--example <names>', `of ${[...EXAMPLES, KERNELS].join(', ')}, separated by commas`)
   .option('--board <names>', `of ${[...BOARDS, HOST].join(', ')}`)
   .option('--engine <names>', `of ${[...ENGINES, ...RIVALS.map(({ name }) => name)].join(', ')}`)
   .option('--fetch', 'fetch the rivals that come from PyPI and crates.io first, with pip and cargo, into the cache')
@@ -56,14 +59,25 @@ function chosen<T extends string>(option: string, given: string | undefined, kno
 }
 
 async function run(options: Options): Promise<void> {
-  const examples = chosen('--example', options.example, EXAMPLES);
+  const examples = chosen('--example', options.example, [...EXAMPLES, KERNELS]);
   const places = chosen('--board', options.board, [...BOARDS, HOST]);
   const engines = chosen('--engine', options.engine, [...ENGINES, ...RIVALS.map(({ name }) => name)]);
   if (options.fetch) for (const source of PACKAGES) fetchPackage(source);
   const rows: Row[] = [];
-  for (const example of examples) rows.push(...(await measureExample(example, places, engines, options.cache)));
-  if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows));
-  process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : report(rows));
+  const kernels: KernelRow[] = [];
+  for (const example of examples) {
+    if (example !== KERNELS) {
+      rows.push(...(await measureExample(example, places, engines, options.cache)));
+      continue;
+    }
+    const boards = places.filter((place) => place !== HOST).map(loadBoard);
+    for (const engine of ENGINES.filter((name) => engines.includes(name))) {
+      kernels.push(...(await measureKernels(engine, boards, say)));
+    }
+  }
+  if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows, kernels));
+  if (options.json) process.stdout.write(`${JSON.stringify([...rows, ...kernels], null, 2)}\n`);
+  else process.stdout.write(report(rows, kernels));
 }
 
 async function measureExample(
@@ -86,16 +100,16 @@ async function measureExample(
       if (row) rows.push(row);
     }
   }
-  for (const variant of products.length ? variantsOf(example) : []) {
-    say(`${example}: building (${variantText(variant)})`);
-    const compiled = await compileVariant(example, variant, cache);
-    for (const engine of products) {
+  for (const engine of products) {
+    for (const variant of variantsOf(example)) {
+      say(`${example}: building for ${engine} (${variantText(variant)})`);
+      const compiled = await compileVariant(example, variant, engine, cache);
       for (const board of boards) {
         say(`${example}: ${engine} on ${board.name} (${variantText(variant)})`);
-        rows.push(measureProduct(example, variant, compiled, engine as BenchEngine, board));
+        rows.push(measureProduct(example, variant, compiled, engine, board));
       }
+      if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
     }
-    if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
   }
   return rows;
 }

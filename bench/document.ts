@@ -1,8 +1,9 @@
 import { floorTable } from './floors.js';
+import type { KernelRow } from './kernels.js';
 import { YARDSTICK } from './product.js';
 import { RIVALS } from './rivals/rivals.js';
 import { HOST, type Row } from './rows.js';
-import { contenderTable, hostTable, instructionTable, memoryTable } from './tables.js';
+import { contenderTable, hostTable, instructionTable, kernelTable, memoryTable } from './tables.js';
 
 /** What `npm run bench` prints, and docs/benchmarks.md around it. */
 
@@ -10,7 +11,7 @@ const MEMORY_BOARD = 'cortex-m4';
 const NO_FPU_BOARD = 'cortex-m3';
 
 /** Sections without the rows they need are left out. */
-export function report(rows: readonly Row[]): string {
+export function report(rows: readonly Row[], kernels: readonly KernelRow[]): string {
   const boards = [...new Set(rows.map((row) => row.board))].filter((board) => board !== HOST);
   const sections: string[] = [];
   const yardstick = rows.filter((row) => row.example === YARDSTICK);
@@ -25,14 +26,18 @@ export function report(rows: readonly Row[]): string {
     const memory = own.some((row) => row.board === MEMORY_BOARD) ? `\n\n${memoryTable(own, MEMORY_BOARD)}` : '';
     sections.push(`## ${example}\n\n${instructionTable(own, boards)}${memory}`);
   }
+  if (kernels.length) sections.push(`## Kernels\n\n${KERNELS_TEXT}\n\n${kernelTable(kernels)}`);
   if (rows.some((row) => row.board === HOST)) sections.push(`## On the host\n\n${HOST_TEXT}\n\n${hostTable(rows)}`);
   return `${sections.join('\n\n')}\n`;
 }
 
+const KERNELS_TEXT = `Instructions per multiply-accumulate of a dense layer, with rounding and storing its rows, and per element of a
+function: the difference between two networks on the board, one of which has more of it.`;
+
 const HOST_TEXT = `Microseconds per answer on the machine that ran the bench, the fastest of several rounds, side by side in one run:
 compare their ratios. \`float64\` is the reference evaluator.`;
 
-export function document(rows: readonly Row[]): string {
+export function document(rows: readonly Row[], kernels: readonly KernelRow[]): string {
   const rivals = RIVALS.map(({ name, description }) => `- \`${name}\`: ${description}.`).join('\n');
   return `# Benchmarks
 
@@ -51,7 +56,7 @@ ${rivals}
 
 ${NOT_MEASURED}
 
-${report(rows)}`;
+${report(rows, kernels)}`;
 }
 
 const NOT_MEASURED = `What is missing, and why:

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Board } from '../compiler/boards/boards.js';
 import { createBoardEngine } from '../compiler/boards/engine.js';
+import type { BoardFigures } from '../compiler/boards/figures.js';
 import { compressionSession } from '../compiler/commands/compress-session.js';
 import { inputWordFormats, toWords } from '../compiler/engines/types.js';
-import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
+import { type CompiledModel, type CompileOptions, compile, loadModel, type Model } from '../compiler/index.js';
 import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
 import { loadTarget } from '../compiler/package/targets.js';
@@ -37,12 +38,30 @@ export function exampleModel(example: string) {
   return loadModel(join(PACKAGE_ROOT, 'examples', example, 'model.json'));
 }
 
-export function compileVariant(example: string, variant: Variant, cache: boolean): Promise<CompiledModel> {
-  return compile(exampleModel(example), {
-    tolerance: variant.tolerance,
-    compress: variant.compressed ? { method: 'auto' } : undefined,
+export function compileFor(_engine: BenchEngine, model: Model, options: CompileOptions): Promise<CompiledModel> {
+  return compile(model, options);
+}
+
+export function compileVariant(
+  example: string,
+  { compressed, tolerance }: Variant,
+  engine: BenchEngine,
+  cache: boolean,
+): Promise<CompiledModel> {
+  const compress = compressed ? { method: 'auto' as const } : undefined;
+  return compileFor(engine, exampleModel(example), {
+    tolerance,
+    compress,
     compressWith: compressionSession({ cache }),
   });
+}
+
+/** Runs a build on a board, over points of the input box; words that are not the oracle's end the bench. */
+export function runOnBoard(compiled: CompiledModel, board: Board, points: number): BoardFigures {
+  const { model, lowered } = compiled;
+  const runner = createBoardEngine(board, builtInMemory(compiled, packageBuild(compiled, loadTarget(board.name))));
+  runner.run(toWords(interiorPoints(inputBox(model.inputs), points), inputWordFormats(lowered.table)));
+  return runner.figures();
 }
 
 /** Points that instructions are counted over. */
@@ -55,19 +74,16 @@ export function measureProduct(
   engine: BenchEngine,
   board: Board,
 ): Row {
-  const { model, lowered, measured } = compiled;
-  const build = builtInMemory(compiled, packageBuild(compiled, loadTarget(board.name)));
-  const runner = createBoardEngine(board, build);
-  runner.run(toWords(interiorPoints(inputBox(model.inputs), POINTS), inputWordFormats(lowered.table)));
+  const { model, lowered, measured, table } = compiled;
   return {
     example,
     engine,
     board: board.name,
     ...variant,
-    ...boardFields(runner.figures(), harnessFigures(model, board)),
+    ...boardFields(runOnBoard(compiled, board, POINTS), harnessFigures(model, board)),
     maxRelative: largestError(measured),
-    macs: build.report.macs,
-    modelBytes: build.report.modelBytes,
+    macs: lowered.macs,
+    modelBytes: table.length,
   };
 }
 

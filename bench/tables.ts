@@ -1,3 +1,4 @@
+import type { KernelRow } from './kernels.js';
 import { HOST, isRival, type Row } from './rows.js';
 
 /** Rows as Markdown tables. */
@@ -63,6 +64,22 @@ export function memoryTable(rows: readonly Row[], board: string): string {
       count(row.start),
     ]);
   return markdown(['engine', 'built', 'flash', 'of it model B', 'RAM', 'of it heap', 'stack B', 'start'], body);
+}
+
+/** Instructions per product or element, a column for every board. */
+export function kernelTable(rows: readonly KernelRow[]): string {
+  const boards = [...new Set(rows.map(({ board }) => board))];
+  const lines = new Map<string, KernelRow[]>();
+  for (const row of rows) {
+    const key = `${row.kernel} ${row.engine}`;
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const body = [...lines.values()].map((line) => [
+    line[0].kernel,
+    line[0].engine,
+    ...boards.map((board) => line.find((row) => row.board === board)!.instructions.toFixed(1)),
+  ]);
+  return markdown(['kernel', 'engine', ...boards], body);
 }
 
 export function hostTable(rows: readonly Row[]): string {
