@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { loadBoard } from '../compiler/boards/boards.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
+import { BUILD_ENGINES } from '../compiler/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { document, report } from './document.js';
-import { measureHost } from './host.js';
+import { measureHost, measureReference } from './host.js';
 import { type KernelRow, measureKernels } from './kernels.js';
-import { compileVariant, ENGINES, EXAMPLES, measureProduct, variantsOf } from './product.js';
+import { compileVariant, EXAMPLES, measureProduct, variantsOf } from './product.js';
 import { rivalRow } from './rival-rows.js';
 import { fetchPackage, PACKAGES, packageFolder } from './rivals/packages.js';
 import { RIVALS } from './rivals/rivals.js';
@@ -34,7 +35,7 @@ const command = new Command('npm run bench --')
   .description('Measures every engine and what users would pick instead, on the emulated boards and on this machine.')
   .option('--example <names>', `of ${[...EXAMPLES, KERNELS].join(', ')}, separated by commas`)
   .option('--board <names>', `of ${[...BOARDS, HOST].join(', ')}`)
-  .option('--engine <names>', `of ${[...ENGINES, ...RIVALS.map(({ name }) => name)].join(', ')}`)
+  .option('--engine <names>', `of ${[...BUILD_ENGINES, ...RIVALS.map(({ name }) => name)].join(', ')}`)
   .option('--fetch', 'fetch the rivals that come from PyPI and crates.io first, with pip and cargo, into the cache')
   .option('--no-cache', 'compress again, even if this was done before')
   .option('--json', 'print the rows as JSON')
@@ -61,7 +62,7 @@ function chosen<T extends string>(option: string, given: string | undefined, kno
 async function run(options: Options): Promise<void> {
   const examples = chosen('--example', options.example, [...EXAMPLES, KERNELS]);
   const places = chosen('--board', options.board, [...BOARDS, HOST]);
-  const engines = chosen('--engine', options.engine, [...ENGINES, ...RIVALS.map(({ name }) => name)]);
+  const engines = chosen('--engine', options.engine, [...BUILD_ENGINES, ...RIVALS.map(({ name }) => name)]);
   if (options.fetch) for (const source of PACKAGES) fetchPackage(source);
   const rows: Row[] = [];
   const kernels: KernelRow[] = [];
@@ -71,7 +72,7 @@ async function run(options: Options): Promise<void> {
       continue;
     }
     const boards = places.filter((place) => place !== HOST).map(loadBoard);
-    for (const engine of ENGINES.filter((name) => engines.includes(name))) {
+    for (const engine of BUILD_ENGINES.filter((name) => engines.includes(name))) {
       kernels.push(...(await measureKernels(engine, boards, say)));
     }
   }
@@ -88,7 +89,7 @@ async function measureExample(
 ): Promise<Row[]> {
   const rows: Row[] = [];
   const boards = places.filter((place) => place !== HOST).map(loadBoard);
-  const products = ENGINES.filter((engine) => engines.includes(engine));
+  const products = BUILD_ENGINES.filter((engine) => engines.includes(engine));
   for (const rival of RIVALS.filter(({ name }) => engines.includes(name))) {
     if (rival.source && !packageFolder(rival.source)) {
       say(`${example}: ${rival.name} is left out; its sources are fetched by: npm run bench -- --fetch`);
@@ -100,13 +101,14 @@ async function measureExample(
       if (row) rows.push(row);
     }
   }
+  if (places.includes(HOST)) rows.push(measureReference(example));
   for (const engine of products) {
     for (const variant of variantsOf(example)) {
       say(`${example}: building for ${engine} (${variantText(variant)})`);
       const compiled = await compileVariant(example, variant, engine, cache);
       for (const board of boards) {
         say(`${example}: ${engine} on ${board.name} (${variantText(variant)})`);
-        rows.push(measureProduct(example, variant, compiled, engine, board));
+        rows.push(measureProduct(example, variant, compiled, board));
       }
       if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
     }

@@ -1,11 +1,12 @@
-import { createEngine, createWasm3Engine, type Runnable } from '../compiler/engines/create.js';
-import { inputWordFormats, toWords } from '../compiler/engines/types.js';
+import type { BuildEngine } from '../compiler/engines/build-engine.js';
+import { createEngine, type Runnable } from '../compiler/engines/create.js';
+import { type EngineName, inputWordFormats, toWords } from '../compiler/engines/types.js';
 import type { CompiledModel } from '../compiler/index.js';
 import { linearMemoryBytes } from '../compiler/package/memory.js';
 import { loadTarget } from '../compiler/package/targets.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { inputBox, interiorPoints } from '../compiler/sample/points.js';
-import { largestError, type Variant } from './product.js';
+import { exampleModel, largestError, type Variant } from './product.js';
 import { HOST, type Row } from './rows.js';
 
 /** Times per answer on this machine, side by side in one run: the module under wasm3 and V8, and the float64 reference. */
@@ -14,7 +15,7 @@ const POINTS = 2000;
 const ROUNDS = 5;
 
 export async function measureHost(example: string, variant: Variant, compiled: CompiledModel): Promise<Row[]> {
-  const { model, lowered, measured, table, wasm } = compiled;
+  const { model, lowered, measured, table, wasm, engine: builtFor } = compiled;
   const target = loadTarget(HOST);
   const runnable: Runnable = {
     wasm,
@@ -24,29 +25,31 @@ export async function measureHost(example: string, variant: Variant, compiled: C
     outputCount: model.outputs.length,
     wasm3: { stackBytes: target.wasm3.stackBytes, tailCalls: target.tailCalls },
   };
-  const points = interiorPoints(inputBox(model.inputs), POINTS);
-  const words = toWords(points, inputWordFormats(lowered.table));
-  const none = { instructions: null, flash: null, ram: null, heap: null, stack: null, start: null };
-  const row = {
-    example,
-    board: HOST,
-    ...variant,
-    ...none,
-    maxRelative: largestError(measured),
-    macs: lowered.macs,
-    modelBytes: table.length,
-  };
-  const wasm3 = createWasm3Engine(runnable);
-  const v8 = await createEngine('v8', runnable);
-  const rows = [
-    { ...row, engine: 'wasm3', microseconds: fastest(() => wasm3.run(words)) },
-    { ...row, engine: 'v8', microseconds: fastest(() => v8.run(words)) },
-    { ...row, engine: 'float64', maxRelative: 0, microseconds: fastest(() => evaluateReference(model, points)) },
-  ];
-  const usage = wasm3.usage();
-  rows[0] = Object.assign(rows[0], { heap: usage.peakHeapBytes, stack: usage.nativeStackBytes });
-  wasm3.dispose();
+  const words = toWords(interiorPoints(inputBox(model.inputs), POINTS), inputWordFormats(lowered.table));
+  const rows: Row[] = [];
+  for (const name of ON_HOST[builtFor]) {
+    const engine = await createEngine(name, runnable);
+    const microseconds = fastest(() => engine.run(words));
+    engine.dispose?.();
+    const place = { example, board: HOST, engine: name, ...variant };
+    const known = { maxRelative: largestError(measured), macs: lowered.macs, modelBytes: table.length };
+    rows.push({ ...place, ...NOT_COUNTED, ...known, microseconds });
+  }
   return rows;
+}
+
+/** What runs a build on this machine. */
+const ON_HOST: Record<BuildEngine, readonly EngineName[]> = { wasm3: ['wasm3', 'v8'], c: ['c'] };
+
+const NOT_COUNTED = { instructions: null, flash: null, ram: null, heap: null, stack: null, start: null };
+
+/** The float64 reference evaluator, which is no build. */
+export function measureReference(example: string): Row {
+  const model = exampleModel(example);
+  const points = interiorPoints(inputBox(model.inputs), POINTS);
+  const microseconds = fastest(() => evaluateReference(model, points));
+  const place = { example, board: HOST, engine: 'float64', compressed: false, tolerance: null };
+  return { ...place, ...NOT_COUNTED, maxRelative: 0, macs: null, modelBytes: null, microseconds };
 }
 
 /** Microseconds per point of the fastest of several rounds, after one to warm up. */

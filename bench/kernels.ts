@@ -1,8 +1,10 @@
 import type { Board } from '../compiler/boards/boards.js';
+import type { BuildEngine } from '../compiler/engines/build-engine.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
+import { compile } from '../compiler/pipeline.js';
 import type { Precision } from '../compiler/quantize/plan.js';
-import { type BenchEngine, compileFor, runOnBoard } from './product.js';
+import { runOnBoard } from './product.js';
 
 /**
  * What one multiply-accumulate costs in a dense kernel, and one element in a function table: the difference between two
@@ -29,13 +31,13 @@ const PRECISIONS: readonly Precision[] = ['8', '16', '32'];
 const FUNCTIONS = ['tanh', 'sin'] as const;
 
 export async function measureKernels(
-  engine: BenchEngine,
+  engine: BuildEngine,
   boards: readonly Board[],
   say: (text: string) => void,
 ): Promise<KernelRow[]> {
   const rows: KernelRow[] = [];
   const spent = async (model: Model, precision: Precision) => {
-    const compiled = await compileFor(engine, model, { tolerance: TOLERANCE, precision });
+    const compiled = await compile(model, { tolerance: TOLERANCE, precision, engine });
     return boards.map((board) => runOnBoard(compiled, board, POINTS).instructions);
   };
   const add = (kernel: string, more: number[], less: number[], count: number) => {

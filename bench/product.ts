@@ -3,13 +3,15 @@ import type { Board } from '../compiler/boards/boards.js';
 import { createBoardEngine } from '../compiler/boards/engine.js';
 import type { BoardFigures } from '../compiler/boards/figures.js';
 import { compressionSession } from '../compiler/commands/compress-session.js';
+import type { BuildEngine } from '../compiler/engines/build-engine.js';
 import { inputWordFormats, toWords } from '../compiler/engines/types.js';
-import { type CompiledModel, type CompileOptions, compile, loadModel, type Model } from '../compiler/index.js';
+import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
 import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
 import { loadTarget } from '../compiler/package/targets.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { inputBox, interiorPoints } from '../compiler/sample/points.js';
+import { runKept } from './kept-run.js';
 import { harnessFigures } from './rivals/rivals.js';
 import { boardFields, type Row } from './rows.js';
 
@@ -17,9 +19,6 @@ import { boardFields, type Row } from './rows.js';
 
 export const EXAMPLES = ['front', 'burgers', 'heat-rod', 'poisson-wide', 'battery-spm'] as const;
 export const YARDSTICK = 'front';
-
-export const ENGINES = ['wasm3'] as const;
-export type BenchEngine = (typeof ENGINES)[number];
 
 export interface Variant {
   compressed: boolean;
@@ -38,43 +37,34 @@ export function exampleModel(example: string) {
   return loadModel(join(PACKAGE_ROOT, 'examples', example, 'model.json'));
 }
 
-export function compileFor(_engine: BenchEngine, model: Model, options: CompileOptions): Promise<CompiledModel> {
-  return compile(model, options);
-}
-
 export function compileVariant(
   example: string,
   { compressed, tolerance }: Variant,
-  engine: BenchEngine,
+  engine: BuildEngine,
   cache: boolean,
 ): Promise<CompiledModel> {
   const compress = compressed ? { method: 'auto' as const } : undefined;
-  return compileFor(engine, exampleModel(example), {
-    tolerance,
-    compress,
-    compressWith: compressionSession({ cache }),
-  });
+  const compressWith = compressionSession({ cache });
+  return compile(exampleModel(example), { tolerance, compress, compressWith, engine });
 }
 
 /** Runs a build on a board, over points of the input box; words that are not the oracle's end the bench. */
 export function runOnBoard(compiled: CompiledModel, board: Board, points: number): BoardFigures {
   const { model, lowered } = compiled;
-  const runner = createBoardEngine(board, builtInMemory(compiled, packageBuild(compiled, loadTarget(board.name))));
+  const runner = createBoardEngine(
+    board,
+    builtInMemory(compiled, packageBuild(compiled, loadTarget(board.name))),
+    runKept,
+  );
   runner.run(toWords(interiorPoints(inputBox(model.inputs), points), inputWordFormats(lowered.table)));
   return runner.figures();
 }
 
 /** Points that instructions are counted over. */
-const POINTS = 64;
+const POINTS = 32;
 
-export function measureProduct(
-  example: string,
-  variant: Variant,
-  compiled: CompiledModel,
-  engine: BenchEngine,
-  board: Board,
-): Row {
-  const { model, lowered, measured, table } = compiled;
+export function measureProduct(example: string, variant: Variant, compiled: CompiledModel, board: Board): Row {
+  const { model, lowered, measured, table, engine } = compiled;
   return {
     example,
     engine,

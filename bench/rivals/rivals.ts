@@ -1,9 +1,9 @@
 import { compileAssemblyScript, ENTRY } from '../../compiler/asc/compile.js';
 import type { Board } from '../../compiler/boards/boards.js';
-import type { BoardFigures } from '../../compiler/boards/figures.js';
+import { addRun, type BoardFigures } from '../../compiler/boards/figures.js';
 import type { Model } from '../../compiler/model/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { runKept } from '../measured.js';
+import { runKept } from '../kept-run.js';
 import { emlearnC } from './emlearn.js';
 import { buildRival, type RivalProgram, readHarness, wasm3Library } from './firmware.js';
 import { floatC } from './float-c.js';
@@ -100,8 +100,19 @@ export interface HarnessFigures {
 export function harnessFigures(model: Pick<Model, 'inputs' | 'outputs'>, board: Board): HarnessFigures {
   const files = new Map([['none.c', readHarness('none.c')]]);
   const program = { inputs: model.inputs.length, outputs: model.outputs.length, files, flags: OPTIMIZED };
-  const { figures } = runKept(board, buildRival(board, program), new Int32Array(program.inputs));
+  const { figures } = runRival(board, program, new Int32Array(program.inputs));
   return { flash: figures.flashBytes, static: figures.staticBytes };
+}
+
+const LIMIT_SECONDS = 1800;
+
+function runRival(
+  board: Board,
+  program: RivalProgram,
+  inputs: Int32Array,
+): { figures: BoardFigures; rows: Int32Array } {
+  const { printed, rows } = runKept(board, buildRival(board, program), inputs, LIMIT_SECONDS);
+  return { figures: addRun(board.name, printed), rows };
 }
 
 /** Runs a rival over `points` (engineering units, row-major) and judges it by the float64 reference. */
@@ -116,7 +127,7 @@ export async function measureRival(
   const program = await rival.program(model, board);
   if (!program) return undefined;
   const inputs = new Int32Array(Float32Array.from(points).buffer);
-  const { figures, rows } = runKept(board, buildRival(board, program), inputs);
+  const { figures, rows } = runRival(board, program, inputs);
   return { figures, harness: harnessFigures(model, board), maxRelative: largestRelativeError(model, points, rows) };
 }
 

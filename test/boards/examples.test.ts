@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listBoards } from '../../compiler/boards/boards.js';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
 import type { BoardFigures } from '../../compiler/boards/figures.js';
+import { BUILD_ENGINES, type BuildEngine } from '../../compiler/engines/build-engine.js';
 import type { Golden } from '../../compiler/package/golden.js';
 import type { LoadedBuild } from '../../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
@@ -16,7 +17,6 @@ import { BOARDS, buildInto, exampleFile } from './setup.js';
  */
 const TOLERANCE = 1e-3;
 const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => existsSync(exampleFile(name)));
-const ENGINES = ['wasm3'] as const;
 
 /** The network that other runtimes are compared with; compressed, on one board for every instruction set. */
 const YARDSTICK = 'front';
@@ -25,15 +25,21 @@ const COMPRESSED_BOARDS = ['cortex-m4', 'rv32imc', 'xtensa'];
 interface Case {
   /** Key in the budget file. */
   name: string;
-  engine: (typeof ENGINES)[number];
+  engine: BuildEngine;
   file: string;
   compressed?: boolean;
 }
 
-const CASES: Case[] = ENGINES.flatMap((engine) => [
-  ...EXAMPLES.map((name) => ({ name, engine, file: exampleFile(name) })),
-  { name: `${YARDSTICK} compressed`, engine, file: exampleFile(YARDSTICK), compressed: true },
-]);
+/** The engine `c` without compression: test/native. */
+const CASES: Case[] = [
+  ...EXAMPLES.map((name) => ({ name, engine: 'wasm3' as const, file: exampleFile(name) })),
+  ...BUILD_ENGINES.map((engine) => ({
+    name: `${YARDSTICK} compressed`,
+    engine,
+    file: exampleFile(YARDSTICK),
+    compressed: true,
+  })),
+];
 
 const BUDGET_FILE = join(PACKAGE_ROOT, 'test', 'boards', 'budgets.json');
 const BUDGETED = ['instructions', 'openInstructions', 'flashBytes', 'heapBytes', 'stackBytes'] as const;
@@ -52,7 +58,7 @@ beforeAll(async () => {
   for (const one of CASES) {
     const place = join(folder, one.name, one.engine);
     const compress = one.compressed ? { method: 'auto' as const } : undefined;
-    builds.set(one, await buildInto(place, one.file, { tolerance: TOLERANCE, compress }));
+    builds.set(one, await buildInto(place, one.file, { tolerance: TOLERANCE, compress, engine: one.engine }));
   }
 }, 300_000);
 
