@@ -78,7 +78,9 @@ const MESSAGES = {
   // 90xx: images, keys and devices
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',
-  PE9003: '{build} has no model.img; build the model again with this version of pinn-edge',
+  PE9003:
+    '{build} has no model.img: builds with --engine c are part of the firmware, and pinn-edge before 0.2 wrote none; build it with --engine wasm3',
+  PE9004: '{file} is not signed with {key}: it is signed {how}',
   PE9010: 'cannot open {port}: {reason}',
   PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',
   PE9012: 'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate?',
@@ -94,6 +96,8 @@ const MESSAGES = {
   PE9021: 'the device runs {running}, not the model of {build}; send it first: pinn-edge flash {build} --port {port}',
   PE9022:
     'the device answers {found} where {wanted} is right, output {output} of point {point}: the update did not work',
+  PE9024: 'the device changed its answers during the transfer: {found}, then {now}',
+  PE9025: 'the device cannot evaluate point {point}: error {result} of pe_run_words',
   PE9023: 'the device cannot run this kind of image ({kind})',
 } as const;
 

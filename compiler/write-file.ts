@@ -3,11 +3,11 @@ import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from './diagnostics.js';
 
 /** Writes a file beside its place and moves it there, so that it is whole or absent. */
-export function writeFileWhole(file: string, contents: string | Uint8Array): void {
+export function writeFileWhole(file: string, contents: string | Uint8Array, mode?: number): void {
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
   try {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(temporary, contents);
+    writeFileSync(temporary, contents, { mode });
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });

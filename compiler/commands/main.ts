@@ -3,9 +3,14 @@ import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../package-root.js';
 import { buildCommand } from './build.js';
 import { compressCommand } from './compress.js';
+import { flashCommand } from './flash.js';
 import { importCommand } from './import.js';
 import { inspectCommand } from './inspect.js';
+import { keygenCommand } from './keygen.js';
+import { monitorCommand } from './monitor.js';
 import { writeOut } from './output.js';
+import { rollbackCommand } from './rollback.js';
+import { signCommand } from './sign.js';
 import { simulateCommand } from './simulate.js';
 import { targetsCommand } from './targets.js';
 import { verifyCommand } from './verify.js';
@@ -46,6 +51,11 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     simulateCommand(),
     verifyCommand(),
     inspectCommand(),
+    flashCommand(),
+    monitorCommand(),
+    rollbackCommand(),
+    keygenCommand(),
+    signCommand(),
     targetsCommand(),
   ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(add --help for the options)'));

@@ -15,11 +15,12 @@ export interface Timing {
   answerMs: number;
   /** The same for requests that open models and check signatures. */
   slowAnswerMs: number;
-  /** Until the device is given up. */
+  /** Until the device is given up, and before it was ever heard. */
   patienceMs: number;
+  contactMs: number;
 }
 
-const TIMING: Timing = { answerMs: 400, slowAnswerMs: 4000, patienceMs: 15_000 };
+const TIMING: Timing = { answerMs: 400, slowAnswerMs: 4000, patienceMs: 15_000, contactMs: 4000 };
 const SLOW: readonly CommandName[] = ['FINISH', 'ROLLBACK', 'GOLDEN'];
 
 /** Tries before a long request is given up for shorter ones; some bytes always get through. */
@@ -107,7 +108,8 @@ export class DeviceClient {
     packet.set(body, 5);
     const frame = encodeFrame(packet);
     const wait = SLOW.includes(command) ? this.#timing.slowAnswerMs : this.#timing.answerMs;
-    const patience = Math.max(this.#timing.patienceMs, 4 * wait);
+    const { patienceMs, contactMs } = this.#timing;
+    const patience = this.#heard === 'answers' ? Math.max(patienceMs, 4 * wait) : contactMs;
     const deadline = Date.now() + patience;
     this.#packets = [];
     for (let tries = 1; Date.now() < deadline && this.#closed === undefined; tries++) {

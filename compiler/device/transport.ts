@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { PinnEdgeError } from '../diagnostics.js';
 
@@ -115,7 +116,16 @@ async function serialReason(serial: SerialModule, error: Error): Promise<string>
     return 'another program uses it (close serial monitors)';
   }
   if (/permission/i.test(error.message)) return 'no permission (on Linux: add yourself to the group dialout)';
-  const ports = await serial.SerialPort.list().catch(() => []);
-  const known = ports.length ? `; there are ${ports.map(({ path }) => path).join(', ')}` : '; no serial port was found';
-  return /no such file|not found|cannot find/i.test(error.message) ? `there is no such port${known}` : error.message;
+  if (!/no such file|not found|cannot find/i.test(error.message)) return error.message;
+  const ports = await listPorts(serial);
+  return `there is no such port; ${ports.length ? `there are ${ports.join(', ')}` : 'no serial port was found'}`;
+}
+
+/** The package's own list asks udev, and ends the process where that is not installed. */
+async function listPorts(serial: SerialModule): Promise<string[]> {
+  if (process.platform === 'win32') return (await serial.SerialPort.list()).map(({ path }) => path);
+  const pattern = process.platform === 'darwin' ? /^cu\./ : /^tty(USB|ACM|AMA|THS)\d/;
+  return readdirSync('/dev')
+    .filter((name) => pattern.test(name))
+    .map((name) => `/dev/${name}`);
 }

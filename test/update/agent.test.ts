@@ -108,7 +108,7 @@ describe('the agent', () => {
   test('survives 1 % corrupted, dropped and duplicated bytes in both directions', async () => {
     const { port } = await device();
     const line = noisy(await openTransport(port), 0.01, 11);
-    const client = new DeviceClient(line, { answerMs: 15, slowAnswerMs: 3000, patienceMs: 60_000 });
+    const client = new DeviceClient(line, { answerMs: 15, slowAnswerMs: 3000, patienceMs: 60_000, contactMs: 60_000 });
     const { bodyBytes } = await client.hello();
     await requireAnswers(client, oldModel, 5);
     const between = { bytes: 2000, run: () => requireAnswers(client, oldModel, 3) };

@@ -4,19 +4,11 @@ import type { Transport } from '../../compiler/device/transport.js';
 import { targetClass } from '../../compiler/image/image.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { randoms } from '../helpers/models.js';
-import { buildProgram } from './fixture.js';
+import { buildProgram, LIBRARY_SOURCES } from './fixture.js';
 
 /** Compiles test/update/device.c with the whole firmware library. */
 export function buildDevice(folder: string, flags?: readonly string[]): string {
-  const sources = [
-    'pe_agent.c',
-    'pe_runner.c',
-    'pe_slots.c',
-    'pe_image.c',
-    'pe_signature.c',
-    'pinn_edge.c',
-    'pe_arena.c',
-  ];
+  const sources = ['pe_agent.c', 'pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', ...LIBRARY_SOURCES];
   return buildProgram(folder, 'device', [join(PACKAGE_ROOT, 'test/update/device.c'), ...sources], {
     wasm3: true,
     flags,

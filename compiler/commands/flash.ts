@@ -1,0 +1,129 @@
+import { Command } from 'commander';
+import type { DeviceClient, DeviceInfo } from '../device/client.js';
+import { requireSameAnswers, requireSuitable, runningModel, targetName } from '../device/session.js';
+import { SLOT } from '../device/spec.js';
+import { sendImage, type UpdateFigures } from '../device/update.js';
+import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import { requireValidTable } from '../format/check.js';
+import { readImage } from '../image/image.js';
+import { readPrivateKey, signImage } from '../image/keys.js';
+import { goldenVectors } from '../package/golden.js';
+import { type LoadedBuild, loadBuild } from '../package/store.js';
+import {
+  type PortOptions,
+  progressBar,
+  readImageFile,
+  readText,
+  withDevice,
+  withPortOptions,
+} from './device-options.js';
+import { bytes, count, writeOut } from './output.js';
+
+interface FlashOptions extends PortOptions {
+  key?: string;
+  force?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** The running model is asked for an answer each time that so many bytes were sent. */
+const QUERY_EVERY_BYTES = 2048;
+
+export function flashCommand(): Command {
+  return withPortOptions(new Command('flash'))
+    .description('send the model of a build to a running device, which goes on answering meanwhile')
+    .argument('<build>', 'folder that pinn-edge build wrote')
+    .option('--key <file>', 'private key to sign the image with (see: pinn-edge keygen)')
+    .option('--force', 'also send a lower version than the one that runs, or the very image that runs')
+    .option('--dry-run', 'connect and check, but send nothing')
+    .option('--json', 'print what happened as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pinn-edge flash build/esp32 --port /dev/ttyUSB0
+  $ pinn-edge flash build/esp32 --port tcp:192.168.0.7:3333 --key model-key.pem
+  $ pinn-edge flash build/esp32 --port COM3 --dry-run`,
+    )
+    .action(run);
+}
+
+async function run(directory: string, options: FlashOptions): Promise<void> {
+  const build = loadBuild(directory);
+  const unsigned = readImageFile(directory, true);
+  const image = options.key ? signImage(unsigned, readPrivateKey(options.key, readText(options.key))) : unsigned;
+  readImage(`${directory}/model.img`, image);
+  await withDevice(options, (client) => flash(client, build, image, options));
+}
+
+async function flash(
+  client: DeviceClient,
+  build: LoadedBuild,
+  image: Uint8Array,
+  options: FlashOptions,
+): Promise<void> {
+  const say = options.json ? () => {} : writeOut;
+  const header = readImage('model.img', image);
+  const before = await client.hello();
+  say(`${targetName(before.targetClass)} on ${options.port}: runs ${runningModel(before)}\n`);
+  requireSuitable(before, image, { force: options.force, target: build.report.target });
+  const what = `"${build.report.name}" version ${header.version}, ${bytes(image.length)}${header.signed ? ', signed' : ''}`;
+  if (options.dryRun) {
+    say(`would send ${what}; the device would take it as far as this can be told without sending it\n`);
+    if (options.json) writeOut(`${JSON.stringify({ dryRun: true, before, image: header }, null, 2)}\n`);
+    return;
+  }
+  const runsAlready = before.imageCrc === header.crc && !options.force;
+  const sent = runsAlready ? undefined : await send(client, before, image, options);
+  if (runsAlready) say(`  it runs ${what} already; nothing was sent\n`);
+  const after = await client.hello();
+  const table = requireValidTable(build.runnable.table);
+  const inputs = Int32Array.from(goldenVectors(build.model, table).inputWords.flat());
+  await requireSameAnswers(client, after, build, inputs);
+  const points = inputs.length / after.inputCount;
+  if (sent) say(summary(sent));
+  say(`  ${count(points)} golden vectors evaluated on the device, every bit as built\n`);
+  say(`  runs ${runningModel(after)}\n`);
+  if (options.json) {
+    const { figures, queries, seconds } = sent ?? {};
+    writeOut(`${JSON.stringify({ before, after, image: header, figures, queries, seconds, points }, null, 2)}\n`);
+  }
+}
+
+interface Sent {
+  figures: UpdateFigures;
+  /** Answers of the model of before while the other one was sent; its output words for inputs of zero. */
+  queries: { count: number; outputs: number[] };
+  seconds: number;
+}
+
+async function send(client: DeviceClient, before: DeviceInfo, image: Uint8Array, options: FlashOptions): Promise<Sent> {
+  const start = Date.now();
+  const queries: Sent['queries'] = { count: 0, outputs: [] };
+  const query = async () => {
+    const { outputs } = await client.evaluate(before, new Int32Array(before.inputCount));
+    if (queries.count > 0 && outputs.some((word, i) => word !== queries.outputs[i])) {
+      throw new PinnEdgeError('PE9024', { found: queries.outputs.join(' '), now: outputs.join(' ') }, EXIT.checkFailed);
+    }
+    queries.outputs = [...outputs];
+    queries.count++;
+  };
+  const figures = await sendImage(client, image, {
+    force: options.force,
+    bodyBytes: before.bodyBytes,
+    onProgress: options.json ? undefined : progressBar('send'),
+    between: before.slot === SLOT.NONE ? undefined : { bytes: QUERY_EVERY_BYTES, run: query },
+  });
+  return { figures, queries, seconds: (Date.now() - start) / 1000 };
+}
+
+function summary({ figures, queries, seconds }: Sent): string {
+  const resumed = figures.resumedAt ? `, resumed at byte ${count(figures.resumedAt)}` : '';
+  const repeats = figures.repeats
+    ? `, ${count(figures.repeats)} of ${count(figures.requests + figures.repeats)} packets sent again`
+    : '';
+  const answered = queries.count
+    ? `; the model of before answered ${count(queries.count)} queries meanwhile, all alike`
+    : '';
+  return `  sent and committed in ${seconds.toFixed(1)} s${resumed}${repeats}${answered}\n`;
+}
