@@ -12,8 +12,8 @@ export const MODULE = {
   MAX_NESTING: 96, // blocks in one another, the body included
   MAX_VALUES: 192, // locals, operands and open blocks at one time; wasm3 holds 256 places and needs 60 for constants
   MAX_TARGETS: 64, // of one br_table
-  MAX_WORK: 0x10000, // operations of a function with all that it calls, every loop run once
-  MAX_CHAIN: 0x4000, // the same along the longest way through calls; a device may take less (PE_MAX_CHAIN)
+  MAX_WORK: 0x4000, // operations of a function with all that it calls, every loop run once
+  MAX_CHAIN: 0x2000, // the same along the longest way through calls; a device may take less (PE_MAX_CHAIN)
 } as const;
 
 /** Exports of a module: the memory, and functions without parameters that return an i32. */

@@ -12,7 +12,7 @@
 #define WORD_BYTES 4u
 
 // Far more than a device has; sums of it do not overflow.
-#define MOST_BYTES ((uint32_t)1 << 28)
+#define MOST_BYTES ((uint32_t)1 << 26)
 
 // wasm3 checks that a function's frame fits its stack after the arguments have been put there.
 #define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))

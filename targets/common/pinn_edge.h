@@ -33,10 +33,11 @@
 extern "C" {
 #endif
 
-// How often the loops of a module may go round in one evaluation; it ends with PE_ERROR_TRAP then. Models go round a few
-// times for every byte of their memory.
+// How often the loops of a module may go round in one evaluation, which ends with PE_ERROR_TRAP then; between two rounds
+// at most PE_MODULE_MAX_WORK operations run. Models go round once for every four bytes of their memory, and in the first
+// evaluation, which checks the block table, five times as often.
 #ifndef PE_MAX_STEPS
-#define PE_MAX_STEPS(memory_bytes) ((memory_bytes) > 0x1ffffffu ? 0xffffffffu : 65536u + 64u * (memory_bytes))
+#define PE_MAX_STEPS(memory_bytes) (65536u + 32u * (memory_bytes))
 #endif
 
 // What every function returns: 0 for success, above 0 for success with a remark, below 0 for failure.
