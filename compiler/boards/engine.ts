@@ -42,6 +42,7 @@ export function createBoardEngine(board: Board, build: LoadedBuild, runOn = runF
     const limit = LIMIT.seconds + (points * perPoint) / LIMIT.instructionsPerSecond;
     const { printed, rows } = runOn(board, elf, inputs, limit);
     figures = addRun(board.name, printed, figures);
+    if (board.emulator.counts === 'cycles') figures.counts = 'cycles';
     const answers = splitRows(rows, runnable.outputCount);
     requireEqual(board, answers, oracle.run(inputs), runnable.outputCount);
     return answers;

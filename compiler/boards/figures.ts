@@ -5,6 +5,8 @@ export interface BoardFigures {
   board: string;
   /** Points evaluated, over all runs. */
   points: number;
+  /** What `instructions` and `openInstructions` count; nothing: executed instructions. */
+  counts?: 'cycles';
   /** Instructions per point, on the average, without the emulator's files. */
   instructions: number;
   /** Instructions of pe_open: checking, translating and the first evaluation. */

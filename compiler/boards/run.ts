@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { Board } from './boards.js';
 import { type Printed, parseConsole } from './figures.js';
+import { RP2040JS, runRp2040 } from './rp2040.js';
 
 /** The longest that Node can wait: 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -23,6 +24,10 @@ export interface BoardRun {
  * @param limitSeconds the emulator is stopped after that time
  */
 export function runFirmware(board: Board, elf: string, inputs: Int32Array, limitSeconds: number): BoardRun {
+  if (board.emulator.command === RP2040JS) {
+    const run = runRp2040(board, elf, littleEndian(inputs), limitSeconds);
+    return { printed: parseConsole(board.name, run.console), rows: words(run.output) };
+  }
   const folder = mkdtempSync(join(tmpdir(), 'pinn-edge-board-'));
   try {
     writeFileSync(join(folder, 'inputs.bin'), littleEndian(inputs));

@@ -7,7 +7,8 @@ import { bytes, count, writeNote } from './output.js';
 
 /** The option --on of simulate and verify. */
 
-export const ON_HELP = 'run real firmware on an emulated board: cortex-m0, -m3, -m4, -m7, -m33, rv32imc, xtensa';
+export const ON_HELP =
+  'run real firmware on an emulated board: cortex-m0, -m3, -m4, -m7, -m33, rv32imc, xtensa, rp2040';
 
 export function boardFor(build: LoadedBuild, options: { on?: string; engine?: string }): BoardEngine | undefined {
   if (options.on === undefined) return undefined;
@@ -30,7 +31,7 @@ function rowsOfWasm3(figures: BoardFigures): [string, string][] {
     ['board', `${figures.board}, emulated; every word as on the host (${count(figures.points)} points)`],
     [
       'speed',
-      `${count(Math.round(figures.instructions))} instructions per answer, ${count(figures.openInstructions)} to start`,
+      `${count(Math.round(figures.instructions))} ${figures.counts ?? 'instructions'} per answer, ${count(figures.openInstructions)} to start`,
     ],
     ['flash', `${bytes(figures.flashBytes)}: module, firmware library, wasm3 and the test program`],
     [
@@ -44,7 +45,7 @@ function rowsOfWasm3(figures: BoardFigures): [string, string][] {
 function rowsOfC(figures: BoardFigures): [string, string][] {
   return [
     ['board', `${figures.board}, emulated; every word as on the host (${count(figures.points)} points)`],
-    ['speed', `${count(Math.round(figures.instructions))} instructions per answer`],
+    ['speed', `${count(Math.round(figures.instructions))} ${figures.counts ?? 'instructions'} per answer`],
     ['flash', `${bytes(figures.flashBytes)}: weights, tables, kernels and the test program`],
     ['RAM', `${bytes(figures.bufferBytes)} of buffers, nothing on the heap`],
     ['stack', `${bytes(figures.runStackBytes)}`],

@@ -45,6 +45,13 @@ set(CMAKE_C_FLAGS_INIT "${flags}")
 set(CMAKE_ASM_FLAGS_INIT "${target.flags.join(' ')}")
 set(PINN_EDGE_KERNEL_FLAGS ${KERNEL_FLAGS.join(' ')})
 set(PINN_EDGE_LINK_FLAGS ${link.filter((flag) => !target.flags.includes(flag)).join(' ')})
-set(PINN_EDGE_EMULATOR ${target.emulator?.command ?? 'false'})
+set(PINN_EDGE_EMULATOR ${emulatorCommand(target)})
 `;
+}
+
+/** What `cmake --build build --target run` calls with the image. */
+function emulatorCommand({ name, emulator }: Target): string {
+  if (emulator && !emulator.package.startsWith('none')) return emulator.command;
+  const advice = emulator ? `pinn-edge simulate <build> --on ${name} runs this image` : 'there is no emulator for';
+  return `\${CMAKE_COMMAND} -E echo "${advice}:"`;
 }

@@ -30,7 +30,8 @@ export interface Target {
   /** The C compiler of the bare-metal project. */
   compiler?: { command: string; linkFlags: string[]; packages: string[] };
   flashTools: FlashTool[];
-  emulator?: { command: string; package: string };
+  /** `command` is RP2040JS for the emulator that is part of pinn-edge. */
+  emulator?: { command: string; package: string; counts?: 'instructions' | 'cycles' };
   source: Record<string, string>;
 }
 

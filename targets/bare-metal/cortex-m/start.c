@@ -2,7 +2,6 @@
 #include <stdint.h>
 
 #include "board.h"
-#include "semihosting.h"
 
 extern uint8_t board_data_image[], board_data_low[], board_data_end[], board_bss_low[], board_bss_end[];
 
@@ -13,13 +12,6 @@ extern uint8_t board_data_image[], board_data_low[], board_data_end[], board_bss
 int main(void);
 void board_reset(void);
 void board_counter_start(void);
-
-uintptr_t semihosting_call(uintptr_t operation, uintptr_t argument) {
-  register uintptr_t r0 __asm__("r0") = operation;
-  register uintptr_t r1 __asm__("r1") = argument;
-  __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory", "cc");
-  return r0;
-}
 
 __attribute__((noreturn)) static void fault(void) {
   board_print("FAIL fault: the processor met an invalid access or instruction, or the native stack overflowed\n");
