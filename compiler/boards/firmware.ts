@@ -15,9 +15,10 @@ import { requireTools, toolVersion } from './tools.js';
  * the path of the ELF file. Objects are kept by their content, so that models share all of wasm3 and the library.
  *
  * @param header the text of pinn_model.h
+ * @param project the plain firmware, or the one with the update agent on the UART
  */
-export function buildFirmware(board: Board, header: string): string {
-  return buildProject(board, projectOf(board, header));
+export function buildFirmware(board: Board, header: string, project: string = BARE_METAL): string {
+  return buildProject(board, projectOf(board, header, project));
 }
 
 /** The same for the C sources of a build of the engine `c`: its bare-metal project, without wasm3. */
@@ -42,8 +43,8 @@ function buildProject(board: Board, project: ReadonlyMap<string, string>): strin
 }
 
 /** The project's files by their path in it. */
-function projectOf(board: Board, header: string): Map<string, string> {
-  const prefix = `${BARE_METAL}/`;
+function projectOf(board: Board, header: string, project: string): Map<string, string> {
+  const prefix = `${project}/`;
   const files = [...firmwareFiles(board, header)].filter(([path]) => path.startsWith(prefix));
   return new Map(files.map(([path, text]) => [path.slice(prefix.length), text]));
 }

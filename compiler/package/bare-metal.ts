@@ -5,6 +5,9 @@ import type { Target } from './targets.js';
 /** Name of the project. */
 export const BARE_METAL = 'bare-metal';
 
+/** The same with the update agent on the UART. */
+export const BARE_METAL_UPDATE = 'bare-metal-update';
+
 /** Every file. Sections of their own, so that what is not used is left out. */
 const COMMON_FLAGS = ['-std=gnu11', '-Os', '-ffunction-sections', '-fdata-sections'];
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion'];

@@ -6,7 +6,7 @@ import type { Target, TargetProject } from './targets.js';
 import { templateFiles } from './templates.js';
 import { wasm3Files } from './wasm3.js';
 
-/** The firmware library, in targets/common. */
+/** The firmware library, in targets/common: evaluation, and model images, slots and the update agent. */
 export const LIBRARY_FILES = [
   'pinn_edge.c',
   'pinn_edge.h',
@@ -19,6 +19,8 @@ export const LIBRARY_FILES = [
   'pe_validate.h',
   'pe_wasm3.c',
   'pe_wasm3.h',
+  ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h'],
+  ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
 ] as const;
 
 /**
@@ -30,7 +32,7 @@ export function firmwareFiles(target: Target, header: string): Map<string, strin
   const files = new Map<string, string>();
   for (const project of target.projects) {
     const template = templateFiles(target, project);
-    if (target.compiler && project.name === BARE_METAL)
+    if (target.compiler && project.name.startsWith(BARE_METAL))
       template.set('toolchain.cmake', toolchainFile(target, target.compiler));
     const wasm3 = project.wasm3Folder ? wasm3Files() : new Map<string, string>();
     for (const [path, text] of projectFiles(project, template, readLibrary(), wasm3, header)) {

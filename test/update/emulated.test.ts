@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildFirmware } from '../../compiler/boards/firmware.js';
+import { DeviceClient } from '../../compiler/device/client.js';
+import { openTransport } from '../../compiler/device/transport.js';
+import { requireValidTable } from '../../compiler/format/check.js';
+import { createOracle } from '../../compiler/oracle/oracle.js';
+import { BARE_METAL_UPDATE } from '../../compiler/package/bare-metal.js';
+import { type LoadedBuild, loadBuild } from '../../compiler/package/store.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { BOARDS } from '../boards/setup.js';
+import { randoms } from '../helpers/models.js';
+import { temporaryFolder } from '../package/toolchain.js';
+
+const folder = temporaryFolder();
+const processes: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of processes) child.kill('SIGKILL');
+  folder.remove();
+});
+
+interface Run {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** The real command in a process of its own. */
+function cli(...args: string[]): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), ...args], { cwd: folder.path });
+    const run: Run = { code: null, out: '', err: '' };
+    child.stdout.on('data', (text) => {
+      run.out += text;
+    });
+    child.stderr.on('data', (text) => {
+      run.err += text;
+    });
+    child.on('close', (code) => resolve({ ...run, code }));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** What a build answers to inputs of zero, by the oracle. */
+function answerToZero(build: LoadedBuild): number[] {
+  const oracle = createOracle(requireValidTable(build.runnable.table));
+  return [...oracle.run(new Int32Array(build.report.inputs.length)).outputs];
+}
+
+const CHOSEN = ['cortex-m4', 'rv32imc'];
+
+describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))(
+  'on the emulated board $name',
+  ({ name, board, isSkipped }) => {
+    const it = test.skipIf(isSkipped);
+    const place = (example: string) => join(folder.path, `${name}-${example}`);
+    let port = '';
+    let said = '';
+
+    beforeAll(async () => {
+      if (isSkipped) return;
+      for (const example of ['burgers', 'heat-rod']) {
+        const model = join(PACKAGE_ROOT, 'examples', example, 'model.json');
+        const build = await cli('build', model, '--target', name, '-o', place(example));
+        expect(build).toMatchObject({ code: 0 });
+      }
+      const header = readFileSync(join(place('burgers'), 'pinn_model.h'), 'utf8');
+      const elf = buildFirmware(board, header, BARE_METAL_UPDATE);
+      const number = await freePort();
+      port = `tcp:127.0.0.1:${number}`;
+      const command = board.emulator.command.replace('-serial none', `-serial ${port},server,nowait`);
+      const [program, ...args] = command.split(' ');
+      const emulator = spawn(program, [...args, elf], { stdio: ['ignore', 'pipe', 'pipe'] });
+      processes.push(emulator);
+      for (const stream of [emulator.stdout, emulator.stderr]) {
+        stream.on('data', (text) => {
+          said += text;
+        });
+      }
+      while (!said.includes('runs')) await new Promise((resolve) => setTimeout(resolve, 100));
+    }, 300_000);
+
+    it('burgers is replaced by heat-rod and back over the UART, while queries go on', async () => {
+      const [burgers, heatRod] = ['burgers', 'heat-rod'].map((example) => loadBuild(place(example)));
+      const there = await cli('flash', place('heat-rod'), '--port', port, '--json');
+      expect(there).toMatchObject({ code: 0, err: '' });
+      const first = JSON.parse(there.out);
+      expect(first.before).toMatchObject({ name: 'burgers', identity: burgers.report.identity, slot: 2 });
+      expect(first.after).toMatchObject({ name: 'heat-rod', identity: heatRod.report.identity, slot: 0 });
+      expect(first.queries.count).toBeGreaterThan(3);
+      expect(first.queries.outputs).toEqual(answerToZero(burgers));
+      const back = await cli('flash', place('burgers'), '--port', port, '--json');
+      expect(back).toMatchObject({ code: 0, err: '' });
+      const second = JSON.parse(back.out);
+      expect(second.queries.count).toBeGreaterThan(3);
+      expect(second.queries.outputs).toEqual(answerToZero(heatRod));
+      expect(second.after).toMatchObject({ name: 'burgers', slot: 1 });
+      expect((await cli('rollback', '--port', port)).out).toContain('now it runs "heat-rod"');
+      // The firmware prints each model that begins to run, and would have stopped at a wrong answer of its own queries.
+      expect(said).not.toContain('FAIL');
+      expect(said.match(/runs \S+/g)).toEqual(['runs burgers', 'runs heat-rod', 'runs burgers', 'runs heat-rod']);
+    }, 300_000);
+
+    it('answers random points as the oracle does', async () => {
+      const build = loadBuild(place('heat-rod'));
+      const client = new DeviceClient(await openTransport(port));
+      const info = await client.hello();
+      const next = randoms(9);
+      const inputs = Int32Array.from({ length: 40 * info.inputCount }, () => Math.round(next() * 2 ** 31));
+      const { outputs } = await client.evaluate(info, inputs);
+      client.close();
+      expect(outputs).toEqual(createOracle(requireValidTable(build.runnable.table)).run(inputs).outputs);
+    }, 60_000);
+  },
+);
