@@ -45,7 +45,11 @@ static void send(host_t *host, uint8_t byte) {
 }
 
 static void poll(host_t *host) {
-  for (uint32_t i = 0; i < 4096u; i++) pe_agent_poll(&host->agent);
+  // A poll ends where there is no room for a byte of an answer.
+  for (uint32_t i = 0; i < 4096u && (i == 0u || host->line_start != host->line_end || host->agent.to_send > 0u); i++) {
+    pe_agent_poll(&host->agent);
+  }
+  MUST(host->line_start == host->line_end && host->agent.to_send == 0u);
   host->line_start = host->line_end = 0;
 }
 
