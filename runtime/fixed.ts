@@ -33,9 +33,9 @@ export function put<T>(base: usize, index: u32, value: T): void {
   store<T>(base + ((index as usize) << alignof<T>()), value);
 }
 
-/** Arena address in a record's field: units of 2 bytes. */
+/** Arena address of a record's field, which counts units of 2 bytes. */
 // @ts-ignore: decorator
 @inline
-export function operand(record: usize, field: usize, arena: usize): usize {
-  return arena + ((load<u16>(record + field) as usize) << 1);
+export function operand(units: u32, arena: usize): usize {
+  return arena + ((units as usize) << 1);
 }

@@ -50,6 +50,9 @@ function dispatchSource(kernels: readonly Kernel[], title: string): string {
 // ${NOTE}
 ${imports(kernels)}
 
+// What there is of records: checks of others are left out.
+${presence(kernels)}
+
 /** True for a record whose kernel is part of this module. */
 export function isLinked(record: usize): bool {
   switch (load<u16>(record)) {
@@ -66,6 +69,24 @@ ${cases((k) => `return ${call(k)}, ${k.fused ? '2 * ' : ''}RECORD_BYTES;`, 'brea
   return RECORD_BYTES;
 }
 ${generated.length ? HAS_SHAPE : ''}${generated.map(({ source }) => `\n${source}`).join('')}`;
+}
+
+const GROUPS: Record<string, readonly number[]> = {
+  BINARY: [KIND.ADD, KIND.MUL, KIND.MIN, KIND.MAX, KIND.SELECT],
+  BLOCK: [KIND.BLOCK],
+  LANES: [KIND.LANES],
+  MAP: [KIND.MAP_LINEAR, KIND.MAP_POLYNOMIAL],
+  MAP_SLOPES: [KIND.MAP_SLOPES],
+  SCALE: [KIND.SCALE],
+  SELECT: [KIND.SELECT],
+};
+
+function presence(kernels: readonly Kernel[]): string {
+  return Object.entries(GROUPS)
+    .map(
+      ([name, kinds]) => `export const HAS_${name}: bool = ${kernels.some(({ key }) => kinds.includes(key & 0xff))};`,
+    )
+    .join('\n');
 }
 
 function isShape({ shape }: Kernel): string {

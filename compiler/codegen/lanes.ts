@@ -78,27 +78,27 @@ export function lanesSource(name: string, record: TableRecord): string {
     ? [...fill, 'do {', ...[...begin, ...pieces[0], ...end, next].map(indent), '} while (w < wEnd);']
     : hoppingLoop(fill, begin, pieces, [...end, next], hop);
   const body = [
-    `const rows = load<u16>(record + RECORD_ROWS) as usize;`,
-    `let x = operand(record, RECORD_A, arena);`,
+    `const rows = load<u16>(record, RECORD_ROWS) as usize;`,
+    `let x = operand(load<u16>(record, RECORD_A), arena);`,
     ...(fused ? TABLE_PARAMETERS : []),
-    `let y = operand(${fused ? 'map' : 'record'}, RECORD_OUT, arena);`,
-    `let w = pool + load<u32>(record + RECORD_WEIGHTS);`,
+    `let y = operand(load<u16>(${fused ? 'map' : 'record'}, RECORD_OUT), arena);`,
+    `let w = pool + load<u32>(record, RECORD_WEIGHTS);`,
     `let wEnd = w + rows * ${passRowBytes(record)};`,
-    `let shift: i64 = (load<u8>(record + RECORD_SHIFT) as i64)${inLane ? ` + ${inLane}` : ''};`,
+    `let shift: i64 = (load<u8>(record, RECORD_SHIFT) as i64)${inLane ? ` + ${inLane}` : ''};`,
     `let acc: i64 = 0;`,
     ...(lanes > 1 && wide ? [`let total: i64 = 0;`] : []),
     ...declare,
     ...(passes > 1
       ? [
           `for (let pass = 0; pass < ${passes}; pass++) {`,
-          indent('let partial = operand(record, RECORD_B, arena);'),
-          ...(rowShifts ? [indent('let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);')] : []),
+          indent('let partial = operand(load<u16>(record, RECORD_B), arena);'),
+          ...(rowShifts ? [indent('let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);')] : []),
           ...loop.map(indent),
           indent(`wEnd += rows * ${passRowBytes(record)};`),
           indent(`x += ${passWords * lanes * shape.aBytes};`),
           '}',
         ]
-      : [...(rowShifts ? ['let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);'] : []), ...loop]),
+      : [...(rowShifts ? ['let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);'] : []), ...loop]),
   ];
   const repair = lanes > 1 && wide ? `const REPAIR: i64 = 1 << ${start - 1};\n` : '';
   return `function ${name}(record: usize, arena: usize, pool: usize): void {\n${[repair.trim(), ...body].filter(Boolean).map(indent).join('\n')}\n}\n`;
@@ -107,11 +107,11 @@ export function lanesSource(name: string, record: TableRecord): string {
 /** Fields of the MAP_SLOPES record that follows. */
 const TABLE_PARAMETERS = [
   'const map = record + RECORD_BYTES;',
-  'const segmentBits: u32 = load<u8>(map + RECORD_SHIFT);',
-  'const down: i32 = load<u8>(map + RECORD_SHIFT_B);',
-  'const origin = load<i32>(map + RECORD_ORIGIN);',
-  'const table = pool + load<u32>(map + RECORD_WEIGHTS);',
-  'const last = ((load<u16>(map + RECORD_COLS) as u32) << segmentBits) - 1;',
+  'const segmentBits: u32 = load<u8>(map, RECORD_SHIFT);',
+  'const down: i32 = load<u8>(map, RECORD_SHIFT_B);',
+  'const origin = load<i32>(map, RECORD_ORIGIN);',
+  'const table = pool + load<u32>(map, RECORD_WEIGHTS);',
+  'const last = ((load<u16>(map, RECORD_COLS) as u32) << segmentBits) - 1;',
 ];
 
 /** What runtime/kernels/slopes.ts does with an element. */

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { METHODS, type Method } from '../compress/compress.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
 import { GOALS, type Goal } from '../goal.js';
+import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
 import { parameterCount } from '../model/types.js';
 import { packageBuild } from '../package/build-files.js';
 import type { Report } from '../package/report.js';
@@ -92,6 +93,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     precision: options.precision,
     engine: options.engine,
     goal: options.for ?? 'size',
+    kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
     compress: options.compress === 'none' ? undefined : { method: options.compress },
     compressWith: compressionSession({ cache: options.cache }),
     file,
@@ -143,7 +145,7 @@ function needsOfWasm3(report: Report): string[][] {
     ],
     [
       'stack',
-      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with' : 'without'} tail calls (estimated from this host)`,
+      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with tail calls (estimated from this host)' : `at most: ${count(report.nestedOperations)} operations nest without tail calls`}`,
     ],
   ];
 }

@@ -8,12 +8,13 @@ export interface StackTarget {
 }
 
 /**
- * Windowed frames of the ESP32's cores, for which no compiler is to be had as a package: never less than 32 bytes
- * (16 to save registers below, 16 for the callee's), and those of the LX106 on top of that (Xtensa ISA Reference Manual,
- * windowed register option).
+ * Windowed frames of the ESP32's cores, for which no compiler is to be had as a package: 32 bytes at least, of which 16
+ * save registers of the window before (Xtensa ISA Summary, windowed register ABI). The LX106's frames hold the saved
+ * registers that windows make unnecessary, so theirs and 16 bytes bound them.
  */
-const WINDOWED_ISA = 'xtensa-lx6';
-const WINDOWED_BASE_BYTES = 32;
+const WINDOWED_ISA = /^xtensa-lx[67]$/;
+const WINDOWED_LEAST_BYTES = 32;
+const WINDOW_SAVE_BYTES = 16;
 const NEAREST_TO_WINDOWED = 'xtensa-lx106';
 
 /** Only loops and calls of functions nest where there are tail calls; the frames of the largest, op_Loop and op_Call. */
@@ -31,10 +32,13 @@ export function framesFor({ isa, tailCalls }: StackTarget): Frames {
   if (tailCalls) return WITH_TAIL_CALLS;
   const { isas } = readPackageJson('compiler/cost/frames.json') as { isas: Record<string, Frames> };
   if (isas[isa]) return isas[isa];
-  const known = isa === WINDOWED_ISA ? [isas[NEAREST_TO_WINDOWED]] : Object.values(isas);
-  const base = isa === WINDOWED_ISA ? WINDOWED_BASE_BYTES : 0;
-  const largest = FRAME_CLASSES.map((kind) => [kind, base + Math.max(...known.map((frames) => frames[kind]))]);
-  return Object.fromEntries(largest) as Record<keyof Frames, number>;
+  const windowed = (bytes: number) => Math.max(WINDOWED_LEAST_BYTES, bytes + WINDOW_SAVE_BYTES);
+  const largest = (kind: keyof Frames) => Math.max(...Object.values(isas).map((frames) => frames[kind]));
+  const frames = FRAME_CLASSES.map((kind) => [
+    kind,
+    WINDOWED_ISA.test(isa) ? windowed(isas[NEAREST_TO_WINDOWED][kind]) : largest(kind),
+  ]);
+  return Object.fromEntries(frames) as Record<keyof Frames, number>;
 }
 
 /** The most native stack that an evaluation can take, in operations that nest and in bytes. */

@@ -278,7 +278,8 @@ class FunctionWalk {
         return;
       case 0x1b:
         this.emit('move');
-        return this.operate('branch', 3);
+        this.operate('branch', 3);
+        return;
       case 0x20:
         body.leb();
         this.stack.push('slot');
@@ -294,13 +295,16 @@ class FunctionWalk {
       }
       case 0x23:
         body.leb();
-        return this.operate('move', 0);
+        this.operate('move', 0);
+        return;
       case 0x24:
         body.leb();
-        return this.operate('move', 1, false);
+        this.operate('move', 1, false);
+        return;
       case 0x3f:
         body.byte();
-        return this.operate('move', 0);
+        this.operate('move', 0);
+        return;
       case 0x41:
       case 0x42:
         body.leb();
@@ -310,7 +314,9 @@ class FunctionWalk {
     if (opcode >= 0x28 && opcode <= 0x3e) {
       body.leb();
       body.leb();
-      return opcode < 0x36 ? this.operate('load', 1) : this.operate('store', 2, false);
+      if (opcode < 0x36) this.operate('load', 1);
+      else this.operate('store', 2, false);
+      return;
     }
     const { kind, operands } = arithmetic(opcode);
     this.operate(kind, operands);

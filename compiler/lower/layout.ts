@@ -17,6 +17,9 @@ export interface LayoutOptions {
   hopWords: number;
 }
 
+/** For chips where every operation nests a native call: loops go round after some 60 operations at most. */
+export const SHALLOW_KERNELS: LayoutOptions = { maxWords: 32, hopWords: 8 };
+
 /** For chips where an operation of the interpreter leaves nothing on the native stack. */
 export const LARGEST_KERNELS: LayoutOptions = { maxWords: 64, hopWords: 0 };
 

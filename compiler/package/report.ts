@@ -58,7 +58,10 @@ export interface Report {
   wasm3StackBytes: number;
   /** Whether wasm3 has tail calls on the target; without them each operation nests a native call. */
   tailCalls: boolean;
+  /** Most native stack of an evaluation: a bound from the module where there are no tail calls. */
   nativeStackBytes: number;
+  /** Operations of the interpreter that may nest native calls at one time; with tail calls only loops and calls do. */
+  nestedOperations: number;
   macs: number;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
   weights: {
@@ -93,6 +96,7 @@ export interface RunFigures {
   wasm3HeapBytes: number;
   wasm3StackBytes: number;
   nativeStackBytes: number;
+  nestedOperations: number;
 }
 
 export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {

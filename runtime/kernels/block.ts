@@ -29,20 +29,20 @@ import {
  * @typeParam W weights: i8, i16, i32   X inputs: i16, i32   A accumulators: i32, i64   Y outputs: i16, i32
  */
 export function block<W, X, A, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const cols: u32 = load<u16>(record + RECORD_COLS);
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const guard: u32 = load<u8>(record + RECORD_SHIFT_A);
-  const x = operand(record, RECORD_A, arena);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const cols: u32 = load<u16>(record, RECORD_COLS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const guard: u32 = load<u8>(record, RECORD_SHIFT_A);
+  const x = operand(load<u16>(record, RECORD_A), arena);
   const xEnd = x + ((cols as usize) << alignof<X>());
   const xQuads = x + (((cols & ~3) as usize) << alignof<X>());
-  let weight = pool + load<u32>(record + RECORD_WEIGHTS);
-  let bias = pool + load<u32>(record + RECORD_BIAS);
-  let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);
-  let left: u32 = load<u8>(record + RECORD_SHIFT_B);
-  let carried = operand(record, RECORD_B, arena);
-  let y = operand(record, RECORD_OUT, arena);
-  const yEnd = y + ((load<u16>(record + RECORD_ROWS) as usize) << alignof<Y>());
+  let weight = pool + load<u32>(record, RECORD_WEIGHTS);
+  let bias = pool + load<u32>(record, RECORD_BIAS);
+  let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);
+  let left: u32 = load<u8>(record, RECORD_SHIFT_B);
+  let carried = operand(load<u16>(record, RECORD_B), arena);
+  let y = operand(load<u16>(record, RECORD_OUT), arena);
+  const yEnd = y + ((load<u16>(record, RECORD_ROWS) as usize) << alignof<Y>());
   while (y < yEnd) {
     let sum: A = 0;
     let p = x;

@@ -32,14 +32,14 @@ export function larger<P, Q, Y>(record: usize, arena: usize, pool: usize): void 
 // @ts-ignore: decorator
 @inline
 function extremum<P, Q, Y>(record: usize, arena: usize, smallest: bool): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record + RECORD_SHIFT_A);
-  const shiftB: i64 = load<u8>(record + RECORD_SHIFT_B);
-  const a = operand(record, RECORD_A, arena);
-  const b = operand(record, RECORD_B, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
+  const shiftB: i64 = load<u8>(record, RECORD_SHIFT_B);
+  const a = operand(load<u16>(record, RECORD_A), arena);
+  const b = operand(load<u16>(record, RECORD_B), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   for (let i: u32 = 0; i < rows; i++) {
     const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << shiftA;
     const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << shiftB;
@@ -55,15 +55,15 @@ function extremum<P, Q, Y>(record: usize, arena: usize, smallest: bool): void {
  * @typeParam C condition   P, Q operands   Y results: i16, i32
  */
 export function choose<C, P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record + RECORD_SHIFT_A);
-  const shiftB: i64 = load<u8>(record + RECORD_SHIFT_B);
-  const condition = operand(record, RECORD_COLS, arena);
-  const a = operand(record, RECORD_A, arena);
-  const b = operand(record, RECORD_B, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
+  const shiftB: i64 = load<u8>(record, RECORD_SHIFT_B);
+  const condition = operand(load<u16>(record, RECORD_COLS), arena);
+  const a = operand(load<u16>(record, RECORD_A), arena);
+  const b = operand(load<u16>(record, RECORD_B), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   for (let i: u32 = 0; i < rows; i++) {
     const value =
       at<C>(condition, flags & FLAG_BROADCAST_CONDITION ? 0 : i) > (0 as C)

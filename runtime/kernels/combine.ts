@@ -20,14 +20,14 @@ import {
  * @typeParam P, Q operands   Y results: i16, i32
  */
 export function add<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record + RECORD_SHIFT_A);
-  const shiftB: i64 = load<u8>(record + RECORD_SHIFT_B);
-  const a = operand(record, RECORD_A, arena);
-  const b = operand(record, RECORD_B, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
+  const shiftB: i64 = load<u8>(record, RECORD_SHIFT_B);
+  const a = operand(load<u16>(record, RECORD_A), arena);
+  const b = operand(load<u16>(record, RECORD_B), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   for (let i: u32 = 0; i < rows; i++) {
     const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << shiftA;
     const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << shiftB;
@@ -38,12 +38,12 @@ export function add<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
 
 /** y[i] = sat((a[i] b[i]) >> shift), rounded half up. */
 export function mul<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const a = operand(record, RECORD_A, arena);
-  const b = operand(record, RECORD_B, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const a = operand(load<u16>(record, RECORD_A), arena);
+  const b = operand(load<u16>(record, RECORD_B), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   for (let i: u32 = 0; i < rows; i++) {
     const left = at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64;
     const right = at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64;
@@ -53,11 +53,11 @@ export function mul<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
 
 /** y[i] = sat((a[i] << shiftA) >> shift), rounded half up: a value in another place or format. */
 export function copy<P, Y>(record: usize, arena: usize, pool: usize): void {
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record + RECORD_SHIFT_A);
-  const a = operand(record, RECORD_A, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
+  const a = operand(load<u16>(record, RECORD_A), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   for (let i: u32 = 0; i < rows; i++) {
     const value = (at<P>(a, i) as i64) << shiftA;
     put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));

@@ -23,18 +23,18 @@ import {
  * @typeParam W weights: i8, i16, i32   X inputs: i16, i32   A accumulator: i32, i64   Y outputs: i16, i32
  */
 export function dense<W, X, A, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const cols: u32 = load<u16>(record + RECORD_COLS);
-  const guard: u32 = load<u8>(record + RECORD_SHIFT_A);
-  const x = operand(record, RECORD_A, arena);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const cols: u32 = load<u16>(record, RECORD_COLS);
+  const guard: u32 = load<u8>(record, RECORD_SHIFT_A);
+  const x = operand(load<u16>(record, RECORD_A), arena);
   const xEnd = x + ((cols as usize) << alignof<X>());
   const xQuads = x + (((cols & ~3) as usize) << alignof<X>());
-  let weight = pool + load<u32>(record + RECORD_WEIGHTS);
-  let bias = pool + load<u32>(record + RECORD_BIAS);
-  let rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);
-  let shift: u32 = load<u8>(record + RECORD_SHIFT);
-  let y = operand(record, RECORD_OUT, arena);
-  const yEnd = y + ((load<u16>(record + RECORD_ROWS) as usize) << alignof<Y>());
+  let weight = pool + load<u32>(record, RECORD_WEIGHTS);
+  let bias = pool + load<u32>(record, RECORD_BIAS);
+  let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);
+  let shift: u32 = load<u8>(record, RECORD_SHIFT);
+  let y = operand(load<u16>(record, RECORD_OUT), arena);
+  const yEnd = y + ((load<u16>(record, RECORD_ROWS) as usize) << alignof<Y>());
   while (y < yEnd) {
     if (flags & FLAG_ROW_SHIFTS) shift = load<u8>(rowShift++);
     let sum = ((load<i32>(bias) as A) << ((shift - guard) as A)) + half<A>(shift);

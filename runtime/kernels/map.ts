@@ -27,15 +27,15 @@ import {
  * @typeParam X arguments: i16, i32   Y knots and results: i16, i32
  */
 export function mapLinear<X, Y>(record: usize, arena: usize, pool: usize): void {
-  const periodic = (load<u8>(record + RECORD_FLAGS) & FLAG_PERIODIC) != 0;
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const turn: u32 = load<u8>(record + RECORD_SHIFT_A);
-  const origin = load<i32>(record + RECORD_ORIGIN);
-  const knots = pool + load<u32>(record + RECORD_WEIGHTS);
-  const last = ((load<u16>(record + RECORD_COLS) as u32) << shift) - 1;
-  const x = operand(record, RECORD_A, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const periodic = (load<u8>(record, RECORD_FLAGS) & FLAG_PERIODIC) != 0;
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const turn: u32 = load<u8>(record, RECORD_SHIFT_A);
+  const origin = load<i32>(record, RECORD_ORIGIN);
+  const knots = pool + load<u32>(record, RECORD_WEIGHTS);
+  const last = ((load<u16>(record, RECORD_COLS) as u32) << shift) - 1;
+  const x = operand(load<u16>(record, RECORD_A), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   const mask: u32 = ((1 as u32) << shift) - 1;
   for (let i: u32 = 0; i < rows; i++) {
     const argument = at<X>(x, i) as i32;
@@ -69,18 +69,18 @@ function distance<X>(argument: i32, origin: i32, last: u32): u32 {
  * @typeParam X arguments: i16, i32   Y results: i16, i32; coefficients are i32, constant term first
  */
 export function mapPolynomial<X, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const narrowest: u32 = load<u8>(record + RECORD_SHIFT);
-  const turn: u32 = load<u8>(record + RECORD_SHIFT_A);
-  const shiftB: u32 = load<u8>(record + RECORD_SHIFT_B);
-  const degree: u32 = load<u32>(record + RECORD_BIAS);
-  const octaveBits: u32 = load<u32>(record + RECORD_ROW_SHIFTS);
-  const origin = load<i32>(record + RECORD_ORIGIN);
-  const coefficients = pool + load<u32>(record + RECORD_WEIGHTS);
-  const segments: u32 = load<u16>(record + RECORD_COLS);
-  const x = operand(record, RECORD_A, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const narrowest: u32 = load<u8>(record, RECORD_SHIFT);
+  const turn: u32 = load<u8>(record, RECORD_SHIFT_A);
+  const shiftB: u32 = load<u8>(record, RECORD_SHIFT_B);
+  const degree: u32 = load<u32>(record, RECORD_BIAS);
+  const octaveBits: u32 = load<u32>(record, RECORD_ROW_SHIFTS);
+  const origin = load<i32>(record, RECORD_ORIGIN);
+  const coefficients = pool + load<u32>(record, RECORD_WEIGHTS);
+  const segments: u32 = load<u16>(record, RECORD_COLS);
+  const x = operand(load<u16>(record, RECORD_A), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
   const last: u32 =
     flags & FLAG_OCTAVES
       ? ((1 as u32) << (narrowest + octaveBits + (segments >> octaveBits) - 1)) - 1

@@ -21,15 +21,15 @@ import {
  * @typeParam W multipliers: i16, i32   X inputs: i16, i32   Y outputs: i16, i32
  */
 export function scale<W, X, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record + RECORD_FLAGS);
-  const guard: u32 = load<u8>(record + RECORD_SHIFT_A);
-  const rows: u32 = load<u16>(record + RECORD_ROWS);
-  const x = operand(record, RECORD_A, arena);
-  const y = operand(record, RECORD_OUT, arena);
-  const weight = pool + load<u32>(record + RECORD_WEIGHTS);
-  const bias = pool + load<u32>(record + RECORD_BIAS);
-  const rowShift = pool + load<u32>(record + RECORD_ROW_SHIFTS);
-  let shift: u32 = load<u8>(record + RECORD_SHIFT);
+  const flags: u32 = load<u8>(record, RECORD_FLAGS);
+  const guard: u32 = load<u8>(record, RECORD_SHIFT_A);
+  const rows: u32 = load<u16>(record, RECORD_ROWS);
+  const x = operand(load<u16>(record, RECORD_A), arena);
+  const y = operand(load<u16>(record, RECORD_OUT), arena);
+  const weight = pool + load<u32>(record, RECORD_WEIGHTS);
+  const bias = pool + load<u32>(record, RECORD_BIAS);
+  const rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);
+  let shift: u32 = load<u8>(record, RECORD_SHIFT);
   for (let i: u32 = 0; i < rows; i++) {
     if (flags & FLAG_ROW_SHIFTS) shift = at<u8>(rowShift, i);
     const value = at<X>(x, flags & FLAG_BROADCAST_A ? 0 : i) as i64;

@@ -18,14 +18,14 @@ import {
  * @typeParam X arguments: i16, i32   Y results: i16, i32
  */
 export function mapSlopes<X, Y>(record: usize, arena: usize, pool: usize): void {
-  const shift: u32 = load<u8>(record + RECORD_SHIFT);
-  const down: u32 = load<u8>(record + RECORD_SHIFT_B);
-  const origin = load<i32>(record + RECORD_ORIGIN);
-  const table = pool + load<u32>(record + RECORD_WEIGHTS);
-  const last = ((load<u16>(record + RECORD_COLS) as u32) << shift) - 1;
-  let x = operand(record, RECORD_A, arena);
-  let y = operand(record, RECORD_OUT, arena);
-  const end = x + ((load<u16>(record + RECORD_ROWS) as usize) << alignof<X>());
+  const shift: u32 = load<u8>(record, RECORD_SHIFT);
+  const down: u32 = load<u8>(record, RECORD_SHIFT_B);
+  const origin = load<i32>(record, RECORD_ORIGIN);
+  const table = pool + load<u32>(record, RECORD_WEIGHTS);
+  const last = ((load<u16>(record, RECORD_COLS) as u32) << shift) - 1;
+  let x = operand(load<u16>(record, RECORD_A), arena);
+  let y = operand(load<u16>(record, RECORD_OUT), arena);
+  const end = x + ((load<u16>(record, RECORD_ROWS) as usize) << alignof<X>());
   do {
     const argument = load<X>(x) as i32;
     // Within the table in almost all cases: one comparison for both of its ends.
