@@ -98,6 +98,10 @@ const MESSAGES = {
     'the device answers {found} where {wanted} is right, output {output} of point {point}: the update did not work',
   PE9024: 'the device changed its answers during the transfer: {found}, then {now}',
   PE9025: 'the device cannot evaluate point {point}: error {result} of pe_run_words',
+  PE9030: 'no tool writes firmware to {target}; an emulated board is run by: pinn-edge simulate <build> --on {target}',
+  PE9031: '{tool} is not installed ({command} was not found); {install}',
+  PE9032: '{image} is not there yet; make it first: {build}',
+  PE9033: 'the tool failed ({how}): {line}',
   PE9023: 'the device cannot run this kind of image ({kind})',
 } as const;
 

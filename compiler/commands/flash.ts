@@ -17,6 +17,7 @@ import {
   withDevice,
   withPortOptions,
 } from './device-options.js';
+import { flashFull } from './flash-full.js';
 import { bytes, count, writeOut } from './output.js';
 
 interface FlashOptions extends PortOptions {
@@ -24,6 +25,9 @@ interface FlashOptions extends PortOptions {
   force?: boolean;
   dryRun?: boolean;
   json?: boolean;
+  full?: boolean;
+  tool?: string;
+  target?: string;
 }
 
 /** The running model is asked for an answer each time that so many bytes were sent. */
@@ -35,7 +39,10 @@ export function flashCommand(): Command {
     .argument('<build>', 'folder that pinn-edge build wrote')
     .option('--key <file>', 'private key to sign the image with (see: pinn-edge keygen)')
     .option('--force', 'also send a lower version than the one that runs, or the very image that runs')
-    .option('--dry-run', 'connect and check, but send nothing')
+    .option('--full', "write the whole firmware with the target's own tool (esptool, picotool, openocd, ...)")
+    .option('--tool <name>', 'with --full: which of the tools of the target')
+    .option('--target <name>', 'with --full: name or target.json of the target (default: that of the build)')
+    .option('--dry-run', 'connect and check, but send nothing; with --full: only show the commands')
     .option('--json', 'print what happened as JSON')
     .addHelpText(
       'after',
@@ -43,12 +50,14 @@ export function flashCommand(): Command {
 Examples:
   $ pinn-edge flash build/esp32 --port /dev/ttyUSB0
   $ pinn-edge flash build/esp32 --port tcp:192.168.0.7:3333 --key model-key.pem
-  $ pinn-edge flash build/esp32 --port COM3 --dry-run`,
+  $ pinn-edge flash build/esp32 --port COM3 --dry-run
+  $ pinn-edge flash build/esp32 --full --port /dev/ttyUSB0`,
     )
     .action(run);
 }
 
 async function run(directory: string, options: FlashOptions): Promise<void> {
+  if (options.full) return flashFull(directory, options);
   const build = loadBuild(directory);
   const unsigned = readImageFile(directory, true);
   const image = options.key ? signImage(unsigned, readPrivateKey(options.key, readText(options.key))) : unsigned;

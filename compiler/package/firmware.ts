@@ -19,7 +19,7 @@ export const LIBRARY_FILES = [
   'pe_validate.h',
   'pe_wasm3.c',
   'pe_wasm3.h',
-  ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h'],
+  ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
   ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
 ] as const;
 

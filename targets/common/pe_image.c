@@ -215,8 +215,3 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
   model->golden_inputs = golden;
   model->golden_outputs = golden + (uint32_t)image->golden_count * image->input_count;
 }
-
-const char *pe_update_text(pe_update_result_t result) {
-  static const char *const texts[] = {PE_UPDATE_TEXTS};
-  return (unsigned)result < sizeof texts / sizeof texts[0] ? texts[(unsigned)result] : "unknown result";
-}

@@ -7,14 +7,14 @@ import { compile } from '../../compiler/pipeline.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
 import { run, temporaryFolder } from '../package/toolchain.js';
-import { buildProgram, imageOf, SANITIZED, TARGET } from './fixture.js';
+import { buildProgram, imageOf, LIBRARY_SOURCES, SANITIZED, TARGET } from './fixture.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 const SOURCES = [
   join(PACKAGE_ROOT, 'test/update/slots_test.c'),
-  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pinn_edge.c', 'pe_arena.c', 'pe_validate.c'],
+  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pe_update_text.c', ...LIBRARY_SOURCES],
 ];
 let fast = '';
 let sanitized = '';

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { type FullFlash, fullFlash } from '../device/full.js';
+import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import { loadBuild } from '../package/store.js';
+import { type FlashTool, loadTarget, type Target } from '../package/targets.js';
+import { writeOut } from './output.js';
+
+/** `flash --full`: the whole firmware, by the target's own tool. */
+
+export interface FullOptions {
+  port?: string;
+  tool?: string;
+  target?: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+export function flashFull(directory: string, options: FullOptions): void {
+  const target = loadTarget(options.target ?? loadBuild(directory).report.target);
+  const plan = fullFlash(chooseTool(target, options.tool), directory, options.port);
+  if (plan.needsPort && !options.dryRun) {
+    throw new PinnEdgeError('PE3005', { option: '--port', reason: `is missing: ${plan.line}` });
+  }
+  const { build, folder, image, line } = plan;
+  if (options.json)
+    writeOut(`${JSON.stringify({ command: plan.command, arguments: plan.arguments, build, folder, image })}\n`);
+  if (options.dryRun) {
+    if (!options.json) writeOut(`${build ? `(cd ${folder} && ${build})\n` : ''}${line}\n`);
+    return;
+  }
+  if (!options.json) writeOut(`${line}\n`);
+  run(plan);
+}
+
+/** The one that was asked for, or the first that is installed, or the first. */
+function chooseTool({ name, flashTools }: Target, wanted?: string): FlashTool {
+  if (!flashTools.length) throw new PinnEdgeError('PE9030', { target: name });
+  if (wanted === undefined) return flashTools.find(({ command }) => isInstalled(command)) ?? flashTools[0];
+  const tool = flashTools.find((candidate) => candidate.name === wanted);
+  const names = flashTools.map((candidate) => candidate.name).join(', ');
+  if (!tool) throw new PinnEdgeError('PE3005', { option: '--tool', reason: `${name} has ${names}, found ${wanted}` });
+  return tool;
+}
+
+function isInstalled(command: string): boolean {
+  const { error } = spawnSync(command, ['--version'], { stdio: 'ignore', timeout: 20_000 });
+  return (error as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT';
+}
+
+function run({ tool, command, arguments: args, line, image, folder, build }: FullFlash): void {
+  if (!isInstalled(command)) throw new PinnEdgeError('PE9031', { tool: tool.name, command, install: tool.install });
+  if (image !== undefined && !existsSync(image)) {
+    throw new PinnEdgeError('PE9032', { image, build: `(cd ${folder} && ${build ?? 'build the project'})` });
+  }
+  const { status, signal } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) {
+    throw new PinnEdgeError(
+      'PE9033',
+      { line, how: status === null ? String(signal) : `exit code ${status}` },
+      EXIT.checkFailed,
+    );
+  }
+}
