@@ -29,6 +29,8 @@ const COMMON_FLAGS = ['-g', '-O1', ...SANITIZERS, ...DEFINITIONS, `-I${common}`,
 const WASM3_FLAGS = ['-w', '-fwrapv', '-fno-strict-aliasing', '-fsanitize=fuzzer-no-link'];
 const OWN_FLAGS = ['-std=c99', '-Wall', '-Wextra', '-Werror', '-Wconversion'];
 const INPUT_TIMEOUT_SECONDS = 20;
+// Longer inputs are cut before they are kept.
+const MAX_KEPT_BYTES = 4300;
 
 class RunError extends Error {}
 
@@ -107,7 +109,13 @@ function keep(name) {
   mkdirSync(kept, { recursive: true });
   const { status, stderr } = spawnSync(
     join(work, name),
-    ['-set_cover_merge=1', '-use_counters=0', `-max_len=${targets[name].maxBytes}`, kept, grown],
+    [
+      '-set_cover_merge=1',
+      '-use_counters=0',
+      `-max_len=${Math.min(MAX_KEPT_BYTES, targets[name].maxBytes)}`,
+      kept,
+      grown,
+    ],
     { encoding: 'utf8', maxBuffer: 2 ** 28 },
   );
   if (status !== 0) throw new RunError(`merging the corpus of ${name} failed:\n${stderr.slice(-2000)}`);
