@@ -1,4 +1,5 @@
 import { PinnEdgeError } from './diagnostics.js';
+import { centreFactors } from './ir/centre.js';
 import { checkDomains } from './ir/domains.js';
 import { evaluateIr } from './ir/evaluate.js';
 import { analyzeRanges, type Ranges } from './ir/ranges.js';
@@ -32,7 +33,10 @@ export function analyze(
   const box = inputBox(model.inputs);
   const points = coveringPoints(box, POINTS.ranges);
   const inputCount = model.inputs.length;
-  const values = evaluateIr(graph, points, inputCount);
+  const given = evaluateIr(graph, points, inputCount);
+  const centred = centreFactors(graph, given);
+  const values = centred === graph ? given : evaluateIr(centred, points, inputCount);
+  graph = centred;
   checkDomains(graph, values, file);
   const largestReference = largestOutputs(model, file, points);
   const allowances = model.outputs.map((output, k) => {

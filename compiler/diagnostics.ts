@@ -42,6 +42,7 @@ const MESSAGES = {
   PE4005: 'no network fits into {bytes} bytes: the smallest that was found takes {smallest}',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
+  PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module

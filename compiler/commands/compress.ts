@@ -11,8 +11,15 @@ import { writeModel } from './import.js';
 import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
 import { columns, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
+import {
+  layersText,
+  type StructureOptions,
+  structureSettings,
+  withStructureOptions,
+  writePictures,
+} from './structure-options.js';
 
-interface CompressCommandOptions extends ModelOptions {
+interface CompressCommandOptions extends ModelOptions, StructureOptions {
   out?: string;
   tol?: number;
   tolAbs?: number;
@@ -52,10 +59,11 @@ Examples:
   $ pinn-edge compress model.json -o small.json --tol 1e-3
   $ pinn-edge compress model.json -o small.json --max-bytes 2000
   $ pinn-edge compress net.onnx --input x=-1:1 --input t=0:1 -o small.json
+  $ pinn-edge compress model.json -o h.json --method hmatrix --svg pictures
   $ pinn-edge compress model.json -o svd.json --method svd --tol 1e-2`,
     )
     .action(run);
-  return withModelOptions(command);
+  return withModelOptions(withStructureOptions(command));
 }
 
 async function run(file: string, options: CompressCommandOptions): Promise<void> {
@@ -74,12 +82,14 @@ async function run(file: string, options: CompressCommandOptions): Promise<void>
       // Nothing is kept back for formats and tables: the tolerance is that of the model written here.
       share: 1,
       maxBytes: options.maxBytes,
+      ...structureSettings(options),
     },
     compressWith: compressionSession({ cache: options.cache, onAttempt }),
   });
   requireKept(result, options, model);
   const small = result.model ?? model;
   writeModel(output, small);
+  if (options.svg) writePictures(options.svg, result);
   const { model: _, attempts, ...facts } = result;
   if (options.json) event('result', { ...facts, output });
   else writeOut(summary(model, result, attempts, output));
@@ -109,6 +119,7 @@ function summary(model: Model, result: CompressedModel, attempts: readonly Attem
     `  weights  ${sizeText(result)}\n`,
     `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
+    layersText(result),
     attempts.length ? `\ntried ${attempts.length} networks${left}\n${columns(rows)}` : '',
     `\n${output}\n`,
   ].join('');

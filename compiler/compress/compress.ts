@@ -10,7 +10,9 @@ import { type Attempt, searchPruned } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { searchBudget } from './budget.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
+import type { MatrixReport } from './hmatrix.js';
 import { modelFromIr } from './ir-to-model.js';
+import { type CompressedLayer, compressedLayers } from './layers.js';
 import { truncate, weightedSpectra } from './lowrank.js';
 import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
@@ -74,6 +76,8 @@ export interface Compressed {
   /** Largest error over those points divided by the largest output; the worst output counts. */
   relativeError: number;
   attempts: Attempt[];
+  /** How the matrices of the compressed graph are stored; absent where nothing was changed. */
+  layers?: CompressedLayer[];
   /** The neural tangent kernel before and after, on sample points. */
   tangentKernel?: TangentKernelReport;
   /** Where nothing keeps the share: the smallest share of the tolerance that an attempt reached. */
@@ -142,13 +146,14 @@ export async function compressGraph(teacher: Teacher, options: CompressOptions):
   if (options.maxBytes !== undefined) return withinBytes(teacher, unseen, options, options.maxBytes);
   if (options.method === 'auto') return searched(teacher, unseen, options);
   const found = await runMethod(teacher, unseen, options);
-  return summarize(teacher, unseen, options, found?.graph, found?.bytes, found?.attempts ?? []);
+  return summarize(teacher, unseen, options, found?.graph, found?.bytes, found?.attempts ?? [], found?.matrices);
 }
 
 interface Found {
   graph?: IrGraph;
   bytes?: number;
   attempts: Attempt[];
+  matrices?: MatrixReport[];
 }
 
 async function runMethod(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Found | undefined> {
@@ -324,6 +329,7 @@ function summarize(
   found: IrGraph | undefined,
   bytes: number | undefined,
   attempts: Attempt[],
+  matrices: readonly MatrixReport[] = [],
 ): Compressed {
   const before = irParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
@@ -344,6 +350,7 @@ function summarize(
       : 'left as it is: no smaller structure keeps the tolerance',
     parameters: { before, after },
     bytes: { before: 4 * before, after: kept ? (bytes ?? weightBytes(graph, 16)) : weightBytes(graph, 16) },
+    layers: kept ? compressedLayers(graph, matrices) : undefined,
     tangentKernel: kept ? compareTangentKernels(teacher, graph) : undefined,
     error: kept ? spent : 0,
     relativeError: kept && errors ? relativeErrorOf(teacher, errors) : 0,

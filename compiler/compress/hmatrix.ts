@@ -44,6 +44,8 @@ export interface MatrixReport {
   /** Relative bound that was asked for, and the relative error of what is stored, both in the norm above. */
   bound: number;
   error: number;
+  /** What that error changes at the outputs, to first order, in shares of the tolerance. */
+  share: number;
 }
 
 /** A graph with what its matrices need to be put into blocks at any tolerance. */
@@ -135,22 +137,56 @@ const TRIES = 10;
 
 /** One matrix in blocks, within the bound: the cheapest structure that was found to keep it. */
 function blockMatrix(layer: Layer, read: AffineNode, allowed: number): { node: IrNode; report: MatrixReport } {
-  const { matrix, norm, tree } = layer;
+  const { norm, tree } = layer;
   const bound = norm > 0 ? Math.min(1, allowed / norm) : 1;
   let [aim, roundoff] = [bound, bound];
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const choice = withinError(tree, aim * norm, precisionRule(tree, norm, roundoff));
-    const leaves = leavesOf(choice).map((leaf) => storedLeaf(layer, leaf));
-    const difference = matrix.weight.slice();
-    for (const leaf of leaves) subtract(difference, matrix.cols, leaf);
-    const error = norm > 0 ? activationNorm(matrix, difference) / norm : 0;
-    if (error <= bound)
+    const choices = leavesOf(withinError(tree, aim * norm, precisionRule(tree, norm, roundoff)));
+    const stored = storeWithin(layer, choices, bound);
+    if (stored.error <= bound) {
+      const { leaves, difference, error } = stored;
       return { node: asNode(layer, read, leaves, difference), report: reportOf(layer, leaves, bound, error) };
+    }
     // Blocks beside each other may err in the same direction, and rounding adds to it.
-    aim *= Math.min(0.9, (0.95 * bound) / error);
+    aim *= Math.min(0.9, (0.95 * bound) / stored.error);
     roundoff *= 0.5;
   }
   return { node: read, report: { ...reportOf(layer, [], bound, 0), structure: 'dense' } };
+}
+
+interface Stored {
+  leaves: StoredLeaf[];
+  /** W - W_H, row-major. */
+  difference: Float64Array;
+  /** In the norm of the bound, relative. */
+  error: number;
+}
+
+/** Leaves that are tried at a lower precision than the rule gives, which takes rounding errors to add up at their worst. */
+const MOST_NARROWED = 24;
+
+/** The leaves rounded to the precision of the rule, or to less where the bound still holds, the largest first. */
+function storeWithin({ matrix, norm }: Layer, choices: readonly LeafChoice[], bound: number): Stored {
+  const errorOf = (difference: Float64Array) => (norm > 0 ? activationNorm(matrix, difference) / norm : 0);
+  const leaves = choices.map((choice) => storedLeaf(matrix, choice));
+  let difference = matrix.weight.slice();
+  for (const leaf of leaves) addLeaf(difference, matrix.cols, leaf, -1);
+  let error = errorOf(difference);
+  if (error > bound) return { leaves, difference, error };
+  const area = ({ block }: LeafChoice) => block.rows * block.cols;
+  const order = Array.from(choices.keys()).sort((a, b) => area(choices[b]) - area(choices[a]));
+  for (const k of order.slice(0, MOST_NARROWED)) {
+    while (leaves[k].bits > 8) {
+      const narrower = storedLeaf(matrix, { ...choices[k], bits: leaves[k].bits === 32 ? 16 : 8 });
+      const changed = difference.slice();
+      addLeaf(changed, matrix.cols, leaves[k], 1);
+      addLeaf(changed, matrix.cols, narrower, -1);
+      const next = errorOf(changed);
+      if (next > bound) break;
+      [leaves[k], difference, error] = [narrower, changed, next];
+    }
+  }
+  return { leaves, difference, error };
 }
 
 const UNIT_ROUNDOFF = { 8: 2 ** -8, 16: 2 ** -16 } as const;
@@ -194,7 +230,9 @@ interface StoredLeaf {
   factors?: { left: Float64Array; right: Float64Array; rank: number };
 }
 
-function storedLeaf({ matrix }: Layer, choice: ReturnType<typeof leavesOf>[number]): StoredLeaf {
+type LeafChoice = ReturnType<typeof leavesOf>[number];
+
+function storedLeaf(matrix: WeightedMatrix, choice: LeafChoice): StoredLeaf {
   const { block, bits } = choice;
   const { row, rows, col, cols } = block;
   const part = new Float64Array(rows * cols);
@@ -247,11 +285,12 @@ export function roundRows(weights: Float64Array, cols: number, bits: WeightBits)
   return rounded;
 }
 
-function subtract(from: Float64Array, stride: number, { block, weight, factors }: StoredLeaf): void {
+/** Adds or subtracts the matrix of a leaf. */
+function addLeaf(to: Float64Array, stride: number, { block, weight, factors }: StoredLeaf, sign: 1 | -1): void {
   const { row, rows, col, cols } = block;
   const stored = weight ?? multiply(factors!.left, factors!.right, rows, factors!.rank, cols);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) from[(row + r) * stride + col + c] -= stored[r * cols + c];
+    for (let c = 0; c < cols; c++) to[(row + r) * stride + col + c] += sign * stored[r * cols + c];
   }
 }
 
@@ -275,9 +314,9 @@ function asNode({ mean }: Layer, read: AffineNode, leaves: readonly StoredLeaf[]
     : { kind: 'constant', name, width, data: bias };
 }
 
-function reportOf({ node }: Layer, leaves: readonly StoredLeaf[], bound: number, error: number): MatrixReport {
+function reportOf({ node, norm }: Layer, leaves: readonly StoredLeaf[], bound: number, error: number): MatrixReport {
   const [rows, cols] = [node.width, node.x.width];
   const whole = leaves.length === 1 && leaves[0].block.rows === rows && leaves[0].block.cols === cols;
   const structure = !leaves.length ? 'empty' : !whole ? 'hierarchical' : leaves[0].factors ? 'low-rank' : 'dense';
-  return { name: node.name, rows, cols, structure, bound, error };
+  return { name: node.name, rows, cols, structure, bound, error, share: error * norm };
 }

@@ -1,4 +1,4 @@
-import { blockLayout, isFactor } from '../ir/blocks.js';
+import { blockLayout, isFactor, wholeBias, withFactorBias } from '../ir/blocks.js';
 import type { MapStep } from '../ir/map-function.js';
 import { type Core, coresOf } from '../ir/tensor-train.js';
 import {
@@ -68,8 +68,12 @@ class ModelWriter {
   private writeAffine(node: AffineNode): string {
     const { name, width } = node;
     const unique = this.unique(name);
-    const bias = this.tensor(`${unique}.bias`, [width], node.bias);
     const inner = this.factorOf(node);
+    const bias = this.tensor(
+      `${unique}.bias`,
+      [width],
+      inner ? withFactorBias(node.bias, inner, node.weight) : node.bias,
+    );
     if (!inner) {
       const weight = this.tensor(`${unique}.weight`, [width, node.x.width], node.weight);
       return this.add({ op: 'dense', inputs: [this.names.get(node.x)!], weight, bias, ...stored(node) }, name, width);
@@ -101,7 +105,7 @@ class ModelWriter {
       const right = this.tensor(`${unique}.${k}.right`, [rank, cols], inner.weight);
       return { ...place, left, right, ...stored(leaf, inner) };
     });
-    const bias = this.tensor(`${unique}.bias`, [width], node.bias);
+    const bias = this.tensor(`${unique}.bias`, [width], wholeBias(node, layout));
     const inputs = layout.sources.map((source) => this.names.get(source)!);
     return this.add({ op: 'hierarchical', inputs, width, leaves, bias }, name, width);
   }

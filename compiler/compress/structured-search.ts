@@ -131,11 +131,11 @@ class Search {
   private async refined(start: Candidate, error: number): Promise<boolean> {
     const { blockRank } = this.options;
     const what = `error ${error.toPrecision(2)}, refined`;
-    if (!blockRank) return this.judge({ ...start, graph: await this.refine(start.graph, 0) }, what);
+    if (!blockRank) return this.judge({ ...start, graph: await this.refine(start.graph, 0) }, what, true);
     // With block-rank regularisation the ranks of the blocks fall; what is left of them is put into blocks again.
     const regularised = await this.refine(this.structure(this.analyze(this.dense), error / FINER).graph, blockRank);
     const again = this.structure(this.analyze(withoutFactors(withoutBlocks(regularised))), error);
-    return this.judge({ ...again, graph: await this.refine(again.graph, 0) }, `${what}, blocks regularised`);
+    return this.judge({ ...again, graph: await this.refine(again.graph, 0) }, `${what}, blocks regularised`, true);
   }
 
   private async refine(graph: IrGraph, blockRank: number): Promise<IrGraph> {
@@ -151,20 +151,24 @@ class Search {
     return foldGraph(recoverTrains(refined.graph));
   }
 
-  private judge(candidate: Candidate, what: string): boolean {
+  /** @param refined then the weights are no longer those that the structure rounded to its precision */
+  private judge(candidate: Candidate, what: string, refined = false): boolean {
     const { teacher, unseen, options } = this;
-    const unrounded = shareOf(teacher, candidate.graph, unseen);
-    const rounded =
-      unrounded <= options.target ? roundWithin(teacher, candidate.graph, unseen, options.target) : undefined;
-    const graph = rounded ?? candidate.graph;
+    let { graph } = candidate;
+    let share = shareOf(teacher, graph, unseen);
+    if (refined && share <= options.target) {
+      const rounded = roundWithin(teacher, graph, unseen, options.target);
+      if (rounded) graph = rounded;
+      share = rounded ? shareOf(teacher, rounded, unseen) : Number.POSITIVE_INFINITY;
+    }
     const bytes = storedBytes(graph);
-    const kept = rounded !== undefined && bytes < (this.best?.bytes ?? 4 * trainableCount(teacher.graph));
+    const keeps = share <= options.target;
+    const kept = keeps && bytes < (this.best?.bytes ?? 4 * trainableCount(teacher.graph));
     if (kept) this.best = { ...candidate, graph, bytes };
-    const share = rounded ? shareOf(teacher, rounded, unseen) : unrounded;
     const attempt = { what, parameters: trainableCount(graph), cost: bytes, error: share, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
-    return rounded !== undefined;
+    return keeps;
   }
 
   private async stop(): Promise<boolean> {

@@ -63,9 +63,9 @@ function trainMatrix(layer: Layer, read: AffineNode, allowed: number): { node: A
     if (error > bound) continue;
     const bias = read.bias.map((b, r) => mean.reduce((sum, m, c) => sum + m * difference[r * cols + c], b));
     const node = trainNode({ ...read, bias, precision }, halves[0], halves[1], rank);
-    return { node, report: { ...named, structure: 'tensor-train', error } };
+    return { node, report: { ...named, structure: 'tensor-train', error, share: error * norm } };
   }
-  return { node: read, report: { ...named, structure: 'dense', error: 0 } };
+  return { node: read, report: { ...named, structure: 'dense', error: 0, share: 0 } };
 }
 
 function trainNode(read: AffineNode, output: TrainHalf, input: TrainHalf, rank: number): AffineNode {

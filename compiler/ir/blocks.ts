@@ -38,9 +38,23 @@ export function blockLayout(node: BlocksNode, usedOnce: (node: IrNode) => boolea
   return { sources: [...offsets.keys()], cols, leaves };
 }
 
-/** True for the right factor of a low-rank matrix: an affine step without bias that one node reads. */
+/** True for the right factor of a low-rank matrix: an affine step that one node reads. Its bias belongs to that node's. */
 export function isFactor(node: IrNode, usedOnce: (node: IrNode) => boolean): node is AffineNode {
-  return node.kind === 'affine' && !node.wraps && usedOnce(node) && node.bias.every((b) => b === 0);
+  return node.kind === 'affine' && !node.wraps && usedOnce(node);
+}
+
+/** A bias with what the bias of a right factor adds to it through the left one, [rows x rank], from row `row` on. */
+export function withFactorBias(bias: Float64Array, inner: AffineNode, left: Float64Array, row = 0): Float64Array {
+  if (inner.bias.every((b) => b === 0)) return bias;
+  const shift = multiply(left, inner.bias, left.length / inner.width, inner.width, 1);
+  return bias.map((b, r) => b + (shift[r - row] ?? 0));
+}
+
+/** The bias of a matrix in blocks, with those of its right factors. */
+export function wholeBias(node: BlocksNode, { leaves }: BlockLayout): Float64Array {
+  return leaves.reduce((bias, { leaf, inner, row }) => {
+    return inner ? withFactorBias(bias, inner, leaf.weight, row) : bias;
+  }, node.bias);
 }
 
 /** The matrix that the leaves add up to, row-major [rows x cols of the layout]. */
@@ -72,7 +86,8 @@ export function withoutFactors(graph: IrGraph): IrGraph {
     if (node.kind !== 'affine' || read.kind !== 'affine' || !isFactor(node.x, (x) => uses.get(x) === 1)) continue;
     const inner = read.x as AffineNode;
     const weight = multiply(read.weight, inner.weight, read.width, inner.width, inner.x.width);
-    changed.set(node, { ...read, x: inner.x, weight, precision: undefined, train: undefined });
+    const bias = withFactorBias(read.bias, inner, read.weight);
+    changed.set(node, { ...read, x: inner.x, weight, bias, precision: undefined, train: undefined });
   }
   return graphOf(changed.get(graph.output) as IrGraph['output']);
 }
@@ -93,7 +108,8 @@ export function withoutBlocks(graph: IrGraph): IrGraph {
     }
     const layout = blockLayout(node, (x) => uses.get(x) === 1);
     const parts = layout.sources.map((source) => changed.get(source)!);
-    const { name, width, bias, wraps } = read;
+    const { name, width, wraps } = read;
+    const bias = wholeBias(node, layout);
     const x: IrNode = parts.length === 1 ? parts[0] : { kind: 'concat', name, width: layout.cols, parts };
     changed.set(node, { kind: 'affine', name, width, x, weight: denseMatrix(node, layout), bias, wraps });
   }

@@ -1,3 +1,4 @@
+import { layersOf } from '../compress/layers.js';
 import { nativeStackBound } from '../cost/native-stack.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine } from '../engines/create.js';
@@ -11,8 +12,10 @@ import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
 import { buildImage } from './image.js';
+import { quantizedBits } from './layer-report.js';
 import { linearMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
+import { pictures } from './structure-svg.js';
 import type { Target } from './targets.js';
 
 /**
@@ -27,6 +30,7 @@ import type { Target } from './targets.js';
  *     report.json        what the build is, needs and reaches
  *     reference/         the float model, so that `verify` needs nothing else
  *     assembly/          the AssemblyScript that model.wasm was compiled from
+ *     structure/         a picture of every matrix that is not dense
  *     firmware/          projects for the target's tools
  */
 export interface PackagedBuild {
@@ -58,8 +62,14 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   ]);
   if (isC) addCFiles(files, target, cFiles(report, table, golden));
   else addModule(files, target, wasm, buildHeader(report, wasm, golden), buildImage(report, wasm, golden));
+  for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);
   return { files, report, golden };
+}
+
+function structurePictures(compiled: CompiledModel): [string, string][] {
+  const bits = quantizedBits(compiled);
+  return pictures(layersOf(compiled.graph, (part) => bits.get(part)!).map(({ structure }) => structure));
 }
 
 type Files = Map<string, Uint8Array | string>;

@@ -10,6 +10,7 @@ import { type Model, parameterCount } from '../model/types.js';
 import { VERSION } from '../package-root.js';
 import type { CompiledModel } from '../pipeline.js';
 import { tableBytes } from '../quantize/function-table.js';
+import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
 import type { Target } from './targets.js';
 
 /** What a build is, needs and reaches: report.json, described by report.schema.json. No clock, no host names. */
@@ -63,6 +64,11 @@ export interface Report {
   /** Operations of the interpreter that may nest native calls at one time; with tail calls only loops and calls do. */
   nestedOperations: number;
   macs: number;
+  /** Multiply-accumulates of the model as it was given, every matrix dense. */
+  denseMacs: number;
+  /** Integer weights and biases of all layers. */
+  weightBytes: number;
+  layers: LayerReport[];
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
   weights: {
     name: string;
@@ -102,6 +108,7 @@ export interface RunFigures {
 export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
   const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
   const parameters = parameterCount(model);
+  const layers = layerReports(compiled);
   return {
     format: 'pinn-edge-report/1',
     pinnEdge: VERSION,
@@ -135,6 +142,9 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     arenaBytes: lowered.table.arenaBytes,
     ramBytes: compiled.engine === 'c' ? lowered.table.arenaBytes : figures.memoryBytes + figures.wasm3HeapBytes,
     macs: lowered.macs,
+    denseMacs: denseMacs(compiled),
+    weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
+    layers,
     ...formatTables(compiled),
   };
 }

@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { TreeShape } from '../compress/block-tree.js';
+import type { CompressedModel, CompressOptions } from '../compress/compress.js';
+import type { CompressedLayer } from '../compress/layers.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import { pictures } from '../package/structure-svg.js';
+import { writeFileWhole } from '../write-file.js';
+import { choiceOption, countOption } from './options.js';
+import { columns, count } from './output.js';
+
+/** The options of `compress` that concern structured weights, and what it says and draws of them. */
+export interface StructureOptions {
+  tree: TreeShape;
+  leafSize: number;
+  refine: boolean;
+  blockRank?: number;
+  svg?: string;
+}
+
+const TREES = ['adaptive', 'hodlr', 'dense'] as const;
+
+export function withStructureOptions(command: Command): Command {
+  return command
+    .option(
+      '--tree <shape>',
+      `hmatrix: which blocks may be divided: all (adaptive), those on the diagonal (hodlr), none (dense)`,
+      choiceOption('--tree', TREES),
+      'adaptive',
+    )
+    .option('--leaf-size <n>', 'hmatrix: smallest rows and columns of a block', countOption('--leaf-size', 2, 1024), 8)
+    .option('--no-refine', 'hmatrix, tt: leave the weights as the structure gives them')
+    .option(
+      '--block-rank <lambda>',
+      'hmatrix: weight of the nuclear norms of the blocks during refinement, such as 1e-3',
+      blockRankOption,
+    )
+    .option('--svg <folder>', 'draw every structured matrix: blocks, ranks and bits');
+}
+
+function blockRankOption(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && value <= 1) return value;
+  throw new PinnEdgeError('PE4150', { found: text });
+}
+
+export function structureSettings(options: StructureOptions): Pick<CompressOptions, 'tree' | 'refine' | 'blockRank'> {
+  const { tree: shape, leafSize, refine, blockRank = 0 } = options;
+  return { tree: { shape, leafSize }, refine, blockRank };
+}
+
+/** A line per layer: structure, ranks, bits, bytes, multiply-accumulates, and the bound where one is stated. */
+export function layersText({ layers = [] }: CompressedModel): string {
+  if (!layers.length) return '';
+  const rows = layers.map((layer) => [
+    layer.name,
+    `${layer.rows} x ${layer.cols}`,
+    layer.structure,
+    layer.blocks.length > 1 ? `${layer.blocks.length} blocks` : '',
+    layer.ranks ? `rank ${[...new Set(layer.ranks)].join(' to ')}` : '',
+    `${layer.bits.join('/')} bit`,
+    `${count(layer.bytes)} B`,
+    `${count(layer.macs)} of ${count(layer.denseMacs)} MACs`,
+    boundText(layer),
+  ]);
+  return `\nlayers\n${columns(rows)}`;
+}
+
+function boundText({ bound, error, share }: CompressedLayer): string {
+  if (bound === undefined || error === undefined || share === undefined) return '';
+  return `${error.toExponential(1)} of ${bound.toExponential(1)} allowed, ${(100 * share).toPrecision(2)} % of the tolerance`;
+}
+
+/** Writes the pictures into a folder. */
+export function writePictures(folder: string, { layers = [] }: CompressedModel): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, svg] of pictures(layers)) writeFileWhole(join(folder, name), svg);
+}
