@@ -103,7 +103,7 @@ async function measureExample(
   }
   if (places.includes(HOST)) rows.push(measureReference(example));
   for (const engine of products) {
-    for (const variant of variantsOf(example)) {
+    for (const variant of variantsOf(example, engine)) {
       say(`${example}: building for ${engine} (${variantText(variant)})`);
       const compiled = await compileVariant(example, variant, engine, cache);
       for (const board of boards) {

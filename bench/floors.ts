@@ -1,6 +1,6 @@
 import { YARDSTICK } from './product.js';
 import type { Row } from './rows.js';
-import { count, markdown } from './tables.js';
+import { count, markdown, variantText } from './tables.js';
 
 /** What the yardstick network must reach on the emulated boards; a floor without its rows is left open. */
 
@@ -12,10 +12,19 @@ interface Floor {
   figure(find: Find): number | undefined;
 }
 
-type Find = (engine: string, board: string, compressed: boolean, tolerance: number | null) => Row | undefined;
+type Find = (engine: string, board: string, built: Built) => Row | undefined;
+/** Tolerance; null for a rival. */
+type Built = Pick<Row, 'compressed' | 'tolerance' | 'goal'>;
 
 const M3 = 'cortex-m3';
 const M4 = 'cortex-m4';
+
+const FINE: Built = { compressed: false, tolerance: 3e-4, goal: null };
+const PLAIN: Built = { compressed: false, tolerance: 1e-3, goal: null };
+const COMPRESSED: Built = { compressed: true, tolerance: 1e-3, goal: null };
+const RIVAL: Built = { compressed: false, tolerance: null, goal: null };
+const fast = (built: Built): Built => ({ ...built, goal: 'speed' });
+const small = (built: Built): Built => ({ ...built, goal: 'size' });
 
 function ratio(a: number | null | undefined, b: number | null | undefined): number | undefined {
   return typeof a === 'number' && typeof b === 'number' ? a / b : undefined;
@@ -25,89 +34,64 @@ function worst(values: readonly (number | undefined)[]): number | undefined {
   return values.includes(undefined) ? undefined : Math.max(...(values as number[]));
 }
 
+/** A floor on one column of one row. */
+function atMost(
+  limit: number,
+  column: 'instructions' | 'modelBytes' | 'start' | 'ram',
+  engine: string,
+  built: Built,
+): Floor {
+  const what = {
+    instructions: 'instructions',
+    modelBytes: 'bytes of weights and tables in flash',
+    start: 'instructions from power-on to the first answer',
+    ram: 'bytes of RAM altogether',
+  }[column];
+  return {
+    what: `\`${engine}\`, ${variantText(built)}, Cortex-M4F: ${what}`,
+    limit,
+    figure: (find) => find(engine, M4, built)?.[column] ?? undefined,
+  };
+}
+
 const FLOORS: readonly Floor[] = [
+  atMost(26_000, 'instructions', 'c', FINE),
+  atMost(3_000, 'instructions', 'c', COMPRESSED),
+  atMost(340_000, 'instructions', 'wasm3', fast(PLAIN)),
+  atMost(25_000, 'instructions', 'wasm3', fast(COMPRESSED)),
   {
-    what: '`c`, Cortex-M4F, tolerance 3e-4: instructions',
-    limit: 26_000,
-    figure: (find) => find('c', M4, false, 3e-4)?.instructions ?? undefined,
-  },
-  {
-    what: '`c`, Cortex-M4F, compressed, tolerance 1e-3: instructions',
-    limit: 3_000,
-    figure: (find) => find('c', M4, true, 1e-3)?.instructions ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, tolerance 1e-3: instructions',
-    limit: 340_000,
-    figure: (find) => find('wasm3', M4, false, 1e-3)?.instructions ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, compressed, tolerance 1e-3: instructions',
-    limit: 25_000,
-    figure: (find) => find('wasm3', M4, true, 1e-3)?.instructions ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M3, compressed, tolerance 1e-3: times fewer instructions than native float32 there',
+    what: `\`wasm3\`, ${variantText(fast(COMPRESSED))}, Cortex-M3: times fewer instructions than native float32 there`,
     limit: 40,
     isLeast: true,
     figure: (find) =>
-      ratio(find('float32 C', M3, false, null)?.instructions, find('wasm3', M3, true, 1e-3)?.instructions),
+      ratio(find('float32 C', M3, RIVAL)?.instructions, find('wasm3', M3, fast(COMPRESSED))?.instructions),
   },
   {
     what: '`wasm3+native`, Cortex-M4F: instructions, as a multiple of `c` (the worst build)',
     limit: 1.3,
     figure: (find) =>
       worst(
-        (
-          [
-            [false, 3e-4],
-            [false, 1e-3],
-            [true, 1e-3],
-          ] as const
-        ).map(([compressed, tolerance]) =>
-          ratio(
-            find('wasm3+native', M4, compressed, tolerance)?.instructions,
-            find('c', M4, compressed, tolerance)?.instructions,
-          ),
+        [FINE, PLAIN, COMPRESSED].map((built) =>
+          ratio(find('wasm3+native', M4, built)?.instructions, find('c', M4, built)?.instructions),
         ),
       ),
   },
-  {
-    what: 'weights and tables in flash, compressed, tolerance 1e-3: bytes',
-    limit: 1_500,
-    figure: (find) => find('wasm3', M4, true, 1e-3)?.modelBytes ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, compressed: instructions from power-on to the first answer',
-    limit: 400_000,
-    figure: (find) => find('wasm3', M4, true, 1e-3)?.start ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, not compressed: the same',
-    limit: 400_000,
-    figure: (find) => find('wasm3', M4, false, 1e-3)?.start ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, compressed: bytes of RAM altogether',
-    limit: 24_000,
-    figure: (find) => find('wasm3', M4, true, 1e-3)?.ram ?? undefined,
-  },
-  {
-    what: '`wasm3`, Cortex-M4F, not compressed: the same',
-    limit: 24_000,
-    figure: (find) => find('wasm3', M4, false, 1e-3)?.ram ?? undefined,
-  },
+  atMost(1_500, 'modelBytes', 'wasm3', fast(COMPRESSED)),
+  ...(['start', 'ram'] as const).flatMap((column) =>
+    [small(COMPRESSED), fast(COMPRESSED), small(PLAIN), fast(PLAIN)].map((built) =>
+      atMost(column === 'start' ? 400_000 : 24_000, column, 'wasm3', built),
+    ),
+  ),
 ];
 
 export function floorTable(rows: readonly Row[]): string {
-  const find: Find = (engine, board, compressed, tolerance) =>
+  const find: Find = (engine, board, built) =>
     rows.find(
       (row) =>
         row.example === YARDSTICK &&
         row.engine === engine &&
         row.board === board &&
-        row.compressed === compressed &&
-        row.tolerance === tolerance,
+        variantText(row) === variantText(built),
     );
   const body = FLOORS.map(({ what, limit, isLeast, figure }) => {
     const value = figure(find);

@@ -5,6 +5,7 @@ import type { BoardFigures } from '../compiler/boards/figures.js';
 import { compressionSession } from '../compiler/commands/compress-session.js';
 import type { BuildEngine } from '../compiler/engines/build-engine.js';
 import { inputWordFormats, toWords } from '../compiler/engines/types.js';
+import type { Goal } from '../compiler/goal.js';
 import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
 import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
@@ -20,17 +21,23 @@ import { boardFields, type Row } from './rows.js';
 export const EXAMPLES = ['front', 'burgers', 'heat-rod', 'poisson-wide', 'battery-spm'] as const;
 export const YARDSTICK = 'front';
 
+/** How an example is built. */
 export interface Variant {
   compressed: boolean;
   tolerance: number;
+  goal: Goal | null;
 }
 
-export function variantsOf(example: string): Variant[] {
-  const variants = [
-    { compressed: false, tolerance: 1e-3 },
-    { compressed: true, tolerance: 1e-3 },
+/** Only the interpreter's kernels have a choice between speed and size. */
+export function variantsOf(example: string, engine: BuildEngine): Variant[] {
+  const goals: readonly (Goal | null)[] = engine === 'wasm3' ? ['speed', 'size'] : [null];
+  const [first] = goals;
+  const isYardstick = example === YARDSTICK;
+  return [
+    ...(isYardstick ? [{ compressed: false, tolerance: 3e-4, goal: first }] : []),
+    ...goals.map((goal) => ({ compressed: false, tolerance: 1e-3, goal })),
+    ...(isYardstick ? goals : [first]).map((goal) => ({ compressed: true, tolerance: 1e-3, goal })),
   ];
-  return example === YARDSTICK ? [{ compressed: false, tolerance: 3e-4 }, ...variants] : variants;
 }
 
 export function exampleModel(example: string) {
@@ -39,13 +46,13 @@ export function exampleModel(example: string) {
 
 export function compileVariant(
   example: string,
-  { compressed, tolerance }: Variant,
+  { compressed, tolerance, goal }: Variant,
   engine: BuildEngine,
   cache: boolean,
 ): Promise<CompiledModel> {
   const compress = compressed ? { method: 'auto' as const } : undefined;
   const compressWith = compressionSession({ cache });
-  return compile(exampleModel(example), { tolerance, compress, compressWith, engine });
+  return compile(exampleModel(example), { tolerance, compress, compressWith, engine, goal: goal ?? undefined });
 }
 
 /** Runs a build on a board, over points of the input box; words that are not the oracle's end the bench. */

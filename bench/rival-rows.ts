@@ -16,6 +16,7 @@ export async function rivalRow(rival: Rival, example: string, board: Board): Pro
     board: board.name,
     compressed: false,
     tolerance: null,
+    goal: null,
     ...boardFields(measured.figures, measured.harness),
     maxRelative: measured.maxRelative,
     macs: null,

@@ -1,4 +1,5 @@
 import type { BoardFigures } from '../compiler/boards/figures.js';
+import type { Goal } from '../compiler/goal.js';
 
 /** One measurement: an example, how it was built, the engine that ran it, and where. */
 export interface Row {
@@ -10,6 +11,8 @@ export interface Row {
   compressed: boolean;
   /** Largest error that the build may have, relative to the largest output; null for rivals, which promise nothing. */
   tolerance: number | null;
+  /** What the build preferred (`--for`); null where there is no choice. */
+  goal: Goal | null;
   /** Executed instructions per answer; null on the host, where only time is measured. */
   instructions: number | null;
   /** Bytes that the model adds to a firmware: code, libraries, interpreter, weights. */

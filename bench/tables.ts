@@ -15,10 +15,10 @@ export const short = (value: number): string => value.toExponential(1).replace('
 
 const kilobytes = (value: number | null): string => (value === null ? '' : `${(value / 1000).toFixed(1)} kB`);
 
-/** How a row was built, such as `compressed, 1e-3`. */
-export function variantText({ compressed, tolerance }: Pick<Row, 'compressed' | 'tolerance'>): string {
+/** How a row was built, such as `compressed, 1e-3, speed`. */
+export function variantText({ compressed, tolerance, goal }: Pick<Row, 'compressed' | 'tolerance' | 'goal'>): string {
   if (tolerance === null) return '';
-  return compressed ? `compressed, ${short(tolerance)}` : short(tolerance);
+  return [compressed ? 'compressed' : '', short(tolerance), goal ?? ''].filter(Boolean).join(', ');
 }
 
 /** Rows that differ only in their board. */
