@@ -6,6 +6,7 @@ import { createBoardEngine } from '../../compiler/boards/engine.js';
 import type { BoardFigures } from '../../compiler/boards/figures.js';
 import { RP2040JS } from '../../compiler/boards/rp2040.js';
 import { BUILD_ENGINES, type BuildEngine } from '../../compiler/engines/build-engine.js';
+import type { Goal } from '../../compiler/goal.js';
 import type { Golden } from '../../compiler/package/golden.js';
 import type { LoadedBuild } from '../../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
@@ -19,9 +20,9 @@ import { BOARDS, buildInto, exampleFile } from './setup.js';
 const TOLERANCE = 1e-3;
 const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => existsSync(exampleFile(name)));
 
-/** The network that other runtimes are compared with; compressed, on one board for every instruction set. */
+/** The network that other runtimes are compared with. */
 const YARDSTICK = 'front';
-const COMPRESSED_BOARDS = ['cortex-m4', 'rv32imc', 'xtensa'];
+const FEW_BOARDS = ['cortex-m4', 'rv32imc', 'xtensa'];
 
 interface Case {
   /** Key in the budget file. */
@@ -29,16 +30,22 @@ interface Case {
   engine: BuildEngine;
   file: string;
   compressed?: boolean;
+  goal?: Goal;
+  /** On one board for every instruction set only. */
+  few?: boolean;
 }
 
 /** The engine `c` without compression: test/native. */
 const CASES: Case[] = [
+  { name: `${YARDSTICK} for speed`, engine: 'wasm3', file: exampleFile(YARDSTICK), goal: 'speed', few: true },
   ...EXAMPLES.map((name) => ({ name, engine: 'wasm3' as const, file: exampleFile(name) })),
   ...BUILD_ENGINES.map((engine) => ({
     name: `${YARDSTICK} compressed`,
     engine,
     file: exampleFile(YARDSTICK),
     compressed: true,
+    goal: 'speed' as const,
+    few: true,
   })),
 ];
 
@@ -59,7 +66,10 @@ beforeAll(async () => {
   for (const one of CASES) {
     const place = join(folder, one.name, one.engine);
     const compress = one.compressed ? { method: 'auto' as const } : undefined;
-    builds.set(one, await buildInto(place, one.file, { tolerance: TOLERANCE, compress, engine: one.engine }));
+    builds.set(
+      one,
+      await buildInto(place, one.file, { tolerance: TOLERANCE, compress, engine: one.engine, goal: one.goal }),
+    );
   }
 }, 300_000);
 
@@ -83,7 +93,7 @@ describe.each(BOARDS.filter(({ board }) => board.emulator.command !== RP2040JS))
       expect(advice).toBe('');
     });
 
-    const cases = CASES.filter(({ compressed }) => !compressed || COMPRESSED_BOARDS.includes(boardName));
+    const cases = CASES.filter(({ few }) => !few || FEW_BOARDS.includes(boardName));
     it.each(cases)('$name, $engine: golden vectors bit for bit, within its budget', (one) => {
       const build = builds.get(one)!;
       const golden: Golden = JSON.parse(readFileSync(join(build.directory, 'golden.json'), 'utf8'));
