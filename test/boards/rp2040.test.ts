@@ -23,7 +23,7 @@ const builds = new Map<string, LoadedBuild>();
 beforeAll(async () => {
   for (const engine of ['wasm3', 'c'] as const) {
     const place = join(folder, engine);
-    builds.set(engine, await buildInto(place, exampleFile('burgers'), { tolerance: 1e-3, engine }));
+    builds.set(engine, await buildInto(place, exampleFile('burgers'), 'esp32', { tolerance: 1e-3, engine }));
   }
 }, 300_000);
 

@@ -22,10 +22,15 @@ export const BOARDS = listBoards().map((name) => {
   return { name, board, advice, isSkipped: missing.length > 0 && !TOOLS_REQUIRED };
 });
 
-/** Builds a model for the ESP32 into `folder`, as the command does. */
-export async function buildInto(folder: string, file: string, options: CompileOptions): Promise<LoadedBuild> {
+/** Builds a model for a target into `folder`, as the command does. */
+export async function buildInto(
+  folder: string,
+  file: string,
+  target: string,
+  options: CompileOptions,
+): Promise<LoadedBuild> {
   const compiled = await compile(loadModel(file, nodeFiles), options);
-  writeBuild(folder, packageBuild(compiled, loadTarget('esp32')).files);
+  writeBuild(folder, packageBuild(compiled, loadTarget(target)).files);
   return loadBuild(folder);
 }
 
