@@ -4,11 +4,12 @@ import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
 import { requireDeviceModule } from './asc/device.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
+import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { PinnEdgeError } from './diagnostics.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import { requireValidTable } from './format/check.js';
-import { encodeTable } from './format/table.js';
+import { encodeTable, tableCrc } from './format/table.js';
 import type { Goal } from './goal.js';
 import { buildIr } from './ir/build.js';
 import type { Ranges } from './ir/ranges.js';
@@ -180,11 +181,23 @@ async function compileModule(
   table: Uint8Array,
 ): Promise<Pick<CompiledModel, 'sources' | 'wasm'>> {
   if (engine === 'c') return { sources: new Map(), wasm: new Uint8Array() };
+  if (engine === 'wasm3+native') return compileNativeModule(model, lowered, table);
   const generated = generateSources(lowered.table, table, model.name);
   const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
   const wasm = await compileAssemblyScript(sources);
   requireMvp(wasm);
   requireDeviceModule(wasm, linearMemoryBytes(table.length, lowered.table.arenaBytes));
+  return { sources, wasm };
+}
+
+async function compileNativeModule(
+  model: Model,
+  { table: blocks }: LoweredModel,
+  table: Uint8Array,
+): Promise<Pick<CompiledModel, 'sources' | 'wasm'>> {
+  const sources = new Map([[ENTRY, nativeEntrySource(blocks, tableCrc(table), model.name)]]);
+  const wasm = withTable(await compileAssemblyScript(sources), table);
+  requireMvp(wasm, WALK_IMPORT);
   return { sources, wasm };
 }
 

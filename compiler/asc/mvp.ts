@@ -70,17 +70,23 @@ export class Reader {
   }
 }
 
-/** Throws PE6002 with the first thing that is not plain MVP. */
-export function requireMvp(wasm: Uint8Array): void {
+/** A function that a module may import. */
+export interface AllowedImport {
+  module: string;
+  name: string;
+}
+
+/** Throws PE6002 with the first thing that is not plain MVP, or an import other than `allowed`. */
+export function requireMvp(wasm: Uint8Array, allowed?: AllowedImport): void {
   try {
-    checkModule(wasm);
+    checkModule(wasm, allowed);
   } catch (error) {
     if (error instanceof Refusal) throw new PinnEdgeError('PE6002', { reason: error.message }, 3);
     throw error;
   }
 }
 
-function checkModule(wasm: Uint8Array): void {
+function checkModule(wasm: Uint8Array, allowed?: AllowedImport): void {
   const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
   if (wasm.length < 8 || header.some((byte, i) => wasm[i] !== byte)) throw new Refusal('it has no version-1 header');
   const reader = new Reader(wasm, 8, wasm.length);
@@ -89,14 +95,12 @@ function checkModule(wasm: Uint8Array): void {
     const name = SECTIONS[id];
     if (name === undefined) throw new Refusal(`it holds section ${id}, which is not in WebAssembly 1.0`);
     const section = reader.sub(reader.leb());
-    if (id !== 0) CHECKS[name]?.(section);
+    if (name === 'import') checkImports(section, allowed);
+    else if (id !== 0) CHECKS[name]?.(section);
   }
 }
 
 const CHECKS: Record<string, (section: Reader) => void> = {
-  import: (section) => {
-    if (section.leb() > 0) throw new Refusal('it imports something');
-  },
   type: (section) =>
     forEach(section, () => {
       if (section.byte() !== 0x60) throw new Refusal('a type is not a function type');
@@ -130,6 +134,23 @@ const CHECKS: Record<string, (section: Reader) => void> = {
       if (!body.done) throw new Refusal('a function body goes on after its end');
     }),
 };
+
+const FUNCTION_IMPORT = 0;
+
+function checkImports(section: Reader, allowed?: AllowedImport): void {
+  forEach(section, () => {
+    const [module, name] = [readName(section), readName(section)];
+    const kind = section.byte();
+    section.leb();
+    const isAllowed = kind === FUNCTION_IMPORT && module === allowed?.module && name === allowed.name;
+    if (!isAllowed) throw new Refusal(`it imports ${module}.${name}`);
+  });
+}
+
+function readName(reader: Reader): string {
+  const length = reader.leb();
+  return Array.from({ length }, () => String.fromCharCode(reader.byte())).join('');
+}
 
 function forEach(reader: Reader, visit: () => void): void {
   for (let n = reader.leb(); n > 0; n--) visit();

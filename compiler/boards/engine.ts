@@ -32,7 +32,7 @@ export function createBoardEngine(board: Board, build: LoadedBuild, runOn = runF
   const elf =
     report.engine === 'c'
       ? buildCFirmware(board, cFiles(report, runnable.table, golden))
-      : buildFirmware(board, buildHeader(report, runnable.wasm, golden));
+      : buildFirmware(board, buildHeader(report, runnable.wasm, golden), undefined, report.engine);
   const oracle = createOracle(table);
   let figures: BoardFigures | undefined;
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
+import type { BuildEngine } from '../engines/build-engine.js';
 import { BARE_METAL, compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../package/bare-metal.js';
 import { cFirmwareFiles } from '../package/c-files.js';
 import { firmwareFiles } from '../package/firmware.js';
@@ -17,8 +18,13 @@ import { requireTools, toolVersion } from './tools.js';
  * @param header the text of pinn_model.h
  * @param project the plain firmware, or the one with the update agent on the UART
  */
-export function buildFirmware(board: Board, header: string, project: string = BARE_METAL): string {
-  return buildProject(board, projectOf(board, header, project));
+export function buildFirmware(
+  board: Board,
+  header: string,
+  project: string = BARE_METAL,
+  engine: BuildEngine = 'wasm3',
+): string {
+  return buildProject(board, projectOf(board, header, project, engine));
 }
 
 /** The same for the C sources of a build of the engine `c`: its bare-metal project, without wasm3. */
@@ -43,9 +49,9 @@ function buildProject(board: Board, project: ReadonlyMap<string, string>): strin
 }
 
 /** The project's files by their path in it. */
-function projectOf(board: Board, header: string, project: string): Map<string, string> {
+function projectOf(board: Board, header: string, project: string, engine: BuildEngine): Map<string, string> {
   const prefix = `${project}/`;
-  const files = [...firmwareFiles(board, header)].filter(([path]) => path.startsWith(prefix));
+  const files = [...firmwareFiles(board, header, engine)].filter(([path]) => path.startsWith(prefix));
   return new Map(files.map(([path, text]) => [path.slice(prefix.length), text]));
 }
 

@@ -37,7 +37,7 @@ export function buildCommand(): Command {
     .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
     .option(
       '--engine <name>',
-      'wasm3: a module for the interpreter; c: C sources',
+      'wasm3: a module for the interpreter; wasm3+native: a module whose kernels the firmware brings; c: C sources',
       choiceOption('--engine', BUILD_ENGINES),
       'wasm3',
     )

@@ -1,4 +1,5 @@
 import { runTable, Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
+import { WALK_IMPORT } from '../codegen/native-entry.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { checkName, requireValidTable } from '../format/check.js';
 import { STATUS } from '../format/spec.js';
@@ -44,9 +45,16 @@ interface ModuleExports extends Record<string, unknown> {
   run(): number;
 }
 
-async function createV8Engine({ wasm, inputCount, outputCount }: Runnable): Promise<Engine> {
+async function createV8Engine({ wasm, table, inputCount, outputCount }: Runnable): Promise<Engine> {
   const { instantiate } = await import('@assemblyscript/loader');
-  const { exports } = await instantiate<ModuleExports>(wasm);
+  // A module of wasm3+native imports its kernels: here they are the oracle's.
+  const walk = (arena: number): number => {
+    const words = new Int32Array(exports.memory.buffer, arena);
+    const answer = createOracle(requireValidTable(table)).run(words.slice(0, inputCount));
+    words.set(answer.outputs, inputCount);
+    return answer.statuses[0];
+  };
+  const { exports } = await instantiate<ModuleExports>(wasm, { [WALK_IMPORT.module]: { [WALK_IMPORT.name]: walk } });
   const words = new Int32Array(exports.memory.buffer);
   const input = exports.input() / 4;
   const output = exports.output() / 4;

@@ -1,6 +1,7 @@
 import { layersOf } from '../compress/layers.js';
 import { nativeStackBound } from '../cost/native-stack.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import type { BuildEngine } from '../engines/build-engine.js';
 import { createWasm3Engine } from '../engines/create.js';
 import { disassemble } from '../format/disassemble.js';
 import { decodeTable } from '../format/table.js';
@@ -47,7 +48,8 @@ export interface PackageOptions {
 export function packageBuild(compiled: CompiledModel, target: Target, options: PackageOptions = {}): PackagedBuild {
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);
-  const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
+  const tableInMemory = compiled.engine === 'wasm3' ? table.length : 0;
+  const memoryBytes = linearMemoryBytes(tableInMemory, lowered.table.arenaBytes);
   const isC = compiled.engine === 'c';
   const figures = isC ? NO_INTERPRETER : runOnce(compiled, target, golden, memoryBytes);
   const report = makeReport(compiled, target, figures, options.version ?? 1);
@@ -61,7 +63,15 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
   if (isC) addCFiles(files, target, cFiles(report, table, golden));
-  else addModule(files, target, wasm, buildHeader(report, wasm, golden), buildImage(report, wasm, golden));
+  else
+    addModule(
+      files,
+      compiled.engine,
+      target,
+      wasm,
+      buildHeader(report, wasm, golden),
+      buildImage(report, wasm, golden),
+    );
   for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);
   return { files, report, golden };
@@ -74,9 +84,16 @@ function structurePictures(compiled: CompiledModel): [string, string][] {
 
 type Files = Map<string, Uint8Array | string>;
 
-function addModule(files: Files, target: Target, wasm: Uint8Array, header: string, image: Uint8Array): void {
+function addModule(
+  files: Files,
+  engine: BuildEngine,
+  target: Target,
+  wasm: Uint8Array,
+  header: string,
+  image: Uint8Array,
+): void {
   files.set('model.wasm', wasm).set('model.img', image).set('pinn_model.h', header);
-  for (const [path, text] of firmwareFiles(target, header)) files.set(`firmware/${path}`, text);
+  for (const [path, text] of firmwareFiles(target, header, engine)) files.set(`firmware/${path}`, text);
 }
 
 function addCFiles(files: Files, target: Target, sources: ReadonlyMap<string, string>): void {
@@ -103,6 +120,9 @@ function json(value: unknown): string {
  */
 const HOST_TO_CHIP_HEAP = 0.6;
 
+/** Of a module that is little but its entry, wasm3's tables without pointers are a good part: they do not shrink. */
+const SMALL_MODULE_BYTES = 1024;
+
 /** Runs the golden vectors under wasm3 as on the target: equal integers or a bug, and what it took. */
 function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memoryBytes: number): RunFigures {
   const engine = createWasm3Engine({
@@ -120,13 +140,18 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
     if (at >= 0)
       throw new Error(`wasm3 and the oracle disagree on output word ${at}: ${outputs[at]}, not ${wanted[at]}`);
     const usage = engine.usage();
-    const { stackBytes } = target.wasm3;
+    const { stackBytes, codePageBytes } = target.wasm3;
     const isChip = target.isa !== 'native';
     const heapScale = isChip ? HOST_TO_CHIP_HEAP : 1;
     const bound = nativeStackBound(compiled.wasm, target);
     return {
       memoryBytes,
-      wasm3HeapBytes: Math.ceil((usage.peakHeapBytes - stackBytes) * heapScale) + stackBytes,
+      // Pages of translated code are as large there as here: only their number shrinks.
+      wasm3HeapBytes:
+        stackBytes +
+        Math.ceil((usage.peakHeapBytes - stackBytes - usage.codePageBytes) * heapScale) +
+        (isChip && compiled.engine === 'wasm3+native' ? SMALL_MODULE_BYTES : 0) +
+        Math.ceil((usage.codePageBytes * heapScale) / codePageBytes) * codePageBytes,
       wasm3StackBytes: stackBytes,
       // With tail calls, reading the module takes more of it than any evaluation does.
       nativeStackBytes: target.tailCalls ? Math.max(usage.nativeStackBytes, bound.bytes) : bound.bytes,

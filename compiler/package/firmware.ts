@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BuildEngine } from '../engines/build-engine.js';
 import { PACKAGE_ROOT } from '../package-root.js';
 import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
@@ -17,10 +18,28 @@ export const LIBRARY_FILES = [
   'pe_steps.h',
   'pe_validate.c',
   'pe_validate.h',
+  'pe_native.h',
   'pe_wasm3.c',
   'pe_wasm3.h',
   ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
   ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
+] as const;
+
+/** What the engine `wasm3+native` adds: the kernels in C. */
+export const NATIVE_FILES = [
+  'pe_native.c',
+  'pe_table.c',
+  'pe_table.h',
+  'pe_kernels.c',
+  'pe_kernels.h',
+  'pe_kernels_block.h',
+  'pe_kernels_choose.h',
+  'pe_kernels_combine.h',
+  'pe_kernels_dense.h',
+  'pe_kernels_dual.h',
+  'pe_kernels_fixed.h',
+  'pe_kernels_map.h',
+  'pe_kernels_scale.h',
 ] as const;
 
 /**
@@ -28,14 +47,14 @@ export const LIBRARY_FILES = [
  * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
  * `toolchain.cmake` with the compiler's flags; only the header differs from model to model.
  */
-export function firmwareFiles(target: Target, header: string): Map<string, string> {
+export function firmwareFiles(target: Target, header: string, engine: BuildEngine = 'wasm3'): Map<string, string> {
   const files = new Map<string, string>();
   for (const project of target.projects) {
     const template = templateFiles(target, project);
     if (target.compiler && project.name.startsWith(BARE_METAL))
       template.set('toolchain.cmake', toolchainFile(target, target.compiler));
     const wasm3 = project.wasm3Folder ? wasm3Files() : new Map<string, string>();
-    for (const [path, text] of projectFiles(project, template, readLibrary(), wasm3, header)) {
+    for (const [path, text] of projectFiles(project, template, readLibrary(engine), wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
   }
@@ -56,7 +75,12 @@ export function projectFiles(
   return files.set(`${project.headerFolder}/pinn_model.h`, header);
 }
 
-function readLibrary(): Map<string, string> {
+function readLibrary(engine: BuildEngine): Map<string, string> {
   const folder = join(PACKAGE_ROOT, 'targets', 'common');
-  return new Map(LIBRARY_FILES.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  return new Map(
+    [...LIBRARY_FILES, ...(engine === 'wasm3+native' ? NATIVE_FILES : [])].map((name) => [
+      name,
+      readFileSync(join(folder, name), 'utf8'),
+    ]),
+  );
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { comment, double, hex32, indexMacros, rows, text, word } from '../codegen/c-text.js';
+import type { BuildEngine } from '../engines/build-engine.js';
 import { targetClass } from '../image/image.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
@@ -7,6 +8,8 @@ import type { Report } from './report.js';
 /** What the C header of a model holds. Words are row-major, one row per point. */
 export interface HeaderInput {
   name: string;
+  /** Default: wasm3. */
+  engine?: BuildEngine;
   wasm: Uint8Array;
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
@@ -33,6 +36,7 @@ const PREFIX = 'PINN_MODEL';
 export function buildHeader(report: Report, wasm: Uint8Array, golden: Golden): string {
   return modelHeader({
     name: report.name,
+    engine: report.engine,
     wasm,
     identity: report.identity,
     memoryBytes: report.memoryBytes,
@@ -81,7 +85,7 @@ export function modelHeader(model: HeaderInput): string {
 ${indexMacros('INPUT', inputs)}
 ${indexMacros('OUTPUT', outputs)}
 
-static const uint8_t pinn_model_wasm[${PREFIX}_WASM_BYTES] = {
+PE_WORD_ALIGNED static const uint8_t pinn_model_wasm[${PREFIX}_WASM_BYTES] = {
 ${rows(model.wasm, 20, (byte) => String(byte))}
 };
 
@@ -109,6 +113,7 @@ static const pe_model_t pinn_model = {
     ${PREFIX}_GOLDEN_COUNT,
     ${golden.count ? 'pinn_model_golden_inputs' : '0'},
     ${golden.count ? 'pinn_model_golden_outputs' : '0'},
+    ${model.engine === 'wasm3+native' ? 'pe_native_link' : '0'},
 };
 
 #endif

@@ -14,6 +14,13 @@
 extern "C" {
 #endif
 
+// For the bytes of a module: kernels read words where they lie in it.
+#if defined(__GNUC__)
+#define PE_WORD_ALIGNED __attribute__((aligned(4)))
+#else
+#define PE_WORD_ALIGNED
+#endif
+
 struct M3Module;
 
 // The block table of one module.

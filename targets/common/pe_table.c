@@ -10,7 +10,7 @@ typedef struct {
   uint32_t first_result;  // arena offset behind the input words
 } pe_limits_t;
 
-uint32_t pe_crc32(const uint8_t *bytes, uint32_t count) {
+static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
   // Half a byte at a time: the usual table of 256 entries would take 1 kB.
   static const uint32_t table[16] = {
       0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
@@ -228,7 +228,7 @@ static uint32_t check_header(const uint8_t *table, uint32_t bytes, uint32_t aren
   if (h->version != PE_FORMAT_VERSION) return PE_CHECK_VERSION;
   if (h->total_bytes != bytes) return PE_CHECK_SIZE;
   const uint32_t crc_start = PE_HEADER_CRC + 4u;
-  if (h->crc != pe_crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
+  if (h->crc != crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
   const uint32_t records_offset =
       PE_HEADER_BYTES + (uint32_t)h->input_count * PE_INPUT_BYTES + (uint32_t)h->output_count * PE_OUTPUT_BYTES;
   const uint32_t pool_offset = records_offset + (uint32_t)h->record_count * PE_RECORD_BYTES;

@@ -16,9 +16,6 @@ extern "C" {
 // has `bytes` bytes; `arena_capacity` is the room for its arena, in bytes. Nothing is written.
 uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity);
 
-// CRC-32 (IEEE 802.3) of bytes.
-uint32_t pe_crc32(const uint8_t *bytes, uint32_t count);
-
 #ifdef __cplusplus
 }
 #endif

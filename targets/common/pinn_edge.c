@@ -119,6 +119,9 @@ static pe_result_t load_module(pe_t *pe) {
   IM3Module module;
   M3Result reason = m3_ParseModule(environment, &module, pe->model->wasm, pe->model->wasm_bytes);
   if (reason == m3Err_none) reason = m3_LoadModule(pe->runtime, module);
+  if (reason == m3Err_none && pe->model->kernels != NULL) {
+    reason = pe->model->kernels(&pe->native, module, pe->model->wasm, pe->model->wasm_bytes);
+  }
   // Left alone, wasm3 would translate functions when they are first called, and allocate then.
   if (reason == m3Err_none) reason = m3_CompileModule(module);
   if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);

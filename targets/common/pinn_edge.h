@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pe_native.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -108,6 +110,7 @@ typedef struct {
   uint16_t golden_count;           // points with known answers, for pe_self_test; may be 0
   const int32_t *golden_inputs;    // golden_count rows of input_count words
   const int32_t *golden_outputs;   // golden_count rows of output_count words
+  pe_link_kernels_t kernels;       // pe_native_link for modules that import their kernels, else null
 } pe_model_t;
 
 // When pe_hook_t is called.
@@ -132,6 +135,7 @@ typedef struct {
   uint32_t steps_left;      // of the loops in this evaluation
   uint32_t failed_check;    // after PE_ERROR_TABLE: which check of the block table failed
   const char *detail;       // see pe_detail
+  pe_native_t native;       // see pe_native.h
 } pe_t;
 
 // Opens a model: compares the module with its CRC-32, loads it with exactly memory_bytes of linear memory, translates
