@@ -39,7 +39,11 @@ export async function measureHost(example: string, variant: Variant, compiled: C
 }
 
 /** What runs a build on this machine. */
-const ON_HOST: Record<BuildEngine, readonly EngineName[]> = { wasm3: ['wasm3', 'v8'], c: ['c'] };
+const ON_HOST: Record<BuildEngine, readonly EngineName[]> = {
+  wasm3: ['wasm3', 'v8'],
+  'wasm3+native': ['wasm3'],
+  c: ['c'],
+};
 
 const NOT_COUNTED = { instructions: null, flash: null, ram: null, heap: null, stack: null, start: null };
 
