@@ -56,7 +56,7 @@ describe('the check for plain WebAssembly MVP', () => {
       'an import',
       '@external("env", "g") declare function g(): void; export function f(): void { g(); }',
       PLAIN,
-      'imports something',
+      'imports ',
     ],
     ['memory growth', 'export function f(): i32 { return memory.grow(1); }', PLAIN, 'opcode 0x40'],
     [
