@@ -80,7 +80,7 @@ const MESSAGES = {
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',
   PE9003:
-    '{build} has no model.img: builds with --engine c are part of the firmware, and pinn-edge before 0.2 wrote none; build it with --engine wasm3',
+    '{build} has no model.img: a build of the engine c is part of its firmware; build the model with --engine wasm3',
   PE9004: '{file} is not signed with {key}: it is signed {how}',
   PE9010: 'cannot open {port}: {reason}',
   PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',

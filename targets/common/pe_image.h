@@ -63,8 +63,7 @@ typedef struct {
 } pe_image_t;
 
 // Checks the image at `bytes`, which must be aligned to 8 bytes; `available` bytes may be read there, more than the
-// image has (a slot) or fewer (refused). Reads it twice with a signature (some 4 million instructions on a Cortex-M4),
-// else once.
+// image has (a slot) or fewer (refused).
 //
 // Returns PE_UPDATE_OK and fills `image`, or why it is refused: SIZE, MAGIC, VERSION, CRC, UNSIGNED, SIGNATURE, KIND,
 // TARGET, LAYOUT, STRINGS, VALUE, CAPACITY or MEMORY.

@@ -1,7 +1,7 @@
 // Ed25519 signatures (RFC 8032, section 5.1), checking only.
 //
-// Written for small flash rather than speed: some 2.5 kB on a Cortex-M4, about 1.2 kB of stack. Everything it works on
-// is public, so it need not hide its timing; signing happens on the host.
+// Written for small flash rather than speed. Everything it works on is public, so it need not hide its timing; signing
+// happens on the host.
 #ifndef PE_SIGNATURE_H
 #define PE_SIGNATURE_H
 
