@@ -9,7 +9,11 @@ export function loadModel(file: string): Model {
   return loadModelWith(file, nodeFiles);
 }
 
+export { DeviceClient, type DeviceInfo } from './device/client.js';
+export { openTransport, type Transport } from './device/transport.js';
+export { sendImage, type UpdateFigures } from './device/update.js';
 export { EXIT, PinnEdgeError } from './diagnostics.js';
+export { readPrivateKey, signImage } from './image/keys.js';
 export type { Model } from './model/types.js';
 export { type PackagedBuild, packageBuild } from './package/build-files.js';
 export type { Report } from './package/report.js';

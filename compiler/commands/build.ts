@@ -125,8 +125,9 @@ function summary(report: Report, points: number, directory: string): string {
     ['work', `${count(report.macs)} multiply-accumulates per answer`],
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
-  const files = report.engine === 'c' ? 'c/' : 'model.wasm  pinn_model.h';
-  return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...\n`;
+  const files = report.engine === 'c' ? 'c/' : 'model.wasm  model.img  pinn_model.h';
+  const flash = report.engine === 'c' ? '' : `    pinn-edge flash ${directory} --port ...`;
+  return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...${flash}\n`;
 }
 
 function needsOfC(report: Report): string[][] {

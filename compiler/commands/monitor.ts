@@ -66,7 +66,7 @@ async function run(directory: string, options: PortOptions & PointOptions & { js
     const differences = values
       .filter((_, i) => i % outputs.length === o)
       .map((v, p) => Math.abs(v - reference[p * outputs.length + o]));
-    return `${name} ${error(Math.max(...differences))}`;
+    return `${name} ${error(differences.reduce((largest, d) => Math.max(largest, d), 0))}`;
   });
   writeNote(`largest difference over ${count(points.length / names.length)} points: ${worst.join(', ')}`);
 }

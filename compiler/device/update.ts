@@ -54,12 +54,14 @@ export async function sendImage(
     if (result !== UPDATE.OK.value && (result !== UPDATE.STATE.value || begins === MAX_BEGINS)) {
       throw client.refused('take the image', result);
     }
-    if (result === UPDATE.OK.value) break;
+    if (result !== UPDATE.OK.value) continue;
+    const finish = count(await client.request('FINISH'));
+    if (finish.result === UPDATE.STATE.value && begins < MAX_BEGINS) continue;
+    if (finish.result !== UPDATE.OK.value)
+      throw client.refused('run the model', finish.result, finish.body.getInt32(0, true));
+    figures.slot = finish.body.getUint32(4, true);
+    return figures;
   }
-  const { result, body } = count(await client.request('FINISH'));
-  if (result !== UPDATE.OK.value) throw client.refused('run the model', result, body.getInt32(0, true));
-  figures.slot = body.getUint32(4, true);
-  return figures;
 }
 
 async function sendFrom(

@@ -262,19 +262,22 @@ void pe_agent_init(pe_agent_t *agent, pe_runner_t *runner, const pe_stream_t *st
 void pe_agent_poll(pe_agent_t *agent) {
   const pe_stream_t *stream = agent->stream;
   uint8_t byte;
+  bool answered = false;
   for (;;) {
     while (agent->to_send > 0u) {
       if (!stream->put(stream->context, *agent->sending)) return;
       agent->sending++;
       agent->to_send--;
     }
-    if (!stream->get(stream->context, &byte)) return;
+    // One request at a time, however many wait: the application's own work comes in between.
+    if (answered || !stream->get(stream->context, &byte)) return;
     if (byte != 0u) {
       if (agent->received < sizeof agent->request) agent->request[agent->received] = byte;
       if (agent->received <= sizeof agent->request) agent->received++;
     } else if (agent->received > 0u) {
       answer(agent);
       agent->received = 0;
+      answered = true;
     }
   }
 }

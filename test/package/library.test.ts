@@ -61,7 +61,7 @@ function link(
     compileOrThrow('cc', [...all, '-c', source, '-o', object]);
     return object;
   });
-  compileOrThrow('cc', [...flags, ...objects, wasm3Object(folder.path, flags), ...extra, '-lm', '-o', place]);
+  compileOrThrow('cc', [...flags, ...objects, wasm3Object(flags), ...extra, '-lm', '-o', place]);
   return place;
 }
 

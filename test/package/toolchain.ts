@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
+import { toolVersion } from '../../compiler/boards/tools.js';
 import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
+import { wasm3Files, wasm3Folder } from '../../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 /** C compilers and wasm3's sources for tests of the firmware library. */
@@ -42,14 +44,14 @@ export function includes(...folders: string[]): string[] {
   return [...[COMMON, ...folders].map((folder) => `-I${folder}`), '-isystem', wasm3Folder()];
 }
 
-/** wasm3's object file, compiled once per set of flags. */
-export function wasm3Object(folder: string, flags: readonly string[]): string {
-  const object = join(folder, `wasm3${flags.join('').replace(/[^a-z0-9]/g, '')}.o`);
-  if (!existsSync(object)) {
-    const all = [...C99, ...flags, ...WARNINGS, ...WASM3_FLAGS, ...includes()];
-    compileOrThrow('cc', [...all, '-c', join(COMMON, WASM3_UNIT), '-o', object]);
-  }
-  return object;
+/** wasm3's object file, compiled once per set of flags and kept in the cache. */
+export function wasm3Object(flags: readonly string[]): string {
+  const all = [...C99, ...flags, ...WARNINGS, ...WASM3_FLAGS, ...includes()];
+  const own = [WASM3_UNIT, 'pe_wasm3.h', 'pe_arena.h'].map((name) => readFileSync(join(COMMON, name)));
+  const key = keyOf(toolVersion('cc') ?? '', all.join(' '), JSON.stringify([...wasm3Files()]), ...own);
+  return cachedFile(key, '.o', (object) =>
+    compileOrThrow('cc', [...all, '-c', join(COMMON, WASM3_UNIT), '-o', object]),
+  );
 }
 
 /** An absent tool fails the tests instead of skipping them where everything is meant to be installed. */

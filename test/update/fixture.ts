@@ -36,7 +36,7 @@ export function buildProgram(
 ): string {
   const program = join(folder, name);
   const paths = sources.map((source) => (source.includes('/') ? source : join(COMMON, source)));
-  const objects = wasm3 ? [wasm3Object(folder, flags)] : [];
+  const objects = wasm3 ? [wasm3Object(flags)] : [];
   const all = [...C99, ...flags, ...WARNINGS, ...includes(), ...paths, ...objects];
   compileOrThrow('cc', [...all, '-lm', '-o', program]);
   return program;
