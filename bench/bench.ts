@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { loadBoard } from '../compiler/boards/boards.js';
@@ -26,6 +26,7 @@ interface Options {
   board?: string;
   engine?: string;
   fetch?: boolean;
+  rows?: string;
   cache: boolean;
   json?: boolean;
   write?: boolean;
@@ -38,6 +39,7 @@ const command = new Command('npm run bench --')
   .option('--engine <names>', `of ${[...BUILD_ENGINES, ...RIVALS.map(({ name }) => name)].join(', ')}`)
   .option('--fetch', 'fetch the rivals that come from PyPI and crates.io first, with pip and cargo, into the cache')
   .option('--no-cache', 'compress again, even if this was done before')
+  .option('--rows <files>', 'measure nothing: take the rows that --json printed into these files, separated by commas')
   .option('--json', 'print the rows as JSON')
   .option('--write', 'write docs/benchmarks.md')
   .addHelpText(
@@ -60,6 +62,30 @@ function chosen<T extends string>(option: string, given: string | undefined, kno
 }
 
 async function run(options: Options): Promise<void> {
+  const { rows, kernels } = options.rows ? readRows(options.rows.split(',')) : await measure(options);
+  if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows, kernels));
+  if (options.json) process.stdout.write(`${JSON.stringify([...rows, ...kernels], null, 2)}\n`);
+  else process.stdout.write(report(rows, kernels));
+}
+
+interface Measured {
+  rows: Row[];
+  kernels: KernelRow[];
+}
+
+function readRows(files: readonly string[]): Measured {
+  const all = files.flatMap((file): (Row | KernelRow)[] => {
+    try {
+      return JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+    }
+  });
+  const isKernel = (row: Row | KernelRow): row is KernelRow => 'kernel' in row;
+  return { rows: all.filter((row): row is Row => !isKernel(row)), kernels: all.filter(isKernel) };
+}
+
+async function measure(options: Options): Promise<Measured> {
   const examples = chosen('--example', options.example, [...EXAMPLES, KERNELS]);
   const places = chosen('--board', options.board, [...BOARDS, HOST]);
   const engines = chosen('--engine', options.engine, [...BUILD_ENGINES, ...RIVALS.map(({ name }) => name)]);
@@ -76,9 +102,7 @@ async function run(options: Options): Promise<void> {
       kernels.push(...(await measureKernels(engine, boards, say)));
     }
   }
-  if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows, kernels));
-  if (options.json) process.stdout.write(`${JSON.stringify([...rows, ...kernels], null, 2)}\n`);
-  else process.stdout.write(report(rows, kernels));
+  return { rows, kernels };
 }
 
 async function measureExample(
@@ -108,12 +132,24 @@ async function measureExample(
       const compiled = await compileVariant(example, variant, engine, cache);
       for (const board of boards) {
         say(`${example}: ${engine} on ${board.name} (${variantText(variant)})`);
-        rows.push(measureProduct(example, variant, compiled, board));
+        const row = unlessTooLarge(() => measureProduct(example, variant, compiled, board));
+        if (row) rows.push(row);
       }
       if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
     }
   }
   return rows;
+}
+
+/** A build that a board has no room for has no row there. */
+function unlessTooLarge<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof PinnEdgeError && error.code === 'PE4002')) throw error;
+    say(error.message);
+    return undefined;
+  }
 }
 
 function say(text: string): void {

@@ -48,7 +48,11 @@ every run. Flash is what the model adds to a firmware: code, libraries, interpre
 start of the board are subtracted. RAM is everything: variables, heap and native stack. Start is the instructions until the
 first answer is there: loading, checking, translating, and that answer. Error is the largest error over the input box
 divided by the largest output; for pinn-edge it is the one that the build found by search, and every answer on every board
-was compared with the fixed-point oracle bit by bit. \`built\` is the tolerance, and whether the network was compressed.
+was compared with the fixed-point oracle bit by bit. \`built\` is the tolerance, whether the network was compressed, and what
+the build preferred (\`--for\`).
+
+Compressed, \`${YARDSTICK}\` is a special case: the wave that it was trained on is one tanh of x - ct, and compression finds a
+handful of neurons that follow it. The other examples show what compression does elsewhere.
 
 Beside pinn-edge's engines, with the same weights and inputs in the same run, what a user would pick instead:
 
