@@ -104,6 +104,10 @@ const MESSAGES = {
   PE9032: '{image} is not there yet; make it first: {build}',
   PE9033: 'the tool failed ({how}): {line}',
   PE9023: 'the device cannot run this kind of image ({kind})',
+  // 92xx: targets
+  PE9201: '{name} cannot be emulated: {reason}; boards are {names}',
+  PE9202:
+    '{model} needs more than the {bytes} bytes that wasm3 has for values on {target}: wasm3.stackBytes of its target.json',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

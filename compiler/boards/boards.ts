@@ -1,19 +1,28 @@
 import { PinnEdgeError } from '../diagnostics.js';
+import { BARE_METAL } from '../package/bare-metal.js';
 import { listTargets, loadTarget, type Target } from '../package/targets.js';
 
 /** A target with a compiler and an emulator: firmware for it is built and run on this machine. */
 export type Board = Target & { compiler: NonNullable<Target['compiler']>; emulator: NonNullable<Target['emulator']> };
 
 function isBoard(target: Target): target is Board {
-  return target.compiler !== undefined && target.emulator !== undefined;
+  const hasProject = target.projects.some(({ name }) => name === BARE_METAL);
+  return target.compiler !== undefined && target.emulator !== undefined && hasProject;
 }
 
 export function listBoards(): string[] {
   return listTargets().filter((name) => isBoard(loadTarget(name)));
 }
 
-export function loadBoard(name: string): Board {
+/** The board of that name, or the one in a user's own target.json with compiler and emulator, given by its path. */
+export function loadBoard(nameOrPath: string): Board {
   const names = listBoards();
-  if (!names.includes(name)) throw new PinnEdgeError('PE8005', { name, names: names.join(', ') });
-  return loadTarget(name) as Board;
+  if (!names.includes(nameOrPath) && !nameOrPath.endsWith('.json') && !listTargets().includes(nameOrPath)) {
+    throw new PinnEdgeError('PE8005', { name: nameOrPath, names: names.join(', ') });
+  }
+  const target = loadTarget(nameOrPath);
+  if (isBoard(target)) return target;
+  const lacks = ['compiler', 'emulator'].filter((field) => !(field in target)).join(' and ');
+  const reason = lacks ? `its target.json has no ${lacks}` : `it has no project ${BARE_METAL}`;
+  throw new PinnEdgeError('PE9201', { name: target.name, reason, names: names.join(', ') });
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type FullFlash, fullFlash } from '../device/full.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { loadBuild } from '../package/store.js';
@@ -17,7 +18,7 @@ export interface FullOptions {
 }
 
 export function flashFull(directory: string, options: FullOptions): void {
-  const target = loadTarget(options.target ?? loadBuild(directory).report.target);
+  const target = loadTarget(options.target ?? targetOf(directory));
   const plan = fullFlash(chooseTool(target, options.tool), directory, options.port);
   if (plan.needsPort && !options.dryRun) {
     throw new PinnEdgeError('PE3005', { option: '--port', reason: `is missing: ${plan.line}` });
@@ -31,6 +32,13 @@ export function flashFull(directory: string, options: FullOptions): void {
   }
   if (!options.json) writeOut(`${line}\n`);
   run(plan);
+}
+
+/** The target of a build lies in it: it may be one of the user's own. */
+function targetOf(directory: string): string {
+  const { report } = loadBuild(directory);
+  const own = join(directory, 'target.json');
+  return existsSync(own) ? own : report.target;
 }
 
 /** The one that was asked for, or the first that is installed, or the first. */

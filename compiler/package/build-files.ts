@@ -29,6 +29,7 @@ import type { Target } from './targets.js';
  *     table.bin, .txt    the block table, and as text
  *     golden.json        known answers
  *     report.json        what the build is, needs and reaches
+ *     target.json        the board that it was built for
  *     reference/         the float model, so that `verify` needs nothing else
  *     assembly/          the AssemblyScript that model.wasm was compiled from
  *     structure/         a picture of every matrix that is not dense
@@ -59,6 +60,7 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['table.txt', disassemble(decodeTable(table), lowered.recordNames)],
     ['golden.json', json(golden)],
     ['report.json', json(report)],
+    ['target.json', json(target)],
     ['reference/model.json', json(modelToJson(model, 'model.safetensors'))],
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
@@ -133,8 +135,17 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
     outputCount: compiled.model.outputs.length,
     wasm3: { stackBytes: target.wasm3.stackBytes, tailCalls: target.tailCalls },
   });
+  const runGolden = () => {
+    try {
+      return engine.run(Int32Array.from(golden.inputWords.flat()));
+    } catch (error) {
+      if (!(error as Error).message.includes('stack overflow')) throw error;
+      const values = { model: compiled.model.name, target: target.name, bytes: target.wasm3.stackBytes };
+      throw new PinnEdgeError('PE9202', values);
+    }
+  };
   try {
-    const { outputs } = engine.run(Int32Array.from(golden.inputWords.flat()));
+    const { outputs } = runGolden();
     const wanted = golden.outputWords.flat();
     const at = outputs.findIndex((word, i) => word !== wanted[i]);
     if (at >= 0)
@@ -163,31 +174,31 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
 }
 
 function requireFit(report: Report, target: Target): void {
-  const model = Math.max(report.wasmBytes, report.modelBytes);
+  const { modelBytes, ramBytes, nativeStackBytes } = report;
+  const model = Math.max(report.wasmBytes, modelBytes);
   const constants = target.constantsInRam ? model : 0;
-  const needs: [string, number, number][] = [
-    ['the model in flash', model, target.flashBytes],
-    [constants ? 'RAM, the model included,' : 'RAM', report.ramBytes + constants, target.ramBytes],
-    ['RAM in one piece', report.ramBytes, target.ramBlockBytes],
-    ['the native stack', report.nativeStackBytes, target.nativeStackBytes],
+  // What is needed, how much of it weights and tables take, and what is there; in bytes.
+  const needs: [string, number, number, number][] = [
+    ['the model in flash', model, modelBytes, target.flashBytes],
+    [
+      constants ? 'RAM, the model included,' : 'RAM',
+      ramBytes + constants,
+      constants ? 2 * modelBytes : modelBytes,
+      target.ramBytes,
+    ],
+    ['RAM in one piece', ramBytes, modelBytes, target.ramBlockBytes],
+    ['the native stack', nativeStackBytes, 0, target.nativeStackBytes],
   ];
-  for (const [what, need, have] of needs) {
+  for (const [what, need, ofModel, have] of needs) {
     if (need <= have) continue;
-    throw new PinnEdgeError('PE4002', {
-      model: report.name,
-      target: target.name,
-      what,
-      need,
-      have,
-      excess: need - have,
-      advice: adviceFor(report, have - (report.ramBytes - report.modelBytes)),
-    });
+    const values = { model: report.name, target: target.name, what, need, have, excess: need - have };
+    throw new PinnEdgeError('PE4002', { ...values, advice: adviceFor(report, ofModel, have - (need - ofModel)) });
   }
 }
 
-/** What would fit, from the bytes left for weights and tables. */
-function adviceFor(report: Report, room: number): string {
+/** What would fit, from the bytes that weights and tables take and those that are left for them. */
+function adviceFor({ parameters }: Report, ofModel: number, room: number): string {
+  if (ofModel === 0) return 'a target.json of your own can give its task more (nativeStackBytes)';
   if (room <= 0) return 'no model fits: choose a larger target';
-  const perParameter = report.modelBytes / report.parameters;
-  return `about ${Math.floor(room / perParameter)} of its ${report.parameters} parameters would fit at this tolerance, or a looser --tol`;
+  return `about ${Math.floor((parameters * room) / ofModel)} of its ${parameters} parameters would fit at this tolerance, or a looser --tol`;
 }

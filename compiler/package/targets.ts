@@ -89,7 +89,7 @@ export function loadTarget(nameOrPath: string): Target {
 function readTarget(file: string): Target {
   const json = parse(file);
   const problems = schemaProblems(json);
-  if (!problems.length) problems.push(...templateProblems(json as Target));
+  if (!problems.length) problems.push(...templateProblems(json as Target), ...consistencyProblems(json as Target));
   if (problems.length) throw new PinnEdgeError('PE3004', { file, problems: `\n${formatProblems(problems)}` });
   return json as Target;
 }
@@ -130,6 +130,24 @@ function toProblem(error: ErrorObject): Problem {
   const allowed = params.allowedValues as unknown[] | undefined;
   const expected = allowed ? `one of ${allowed.join(', ')}` : `a value that ${error.message}`;
   return { path: place || 'the file', found: JSON.stringify(error.data), expected };
+}
+
+/** What the schema cannot say. */
+function consistencyProblems({ projects, flashTools, compiler, ramBytes, ramBlockBytes }: Target): Problem[] {
+  const names = projects.map(({ name }) => name);
+  const problems: Problem[] = flashTools.flatMap(({ project }, i) =>
+    names.includes(project)
+      ? []
+      : [{ path: `flashTools.${i}.project`, found: JSON.stringify(project), expected: `one of ${names.join(', ')}` }],
+  );
+  const bareMetal = names.indexOf('bare-metal');
+  if (bareMetal >= 0 && !compiler) {
+    problems.push({ path: 'compiler', found: 'nothing', expected: `one, for projects.${bareMetal}` });
+  }
+  if (ramBlockBytes > ramBytes) {
+    problems.push({ path: 'ramBlockBytes', found: String(ramBlockBytes), expected: `at most ramBytes, ${ramBytes}` });
+  }
+  return problems;
 }
 
 function templateProblems(target: Target): Problem[] {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBoard } from '../../compiler/boards/boards.js';
@@ -61,10 +62,22 @@ describe('what is missing is said in a sentence', () => {
   });
 
   test('an unknown board', () => {
-    expect(failure(() => loadBoard('esp32'))).toEqual({
+    expect(failure(() => loadBoard('cortex-m5'))).toEqual({
       code: 'PE8005',
       message: expect.stringContaining('boards are cortex-m0, '),
     });
+    expect(failure(() => loadBoard('esp32')).message).toMatch(
+      /^esp32 cannot be emulated: its target.json has no compiler and emulator; boards are cortex-m0, /,
+    );
+  });
+
+  test("a user's board, by its path, whose compiler is not there", () => {
+    const own = join(folder, 'own.json');
+    const compiler = { ...m4.compiler, command: 'my-gcc', packages: ['my-gcc-package'] };
+    writeFileSync(own, JSON.stringify({ ...loadTarget('cortex-m4'), name: 'own', compiler }));
+    expect(failure(() => createBoardEngine(loadBoard(own), build)).message).toMatch(
+      /^firmware for own needs my-gcc with its C library.*apt-get install my-gcc-package$/,
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { loadTarget } from '../../compiler/package/targets.js';
 import { PACKAGE_ROOT, readPackageJson } from '../../compiler/package-root.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
@@ -36,6 +37,7 @@ describe('pinn-edge build', () => {
       'table.txt',
       'golden.json',
       'report.json',
+      'target.json',
       'reference/model.json',
       'assembly/entry.ts',
       'firmware/esp-idf/CMakeLists.txt',
@@ -273,9 +275,27 @@ describe('pinn-edge inspect, targets and help', () => {
     expect(JSON.parse(cli(['inspect', model, '--json']).out).parameters).toBe(8 * 3 + 8 * 9 + 2 * 9);
   });
 
+  it('a model that does not fit is refused in a sentence', () => {
+    const own = join(folder, 'small.json');
+    writeFileSync(
+      own,
+      JSON.stringify({ ...loadTarget('esp32'), name: 'small', ramBytes: 20_000, ramBlockBytes: 9000 }),
+    );
+    expectSentence(
+      cli(['build', model, '--target', own, '-o', join(folder, 'none')]),
+      2,
+      'does not fit small: RAM needs',
+    );
+    const constants = { ...loadTarget('esp8266'), name: 'smaller', ramBytes: 20_000, ramBlockBytes: 9000 };
+    writeFileSync(own, JSON.stringify(constants));
+    expectSentence(cli(['build', model, '--target', own, '-o', join(folder, 'none')]), 2, 'RAM, the model included,');
+    writeFileSync(own, JSON.stringify({ ...constants, wasm3: { ...constants.wasm3, stackBytes: 256 } }));
+    expectSentence(cli(['build', model, '--target', own, '-o', join(folder, 'none')]), 2, 'wasm3.stackBytes');
+  });
+
   it('list targets with their limits', () => {
     expect(cli(['targets']).out).toMatch(/esp32 .*flash.*RAM/);
-    expect(JSON.parse(cli(['targets', 'esp32']).out).tailCalls).toBe(false);
+    expect(JSON.parse(cli(['targets', 'esp32', '--json']).out).tailCalls).toBe(false);
     expectSentence(cli(['targets', 'esp33']), 2, 'esp32');
   });
 

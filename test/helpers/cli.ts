@@ -6,11 +6,12 @@ import { afterAll } from 'vitest';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 /** Runs the real command in a process of its own, from dist/ (the test command builds it first). */
-export function cli(args: string[], options: { input?: string; cwd?: string } = {}) {
+export function cli(args: string[], options: { input?: string; cwd?: string; env?: Record<string, string> } = {}) {
   const result = spawnSync(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), ...args], {
     encoding: 'utf8',
     input: options.input ?? '',
     cwd: options.cwd ?? PACKAGE_ROOT,
+    env: { ...process.env, ...options.env },
     maxBuffer: 64 * 1024 * 1024,
   });
   return { code: result.status, out: result.stdout, err: result.stderr };

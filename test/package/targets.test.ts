@@ -33,7 +33,7 @@ describe('targets', () => {
   });
 
   test('a target of the user is taken by its path', () => {
-    const own = { ...loadTarget('esp32'), name: 'my-board', ramBytes: 100_000 };
+    const own = { ...loadTarget('esp32'), name: 'my-board', ramBytes: 100_000, ramBlockBytes: 100_000 };
     expect(loadTarget(file(JSON.stringify(own)))).toEqual(own);
   });
 
@@ -71,6 +71,17 @@ describe('targets', () => {
     expect(message).toContain('fpu: found "half", expected one of none, single, double');
     expect(message).toContain('wasm3.stackBytes: found "2048", expected a value that must be integer');
     expect(message).toContain('clockHz: found 0.5');
+  });
+
+  test('what does not fit together is named', () => {
+    const { compiler: _, ...m4 } = loadTarget('cortex-m4');
+    const tool = { ...loadTarget('esp32').flashTools[0], project: 'esp-idf' };
+    const { message } = failure(() =>
+      loadTarget(file(JSON.stringify({ ...m4, flashTools: [tool], ramBlockBytes: m4.ramBytes + 1 }))),
+    );
+    expect(message).toContain('flashTools.0.project: found "esp-idf", expected one of bare-metal');
+    expect(message).toContain('compiler: found nothing, expected one, for projects.0');
+    expect(message).toContain(`ramBlockBytes: found ${m4.ramBytes + 1}, expected at most ramBytes, ${m4.ramBytes}`);
   });
 
   test('templates are those of pinn-edge, and paths stay inside the build', () => {
