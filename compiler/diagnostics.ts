@@ -39,7 +39,9 @@ const MESSAGES = {
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
   PE4004:
     '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or --tol {best}',
-  PE4005: 'no network fits into {bytes} bytes: the smallest that was found takes {smallest}',
+  PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}',
+  PE4102: 'one budget at a time: --max-bytes or --max-instructions',
+  PE4101: 'no network answers in {limit} instructions: the smallest that was found takes about {smallest}',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',

@@ -6,8 +6,10 @@ import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
+import { trainableCount } from './compress/parameters.js';
 import { PinnEdgeError } from './diagnostics.js';
 import type { BuildEngine } from './engines/build-engine.js';
+import type { Attempt } from './fitting.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable, tableCrc } from './format/table.js';
 import type { Goal } from './goal.js';
@@ -23,7 +25,7 @@ import { linearMemoryBytes } from './package/memory.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
 import type { QuantizedGraph } from './quantize/types.js';
-import { type Attempt, quantizeWithin, splitError } from './spend.js';
+import { quantizeWithin, splitError } from './spend.js';
 
 /**
  * The whole way from a model to a module, one screen:
@@ -121,10 +123,13 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   if (compressed?.model) {
     analysis = analyze(model, toTurns(foldGraph(buildIr(compressed.model))), file, tolerance, toleranceAbsolute);
     fitted = unlessUnreachable(() => within(analysis));
-    if (!fitted) {
-      // What is left of the tolerance is not enough for the formats: the whole network has all of it.
+    // The whole network has all of the tolerance for its formats: that may be needed, or come out smaller.
+    const entire =
+      !fitted || fitted.attempt.tableBytes.length > trainableCount(whole.graph) ? within(whole) : undefined;
+    if (entire && !(fitted && fitted.attempt.cost <= entire.attempt.cost)) {
       compressed = { ...compressed, ...LEFT_FOR_FORMATS };
       analysis = whole;
+      fitted = entire;
     }
   }
   const { graph } = analysis;

@@ -1,87 +1,28 @@
-import { DEFAULT_MEASURE, type Measurement, measureError, type OutputError } from './accuracy/measure.js';
+import { DEFAULT_MEASURE, type Measurement } from './accuracy/measure.js';
 import { type Analysis, formatPoint } from './analysis.js';
 import { PinnEdgeError } from './diagnostics.js';
-import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
-import { encodeTable, tableCrc } from './format/table.js';
+import { fromWords, inputWordFormats, toWords } from './engines/types.js';
+import { ATTEMPT_POINTS, type Attempt, Fitting, measureLowered, shareOfAllowance, shareOfErrors } from './fitting.js';
 import type { Goal } from './goal.js';
 import { evaluateIr } from './ir/evaluate.js';
 import type { IrGraph, IrNode } from './ir/types.js';
-import { type LoweredModel, lower } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { createOracle } from './oracle/oracle.js';
 import { tableFunction } from './quantize/function-table.js';
 import type { Precision } from './quantize/plan.js';
-import { DEFAULT_LANE_COLUMNS, quantize, type SpeedOptions } from './quantize/quantize.js';
-import type { QuantizedGraph } from './quantize/types.js';
-import { evaluateReference } from './reference/evaluate.js';
+import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from './quantize/quantize.js';
 import { coveringPoints } from './sample/points.js';
 
 /**
- * Spends the tolerance: finds the largest budget for number formats and tables whose measured error still keeps it.
- * The noise model only proposes; every proposal is lowered and run with its own integers.
+ * Spends the tolerance: the cheapest formats and tables whose error, measured with the integers themselves, still keeps
+ * it. The noise model only proposes; see fitting.ts.
  */
 
-export interface Attempt {
-  quantized: QuantizedGraph;
-  lowered: LoweredModel;
-  tableBytes: Uint8Array;
-  errors: OutputError[];
-  /** Largest error of an output divided by what is allowed for it. */
-  share: number;
-  /** What it was made with, in the noise model's terms. */
-  budget: number;
-}
-
-const MAX_ATTEMPTS = 8;
-const FIRST_BUDGET = 1.2;
-const SMALLEST_BUDGET = 1e-7;
-
-/**
- * @param attempt quantises, lowers and measures for a budget (share of the allowed error, in the noise model's terms)
- * @param margin largest share of the allowed error that an attempt may measure
- * @returns the smallest table that keeps the tolerance; else the most accurate one, with `share` above 1
- */
-export function spendTolerance(attempt: (budget: number) => Attempt, margin: number): Attempt {
-  let budget = FIRST_BUDGET;
-  let kept: Attempt | undefined;
-  let keptBudget = 0;
-  let tooLarge = Number.POSITIVE_INFINITY;
-  let closest: Attempt | undefined;
-  for (let n = 0; n < MAX_ATTEMPTS; n++) {
-    const result = attempt(budget);
-    if (!closest || result.share < closest.share) closest = result;
-    if (result.share <= margin) {
-      if (!kept || result.tableBytes.length < kept.tableBytes.length) kept = result;
-      keptBudget = Math.max(keptBudget, budget);
-    } else {
-      tooLarge = Math.min(tooLarge, budget);
-    }
-    const next = nextBudget(budget, result.share / margin, keptBudget, tooLarge);
-    if (next === undefined) break;
-    budget = next;
-  }
-  return kept ?? closest!;
-}
-
-function nextBudget(budget: number, ratio: number, kept: number, tooLarge: number): number | undefined {
-  if (kept > 0 && tooLarge / kept < 1.3) return undefined;
-  if (kept > 0 && Number.isFinite(tooLarge)) return Math.sqrt(kept * tooLarge);
-  // Errors grow roughly in proportion to the budget; widths change in steps, so large moves are held back.
-  const proposed = ratio > 0 ? (budget * 0.9) / ratio : budget * 8;
-  if (kept > 0) return proposed > budget * 1.2 ? Math.min(proposed, budget * 8) : undefined;
-  const next = Math.max(Math.min(proposed, budget / 1.5), budget / 50);
-  return next >= SMALLEST_BUDGET ? next : undefined;
-}
-
-/** Points that formats are tried on. */
-const ATTEMPT_POINTS = 1024;
 const CHECK_ROUNDS = 6;
 /** Share of the tolerance that the final check may find spent: the rest is for points that nobody looked at. */
 const CHECK_SHARE = 0.85;
 /** Share that the first search for formats may spend on its few points, where the largest error is not met. */
 const FIRST_MARGIN = 0.7;
-/** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
-const L2_SHARE = 1 / 3;
 
 export interface Tolerance {
   relative: number;
@@ -97,46 +38,32 @@ export function quantizeWithin(
   tolerance: Tolerance,
   goal: Goal = 'size',
 ): { attempt: Attempt; measured: Measurement } {
-  const shareOf = (errors: readonly OutputError[]) =>
-    errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
-  // Different budgets often give the same table: it is run once.
-  const known = new Map<number, Attempt>();
-  const attemptWith = (budget: number, speed?: SpeedOptions): Attempt => {
-    const { graph, ranges, sensitivity } = analysis;
-    const quantized = quantize(graph, ranges, sensitivity, { precision, budget, speed });
-    const lowered = lower(quantized, model.inputs);
-    const tableBytes = encodeTable(lowered.table);
-    const identity = tableCrc(tableBytes);
-    let attempt = known.get(identity);
-    if (!attempt) {
-      const errors = measureLowered(model, lowered, { samples: ATTEMPT_POINTS, searches: 0 }).outputs;
-      attempt = { quantized, lowered, tableBytes, errors, share: shareOf(errors), budget };
-      known.set(identity, attempt);
-    }
-    return attempt;
-  };
+  const speed =
+    goal === 'speed' && precision === 'auto' ? { laneColumns: new Map(), oneShift: new Set<IrNode>() } : undefined;
+  const fitting = new Fitting(model, analysis, precision, speed);
   const checked = (attempt: Attempt) => {
     const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
-    return { attempt, measured, share: shareOf(measured.outputs) };
+    return { attempt, measured, share: shareOfErrors(measured.outputs, analysis) };
   };
-  const search = (speed?: SpeedOptions) => {
+  const search = () => {
+    let margin = FIRST_MARGIN;
     for (let round = 1; ; round++) {
-      const result = checked(spendTolerance((budget) => attemptWith(budget, speed), FIRST_MARGIN));
+      const result = checked(fitting.cheapest(margin));
       const { attempt, measured, share } = result;
       if (share <= CHECK_SHARE) return result;
-      if (round === CHECK_ROUNDS || attempt.share > FIRST_MARGIN) {
+      if (round === CHECK_ROUNDS || attempt.share > margin) {
         if (share <= 1) return result;
         throw unreachable(model, measured, analysis, precision, tolerance.absolute ?? tolerance.relative);
       }
-      // The next round knows what the check found out, and chooses another.
-      attempt.share = (FIRST_MARGIN * share) / CHECK_SHARE;
+      // The next round looks where the check found the error, and aims lower by what it still misses there.
+      fitting.watch(measured.outputs);
+      margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (CHECK_SHARE / share));
     }
   };
-  if (goal !== 'speed' || precision !== 'auto') return search();
-  const first = search({ laneColumns: new Map(), oneShift: new Set() });
-  const { budget } = first.attempt;
-  const faster = fasterFormats(analysis.graph, (speed) => {
-    const attempt = attemptWith(budget, speed);
+  const first = search();
+  if (!speed) return first;
+  const faster = fasterFormats(analysis.graph, (options) => {
+    const attempt = fitting.attempt(first.attempt.plan, options);
     return attempt.share <= FIRST_MARGIN ? attempt : undefined;
   });
   const result = faster && checked(faster);
@@ -170,12 +97,6 @@ function fasterFormats(graph: IrGraph, attempt: (speed: SpeedOptions) => Attempt
   return kept;
 }
 
-/** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */
-function shareOfAllowance(error: OutputError, k: number, { allowances, largestReference }: Analysis): number {
-  const relativeAllowance = largestReference[k] > 0 ? allowances[k] / largestReference[k] : Number.POSITIVE_INFINITY;
-  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (L2_SHARE * relativeAllowance));
-}
-
 function unreachable(
   model: Model,
   measured: Measurement,
@@ -204,19 +125,6 @@ function unreachable(
 function roundUp(value: number): string {
   const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
   return (Math.ceil(value / unit) * unit).toPrecision(2);
-}
-
-/** Error of the integers themselves, by the oracle, against the float64 reference. */
-export function measureLowered(
-  model: Model,
-  lowered: LoweredModel,
-  options: Parameters<typeof measureError>[3],
-): Measurement {
-  const oracle = createOracle(lowered.table);
-  const inputs = inputWordFormats(lowered.table);
-  const outputs = outputWordFormats(lowered.table, model.outputs);
-  const approximation = (points: Float64Array) => fromWords(oracle.run(toWords(points, inputs)).outputs, outputs);
-  return measureError(model, approximation, (points) => evaluateReference(model, points), options);
 }
 
 /** Error of the tables alone (float network with tables for functions), and of the integers against that. */

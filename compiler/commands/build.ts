@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { METHODS, type Method } from '../compress/compress.js';
+import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
 import { GOALS, type Goal } from '../goal.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
@@ -24,6 +24,7 @@ interface BuildOptions extends ModelOptions {
   engine: BuildEngine;
   compress: Method | 'none';
   for?: Goal;
+  effort: Effort;
   modelVersion?: number;
   cache: boolean;
   out?: string;
@@ -50,9 +51,15 @@ export function buildCommand(): Command {
     .option('--precision <bits>', 'auto, 8, 16 or 32: widths of weights and values', precisionOption, 'auto')
     .option(
       '--compress <method>',
-      `make the network smaller first: none, or one of ${METHODS.join(', ')}`,
+      `how to make the network smaller within its share of the tolerance: none, or one of ${METHODS.join(', ')}`,
       choiceOption('--compress', ['none', ...METHODS] as const),
-      'none',
+      'auto',
+    )
+    .option(
+      '--effort <level>',
+      `how long compression may look: ${Object.keys(EFFORTS).join(', ')}`,
+      choiceOption('--effort', EFFORT_LEVELS),
+      'quick',
     )
     .option('--for <goal>', 'what to prefer: speed, size or memory', choiceOption('--for', GOALS))
     .option(
@@ -69,6 +76,8 @@ export function buildCommand(): Command {
 Examples:
   $ pinn-edge build model.json --target esp32
   $ pinn-edge build model.json --target esp32 --tol 1e-4 -o build/fine
+  $ pinn-edge build model.json --compress none
+  $ pinn-edge build model.json --effort thorough
   $ pinn-edge build model.json --target cortex-m4 --engine c
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
   $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json`,
@@ -94,7 +103,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     engine: options.engine,
     goal: options.for ?? 'size',
     kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-    compress: options.compress === 'none' ? undefined : { method: options.compress },
+    compress: options.compress === 'none' ? undefined : { method: options.compress, maxWork: EFFORTS[options.effort] },
     compressWith: compressionSession({ cache: options.cache }),
     file,
     onStage: (stage) => say(stageLine(stage)),

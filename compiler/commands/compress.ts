@@ -1,8 +1,15 @@
 import { Command } from 'commander';
-import type { Attempt } from '../compress/auto.js';
-import { type CompressedModel, METHODS, type Method } from '../compress/compress.js';
+import {
+  type CompressedModel,
+  EFFORT_LEVELS,
+  EFFORTS,
+  type Effort,
+  METHODS,
+  type Method,
+} from '../compress/compress.js';
 import type { Purpose } from '../compress/cost.js';
 import type { TangentKernelReport } from '../compress/ntk.js';
+import type { Attempt } from '../compress/single.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { Model } from '../model/types.js';
 import { compressOnly, DEFAULT_TOLERANCE } from '../pipeline.js';
@@ -26,6 +33,8 @@ interface CompressCommandOptions extends ModelOptions, StructureOptions {
   method: Method;
   for: Purpose;
   maxBytes?: number;
+  maxInstructions?: number;
+  effort: Effort;
   seed: number;
   cache: boolean;
   json?: boolean;
@@ -49,6 +58,17 @@ export function compressCommand(): Command {
       'the most accurate model whose weights take at most n bytes in 16 bits, instead of a tolerance',
       countOption('--max-bytes', 8, 1e9),
     )
+    .option(
+      '--max-instructions <n>',
+      'the most accurate model that answers in at most about n instructions (Cortex-M4 under wasm3, 16-bit weights)',
+      countOption('--max-instructions', 1000, 1e12),
+    )
+    .option(
+      '--effort <level>',
+      `how long to look: ${EFFORT_LEVELS.join(', ')}`,
+      choiceOption('--effort', EFFORT_LEVELS),
+      'normal',
+    )
     .option('--seed <n>', 'equal seeds give equal results', countOption('--seed', 0, 2 ** 31), 0)
     .option('--no-cache', 'search again, even if this was done before')
     .option('--json', 'print every attempt and the result as JSON, one object per line')
@@ -58,6 +78,7 @@ export function compressCommand(): Command {
 Examples:
   $ pinn-edge compress model.json -o small.json --tol 1e-3
   $ pinn-edge compress model.json -o small.json --max-bytes 2000
+  $ pinn-edge compress model.json -o fast.json --max-instructions 50000
   $ pinn-edge compress net.onnx --input x=-1:1 --input t=0:1 -o small.json
   $ pinn-edge compress model.json -o h.json --method hmatrix --svg pictures
   $ pinn-edge compress model.json -o svd.json --method svd --tol 1e-2`,
@@ -67,6 +88,7 @@ Examples:
 }
 
 async function run(file: string, options: CompressCommandOptions): Promise<void> {
+  if (options.maxBytes !== undefined && options.maxInstructions !== undefined) throw new PinnEdgeError('PE4102', {});
   const model = await readModel(file, options, options.json);
   const output = options.out ?? file.replace(/(\.\w+)?$/, '.small.json');
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
@@ -83,6 +105,8 @@ async function run(file: string, options: CompressCommandOptions): Promise<void>
       share: 1,
       maxBytes: options.maxBytes,
       ...structureSettings(options),
+      maxInstructions: options.maxInstructions,
+      maxWork: EFFORTS[options.effort],
     },
     compressWith: compressionSession({ cache: options.cache, onAttempt }),
   });

@@ -1,18 +1,19 @@
 import type { IrGraph } from '../ir/types.js';
+import { findChannels } from './channels.js';
 import { costOf, type Purpose } from './cost.js';
-import { refineLarge } from './lbfgs.js';
 import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
-import { type Checkpoint, type Refined, type RefineOptions, refine } from './refine.js';
+import type { Checkpoint, Refined, RefineOptions } from './refine.js';
+import { type Attempt, refineAny } from './single.js';
 import { makePool, type Samples, shareOf, type Teacher, unseenSamples } from './teacher.js';
 
 /**
  * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.
  *
  * 1. One width for all layers grows from very small until refinement reaches the tolerance; small networks are quick to
- *    refine, so the failures on the way cost little.
- * 2. From there single neurons are taken out where that saves most, each time refined from where the last success
- *    stood, until no layer can spare one.
+ *    refine, so the failures on the way cost little. Widths that the errors so far say will fail are left out.
+ * 2. From there neurons are taken out where that saves most, a tenth of them at first and single ones in the end, each
+ *    time refined from where the last success stood, until no layer can spare one.
  *
  * Work is counted in multiply-adds, not seconds, so that equal seeds give equal results on every machine.
  */
@@ -25,15 +26,6 @@ export interface SearchOptions {
   onAttempt?: (attempt: Attempt) => void;
   /** Awaited now and then: true ends the search with the best so far. */
   checkpoint?: Checkpoint;
-}
-
-export interface Attempt {
-  what: string;
-  parameters: number;
-  cost: number;
-  /** Share of the tolerance on points that refinement did not see. */
-  error: number;
-  kept: boolean;
 }
 
 export interface SearchResult {
@@ -57,8 +49,10 @@ const RETRIES = 2;
 /** Share of the target that the last refinement aims at. */
 const POLISHED = 0.3;
 const POLISH_STEPS = 60;
-/** More parameters than this are refined without J^T J. */
-const LARGEST_NORMAL_EQUATIONS = 1600;
+/** A width whose predicted error is this many times the target is not tried. */
+const HOPELESS = 3;
+/** Share of the neurons that is taken out at a time at first. */
+const FIRST_CUT = 0.1;
 /** A layer that could not spare a neuron this often is left alone. */
 const REFUSALS = 2;
 /** Refinement aims a little below the target, for points that it does not see. */
@@ -103,34 +97,45 @@ class Search {
     const ranks = analysis.groups.map((group) => rankAt(group, RANK_ERROR));
     const widest = Math.max(...ranks);
     const limit = costOf(this.original, this.options.purpose);
-    let failed = 0;
-    for (const width of [...WIDTHS.filter((w) => w < widest), widest]) {
-      const widths = ranks.map((rank) => Math.min(rank, width));
-      const pruned = pruneTo(this.teacher, analysis, widths);
+    const failed: { width: number; error: number }[] = [];
+    const widths = [...WIDTHS.filter((w) => w < widest), widest];
+    const trial = (width: number) =>
+      pruneTo(
+        this.teacher,
+        analysis,
+        ranks.map((rank) => Math.min(rank, width)),
+      );
+    for (let k = 0; k < widths.length; k++) {
+      const width = widths[k];
+      const predicted = predictError(failed, width);
+      if (predicted > HOPELESS * this.options.target && k + 1 < widths.length) continue;
+      const pruned = trial(width);
       if (costOf(pruned, this.options.purpose) >= limit || this.exhausted(FIRST_PHASE)) return;
       if (!(await this.attempt(pruned, `width ${width}`, COLD_STEPS))) {
-        failed = width;
+        failed.push({ width, error: this.attempts.at(-1)!.error });
         continue;
       }
-      const between = Math.ceil((failed + width) / 2);
+      const between = Math.ceil(((failed.at(-1)?.width ?? 0) + width) / 2);
       if (between < width && !this.exhausted(FIRST_PHASE)) {
-        const narrower = ranks.map((rank) => Math.min(rank, between));
-        await this.attempt(pruneTo(this.teacher, analysis, narrower), `width ${between}`, COLD_STEPS);
+        await this.attempt(trial(between), `width ${between}`, COLD_STEPS);
       }
       return;
     }
   }
 
-  /** Takes single neurons out of the layers where they cost most, until every layer has refused twice. */
+  /** Takes neurons out of the layers where they cost most, fewer at a time after every refusal, until all have refused. */
   private async takeNeurons(): Promise<void> {
+    const neurons = () => findChannels(this.best!.graph).groups.reduce((n, { channels }) => n + channels.length, 0);
+    let cut = Math.floor(neurons() * FIRST_CUT);
     const refusals = new Map<string, number>();
     while (!this.exhausted(1)) {
       const analysis = analyzeChannels(this.teacher, this.best!.graph);
-      const choice = cheapestCut(analysis, refusals);
+      const choice = cheapestCut(analysis, refusals, Math.max(1, cut));
       if (!choice) return;
       const pruned = pruneTo(this.teacher, analysis, choice.widths);
-      if (await this.attempt(pruned, `${choice.name} -1`, WARM_STEPS)) continue;
-      refusals.set(choice.name, (refusals.get(choice.name) ?? 0) + 1);
+      if (await this.attempt(pruned, choice.what, WARM_STEPS)) continue;
+      if (cut > 1) cut >>= 1;
+      else refusals.set(choice.name, (refusals.get(choice.name) ?? 0) + 1);
     }
   }
 
@@ -143,8 +148,7 @@ class Search {
   }
 
   private refine(graph: IrGraph, options: RefineOptions): Promise<Refined> {
-    const method = trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS ? refine : refineLarge;
-    return method(this.teacher, graph, this.pool, options);
+    return refineAny(this.teacher, graph, this.pool, options);
   }
 
   private exhausted(share: number): boolean {
@@ -188,23 +192,43 @@ class Search {
   }
 }
 
-/** The layer to take a neuron from next: one that has refused least, and there the one that saves most. */
+/** What the errors of two narrower networks lead to expect, on logarithmic scales; 0 where nothing does. */
+function predictError(failed: readonly { width: number; error: number }[], width: number): number {
+  const [a, b] = failed.slice(-2);
+  if (!b || !(a.error > b.error) || !Number.isFinite(a.error)) return 0;
+  const slope = Math.log(b.error / a.error) / Math.log(b.width / a.width);
+  // Errors fall faster than any power of the width, so this is a cautious guess.
+  return b.error * (width / b.width) ** slope;
+}
+
+/**
+ * The `count` neurons to take next: from layers that have refused least, and there where it saves most.
+ * @returns widths to keep; `name` is the layer of the first
+ */
 function cheapestCut(
   { groups }: PruneAnalysis,
   refusals: ReadonlyMap<string, number>,
-): { name: string; widths: number[] } | undefined {
-  const rated = groups.flatMap(({ name, channels, remaining }, g) => {
-    const refused = refusals.get(name) ?? 0;
-    if (refused >= REFUSALS || channels.length <= 1) return [];
-    const [{ rows, columns }] = channels;
-    const saving =
-      rows.reduce((n, { node }) => n + node.x.width, 0) + columns.reduce((n, { node }) => n + node.width, 0);
-    // How little the others miss the neuron decides between layers of nearly equal width.
-    const score = saving / (1e-3 + remaining[channels.length - 2]) ** 0.25;
-    return [{ name, g, refused, score }];
-  });
-  rated.sort((a, b) => a.refused - b.refused || b.score - a.score);
-  if (!rated.length) return undefined;
-  const [{ name, g }] = rated;
-  return { name, widths: groups.map(({ channels }, i) => channels.length - (i === g ? 1 : 0)) };
+  count: number,
+): { name: string; what: string; widths: number[] } | undefined {
+  const widths = groups.map(({ channels }) => channels.length);
+  let first: number | undefined;
+  for (let n = 0; n < count; n++) {
+    const rated = groups.flatMap(({ name, channels, remaining }, g) => {
+      const refused = refusals.get(name) ?? 0;
+      if (refused >= REFUSALS || widths[g] <= 1) return [];
+      const [{ rows, columns }] = channels;
+      const saving =
+        rows.reduce((sum, { node }) => sum + node.x.width, 0) + columns.reduce((sum, { node }) => sum + node.width, 0);
+      // How little the others miss the neuron decides between layers of nearly equal width.
+      const score = ((saving / (1e-3 + remaining[widths[g] - 2]) ** 0.25) * widths[g]) / channels.length;
+      return [{ g, refused, score }];
+    });
+    rated.sort((a, b) => a.refused - b.refused || b.score - a.score);
+    if (!rated.length) break;
+    first ??= rated[0].g;
+    widths[rated[0].g]--;
+  }
+  if (first === undefined) return undefined;
+  const { name } = groups[first];
+  return { name, what: count > 1 ? `${count} neurons less` : `${name} -1`, widths };
 }

@@ -1,18 +1,29 @@
 import type { IrGraph } from '../ir/types.js';
-import type { Attempt } from './auto.js';
-import { weightBytes } from './cost.js';
+import { estimatedInstructions, weightBytes } from './cost.js';
 import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo } from './prune.js';
 import { type Checkpoint, refine } from './refine.js';
+import type { Attempt } from './single.js';
 import { makePool, shareOf, type Teacher, unseenSamples } from './teacher.js';
 
 /**
- * The most accurate network whose weights fit into a number of bytes: widths that fill the budget, as even as they can
- * be and with more in the earlier or in the later layers, each refined for as long as that helps.
+ * The most accurate network that fits into a budget of bytes or instructions: widths that fill the budget, as even as
+ * they can be and with more in the earlier or in the later layers, each refined for as long as that helps.
  */
+export interface Budget {
+  limit: number;
+  measure(graph: IrGraph): number;
+  /** What is said where nothing fits. */
+  code: 'PE4005' | 'PE4101';
+}
+
+/** Bytes of weights in 16 bits and of biases in 32 bits. */
+export const byteBudget = (limit: number): Budget => ({ limit, measure: (g) => weightBytes(g, 16), code: 'PE4005' });
+
+/** Instructions per answer on a Cortex-M4 under wasm3, by the estimate. */
+export const instructionBudget = (limit: number): Budget => ({ limit, measure: estimatedInstructions, code: 'PE4101' });
+
 export interface BudgetOptions {
-  /** Bytes of weights in 16 bits and of biases in 32 bits. */
-  maxBytes: number;
   onAttempt?: (attempt: Attempt) => void;
   checkpoint?: Checkpoint;
 }
@@ -20,7 +31,7 @@ export interface BudgetOptions {
 export interface BudgetResult {
   graph?: IrGraph;
   attempts: Attempt[];
-  /** Bytes of the smallest network there is: one neuron per layer. */
+  /** Measure of the smallest network there is: one neuron per layer. */
   smallest: number;
 }
 
@@ -31,14 +42,18 @@ const SLOPES = [1, 2, 0.5] as const;
 /** Aim of refinement: as good as nothing of the tolerance. */
 const TARGET = 1e-3;
 
-export async function searchBudget(teacher: Teacher, graph: IrGraph, options: BudgetOptions): Promise<BudgetResult> {
-  const { maxBytes } = options;
+export async function searchBudget(
+  teacher: Teacher,
+  graph: IrGraph,
+  { limit, measure }: Budget,
+  options: BudgetOptions,
+): Promise<BudgetResult> {
   const analysis = analyzeChannels(teacher, graph);
-  const bytesOf = (widths: readonly number[]) => weightBytes(pruneTo(teacher, analysis, widths), 16);
-  const smallest = bytesOf(analysis.groups.map(() => 1));
-  if (weightBytes(graph, 16) <= maxBytes) return { graph, attempts: [], smallest };
+  const sizeOf = (widths: readonly number[]) => measure(pruneTo(teacher, analysis, widths));
+  const smallest = sizeOf(analysis.groups.map(() => 1));
+  if (measure(graph) <= limit) return { graph, attempts: [], smallest };
   const attempts: Attempt[] = [];
-  if (smallest > maxBytes) return { attempts, smallest };
+  if (smallest > limit) return { attempts, smallest };
   const pool = makePool(teacher);
   const unseen = unseenSamples(teacher);
   let best: { graph: IrGraph; error: number } | undefined;
@@ -53,12 +68,12 @@ export async function searchBudget(teacher: Teacher, graph: IrGraph, options: Bu
     const error = shareOf(teacher, refined.graph, unseen);
     const kept = !best || error < best.error;
     if (kept) best = { graph: refined.graph, error };
-    const cost = weightBytes(refined.graph, 16);
+    const cost = measure(refined.graph);
     attempts.push({ what, parameters: trainableCount(refined.graph), cost, error, kept });
     options.onAttempt?.(attempts[attempts.length - 1]);
   };
   for (const slope of SLOPES) {
-    const widths = fillBudget(analysis, slope, (w) => bytesOf(w) <= maxBytes);
+    const widths = fillBudget(analysis, slope, (w) => sizeOf(w) <= limit);
     if (stopped || seen.has(widths.join())) continue;
     seen.add(widths.join());
     await attempt(`widths ${widths.join(', ')}`, pruneTo(teacher, analysis, widths), TRIAL_STEPS);

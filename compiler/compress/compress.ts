@@ -6,23 +6,19 @@ import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
-import { type Attempt, searchPruned } from './auto.js';
+import { searchPruned } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
-import { searchBudget } from './budget.js';
+import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import type { MatrixReport } from './hmatrix.js';
 import { modelFromIr } from './ir-to-model.js';
 import { type CompressedLayer, compressedLayers } from './layers.js';
-import { truncate, weightedSpectra } from './lowrank.js';
-import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import { irParameterCount, mapNodes } from './parameters.js';
-import { analyzeChannels, pruneTo, rankAt } from './prune.js';
+import { irParameterCount, mapNodes, weightSites } from './parameters.js';
 import type { Checkpoint } from './refine.js';
-import { roundWeights } from './rounding.js';
+import { type Attempt, type Found, runSingle } from './single.js';
 import { searchStructured } from './structured-search.js';
-import { plainSpectra } from './svd.js';
-import { residuals, type Samples, shareOf, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
+import { makePool, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 
@@ -43,6 +39,8 @@ export interface CompressOptions {
   refine: boolean;
   /** Weight of the nuclear norms of low-rank blocks during refinement, 0 for none. */
   blockRank: number;
+  /** The same for instructions per answer, as {@link estimatedInstructions} counts them. */
+  maxInstructions?: number;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;
@@ -50,15 +48,20 @@ export interface CompressOptions {
   checkpoint?: Checkpoint;
 }
 
+/** Multiply-adds of refinement: about 30 s, 2 min and 15 min on one core of a server of 2024. */
+export const EFFORTS = { quick: 150e9, normal: 600e9, thorough: 6000e9 } as const;
+export const EFFORT_LEVELS = ['quick', 'normal', 'thorough'] as const;
+export type Effort = (typeof EFFORT_LEVELS)[number];
+
 export const DEFAULT_COMPRESS: CompressOptions = {
   method: 'auto',
   purpose: 'size',
-  share: 0.4,
+  share: 0.55,
   seed: 0,
   tree: DEFAULT_TREE,
   refine: true,
   blockRank: 0,
-  maxWork: 150e9,
+  maxWork: EFFORTS.normal,
 };
 
 export interface Compressed {
@@ -143,193 +146,119 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
 
 export async function compressGraph(teacher: Teacher, options: CompressOptions): Promise<Compressed> {
   const unseen = unseenSamples(teacher);
-  if (options.maxBytes !== undefined) return withinBytes(teacher, unseen, options, options.maxBytes);
-  if (options.method === 'auto') return searched(teacher, unseen, options);
-  const found = await runMethod(teacher, unseen, options);
-  return summarize(teacher, unseen, options, found?.graph, found?.bytes, found?.attempts ?? [], found?.matrices);
+  const { method, maxBytes, maxInstructions } = options;
+  if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));
+  if (maxInstructions !== undefined) return withinBudget(teacher, unseen, options, instructionBudget(maxInstructions));
+  if (method === 'auto') return searched(teacher, unseen, options);
+  const found = await runMethod(method, teacher, withoutBlocks(teacher.graph), makePool(teacher), unseen, options);
+  return summarize(teacher, unseen, options, { ...found, how: found.refined ? `${method} + refine` : method });
 }
 
-interface Found {
-  graph?: IrGraph;
-  bytes?: number;
-  attempts: Attempt[];
-  matrices?: MatrixReport[];
-}
-
-async function runMethod(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Found | undefined> {
-  const graph = withoutBlocks(teacher.graph);
-  switch (options.method) {
-    case 'prune': {
-      const analysis = analyzeChannels(teacher, graph);
-      if (!analysis.groups.length) return undefined;
-      const at = (error: number) =>
-        pruneTo(
-          teacher,
-          analysis,
-          analysis.groups.map((group) => rankAt(group, error)),
-        );
-      return bisect(teacher, unseen, options, 'rank error', at, 1e-8, 1, (g) => weightBytes(g, 16));
-    }
-    case 'lowrank': {
-      const spectra = weightedSpectra(teacher, graph);
-      return bisect(
-        teacher,
-        unseen,
-        options,
-        'norm error',
-        (e) => truncate(graph, spectra, e),
-        1e-8,
-        1,
-        (g) => weightBytes(g, 16),
-      );
-    }
-    case 'svd': {
-      const spectra = plainSpectra(graph);
-      return bisect(
-        teacher,
-        unseen,
-        options,
-        'norm error',
-        (e) => truncate(graph, spectra, e),
-        1e-8,
-        1,
-        (g) => weightBytes(g, 16),
-      );
-    }
-    case 'magnitude':
-      return bisect(
-        teacher,
-        unseen,
-        options,
-        'share of zeros',
-        (share) => zeroSmallest(graph, share),
-        1e-3,
-        0.999,
-        sparseBytes,
-      );
-    case 'hmatrix':
-    case 'tt': {
-      const { method, share: target, refine, blockRank, tree, maxWork, onAttempt, checkpoint } = options;
-      const settings = { method, target, refine, blockRank, tree, maxWork, onAttempt, checkpoint } as const;
-      return searchStructured(teacher, unseen, graph, settings);
-    }
-    case 'int8':
-    case 'int16': {
-      const bits = options.method === 'int8' ? 8 : 16;
-      const rounded = roundWeights(graph, bits);
-      const attempt = attemptOf(teacher, unseen, options, `${bits} bit`, rounded);
-      options.onAttempt?.(attempt);
-      return { graph: attempt.kept ? rounded : undefined, bytes: weightBytes(rounded, bits), attempts: [attempt] };
-    }
-    default:
-      return undefined;
-  }
-}
-
-const BISECTIONS = 14;
-
-/** The largest setting of a method (on a logarithmic scale) that keeps the tolerance: errors grow with it. */
-async function bisect(
+function runMethod(
+  method: Exclude<Method, 'auto'>,
   teacher: Teacher,
+  graph: IrGraph,
+  pool: Samples,
   unseen: Samples,
-  options: CompressOptions,
-  what: string,
-  apply: (setting: number) => IrGraph,
-  smallest: number,
-  largest: number,
-  bytesOf: (graph: IrGraph) => number,
+  options: CompressOptions & { beat?: number },
 ): Promise<Found> {
-  const attempts: Attempt[] = [];
-  let best: IrGraph | undefined;
-  let [low, high] = [Math.log(smallest), Math.log(largest)];
-  for (let n = 0; n < BISECTIONS && !(await options.checkpoint?.()); n++) {
-    const middle = (low + high) / 2;
-    const graph = apply(Math.exp(middle));
-    const attempt = attemptOf(teacher, unseen, options, `${what} ${Math.exp(middle).toPrecision(2)}`, graph);
-    attempts.push(attempt);
-    options.onAttempt?.(attempt);
-    if (attempt.kept) {
-      best = graph;
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  return { graph: best, bytes: best && bytesOf(best), attempts };
+  if (method !== 'hmatrix' && method !== 'tt') return runSingle(method, teacher, graph, pool, unseen, options);
+  return searchStructured(teacher, unseen, graph, { ...options, method, target: options.share });
 }
 
-function attemptOf(teacher: Teacher, unseen: Samples, options: CompressOptions, what: string, graph: IrGraph): Attempt {
-  const error = shareOf(teacher, graph, unseen);
-  const parameters = irParameterCount(graph);
-  return { what, parameters, cost: costOf(graph, options.purpose), error, kept: error <= options.share };
-}
-
-async function withinBytes(
+async function withinBudget(
   teacher: Teacher,
   unseen: Samples,
   options: CompressOptions,
-  maxBytes: number,
+  budget: Budget,
 ): Promise<Compressed> {
-  const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), {
-    ...options,
-    maxBytes,
-  });
-  if (!graph) throw new PinnEdgeError('PE4005', { bytes: maxBytes, smallest });
-  return summarize(teacher, unseen, { ...options, share: Number.POSITIVE_INFINITY }, graph, undefined, attempts);
+  const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), budget, options);
+  if (!graph) throw new PinnEdgeError(budget.code, { limit: budget.limit, smallest: Math.ceil(smallest) });
+  const anyError = { ...options, share: Number.POSITIVE_INFINITY };
+  return summarize(teacher, unseen, anyError, { graph, attempts, how: 'prune + refine' });
 }
+
+/** Part of the work that each single method may take in the search over all. */
+const SINGLE_WORK = 1 / 8;
+/** Networks of more parameters than this are made smaller by a second method, once pruned. */
+const COMBINED_FROM = 300;
+
+/** What the search tries besides pruning with refinement; the runtime stores no sparse matrices, so not `magnitude`. */
+const OTHERS = ['prune', 'lowrank', 'svd', 'hmatrix', 'tt'] as const;
 
 async function searched(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Compressed> {
-  const { graph, attempts, closest } = await searchPruned(teacher, withoutBlocks(teacher.graph), {
-    ...options,
-    target: options.share,
-  });
-  const single = await singleBest(teacher, unseen, options, graph);
-  attempts.push(...single.attempts);
-  const result = summarize(teacher, unseen, options, single.graph, undefined, attempts);
-  if (result.changed || !closest) return result;
-  const reached = `the best of ${attempts.length} takes ${(100 * closest.error).toPrecision(3)} % of it`;
+  const { purpose, share } = options;
+  const whole = withoutBlocks(teacher.graph);
+  const search = await searchPruned(teacher, whole, { ...options, target: share });
+  const attempts = [...search.attempts];
+  const pool = makePool(teacher);
+  let best: Result = { graph: search.graph, attempts, how: 'prune + refine' };
+  const tryMethod = async (method: (typeof OTHERS)[number], start: IrGraph, name: string) => {
+    const beat = costOf(best.graph ?? teacher.graph, purpose);
+    if (
+      (await options.checkpoint?.()) ||
+      (method !== 'prune' && leastBytes(start) > weightBytes(best.graph ?? whole, 16))
+    )
+      return;
+    const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
+    const found = await runMethod(method, teacher, start, pool, unseen, {
+      ...options,
+      beat,
+      maxWork: options.maxWork * SINGLE_WORK,
+      onAttempt: (attempt) => options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.cost < beat }),
+    });
+    attempts.push(...found.attempts.map(named));
+    if (found.graph && costOf(found.graph, purpose) < beat) best = { ...found, attempts, how: `${name} + refine` };
+  };
+  for (const method of OTHERS) await tryMethod(method, whole, method);
+  if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
+    const from = best.graph;
+    for (const method of OTHERS) if (method !== 'prune') await tryMethod(method, from, `prune + ${method}`);
+  }
+  const rounded = await cheaperRounded(teacher, unseen, options, best);
+  attempts.push(...rounded.attempts);
+  const result = summarize(teacher, unseen, options, rounded.graph ? { ...rounded, attempts } : best);
+  if (result.changed || !search.closest) return result;
+  const reached = `the best of ${attempts.length} takes ${(100 * search.closest.error).toPrecision(3)} % of it`;
   return {
     ...result,
-    bestReached: closest.error,
+    bestReached: search.closest.error,
     detail: `left as it is: nothing smaller keeps the tolerance; ${reached}`,
   };
 }
 
-/** Larger networks than this take minutes to try unrefined, and those lost by a wide margin wherever refinement worked. */
-const SINGLE_METHODS_UP_TO = 50_000;
+/** Fewer bytes than this no structure takes that keeps all neurons: a bias and a row and a column of rank 1 each. */
+function leastBytes(graph: IrGraph): number {
+  return weightSites(graph).reduce((n, { rows, x, bias }) => n + rows + x.width + 4 * (bias?.length ?? 0), 0);
+}
 
-/** What needs no refinement may still be cheaper, where refinement did not get there. */
-async function singleBest(teacher: Teacher, unseen: Samples, options: CompressOptions, found: IrGraph | undefined) {
-  let best = found;
-  const attempts: Attempt[] = [];
-  if (found && irParameterCount(teacher.graph) > SINGLE_METHODS_UP_TO) return { graph: best, attempts };
-  for (const method of ['prune', 'lowrank'] as const) {
-    const { graph, attempts: tried } = (await runMethod(teacher, unseen, {
-      ...options,
-      method,
-      onAttempt: undefined,
-    })) ?? {
-      attempts: [],
-    };
-    if (graph && costOf(graph, options.purpose) < costOf(best ?? teacher.graph, options.purpose)) best = graph;
-    attempts.push(
-      ...tried
-        .filter((attempt) => attempt.kept)
-        .slice(-1)
-        .map((a) => ({ ...a, what: `${method}, ${a.what}` })),
-    );
-  }
-  return { graph: best, attempts };
+/** The whole network with weights in 8 bits, where that takes fewer bytes than the best structure in its own. */
+async function cheaperRounded(
+  teacher: Teacher,
+  unseen: Samples,
+  options: CompressOptions,
+  best: Result,
+): Promise<Result> {
+  const limit = best.bytes ?? weightBytes(best.graph ?? teacher.graph, 16);
+  if (options.purpose !== 'size' || weightBytes(teacher.graph, 8) >= limit) return { attempts: [], how: '' };
+  const found = await runSingle('int8', teacher, teacher.graph, unseen, unseen, options);
+  return { ...found, attempts: found.attempts.map((a) => ({ ...a, what: `int8, ${a.what}` })), how: 'int8' };
+}
+
+/** What a search ends with. */
+interface Result {
+  graph?: IrGraph;
+  bytes?: number;
+  matrices?: readonly MatrixReport[];
+  attempts: Attempt[];
+  how: string;
 }
 
 function summarize(
   teacher: Teacher,
   unseen: Samples,
   options: CompressOptions,
-  found: IrGraph | undefined,
-  bytes: number | undefined,
-  attempts: Attempt[],
-  matrices: readonly MatrixReport[] = [],
+  { graph: found, bytes, attempts, how, matrices = [] }: Result,
 ): Compressed {
   const before = irParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
@@ -340,7 +269,6 @@ function summarize(
   const kept = single !== undefined && single !== teacher.graph && spent <= limit;
   const graph = kept ? single : teacher.graph;
   const after = irParameterCount(graph);
-  const how = options.method === 'auto' ? 'prune + refine' : options.method;
   return {
     graph,
     changed: kept,

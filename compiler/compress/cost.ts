@@ -49,6 +49,24 @@ export function estimatedWork(graph: IrGraph): number {
   return work;
 }
 
+/** Instructions of a Cortex-M4 under wasm3 (QEMU counts them), fitted to the examples' board budgets. */
+const INSTRUCTIONS = { mac: 115, row: 1000, element: 1400, other: 400, step: 1500, start: 3000 } as const;
+
+/** About how many instructions an answer takes with 16-bit values and weights. */
+export function estimatedInstructions(graph: IrGraph): number {
+  let sum: number = INSTRUCTIONS.start;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    sum += INSTRUCTIONS.step;
+    if (node.kind === 'affine') sum += INSTRUCTIONS.mac * node.weight.length + INSTRUCTIONS.row * node.width;
+    else if (node.kind === 'blocks') {
+      sum += INSTRUCTIONS.row * node.width;
+      for (const { weight } of node.leaves) sum += INSTRUCTIONS.step + INSTRUCTIONS.mac * weight.length;
+    } else sum += (node.kind === 'map' ? INSTRUCTIONS.element : INSTRUCTIONS.other) * node.width;
+  }
+  return sum;
+}
+
 /** Bytes of the weights and biases of the affine steps at a given width of weights; biases in 32 bits. */
 export function weightBytes(graph: IrGraph, bits: number): number {
   return weightSites(graph).reduce(

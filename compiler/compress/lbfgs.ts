@@ -8,6 +8,7 @@ import {
   weightSites,
   withOwnWeights,
   writeParameters,
+  zeroWeights,
 } from './parameters.js';
 import type { Refined, RefineOptions } from './refine.js';
 import {
@@ -47,12 +48,14 @@ export async function refineLarge(
   const worst = new WorstPoints(teacher, pool, BASE_POINTS >> 1);
   let samples = base;
   let theta = readParameters(graph);
-  let point = lossAndGradient(teacher, graph, samples, ridge);
+  const fixed = options.keepZeros ? zeroWeights(graph) : [];
+  const extra = { ridge, fixed };
+  let point = lossAndGradient(teacher, graph, samples, extra);
   let best = { theta, error: shareOf(teacher, graph, pool) };
   let pairs: Pair[] = [];
   let step = 0;
   while (best.error > options.target && step < options.maxSteps) {
-    const next = lineSearch(teacher, graph, samples, ridge, theta, point, twoLoop(pairs, point.gradient));
+    const next = lineSearch(teacher, graph, samples, extra, theta, point, twoLoop(pairs, point.gradient));
     if (!next) {
       if (!pairs.length) break;
       pairs = [];
@@ -69,11 +72,18 @@ export async function refineLarge(
     if (error < best.error) best = { theta, error };
     if (await options.checkpoint?.()) break;
     samples = joinSamples(base, worst.samples());
-    point = lossAndGradient(teacher, graph, samples, ridge);
+    point = lossAndGradient(teacher, graph, samples, extra);
     // Pairs of one set of points mislead on another only a little: they are kept.
   }
   writeParameters(graph, best.theta);
   return { graph, error: best.error, steps: step, work: step * 6 * samples.count * theta.length };
+}
+
+/** What is asked of the weights besides small errors. */
+interface Extra {
+  ridge?: Float64Array;
+  /** Indices of parameters that stay as they are. */
+  fixed: readonly number[];
 }
 
 interface Pair {
@@ -111,7 +121,7 @@ function lineSearch(
   teacher: Teacher,
   graph: IrGraph,
   samples: Samples,
-  ridge: Float64Array | undefined,
+  extra: Extra,
   theta: Float64Array,
   { loss, gradient }: { loss: number; gradient: Float64Array },
   direction: Float64Array,
@@ -121,19 +131,19 @@ function lineSearch(
   for (let halving = 0, length = 1; halving < MAX_HALVINGS; halving++, length /= 2) {
     const trial = theta.map((t, k) => t + length * direction[k]);
     writeParameters(graph, trial);
-    const next = lossAndGradient(teacher, graph, samples, ridge);
+    const next = lossAndGradient(teacher, graph, samples, extra);
     if (next.loss <= loss + SUFFICIENT_DECREASE * length * slope) return { theta: trial, ...next };
   }
   writeParameters(graph, theta);
   return undefined;
 }
 
-/** Half the sum of squared errors, with the ridge per point and output, and its gradient by all weights. */
+/** Half the sum of squared errors, with the ridge per point and output, and its gradient; zero for what is fixed. */
 function lossAndGradient(
   teacher: Teacher,
   graph: IrGraph,
   samples: Samples,
-  ridge: Float64Array | undefined,
+  { ridge, fixed }: Extra,
 ): { loss: number; gradient: Float64Array } {
   const { inputCount, allowances } = teacher;
   const sites = weightSites(graph);
@@ -159,6 +169,7 @@ function lossAndGradient(
       gradient[k] += strength * ridge[k] * t;
     });
   }
+  for (const k of fixed) gradient[k] = 0;
   return { loss: Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss, gradient };
 }
 

@@ -58,6 +58,19 @@ export function trainableCount(graph: IrGraph): number {
   return weightSites(graph).reduce((n, { weight, bias }) => n + weight.length + (bias?.length ?? 0), 0);
 }
 
+/** Where {@link readParameters} has weights, not biases, that are zero. */
+export function zeroWeights(graph: IrGraph): number[] {
+  const zeros: number[] = [];
+  let at = 0;
+  for (const { weight, bias } of weightSites(graph)) {
+    weight.forEach((w, i) => {
+      if (w === 0) zeros.push(at + i);
+    });
+    at += weight.length + (bias?.length ?? 0);
+  }
+  return zeros;
+}
+
 export function readParameters(graph: IrGraph): Float64Array {
   const theta = new Float64Array(trainableCount(graph));
   let at = 0;

@@ -3,7 +3,14 @@ import type { IrGraph } from '../ir/types.js';
 import { balanceFactors, blockRankRidge } from './block-rank.js';
 import { type NormalEquations, normalEquations } from './jacobian.js';
 import { cholesky, choleskySolve, createGram } from './normal-equations.js';
-import { readParameters, trainableCount, weightSites, withOwnWeights, writeParameters } from './parameters.js';
+import {
+  readParameters,
+  trainableCount,
+  weightSites,
+  withOwnWeights,
+  writeParameters,
+  zeroWeights,
+} from './parameters.js';
 import {
   askTeacher,
   joinSamples,
@@ -31,6 +38,8 @@ export interface RefineOptions {
   maxSteps: number;
   /** Training points per residual equation's parameter. */
   density?: number;
+  /** Weights that are zero stay zero. */
+  keepZeros?: boolean;
   /** Go on to the last step even if the target is out of reach. */
   patient?: boolean;
   /** Weight of the block-rank regularisation (block-rank.ts); none unless given. */
@@ -74,7 +83,7 @@ export async function refine(
   const count = Math.min(Math.max(512, wantedPoints), 8192);
   const base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
-  const problem = new Problem(teacher, graph, base, options.blockRank ?? 0);
+  const problem = new Problem(teacher, graph, base, options);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
@@ -131,14 +140,17 @@ class Problem {
   private readonly factor: Float64Array;
   /** Penalty on the square of each parameter, per unit of the sum of the points' weights. */
   private readonly ridge: Float64Array;
+  /** Parameters that must stay as they are. */
+  private readonly fixed: readonly number[];
 
   constructor(
     private teacher: Teacher,
     private readonly graph: IrGraph,
     samples: Samples,
-    blockRank: number,
+    { blockRank = 0, keepZeros }: RefineOptions,
   ) {
     const parameters = trainableCount(graph);
+    this.fixed = keepZeros ? zeroWeights(graph) : [];
     const gram = createGram(parameters);
     this.samples = samples;
     this.balances = Array.from(teacher.allowances, () => 1);
@@ -201,6 +213,11 @@ class Problem {
       sum[k * size + k] += strength * r;
       normal.gradient[k] += strength * r * theta[k];
     });
+    for (const k of this.fixed) {
+      normal.gradient[k] = 0;
+      for (let j = 0; j < k; j++) sum[k * size + j] = 0;
+      for (let i = k + 1; i < theta.length; i++) sum[i * size + k] = 0;
+    }
     const total = (residual: Float64Array, parameters: Float64Array) =>
       objective(residual, norm, peak) + strength * penalty(this.ridge, parameters);
     const before = total(errors, theta);

@@ -1,7 +1,6 @@
 import { withoutBlocks, withoutFactors } from '../ir/blocks.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
-import type { Attempt } from './auto.js';
 import type { TreeOptions } from './block-tree.js';
 import { storedBytes } from './cost.js';
 import { analyzeHierarchy, type HierarchyAnalysis, type MatrixReport, toHierarchical } from './hmatrix.js';
@@ -9,6 +8,7 @@ import { refineLarge } from './lbfgs.js';
 import { trainableCount } from './parameters.js';
 import { roundWithin } from './precision.js';
 import { type Checkpoint, refine } from './refine.js';
+import type { Attempt } from './single.js';
 import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
 import { recoverTrains, toTensorTrains } from './tt.js';
 

@@ -24,6 +24,8 @@ export interface Plan {
   weightBits: ReadonlyMap<AffineNode | BlockLeaf, WeightBits>;
   /** Allowed error of each map's table, in the unit of its value. */
   tableErrors: ReadonlyMap<MapNode, number>;
+  /** Values that share a width and may have either. */
+  groups: readonly (readonly Leaf[])[];
   estimate: number;
 }
 
@@ -34,6 +36,8 @@ const PEAK_TO_SIGMA = 3.5;
 const TABLE_SHARE = 0.4;
 /** Segments cost no time; what they leave of the tolerance, weights can use. */
 const TABLE_SHARE_FOR_SPEED = 0.12;
+/** A 32-bit value makes the products that read it wider as well: the time of its readers, counted as bytes per element. */
+export const WIDE_VALUE_BYTES = 10;
 
 /** One thing that can be made wider, with the errors (share of the allowance) and cost (bytes) of each width. */
 interface Choice {
@@ -54,6 +58,7 @@ export function planFormats(
   const groups = valueGroups(graph, leaves);
   const choices: Choice[] = [];
   const groupChoice = new Map<Leaf, Choice>();
+  const free: Leaf[][] = [];
   const forcedWide = alwaysWide(graph, leaves);
   if (forSpeed && precision === 'auto') for (const leaf of argumentsOfTables(graph, leaves)) forcedWide.add(leaf);
   for (const members of new Set(groups.values())) {
@@ -65,6 +70,7 @@ export function planFormats(
       members.some((leaf) => forcedWide.has(leaf)),
     );
     choices.push(choice);
+    if (choice.widths.length > 1) free.push(members);
     for (const leaf of members) groupChoice.set(leaf, choice);
   }
   const weightChoice = new Map<AffineNode | BlockLeaf, Choice>();
@@ -84,6 +90,7 @@ export function planFormats(
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
     weightBits: new Map([...weightChoice].map(([node, choice]) => [node, chosen(choice) as WeightBits])),
     tableErrors: tableErrors(graph, sensitivity, budget * (forSpeed ? TABLE_SHARE_FOR_SPEED : TABLE_SHARE)),
+    groups: free,
     estimate,
   };
 }
@@ -192,8 +199,7 @@ function valueChoice(
   };
   const elements = members.reduce((n, leaf) => n + leaf.width, 0);
   const narrow = { bits: 16, error: error(16), cost: 2 * elements };
-  // A wide value makes the products that read it wider as well: count its readers' work as bytes.
-  const wide = { bits: 32, error: error(32), cost: 12 * elements };
+  const wide = { bits: 32, error: error(32), cost: (2 + WIDE_VALUE_BYTES) * elements };
   if (forcedWide || precision === '32') return { widths: [wide], at: 0 };
   if (precision !== 'auto') return { widths: [narrow], at: 0 };
   return { widths: [narrow, wide], at: 0 };

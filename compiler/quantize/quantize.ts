@@ -12,8 +12,8 @@ import {
 } from '../ir/types.js';
 import { quantizeBlocks } from './blocks.js';
 import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
-import { type Plan, type Precision, planFormats } from './plan.js';
-import type { Sensitivity } from './sensitivity.js';
+import type { Plan } from './plan.js';
+import type { Rounding } from './rounding.js';
 import {
   type BlocksFormat,
   type Leaf,
@@ -26,11 +26,12 @@ import {
 import { quantizeAffine } from './weights.js';
 
 export interface QuantizeOptions {
-  precision: Precision;
-  /** How much of the allowed output error formats and tables may take, 1 = all. */
-  budget: number;
   /** Prefer formats that the interpreter's packed kernels are fast with; see {@link SpeedOptions}. */
   speed?: SpeedOptions;
+  /** Weights to store in place of the graph's, for the affine steps that it names. */
+  rounding?: Rounding;
+  /** Function tables made before: plans that differ in other things share them. */
+  built?: Map<string, FunctionTable>;
 }
 
 /** How formats bend to speed under the interpreter, matrix by matrix. */
@@ -45,15 +46,8 @@ export interface SpeedOptions {
 export const DEFAULT_LANE_COLUMNS = 16;
 
 /** Number formats, integer weights, function tables and overflow proofs for a whole graph. */
-export function quantize(
-  graph: IrGraph,
-  ranges: Ranges,
-  sensitivity: Sensitivity,
-  options: QuantizeOptions,
-): QuantizedGraph {
-  const { budget, precision, speed } = options;
-  const plan = planFormats(graph, ranges, sensitivity, budget, precision, speed !== undefined);
-  return new Quantizer(graph, ranges, plan, speed).run();
+export function quantize(graph: IrGraph, ranges: Ranges, plan: Plan, options: QuantizeOptions = {}): QuantizedGraph {
+  return new Quantizer(graph, ranges, plan, options).run();
 }
 
 /** Largest magnitude of an int32 value: two bits are kept so that 64-bit products have headroom. */
@@ -84,7 +78,7 @@ class Quantizer {
     private readonly graph: IrGraph,
     private readonly ranges: Ranges,
     private readonly plan: Plan,
-    private readonly speed?: SpeedOptions,
+    private readonly options: QuantizeOptions,
   ) {}
 
   run(): QuantizedGraph {
@@ -144,7 +138,7 @@ class Quantizer {
   /** Tables of bases and slopes want their argument's segments to have at most 15 bits. */
   private finestForSlopes(leaf: Leaf, bits: ValueBits): number {
     const readers = this.readers.get(leaf) ?? [];
-    if (!this.speed || bits === 16 || !readers.length) return MAX_EXPONENT;
+    if (!this.options.speed || bits === 16 || !readers.length) return MAX_EXPONENT;
     if (!readers.every((reader) => reader.kind === 'map' && !reader.fn.periodic)) return MAX_EXPONENT;
     // Of the table, so that all arguments of one table have one exponent, where they can, and share it.
     const domains = readers.map((reader) => this.tableGroups.get(this.tableGroupKey(reader as MapNode))!.domain);
@@ -201,12 +195,13 @@ class Quantizer {
 
   private quantizeWeighted(node: AffineNode | ScaleNode, bits: ValueBits): ValueFormat {
     const cols = node.kind === 'affine' ? node.x.width : 1;
+    const { weight, bias } = this.weightsOf(node);
     const wanted = node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits).exponent;
     const request = {
       rows: node.width,
       cols,
-      weight: node.kind === 'affine' ? node.weight : node.scale,
-      bias: (node.kind === 'affine' ? node.bias : node.shift).map((b) => (node.wraps ? b - Math.round(b) : b)),
+      weight,
+      bias: bias.map((b) => (node.wraps ? b - Math.round(b) : b)),
       inputs: this.elementFormats(node.x),
       column: (row: number, col: number) => (node.kind === 'affine' ? col : node.x.width === 1 ? 0 : row),
       outExponent: wanted,
@@ -214,9 +209,9 @@ class Quantizer {
     };
     const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
     const wide = node.kind === 'scale' || weightBits === 32 || request.inputs.some((input) => input.bits === 32);
-    const packs = this.speed && node.kind === 'affine' && !wide;
-    const laneColumns = packs ? (this.speed?.laneColumns.get(node) ?? DEFAULT_LANE_COLUMNS) : undefined;
-    const oneShift = this.speed?.oneShift.has(node);
+    const packs = this.options.speed && node.kind === 'affine' && !wide;
+    const laneColumns = packs ? (this.options.speed?.laneColumns.get(node) ?? DEFAULT_LANE_COLUMNS) : undefined;
+    const oneShift = this.options.speed?.oneShift.has(node);
     let result = quantizeAffine({ ...request, weightBits, accBits: 64, laneColumns, oneShift });
     if (!wide && !packs) {
       const narrow = quantizeAffine({ ...request, weightBits, accBits: 32 });
@@ -253,6 +248,11 @@ class Quantizer {
     return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
   }
 
+  private weightsOf(node: AffineNode | ScaleNode): { weight: Float64Array; bias: Float64Array } {
+    if (node.kind === 'scale') return { weight: node.scale, bias: node.shift };
+    return this.options.rounding?.get(node) ?? node;
+  }
+
   /** A constant that must lie in the arena is an affine step without columns. */
   private quantizeConstant(leaf: Extract<Leaf, { kind: 'constant' }>, bits: ValueBits): ValueFormat {
     return this.plainFormat(leaf, bits);
@@ -270,19 +270,11 @@ class Quantizer {
       const { error, domain, range } = group;
       const coarsest = node.fn.steps.some((step) => kinksOf(step) === 'integers') ? 0 : undefined;
       const { periodic } = node.fn;
-      const bytesPerDegree = this.speed && BYTES_PER_DEGREE_FOR_SPEED;
-      table = buildTable({
-        f,
-        periodic,
-        domain,
-        range,
-        error,
-        bits,
-        exponent,
-        argumentExponent,
-        coarsest,
-        bytesPerDegree,
-      });
+      const bytesPerDegree = this.options.speed && BYTES_PER_DEGREE_FOR_SPEED;
+      const request = { periodic, domain, range, error, bits, exponent, argumentExponent, coarsest, bytesPerDegree };
+      const key = `${this.tableGroupKey(node)} ${JSON.stringify(request)}`;
+      table = this.options.built?.get(key) ?? buildTable({ f, ...request });
+      this.options.built?.set(key, table);
       for (const map of group.maps) this.tables.set(map, table);
     }
     const exponent =

@@ -11,6 +11,8 @@ import { perceptron } from '../helpers/models.js';
 const folder = temporaryFolder();
 const model = join(folder, 'mlp.json');
 const build = join(folder, 'build');
+/** Commands are tested on the network as it is: compression has tests of its own. */
+const PLAIN = ['--compress', 'none'];
 
 /** One sentence, the code, no stack trace. */
 function expectSentence(result: ReturnType<typeof cli>, code: number, ...parts: string[]): void {
@@ -23,7 +25,7 @@ beforeAll(() => {
   const json = perceptron([2, 8, 8, 2]) as Record<string, unknown>;
   json.physics = { exact: { y0: 'x0 + x1' } };
   writeFileSync(model, JSON.stringify(json));
-  const result = cli(['build', model, '--target', 'esp32', '--tol', '1e-3', '-o', build]);
+  const result = cli(['build', model, ...PLAIN, '--target', 'esp32', '--tol', '1e-3', '-o', build]);
   expect(result.err).toBe('');
   expect(result.code).toBe(0);
 });
@@ -61,7 +63,7 @@ describe('pinn-edge build', () => {
 
   it('is reproducible byte for byte', () => {
     const again = join(folder, 'again');
-    cli(['build', model, '--target', 'esp32', '--tol', '1e-3', '-o', again]);
+    cli(['build', model, ...PLAIN, '--target', 'esp32', '--tol', '1e-3', '-o', again]);
     for (const file of readdirSync(build, { recursive: true, encoding: 'utf8' })) {
       if (!/\.\w+$/.test(file) || file.endsWith('.gitkeep')) continue;
       expect(readFileSync(join(again, file)).equals(readFileSync(join(build, file))), file).toBe(true);
@@ -81,9 +83,9 @@ describe('pinn-edge build', () => {
     const mine = join(folder, 'mine');
     mkdirSync(mine);
     writeFileSync(join(mine, 'thesis.tex'), 'years of work');
-    expectSentence(cli(['build', model, '-o', mine]), 2, 'PE1004', 'is not a pinn-edge build');
+    expectSentence(cli(['build', model, ...PLAIN, '-o', mine]), 2, 'PE1004', 'is not a pinn-edge build');
     expect(readFileSync(join(mine, 'thesis.tex'), 'utf8')).toBe('years of work');
-    expect(cli(['build', model, '-o', build]).code).toBe(0);
+    expect(cli(['build', model, ...PLAIN, '-o', build]).code).toBe(0);
   });
 
   it('leaves nothing half-written when it is interrupted', async () => {
@@ -91,7 +93,14 @@ describe('pinn-edge build', () => {
     mkdirSync(place);
     const target = join(place, 'out');
     for (const delay of [300, 700, 1100, 1500, 1900]) {
-      const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), 'build', model, '-o', target]);
+      const child = spawn(process.execPath, [
+        join(PACKAGE_ROOT, 'dist/compiler/cli.js'),
+        'build',
+        model,
+        ...PLAIN,
+        '-o',
+        target,
+      ]);
       setTimeout(() => child.kill('SIGINT'), delay);
       await new Promise((resolve) => child.on('exit', resolve));
       // Either nothing, or a build that verifies.
@@ -110,37 +119,37 @@ describe('pinn-edge build', () => {
     ['8 bits where they do not do', ['--precision', '8', '--tol', '1e-4'], 1, ['PE4001', '--precision 8', 'try --tol']],
     ['an unknown option', ['--tolerence', '1'], 2, ['--tolerence']],
   ])('refuses %s', (_name, options, code, parts) => {
-    expectSentence(cli(['build', model, '-o', join(folder, 'refused'), ...options]), code, ...parts);
+    expectSentence(cli(['build', model, ...PLAIN, '-o', join(folder, 'refused'), ...options]), code, ...parts);
     expect(existsSync(join(folder, 'refused'))).toBe(false);
   });
 
   it('names a tolerance that works when it refuses one', () => {
-    const refused = cli(['build', model, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', '1e-4']);
+    const refused = cli(['build', model, ...PLAIN, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', '1e-4']);
     const nearest = /try --tol (\S+)/.exec(refused.err)![1];
-    const built = cli(['build', model, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', nearest]);
+    const built = cli(['build', model, ...PLAIN, '-o', join(folder, 'nearest'), '--precision', '8', '--tol', nearest]);
     expect(built.code, built.err).toBe(0);
   });
 
   it('refuses a folder that cannot be written', () => {
     const locked = join(folder, 'locked');
     writeFileSync(locked, 'a file, not a folder');
-    expectSentence(cli(['build', model, '-o', join(locked, 'build')]), 2, 'PE1004', 'cannot write');
+    expectSentence(cli(['build', model, ...PLAIN, '-o', join(locked, 'build')]), 2, 'PE1004', 'cannot write');
     if (process.getuid?.() === 0) return; // root may write anywhere
     const readOnly = join(folder, 'read-only');
     mkdirSync(readOnly);
     chmodSync(readOnly, 0o500);
-    expectSentence(cli(['build', model, '-o', join(readOnly, 'build')]), 2, 'PE1004');
+    expectSentence(cli(['build', model, ...PLAIN, '-o', join(readOnly, 'build')]), 2, 'PE1004');
   });
 
   it('refuses a model that the target has no room for, and says what would fit', () => {
     const large = join(folder, 'large.json');
     writeFileSync(large, JSON.stringify(perceptron([2, 256, 256, 256, 1])));
-    const result = cli(['build', large, '--target', 'esp32', '-o', join(folder, 'large')]);
+    const result = cli(['build', large, ...PLAIN, '--target', 'esp32', '-o', join(folder, 'large')]);
     expectSentence(result, 2, 'PE4002', 'too many', 'parameters would fit');
   });
 
   it('prints its report as JSON, and errors as JSON too', () => {
-    const result = cli(['build', model, '-o', build, '--json']);
+    const result = cli(['build', model, ...PLAIN, '-o', build, '--json']);
     expect(JSON.parse(result.out).format).toBe('pinn-edge-report/1');
     const failed = cli(['build', join(folder, 'none.json'), '--json']);
     expect(JSON.parse(failed.out).error.code).toBe('PE1001');
@@ -149,7 +158,7 @@ describe('pinn-edge build', () => {
 
   it('keeps an absolute tolerance', () => {
     const place = join(folder, 'absolute');
-    expect(cli(['build', model, '-o', place, '--tol-abs', '5e-4']).code).toBe(0);
+    expect(cli(['build', model, ...PLAIN, '-o', place, '--tol-abs', '5e-4']).code).toBe(0);
     const result = JSON.parse(cli(['verify', place, '--json']).out);
     expect(result.outputs.every((o: { maxAbsolute: number }) => o.maxAbsolute <= 5e-4)).toBe(true);
     expect(result.toleranceAbsolute).toBe(5e-4);
@@ -245,7 +254,7 @@ describe('pinn-edge verify', () => {
 
   it('measures the module that lies in the build, and refuses one that was exchanged or damaged', () => {
     const damaged = join(folder, 'damaged');
-    cli(['build', model, '-o', damaged]);
+    cli(['build', model, ...PLAIN, '-o', damaged]);
     const wasm = readFileSync(join(damaged, 'model.wasm'));
     const flipped = Buffer.from(wasm);
     flipped[wasm.length - 20] ^= 8;

@@ -1,0 +1,224 @@
+import type { IrGraph } from '../ir/types.js';
+import { costOf, type Purpose, weightBytes } from './cost.js';
+import type { MatrixReport } from './hmatrix.js';
+import { refineLarge } from './lbfgs.js';
+import { truncate, weightedSpectra } from './lowrank.js';
+import { sparseBytes, zeroSmallest } from './magnitude.js';
+import { irParameterCount, trainableCount } from './parameters.js';
+import { analyzeChannels, pruneTo, rankAt } from './prune.js';
+import { type Checkpoint, type Refined, type RefineOptions, refine } from './refine.js';
+import { roundWeights } from './rounding.js';
+import { plainSpectra } from './svd.js';
+import { type Samples, shareOf, type Teacher } from './teacher.js';
+
+/**
+ * Single methods: each has one setting, from nearly no change to as small as can be. The largest setting that keeps the
+ * tolerance is found without refinement first, and then with it, from there on.
+ */
+
+export const SINGLE_METHODS = ['prune', 'lowrank', 'svd', 'magnitude', 'int8', 'int16'] as const;
+export type SingleMethod = (typeof SINGLE_METHODS)[number];
+
+export interface Attempt {
+  what: string;
+  parameters: number;
+  cost: number;
+  /** Share of the tolerance on points that refinement did not see. */
+  error: number;
+  kept: boolean;
+}
+
+/** The networks that a method makes of a graph. */
+export interface Family {
+  /** What the setting is, for messages. */
+  what: string;
+  /** Smallest and largest setting; errors grow with it. */
+  settings: readonly [smallest: number, largest: number];
+  apply(setting: number): IrGraph;
+  /** Weight bytes as the method stores them. */
+  bytesOf(graph: IrGraph): number;
+  /** Zeros stay zeros in refinement: they are what the method has gained. */
+  keepZeros?: boolean;
+}
+
+const in16Bits = (graph: IrGraph) => weightBytes(graph, 16);
+
+/** @returns undefined where the method has no setting, or finds nothing in the graph to work on */
+export function familyOf(method: SingleMethod, teacher: Teacher, graph: IrGraph): Family | undefined {
+  switch (method) {
+    case 'prune': {
+      const analysis = analyzeChannels(teacher, graph);
+      if (!analysis.groups.length) return undefined;
+      const apply = (error: number) =>
+        pruneTo(
+          teacher,
+          analysis,
+          analysis.groups.map((group) => rankAt(group, error)),
+        );
+      return { what: 'rank error', settings: [1e-8, 1], apply, bytesOf: in16Bits };
+    }
+    case 'lowrank':
+    case 'svd': {
+      const spectra = method === 'svd' ? plainSpectra(graph) : weightedSpectra(teacher, graph);
+      const apply = (error: number) => truncate(graph, spectra, error);
+      return { what: 'norm error', settings: [1e-8, 1], apply, bytesOf: in16Bits };
+    }
+    case 'magnitude': {
+      const apply = (share: number) => zeroSmallest(graph, share);
+      return { what: 'share of zeros', settings: [1e-3, 0.999], apply, bytesOf: sparseBytes, keepZeros: true };
+    }
+    default:
+      return undefined;
+  }
+}
+
+export interface SingleOptions {
+  /** Share of the tolerance that may be spent. */
+  share: number;
+  purpose: Purpose;
+  /** Multiply-adds of refinement at most. */
+  maxWork: number;
+  /** Only networks that cost less than this are of interest. */
+  beat?: number;
+  onAttempt?: (attempt: Attempt) => void;
+  checkpoint?: Checkpoint;
+}
+
+export interface Found {
+  graph?: IrGraph;
+  bytes?: number;
+  attempts: Attempt[];
+  /** Structure of each matrix, where the method makes structured ones. */
+  matrices?: readonly MatrixReport[];
+  /** True where refinement made the network. */
+  refined?: boolean;
+}
+
+/** More parameters than this are refined without J^T J. */
+const LARGEST_NORMAL_EQUATIONS = 2000;
+const STEPS = { small: 60, large: 48 } as const;
+const BISECTIONS = 10;
+const REFINED_TRIES = 4;
+
+/** Levenberg-Marquardt where J^T J is small enough, else L-BFGS. */
+export function refineAny(teacher: Teacher, graph: IrGraph, pool: Samples, options: RefineOptions): Promise<Refined> {
+  const method = trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS ? refine : refineLarge;
+  return method(teacher, graph, pool, options);
+}
+
+export async function runSingle(
+  method: SingleMethod,
+  teacher: Teacher,
+  graph: IrGraph,
+  pool: Samples,
+  unseen: Samples,
+  options: SingleOptions,
+): Promise<Found> {
+  const run = new Run(teacher, pool, unseen, options);
+  if (method === 'int8' || method === 'int16') {
+    const bits = method === 'int8' ? 8 : 16;
+    const rounded = roundWeights(graph, bits);
+    const attempt = run.record(`${bits} bit`, rounded);
+    return { ...run.found(), bytes: attempt.kept ? weightBytes(rounded, bits) : undefined };
+  }
+  const family = familyOf(method, teacher, graph);
+  if (family) await run.search(family);
+  const found = run.found();
+  return { ...found, bytes: found.graph && family?.bytesOf(found.graph) };
+}
+
+class Run {
+  private readonly attempts: Attempt[] = [];
+  private best?: IrGraph;
+  private bestRefined = false;
+  private work = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly teacher: Teacher,
+    private readonly pool: Samples,
+    private readonly unseen: Samples,
+    private readonly options: SingleOptions,
+  ) {}
+
+  found(): Found {
+    return { graph: this.best, attempts: this.attempts, refined: this.bestRefined };
+  }
+
+  async search(family: Family): Promise<void> {
+    let [low, high] = family.settings.map(Math.log);
+    if (this.options.beat === undefined) low = await this.unrefined(family, low, high);
+    else {
+      const start = this.cheapEnough(family, this.options.beat, low, high);
+      if (start === undefined) return;
+      if (!(await this.refined(family, start))) return;
+      low = start;
+    }
+    for (let n = 0; n < REFINED_TRIES && !this.exhausted(); n++) {
+      const middle = (low + high) / 2;
+      if (await this.refined(family, middle)) low = middle;
+      else high = middle;
+    }
+  }
+
+  record(what: string, graph: IrGraph): Attempt {
+    const { teacher, unseen, options } = this;
+    const error = shareOf(teacher, graph, unseen);
+    const kept = error <= options.share;
+    if (kept) this.best = graph;
+    const attempt = { what, parameters: irParameterCount(graph), cost: costOf(graph, options.purpose), error, kept };
+    this.attempts.push(attempt);
+    options.onAttempt?.(attempt);
+    return attempt;
+  }
+
+  private exhausted(): boolean {
+    return this.stopped || this.work > this.options.maxWork;
+  }
+
+  private checkpoint = async (): Promise<boolean> => {
+    this.stopped ||= (await this.options.checkpoint?.()) ?? false;
+    return this.stopped;
+  };
+
+  /** The largest setting that keeps the tolerance as it is; settings are logarithms. */
+  private async unrefined(family: Family, smallest: number, largest: number): Promise<number> {
+    let [low, high] = [smallest, largest];
+    for (let n = 0; n < BISECTIONS && !(await this.checkpoint()); n++) {
+      const middle = (low + high) / 2;
+      const setting = Math.exp(middle);
+      if (this.record(`${family.what} ${setting.toPrecision(2)}`, family.apply(setting)).kept) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The smallest setting whose network costs less than `beat`; undefined where none does. */
+  private cheapEnough(family: Family, beat: number, smallest: number, largest: number): number | undefined {
+    const costs = (setting: number) => costOf(family.apply(Math.exp(setting)), this.options.purpose);
+    if (costs(largest) >= beat) return undefined;
+    let [low, high] = [smallest, largest];
+    for (let n = 0; n < BISECTIONS; n++) {
+      const middle = (low + high) / 2;
+      if (costs(middle) < beat) high = middle;
+      else low = middle;
+    }
+    return high;
+  }
+
+  private async refined(family: Family, at: number): Promise<boolean> {
+    const setting = Math.exp(at);
+    const start = family.apply(setting);
+    const maxSteps = trainableCount(start) <= LARGEST_NORMAL_EQUATIONS ? STEPS.small : STEPS.large;
+    const { graph, work } = await refineAny(this.teacher, start, this.pool, {
+      target: 0.94 * this.options.share,
+      maxSteps,
+      checkpoint: this.checkpoint,
+      keepZeros: family.keepZeros,
+    });
+    this.work += work;
+    const { kept } = this.record(`${family.what} ${setting.toPrecision(2)}, refined`, graph);
+    this.bestRefined ||= kept;
+    return kept;
+  }
+}

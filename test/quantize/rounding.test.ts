@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { analyze } from '../../compiler/analysis.js';
+import { affineNodes } from '../../compiler/compress/parameters.js';
+import { buildIr } from '../../compiler/ir/build.js';
+import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
+import type { AffineNode } from '../../compiler/ir/types.js';
+import { planFormats } from '../../compiler/quantize/plan.js';
+import { quantize } from '../../compiler/quantize/quantize.js';
+import { type RoundedWeights, WeightRounder } from '../../compiler/quantize/rounding.js';
+import { gatedNetwork } from '../compress/helpers.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+
+function rounded(json: Record<string, unknown>, precision: '8' | '16') {
+  const model = modelFrom(json);
+  const { graph, box, ranges, sensitivity, allowances } = analyze(
+    model,
+    toTurns(foldGraph(buildIr(model))),
+    'test',
+    1e-3,
+    undefined,
+  );
+  const plan = planFormats(graph, ranges, sensitivity, 1, precision);
+  const plain = quantize(graph, ranges, plan);
+  const rounder = new WeightRounder(graph, box, model.inputs.length, allowances);
+  const rounding = rounder.round(plain);
+  return { graph, plain, refined: quantize(graph, ranges, plan, { rounding }), rounder, rounding };
+}
+
+/** Weights as the integers of a quantised graph say. */
+function stored({ graph, plain, refined }: ReturnType<typeof rounded>, which: 'plain' | 'refined') {
+  const quantized = which === 'plain' ? plain : refined;
+  const weights = new Map<AffineNode, RoundedWeights>();
+  for (const node of affineNodes(graph)) {
+    const { weights: integers, shifts, bias, guard } = quantized.affine.get(node)!;
+    const { exponent } = quantized.formats.get(node)!;
+    const cols = node.x.width;
+    const parts = node.x.kind === 'concat' ? node.x.parts : [node.x];
+    const exponents = parts.flatMap((part) =>
+      Array<number>(part.width).fill(quantized.formats.get(part as AffineNode)!.exponent),
+    );
+    const weight = Float64Array.from(
+      integers,
+      (q, i) => q * 2 ** (exponents[i % cols] - shifts[Math.floor(i / cols)] - exponent),
+    );
+    weights.set(node, { weight, bias: Float64Array.from(bias, (b) => b * 2 ** -(exponent + guard)) });
+  }
+  return weights;
+}
+
+describe('rounding with the activations in view', () => {
+  test.each([
+    ['all weights together, 8 bit', perceptron([2, 10, 10, 1], 'tanh', 3), '8', 0.5],
+    ['all weights together, 16 bit', perceptron([3, 10, 10, 2], 'tanh', 4), '16', 0.6],
+    ['sine, whose angles are in turns', perceptron([2, 12, 12, 1], 'sin', 8), '8', 0.6],
+    ['step by step, 8 bit', perceptron([2, 36, 36, 1], 'tanh', 5), '8', 0.2],
+    ['through gates and two heads', gatedNetwork(8), '8', 0.6],
+  ] as const)('%s costs less error than plain rounding', (_, json, precision, ratio) => {
+    const result = rounded(json, precision);
+    const [plain, refined] = [stored(result, 'plain'), stored(result, 'refined')].map((w) => result.rounder.errorOf(w));
+    expect(plain).toBeGreaterThan(0);
+    expect(refined).toBeLessThan(ratio * plain);
+  });
+
+  test('the integers are exactly the weights that were chosen', () => {
+    const result = rounded(perceptron([2, 10, 10, 1], 'tanh', 3), '8');
+    for (const [node, { weight, bias }] of stored(result, 'refined')) {
+      const chosen = result.rounding.get(node)!;
+      weight.forEach((w, i) => {
+        expect(w).toBeCloseTo(chosen.weight[i], 12);
+      });
+      bias.forEach((b, i) => {
+        expect(b).toBeCloseTo(chosen.bias[i], 6);
+      });
+    }
+  });
+});
