@@ -219,12 +219,21 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
   attempts.push(...rounded.attempts);
   const result = summarize(teacher, unseen, options, rounded.graph ? { ...rounded, attempts } : best);
   if (result.changed || !search.closest) return result;
-  const reached = `the best of ${attempts.length} takes ${(100 * search.closest.error).toPrecision(3)} % of it`;
+  const { error, graph } = search.closest;
+  const offered = nearestTolerance(teacher, error / share);
+  const offer = `--tol ${offered} would give ${irParameterCount(graph).toLocaleString('en-US')} parameters`;
   return {
     ...result,
-    bestReached: search.closest.error,
-    detail: `left as it is: nothing smaller keeps the tolerance; ${reached}`,
+    bestReached: error,
+    detail: `left as it is: none of ${attempts.length} smaller networks keeps the tolerance; ${offer}`,
   };
+}
+
+/** The relative tolerance, rounded up to two digits, that an error of `factor` times the share keeps. */
+function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: number): string {
+  const tolerance = factor * 1.05 * Math.max(...allowances.map((a, k) => a / (largestOutputs[k] || 1)));
+  const unit = 10 ** (Math.floor(Math.log10(tolerance)) - 1);
+  return (Math.ceil(tolerance / unit) * unit).toPrecision(2);
 }
 
 /** Fewer bytes than this no structure takes that keeps all neurons: a bias and a row and a column of rank 1 each. */

@@ -6,6 +6,12 @@ import {
   DEFAULT_COMPRESS,
   METHODS,
 } from '../../compiler/compress/compress.js';
+import { estimatedInstructions } from '../../compiler/compress/cost.js';
+import { zeroSmallest } from '../../compiler/compress/magnitude.js';
+import { zeroWeights } from '../../compiler/compress/parameters.js';
+import { refine } from '../../compiler/compress/refine.js';
+import type { Attempt } from '../../compiler/compress/single.js';
+import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { Model } from '../../compiler/model/types.js';
@@ -73,6 +79,9 @@ describe('auto', () => {
     const result = await compressed(network, 1e-12, { maxWork: 2e7 });
     expect(result.model).toBeUndefined();
     expect(result.bestReached).toBeGreaterThan(1);
+    expect(result.detail).toMatch(
+      /^left as it is: none of \d+ smaller networks keeps the tolerance; --tol [\d.e-]+ would give \d+ parameters$/,
+    );
   });
 
   test('stops when asked, with the best so far', async () => {
@@ -96,6 +105,30 @@ describe('auto', () => {
 });
 
 describe('single methods', () => {
+  test.each(['prune', 'lowrank', 'svd', 'magnitude'] as const)('%s goes further with refinement', async (method) => {
+    const { attempts } = await compressGraph(teacherOf(network, 1e-2), { ...settings, method });
+    const kept = attempts.filter((attempt) => attempt.kept);
+    const [plain, refined] = [false, true].map((wanted) => kept.filter((a) => a.what.endsWith('refined') === wanted));
+    const setting = ({ what }: Attempt) => Number(/[\d.e-]+/.exec(what.replace(/^[a-z ]+/, ''))![0]);
+    expect(refined.length).toBeGreaterThan(0);
+    expect(Math.max(...refined.map(setting))).toBeGreaterThan(Math.max(0, ...plain.map(setting)));
+  });
+
+  test('magnitude: zeros stay zeros in refinement', async () => {
+    const teacher = teacherOf(network, 1e-2);
+    const start = zeroSmallest(teacher.graph, 0.3);
+    const { graph, steps } = await refine(teacher, start, makePool(teacher), {
+      target: 0.01,
+      maxSteps: 8,
+      keepZeros: true,
+    });
+    expect(steps).toBeGreaterThan(0);
+    expect(zeroWeights(graph)).toEqual(zeroWeights(start));
+    expect(shareOf(teacher, graph, unseenSamples(teacher))).toBeLessThan(
+      shareOf(teacher, start, unseenSamples(teacher)),
+    );
+  });
+
   let auto: Compressed | undefined;
 
   test.each(METHODS.filter((m) => m !== 'auto'))(
@@ -110,11 +143,19 @@ describe('single methods', () => {
   );
 });
 
-describe('a budget of bytes', () => {
+describe('a budget', () => {
   test('gives the most accurate network that fits', async () => {
     const result = await compressed(network, 1e-3, { maxBytes: 150 });
     expect(result.bytes.after).toBeLessThanOrEqual(150);
     expect(freshError(network, result.model!)).toBeLessThan(2e-2);
+  });
+
+  test('of instructions gives a network that the estimate says fits', async () => {
+    const result = await compressed(network, 1e-3, { maxInstructions: 25_000 });
+    const small = foldGraph(buildIr(result.model!));
+    expect(estimatedInstructions(small)).toBeLessThanOrEqual(25_000);
+    expect(estimatedInstructions(foldGraph(buildIr(network)))).toBeGreaterThan(40_000);
+    await expect(compressed(network, 1e-3, { maxInstructions: 1000 })).rejects.toThrow(/no network answers in 1000/);
   });
 
   test('that nothing fits is refused', async () => {
