@@ -84,8 +84,8 @@ export const ATTEMPT_POINTS = 1024;
 const L2_SHARE = 1 / 3;
 
 /** Multiply-adds of the oracle that a descent may take; larger networks are narrowed fewer times. */
-const DESCENT_WORK = 8e8;
-const MAX_TRIES = 28;
+const DESCENT_WORK = 4e8;
+const MAX_TRIES = 14;
 
 /** Tries plans with their own integers, each table once. */
 export class Fitting {
@@ -112,7 +112,7 @@ export class Fitting {
 
   /**
    * The cheapest plan whose error is within the margin, else the most accurate one: first a budget for the noise model,
-   * then, from its plan and from one with wide values, whatever can be narrower alone by measurement.
+   * then, from its plan and, where that has 32-bit weights, from one with wide values, whatever can be narrower alone by measurement.
    */
   cheapest(margin: number): Attempt {
     const cheapestKnown = () =>
@@ -131,8 +131,10 @@ export class Fitting {
     );
     if (planned.share > margin || !descends) return planned;
     this.descend(planned, margin);
-    const wide = this.wideValues(planned.plan, margin);
-    if (wide) this.descend(wide, margin);
+    if ([...planned.plan.weightBits.values()].includes(32)) {
+      const wide = this.wideValues(planned.plan, margin);
+      if (wide) this.descend(wide, margin);
+    }
     return cheapestKnown()!;
   }
 
