@@ -208,7 +208,9 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
       onAttempt: (attempt) => options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.cost < beat }),
     });
     attempts.push(...found.attempts.map(named));
-    if (found.graph && costOf(found.graph, purpose) < beat) best = { ...found, attempts, how: `${name} + refine` };
+    // Fewer numbers, not only narrower ones: how wide each has to be is the formats' business.
+    if (!found.graph || irParameterCount(found.graph) >= irParameterCount(start)) return;
+    if (costOf(found.graph, purpose) < beat) best = { ...found, attempts, how: `${name} + refine` };
   };
   for (const method of OTHERS) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
