@@ -219,7 +219,13 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
   }
   const rounded = await cheaperRounded(teacher, unseen, options, best);
   attempts.push(...rounded.attempts);
-  const result = summarize(teacher, unseen, options, rounded.graph ? { ...rounded, attempts } : best);
+  if (rounded.bytes !== undefined) {
+    // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
+    const whole = summarize(teacher, unseen, options, { attempts, how: '' });
+    const detail = 'left as it is: its weights in 8 bits take less than any structure that was found';
+    return { ...whole, detail, bytes: { ...whole.bytes, after: rounded.bytes } };
+  }
+  const result = summarize(teacher, unseen, options, best);
   if (result.changed || !search.closest) return result;
   const { error, graph } = search.closest;
   const offered = nearestTolerance(teacher, error / share);
@@ -253,7 +259,7 @@ async function cheaperRounded(
   const limit = best.bytes ?? weightBytes(best.graph ?? teacher.graph, 16);
   if (options.purpose !== 'size' || weightBytes(teacher.graph, 8) >= limit) return { attempts: [], how: '' };
   const found = await runSingle('int8', teacher, teacher.graph, unseen, unseen, options);
-  return { ...found, attempts: found.attempts.map((a) => ({ ...a, what: `int8, ${a.what}` })), how: 'int8' };
+  return { bytes: found.bytes, attempts: found.attempts.map((a) => ({ ...a, what: `int8, ${a.what}` })), how: 'int8' };
 }
 
 /** What a search ends with. */
