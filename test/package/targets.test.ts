@@ -32,6 +32,14 @@ describe('targets', () => {
     for (const name of listTargets()) expect(loadTarget(name).name).toBe(name);
   });
 
+  test('projects with the update agent have all that the plain ones have', () => {
+    for (const { projects } of listTargets().map(loadTarget)) {
+      const shared = (name: string) => projects.find((project) => project.name === name)?.shared;
+      const update = shared('bare-metal-update');
+      if (update) expect(update).toEqual([...(shared('bare-metal') ?? []), 'bare-metal/app-update']);
+    }
+  });
+
   test('a target of the user is taken by its path', () => {
     const own = { ...loadTarget('esp32'), name: 'my-board', ramBytes: 100_000, ramBlockBytes: 100_000 };
     expect(loadTarget(file(JSON.stringify(own)))).toEqual(own);
