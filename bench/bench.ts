@@ -129,10 +129,11 @@ async function measureExample(
   for (const engine of products) {
     for (const variant of variantsOf(example, engine)) {
       say(`${example}: building for ${engine} (${variantText(variant)})`);
-      const compiled = await compileVariant(example, variant, engine, cache);
+      const compiled = await unlessImpossible(() => compileVariant(example, variant, engine, cache));
+      if (!compiled) continue;
       for (const board of boards) {
         say(`${example}: ${engine} on ${board.name} (${variantText(variant)})`);
-        const row = unlessTooLarge(() => measureProduct(example, variant, compiled, board));
+        const row = await unlessImpossible(async () => measureProduct(example, variant, compiled, board));
         if (row) rows.push(row);
       }
       if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
@@ -141,13 +142,13 @@ async function measureExample(
   return rows;
 }
 
-/** A build that a board has no room for has no row there. */
-function unlessTooLarge<T>(action: () => T): T | undefined {
+/** A build that cannot keep its tolerance, or that a board has no room for, has no row; why is said. */
+async function unlessImpossible<T>(action: () => Promise<T>): Promise<T | undefined> {
   try {
-    return action();
+    return await action();
   } catch (error) {
-    if (!(error instanceof PinnEdgeError && error.code === 'PE4002')) throw error;
-    say(error.message);
+    if (!(error instanceof PinnEdgeError && (error.code === 'PE4001' || error.code === 'PE4002'))) throw error;
+    say(`left out: ${error.message}`);
     return undefined;
   }
 }

@@ -24,7 +24,7 @@ export function report(rows: readonly Row[], kernels: readonly KernelRow[]): str
     const own = rows.filter((row) => row.example === example && row.board !== HOST);
     if (!own.length) continue;
     const memory = own.some((row) => row.board === MEMORY_BOARD) ? `\n\n${memoryTable(own, MEMORY_BOARD)}` : '';
-    sections.push(`## ${example}\n\n${instructionTable(own, boards)}${memory}`);
+    sections.push(`## ${example}\n\n${instructionTable(own, boards, MEMORY_BOARD)}${memory}`);
   }
   if (kernels.length) sections.push(`## Kernels\n\n${KERNELS_TEXT}\n\n${kernelTable(kernels)}`);
   if (rows.some((row) => row.board === HOST)) sections.push(`## On the host\n\n${HOST_TEXT}\n\n${hostTable(rows)}`);
@@ -41,7 +41,8 @@ export function document(rows: readonly Row[], kernels: readonly KernelRow[]): s
   const rivals = RIVALS.map(({ name, description }) => `- \`${name}\`: ${description}.`).join('\n');
   return `# Benchmarks
 
-Written by \`npm run bench -- --write\`. Compression has its own page: [benchmarks-compress.md](benchmarks-compress.md).
+Written by \`npm run bench -- --fetch --write\`, or from the rows that \`--json\` printed (\`--rows\`). Compression has its own
+page: [benchmarks-compress.md](benchmarks-compress.md).
 
 Instructions are executed instructions per answer, counted by the emulator (QEMU, \`-icount shift=0\`): they are the same in
 every run. Flash is what the model adds to a firmware: code, libraries, interpreter and weights; the console and the

@@ -76,6 +76,7 @@ const FLOORS: readonly Floor[] = [
         ),
       ),
   },
+  atMost(1_500, 'modelBytes', 'wasm3', small(COMPRESSED)),
   atMost(1_500, 'modelBytes', 'wasm3', fast(COMPRESSED)),
   ...(['start', 'ram'] as const).flatMap((column) =>
     [small(COMPRESSED), fast(COMPRESSED), small(PLAIN), fast(PLAIN)].map((built) =>

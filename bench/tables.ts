@@ -32,20 +32,20 @@ function groups(rows: readonly Row[]): Row[][] {
 }
 
 /** Instructions per answer, a column for every board. */
-export function instructionTable(rows: readonly Row[], boards: readonly string[]): string {
+export function instructionTable(rows: readonly Row[], boards: readonly string[], productBoard: string): string {
   const body = groups(rows).map((group) => [
     group[0].engine,
     variantText(group[0]),
     short(Math.max(...group.map((row) => row.maxRelative))),
     ...boards.map((board) => count(group.find((row) => row.board === board)?.instructions ?? null)),
-    perProduct(group),
+    perProduct(group, productBoard),
   ]);
-  return markdown(['engine', 'built', 'error', ...boards, 'per product'], body);
+  return markdown(['engine', 'built', 'error', ...boards, `per product, ${productBoard}`], body);
 }
 
-/** Instructions per multiply-accumulate of the whole answer, on the first board. */
-function perProduct(group: readonly Row[]): string {
-  const row = group.find(({ instructions, macs }) => instructions !== null && macs);
+/** Instructions of the whole answer per multiply-accumulate, on one board. */
+function perProduct(group: readonly Row[], board: string): string {
+  const row = group.find((one) => one.board === board && one.instructions !== null && one.macs);
   return row ? (row.instructions! / row.macs!).toFixed(1) : '';
 }
 
