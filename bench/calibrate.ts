@@ -1,18 +1,30 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listBoards, loadBoard } from '../compiler/boards/boards.js';
+import { loadBoard } from '../compiler/boards/boards.js';
+import { createBoardEngine } from '../compiler/boards/engine.js';
+import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/cost/instructions.js';
 import { FRAME_CLASSES, type FrameClass } from '../compiler/cost/op-chain.js';
+import type { Goal } from '../compiler/goal.js';
+import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../compiler/lower/layout.js';
+import { loadModel } from '../compiler/model/load.js';
+import type { Model } from '../compiler/model/types.js';
 import { compilerFlags, WASM3_UNIT } from '../compiler/package/bare-metal.js';
+import { packageBuild } from '../compiler/package/build-files.js';
+import { builtInMemory } from '../compiler/package/store.js';
 import { wasm3Folder } from '../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
+import { type CompiledModel, compile } from '../compiler/pipeline.js';
 
 /**
- * `npm run calibrate`: measures what the cost model needs to know of each instruction set and writes it as data.
+ * `npm run calibrate [-- <board> ...]`: measures what the cost model needs to know of each instruction set and writes it as data.
  *
  * compiler/cost/frames.json: bytes of native stack that an operation of wasm3 takes, as the board's C compiler lays it
  * out (-fstack-usage), the largest of each class, for boards whose compiler makes no tail calls.
+ *
+ * compiler/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
+ * run on the board.
  */
 
 /** Which of wasm3's operations belong to a class. Rotations and bulk memory never occur in a module. */
@@ -52,13 +64,116 @@ function framesOf(boardName: string): Record<FrameClass, number> {
   }
 }
 
-const isas: Record<string, Record<FrameClass, number>> = {};
-for (const name of listBoards()) {
-  const board = loadBoard(name);
-  if (!board.tailCalls) isas[board.isa] = framesOf(name);
+/** Networks of many shapes, with weights of a fixed sequence: what they compute does not matter. */
+const NETWORKS: [widths: number[], activation: string, tolerance: number][] = [
+  [[2, 3, 1], 'tanh', 1e-3],
+  [[2, 8, 8, 1], 'tanh', 1e-2],
+  [[3, 24, 24, 2], 'tanh', 1e-3],
+  [[2, 48, 1], 'sin', 1e-3],
+  [[2, 40, 24, 1], 'sin', 1e-2],
+  [[2, 64, 32, 3], 'tanh', 3e-4],
+  [[4, 16, 64, 1], 'sigmoid', 1e-3],
+  [[2, 20, 20, 1], 'tanh', 1e-4],
+];
+const WAYS: [Goal, LayoutOptions][] = [
+  ['size', LARGEST_KERNELS],
+  ['speed', LARGEST_KERNELS],
+  ['speed', SHALLOW_KERNELS],
+];
+
+function network(widths: readonly number[], activation: string): Model {
+  let state = 1;
+  const values = (count: number, scale: number) =>
+    Array.from({ length: count }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return scale * (state / 2 ** 31 - 1);
+    });
+  const inputs = Array.from({ length: widths[0] }, (_, i) => ({ name: `x${i}`, min: -1, max: 1 }));
+  const nodes: object[] = [{ name: 'h0', op: 'concat', inputs: inputs.map(({ name }) => name) }];
+  const tensors: Record<string, object> = {};
+  for (let l = 1; l < widths.length; l++) {
+    const [rows, cols] = [widths[l], widths[l - 1]];
+    tensors[`w${l}`] = { shape: [rows, cols], data: values(rows * cols, 1.5 / Math.sqrt(cols)) };
+    tensors[`b${l}`] = { shape: [rows], data: values(rows, 0.5) };
+    nodes.push({ name: `z${l}`, op: 'dense', inputs: [`h${l - 1}`], weight: `w${l}`, bias: `b${l}` });
+    if (l < widths.length - 1) nodes.push({ name: `h${l}`, op: activation, inputs: [`z${l}`] });
+  }
+  const value = `z${widths.length - 1}`;
+  const outputs = Array.from({ length: widths[widths.length - 1] }, (_, index) => ({
+    name: `y${index}`,
+    value,
+    index,
+  }));
+  const json = JSON.stringify({ format: 'pinn-edge/1', name: `n${widths.join('-')}`, inputs, outputs, tensors, nodes });
+  return loadModel('model.json', { read: () => new TextEncoder().encode(json), beside: (_, name) => name });
 }
-writeFileSync(
-  join(PACKAGE_ROOT, 'compiler/cost/frames.json'),
-  `${JSON.stringify({ command: 'npm run calibrate', isas }, null, 2)}\n`,
-);
-process.stdout.write(`${JSON.stringify(isas, null, 2)}\n`);
+
+interface Sample {
+  counts: Counts;
+  instructions: number;
+}
+
+/** Prices that fit the samples best in relative terms, none below zero: coordinate descent on the squared errors. */
+function fit(samples: readonly Sample[]): Record<Feature, number> {
+  const rows = samples.map(({ counts, instructions }) => FEATURES.map((f) => (counts[f] ?? 0) / instructions));
+  const prices = FEATURES.map(() => 0);
+  const rest = rows.map(() => 1);
+  for (let round = 0; round < 20_000; round++) {
+    FEATURES.forEach((_, k) => {
+      const norm = rows.reduce((sum, row) => sum + row[k] ** 2, 0);
+      if (norm === 0) return;
+      const step = rows.reduce((sum, row, i) => sum + row[k] * rest[i], 0) / norm;
+      const moved = Math.max(0, prices[k] + step) - prices[k];
+      prices[k] += moved;
+      rows.forEach((row, i) => {
+        rest[i] -= moved * row[k];
+      });
+    });
+  }
+  return Object.fromEntries(FEATURES.map((f, k) => [f, Number(prices[k].toFixed(1))])) as Record<Feature, number>;
+}
+
+async function compiledNetworks(): Promise<CompiledModel[]> {
+  const list: CompiledModel[] = [];
+  for (const [widths, activation, tolerance] of NETWORKS) {
+    const model = network(widths, activation);
+    for (const [goal, kernels] of WAYS) list.push(await compile(model, { tolerance, goal, kernels }));
+    process.stderr.write(`${model.name} compiled\n`);
+  }
+  return list;
+}
+
+function samplesOn(name: string, networks: readonly CompiledModel[]): Sample[] {
+  const board = loadBoard(name);
+  return networks.map((compiled) => {
+    const engine = createBoardEngine(board, builtInMemory(compiled, packageBuild(compiled, board)));
+    return { counts: countFeatures(compiled.lowered.table), instructions: engine.figures().instructions };
+  });
+}
+
+function update(file: string, isas: object): void {
+  const path = join(PACKAGE_ROOT, 'compiler/cost', file);
+  const before = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).isas : {};
+  const json = { command: 'npm run calibrate', isas: { ...before, ...isas } };
+  writeFileSync(path, `${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** One board for every instruction set. */
+const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc', 'xtensa'];
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : BOARDS;
+const networks = await compiledNetworks();
+for (const name of names) {
+  const board = loadBoard(name);
+  if (!board.tailCalls) update('frames.json', { [board.isa]: framesOf(name) });
+  const samples = samplesOn(name, networks);
+  const prices = fit(samples);
+  update('instructions.json', { [board.isa]: prices });
+  const errors = samples.map(({ counts, instructions }) => {
+    const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
+    return Math.abs(predicted / instructions - 1);
+  });
+  process.stdout.write(
+    `${name} (${board.isa}): ${samples.length} networks, largest error ${(100 * Math.max(...errors)).toFixed(1)} %\n`,
+  );
+}

@@ -7,7 +7,6 @@ import { generateSources } from './codegen/entry.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { trainableCount } from './compress/parameters.js';
-import { PinnEdgeError } from './diagnostics.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import type { Attempt } from './fitting.js';
 import { requireValidTable } from './format/check.js';
@@ -25,7 +24,7 @@ import { linearMemoryBytes } from './package/memory.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
 import type { QuantizedGraph } from './quantize/types.js';
-import { quantizeWithin, splitError } from './spend.js';
+import { quantizeWithin, splitError, unlessUnreachable } from './spend.js';
 
 /**
  * The whole way from a model to a module, one screen:
@@ -146,7 +145,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
   finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
 
-  const { sources, wasm } = await compileModule(engine, model, lowered, table);
+  const { sources, wasm } = await compileModule(engine, goal, model, lowered, table);
   finish({ stage: 'compile', detail: wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources' });
 
   const result = {
@@ -181,6 +180,7 @@ function layOutFor(
 
 async function compileModule(
   engine: BuildEngine,
+  goal: Goal,
   model: Model,
   lowered: LoweredModel,
   table: Uint8Array,
@@ -189,7 +189,7 @@ async function compileModule(
   if (engine === 'wasm3+native') return compileNativeModule(model, lowered, table);
   const generated = generateSources(lowered.table, table, model.name);
   const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
-  const wasm = await compileAssemblyScript(sources);
+  const wasm = await compileAssemblyScript(sources, goal === 'memory');
   requireMvp(wasm);
   requireDeviceModule(wasm, linearMemoryBytes(table.length, lowered.table.arenaBytes));
   return { sources, wasm };
@@ -211,15 +211,6 @@ const LEFT_FOR_FORMATS = {
   relativeError: 0,
   detail: 'left as it is: formats need the whole tolerance',
 };
-
-function unlessUnreachable<T>(attempt: () => T): T | undefined {
-  try {
-    return attempt();
-  } catch (error) {
-    if (error instanceof PinnEdgeError && error.code === 'PE4001') return undefined;
-    throw error;
-  }
-}
 
 /** Only the first stages: the model made smaller within a tolerance. */
 export async function compressOnly(model: Model, options: CompileOptions): Promise<CompressedModel> {

@@ -60,7 +60,9 @@ export function quantizeWithin(
       margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (CHECK_SHARE / share));
     }
   };
-  const first = search();
+  const first = speed ? unlessUnreachable(search) : search();
+  // Packed kernels have bits enough for most tolerances, not for the tightest.
+  if (!first) return quantizeWithin(model, analysis, precision, tolerance, 'size');
   if (!speed) return first;
   const faster = fasterFormats(analysis.graph, (options) => {
     const attempt = fitting.attempt(first.attempt.plan, options);
@@ -68,6 +70,16 @@ export function quantizeWithin(
   });
   const result = faster && checked(faster);
   return result && result.share <= CHECK_SHARE ? result : first;
+}
+
+/** The result, or undefined where the tolerance cannot be kept. */
+export function unlessUnreachable<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof PinnEdgeError && error.code === 'PE4001') return undefined;
+    throw error;
+  }
 }
 
 /**

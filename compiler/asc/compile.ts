@@ -27,8 +27,11 @@ function options(): string[] {
   });
 }
 
+/** Small code before fast code: every byte of it costs several of RAM once the interpreter has translated it. */
+const SHRINK = ['--optimizeLevel', '2', '--shrinkLevel', '2'];
+
 /** Compiles the sources in process with the options of asconfig.json. */
-export async function compileAssemblyScript(sources: Sources): Promise<Uint8Array> {
+export async function compileAssemblyScript(sources: Sources, shrink = false): Promise<Uint8Array> {
   // Loading asc takes a good part of a second; commands that do not compile need not wait for it.
   const { main } = await import('assemblyscript/asc');
   let wasm: Uint8Array | undefined;
@@ -39,7 +42,7 @@ export async function compileAssemblyScript(sources: Sources): Promise<Uint8Arra
       return true;
     },
   };
-  const { error } = await main([ENTRY, '--outFile', 'model.wasm', ...options()], {
+  const { error } = await main([ENTRY, '--outFile', 'model.wasm', ...options(), ...(shrink ? SHRINK : [])], {
     stdout: collect,
     stderr: collect,
     readFile: (name: string) => sources.get(name.replaceAll('\\', '/')) ?? null,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress.js';
+import { PinnEdgeError } from '../diagnostics.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
 import { GOALS, type Goal } from '../goal.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
@@ -61,7 +62,11 @@ export function buildCommand(): Command {
       choiceOption('--effort', EFFORT_LEVELS),
       'quick',
     )
-    .option('--for <goal>', 'what to prefer: speed, size or memory', choiceOption('--for', GOALS))
+    .option(
+      '--for <goal>',
+      'what to prefer: speed, size or memory (default: speed where that fits the target, else size)',
+      choiceOption('--for', GOALS),
+    )
     .option(
       '--model-version <n>',
       'version of the model in its image; devices refuse a lower one than they run (default: 1)',
@@ -96,22 +101,39 @@ async function run(file: string, options: BuildOptions): Promise<void> {
   say(
     `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${options.engine})\n\n`,
   );
-  const compiled = await compile(model, {
-    tolerance: options.tol,
-    toleranceAbsolute: options.tolAbs,
-    precision: options.precision,
-    engine: options.engine,
-    goal: options.for ?? 'size',
-    kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-    compress: options.compress === 'none' ? undefined : { method: options.compress, maxWork: EFFORTS[options.effort] },
-    compressWith: compressionSession({ cache: options.cache }),
-    file,
-    onStage: (stage) => say(stageLine(stage)),
-  });
-  const { files, report } = packageBuild(compiled, target, { version: options.modelVersion });
+  const buildFor = async (goal: Goal) => {
+    const compiled = await compile(model, {
+      tolerance: options.tol,
+      toleranceAbsolute: options.tolAbs,
+      precision: options.precision,
+      engine: options.engine,
+      goal,
+      kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
+      compress:
+        options.compress === 'none' ? undefined : { method: options.compress, maxWork: EFFORTS[options.effort] },
+      compressWith: compressionSession({ cache: options.cache }),
+      file,
+      onStage: (stage) => say(stageLine(stage)),
+    });
+    return { compiled, ...packageBuild(compiled, target, { version: options.modelVersion }) };
+  };
+  const { compiled, files, report } = await (options.for || options.engine !== 'wasm3'
+    ? buildFor(options.for ?? 'size')
+    : fastestThatFits(buildFor, say));
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));
+}
+
+/** For speed; where that does not fit the target, for size, with the reason. */
+async function fastestThatFits<T>(buildFor: (goal: Goal) => Promise<T>, say: (text: string) => void): Promise<T> {
+  try {
+    return await buildFor('speed');
+  } catch (error) {
+    if (!(error instanceof PinnEdgeError) || error.code !== 'PE4002') throw error;
+    say(`\n  for speed it does not fit: ${error.message}\n  so it is built for size\n\n`);
+    return buildFor('size');
+  }
 }
 
 function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {
@@ -131,12 +153,18 @@ function summary(report: Report, points: number, directory: string): string {
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
-    ['work', `${count(report.macs)} multiply-accumulates per answer`],
+    ['work', work(report)],
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
   const files = report.engine === 'c' ? 'c/' : 'model.wasm  model.img  pinn_model.h';
   const flash = report.engine === 'c' ? '' : `    pinn-edge flash ${directory} --port ...`;
   return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...${flash}\n`;
+}
+
+function work(report: Report): string {
+  const products = `${count(report.macs)} multiply-accumulates per answer`;
+  if (report.engine !== 'wasm3' || report.instructions === undefined) return products;
+  return `${products}, about ${count(report.instructions)} instructions; built for ${report.options.goal}`;
 }
 
 function needsOfC(report: Report): string[][] {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
 import type { CompressedModel } from '../compress/compress.js';
+import { predictInstructions } from '../cost/instructions.js';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { readHeader } from '../format/table.js';
+import type { Goal } from '../goal.js';
 import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
 import { modelToJson } from '../model/load.js';
@@ -25,7 +27,7 @@ export interface Report {
   /** Version of the model in its image, of the user's choice. */
   version: number;
   engine: BuildEngine;
-  options: { precision: string; tolerance: number; toleranceAbsolute?: number };
+  options: { precision: string; tolerance: number; toleranceAbsolute?: number; goal?: Goal };
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
   inputs: { name: string; unit?: string; min: number; max: number; exponent: number; description?: string }[];
@@ -69,6 +71,8 @@ export interface Report {
   /** Integer weights and biases of all layers. */
   weightBytes: number;
   layers: LayerReport[];
+  /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts). */
+  instructions?: number;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
   weights: {
     name: string;
@@ -118,7 +122,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     target: target.name,
     version,
     engine: compiled.engine,
-    options: { precision, tolerance, toleranceAbsolute },
+    options: { precision, tolerance, toleranceAbsolute, goal: compiled.goal },
     identity: readHeader(compiled.table).crc,
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),
     outputs: model.outputs.map((output, i) => ({
@@ -145,6 +149,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     denseMacs: denseMacs(compiled),
     weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
     layers,
+    instructions: compiled.engine === 'wasm3' ? predictInstructions(lowered.table, target.isa) : undefined,
     ...formatTables(compiled),
   };
 }

@@ -1,0 +1,101 @@
+import { lanesShape, rowWords } from '../format/lanes.js';
+import { FLAG, FORMAT, KIND } from '../format/spec.js';
+import type { BlockTable, TableRecord } from '../format/table.js';
+import { readPackageJson } from '../package-root.js';
+
+/**
+ * The cost model of the interpreter: instructions per answer as a sum over what the records of a table make it do, each
+ * at the price that `npm run calibrate` measured on the emulated board of that instruction set
+ * (compiler/cost/instructions.json).
+ */
+
+/** What has a price. `lanes.word`: one multiply-add of a packed word, so half or a third of that per product. */
+export const FEATURES = [
+  'answer',
+  'record',
+  'lanes.word',
+  'lanes.single',
+  'lanes.row',
+  'lanes.split',
+  'lanes.fill',
+  'lanes.hop',
+  'lanes.shift',
+  'lanes.table',
+  'dense.product',
+  'dense64.product',
+  'dense.row',
+  'slopes.element',
+  'linear.element',
+  'polynomial.element',
+  'polynomial.degree',
+  'scale.element',
+  'combine.element',
+] as const;
+export type Feature = (typeof FEATURES)[number];
+export type Counts = Partial<Record<Feature, number>>;
+
+export function countFeatures(table: BlockTable): Counts {
+  const counts: Counts = { answer: 1 };
+  const add = (feature: Feature, times: number) => {
+    counts[feature] = (counts[feature] ?? 0) + times;
+  };
+  table.records.forEach((record, i) => {
+    const before = table.records[i - 1];
+    const isFused = before?.kind === KIND.LANES && (before.flags & FLAG.FUSED) !== 0;
+    if (isFused) {
+      add('lanes.table', record.rows);
+    } else {
+      add('record', 1);
+      countRecord(record, add);
+    }
+  });
+  return counts;
+}
+
+function countRecord(record: TableRecord, add: (feature: Feature, times: number) => void): void {
+  const { kind, rows, cols, flags, format } = record;
+  switch (kind) {
+    case KIND.LANES: {
+      const { lanes, passWords, splitWords, hopWords } = lanesShape(record);
+      const { words, passes } = rowWords(record);
+      add(lanes === 1 ? 'lanes.single' : 'lanes.word', rows * words);
+      add('lanes.row', rows * passes);
+      add('lanes.fill', words * lanes);
+      if (format & FORMAT.ACC_WIDE && lanes > 1) add('lanes.split', rows * passes * Math.ceil(passWords / splitWords));
+      if (hopWords) add('lanes.hop', rows * passes * Math.ceil(passWords / hopWords));
+      if (flags & FLAG.ROW_SHIFTS) add('lanes.shift', rows);
+      return;
+    }
+    case KIND.DENSE:
+    case KIND.BLOCK:
+      add(format & FORMAT.ACC_WIDE ? 'dense64.product' : 'dense.product', rows * cols);
+      add('dense.row', rows);
+      return;
+    case KIND.MAP_SLOPES:
+      add('slopes.element', rows);
+      return;
+    case KIND.MAP_LINEAR:
+      add('linear.element', rows);
+      return;
+    case KIND.MAP_POLYNOMIAL:
+      add('polynomial.element', rows);
+      add('polynomial.degree', rows * record.bias);
+      return;
+    case KIND.SCALE:
+      add('scale.element', rows);
+      return;
+    default:
+      add('combine.element', rows);
+  }
+}
+
+type Prices = Record<string, Record<Feature, number>>;
+
+/** Instructions of one answer under wasm3, or undefined for an instruction set that no board is emulated of. */
+export function predictInstructions(table: BlockTable, isa: string): number | undefined {
+  const { isas } = readPackageJson('compiler/cost/instructions.json') as { isas: Prices };
+  const prices = isas[isa];
+  if (!prices) return undefined;
+  const counts = countFeatures(table);
+  return Math.round(FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0));
+}

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { loadBoard } from '../../compiler/boards/boards.js';
+import { createBoardEngine } from '../../compiler/boards/engine.js';
+import type { Goal } from '../../compiler/goal.js';
+import { loadModel } from '../../compiler/model/load.js';
+import { nodeFiles } from '../../compiler/node-files.js';
+import { packageBuild } from '../../compiler/package/build-files.js';
+import { builtInMemory } from '../../compiler/package/store.js';
+import { compile } from '../../compiler/pipeline.js';
+import { BOARDS, exampleFile } from './setup.js';
+
+/** The cost model against the board, on a network that it was not fitted to. */
+
+const { isSkipped } = BOARDS.find(({ name }) => name === 'cortex-m4')!;
+
+test.skipIf(isSkipped).each(['size', 'speed'] as Goal[])(
+  'instructions per answer are predicted within 0.15 of what they are, for %s',
+  async (goal) => {
+    const board = loadBoard('cortex-m4');
+    const compiled = await compile(loadModel(exampleFile('burgers'), nodeFiles), { tolerance: 3e-3, goal });
+    const packaged = packageBuild(compiled, board);
+    const { instructions } = createBoardEngine(board, builtInMemory(compiled, packaged)).figures();
+    expect(packaged.report.instructions).toBeGreaterThan(0.85 * instructions);
+    expect(packaged.report.instructions).toBeLessThan(1.15 * instructions);
+  },
+  300_000,
+);
