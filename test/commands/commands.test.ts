@@ -291,15 +291,19 @@ describe('pinn-edge inspect, targets and help', () => {
       JSON.stringify({ ...loadTarget('esp32'), name: 'small', ramBytes: 20_000, ramBlockBytes: 9000 }),
     );
     expectSentence(
-      cli(['build', model, '--target', own, '-o', join(folder, 'none')]),
+      cli(['build', model, ...PLAIN, '--target', own, '-o', join(folder, 'none')]),
       2,
       'does not fit small: RAM needs',
     );
     const constants = { ...loadTarget('esp8266'), name: 'smaller', ramBytes: 20_000, ramBlockBytes: 9000 };
     writeFileSync(own, JSON.stringify(constants));
-    expectSentence(cli(['build', model, '--target', own, '-o', join(folder, 'none')]), 2, 'RAM, the model included,');
+    expectSentence(
+      cli(['build', model, ...PLAIN, '--target', own, '-o', join(folder, 'none')]),
+      2,
+      'RAM, the model included,',
+    );
     writeFileSync(own, JSON.stringify({ ...constants, wasm3: { ...constants.wasm3, stackBytes: 256 } }));
-    expectSentence(cli(['build', model, '--target', own, '-o', join(folder, 'none')]), 2, 'wasm3.stackBytes');
+    expectSentence(cli(['build', model, ...PLAIN, '--target', own, '-o', join(folder, 'none')]), 2, 'wasm3.stackBytes');
   });
 
   it('list targets with their limits', () => {

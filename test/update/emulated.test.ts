@@ -72,7 +72,7 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))(
       if (isSkipped) return;
       for (const example of ['burgers', 'heat-rod']) {
         const model = join(PACKAGE_ROOT, 'examples', example, 'model.json');
-        const build = await cli('build', model, '--target', name, '-o', place(example));
+        const build = await cli('build', model, '--target', name, '--compress', 'none', '-o', place(example));
         expect(build).toMatchObject({ code: 0 });
       }
       const header = readFileSync(join(place('burgers'), 'pinn_model.h'), 'utf8');

@@ -37,13 +37,23 @@ beforeAll(async () => {
   program = buildDevice(folder.path, ['-O1']);
   const models: [string, number[], string, string[]][] = [
     ['first', [2, 4, 1], 'host', ['--model-version', '1']],
-    ['second', [1, 5, 2], 'host', ['--model-version', '2']],
+    ['second', [1, 32, 32, 2], 'host', ['--model-version', '2']],
     ['other-target', [2, 4, 1], 'esp32', []],
   ];
   for (const [name, widths, target, more] of models) {
     mkdirSync(join(folder.path, name));
     writeFileSync(join(folder.path, name, 'model.json'), JSON.stringify({ ...perceptron(widths), name }));
-    const build = await cli('build', `${name}/model.json`, '--target', target, '-o', `build/${name}`, ...more);
+    const build = await cli(
+      'build',
+      `${name}/model.json`,
+      '--target',
+      target,
+      '-o',
+      `build/${name}`,
+      '--compress',
+      'none',
+      ...more,
+    );
     expect(build).toMatchObject({ code: 0 });
   }
   expect(await cli('keygen', '-o', KEY)).toMatchObject({ code: 0 });
@@ -185,7 +195,9 @@ describe('bad input is one sentence', () => {
     const { port } = await device();
     const image = readFileSync(join(folder.path, 'build/second/model.img'));
     image[1000] ^= 1;
-    expect((await cli('build', 'second/model.json', '--target', 'host', '-o', 'build/damaged')).code).toBe(0);
+    expect(
+      (await cli('build', 'second/model.json', '--target', 'host', '-o', 'build/damaged', '--compress', 'none')).code,
+    ).toBe(0);
     writeFileSync(join(folder.path, 'build/damaged/model.img'), image);
     expect(sentence(await flash(port, 'build/damaged'), 'PE9001')).toContain('CRC-32');
   }, 60_000);

@@ -14,7 +14,9 @@ const ownTarget = join(folder, 'target.json');
 
 beforeAll(() => {
   writeFileSync(join(folder, 'model.json'), JSON.stringify(perceptron([2, 4, 1])));
-  expect(cli(['build', join(folder, 'model.json'), '--target', 'esp32', '-o', build]).code).toBe(0);
+  expect(cli(['build', join(folder, 'model.json'), '--target', 'esp32', '--compress', 'none', '-o', build]).code).toBe(
+    0,
+  );
   // A board that takes its firmware as a file, as mass-storage bootloaders do.
   const esp32 = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'targets/esp32/target.json'), 'utf8'));
   const copy = {
