@@ -12,7 +12,7 @@ import { perceptron } from '../helpers/models.js';
 import { structuredModel } from './helpers.js';
 
 test('the report of a build gives structure, ranks, bits, bytes and error of every layer, with pictures', async () => {
-  const compiled = await compile(structuredModel(), { tolerance: 1e-2 });
+  const compiled = await compile(structuredModel(), { tolerance: 1e-2, precision: '16' });
   const { files, report } = packageBuild(compiled, loadTarget('host'));
   const validate = new Ajv2020({ strict: false }).compile(
     readPackageJson('compiler/package/report.schema.json') as object,
