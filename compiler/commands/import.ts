@@ -1,10 +1,8 @@
-import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
 import { initialSpec } from '../import/spec-init.js';
-import { modelToJson } from '../model/load.js';
-import { writeSafetensors } from '../model/safetensors.js';
-import { type Model, parameterCount } from '../model/types.js';
+import { parameterCount } from '../model/types.js';
+import { writeModel } from '../model/write.js';
 import { nodeFiles } from '../node-files.js';
 import { writeFileWhole } from '../write-file.js';
 import { count, writeOut } from './output.js';
@@ -58,11 +56,4 @@ async function run(file: string, options: ImportCommandOptions): Promise<void> {
     const outputs = model.outputs.map((o) => o.name).join(', ');
     writeOut(`${model.name}: ${inputs} -> ${outputs}, ${count(parameterCount(model))} parameters\n${options.out}\n`);
   }
-}
-
-/** Writes `file` and its weights in `<name>.safetensors` beside it; the weights first, so that the model finds them. */
-export function writeModel(file: string, model: Model): void {
-  const weights = `${basename(file).replace(/\.json$/, '')}.safetensors`;
-  writeFileWhole(join(dirname(file), weights), writeSafetensors(model.tensors));
-  writeFileWhole(file, `${JSON.stringify(modelToJson(model, weights), null, 2)}\n`);
 }

@@ -4,18 +4,16 @@ import { EXPORTS, MODULE } from '../asc/limits.js';
 import * as device from '../device/spec.js';
 import * as image from '../image/spec.js';
 import { PACKAGE_ROOT } from '../package-root.js';
+import { type Field, type IntegerType, type Layout, layoutOf } from './layout.js';
 import {
   CHECK,
-  type Field,
   FLAG,
   FORMAT,
   FORMAT_VERSION,
   HEADER,
   INPUT,
   KIND,
-  type Layout,
   LIMIT,
-  layoutOf,
   MAGIC,
   OUTPUT,
   RECORD,
@@ -30,7 +28,7 @@ type Groups = Record<string, Record<string, number>>;
 const note = (source: string) => `Generated from ${source} by \`npm run format:generate\`; do not edit.`;
 const TABLE_NOTE = note('compiler/format/spec.ts');
 
-const TABLE_STRUCTS: Record<string, readonly Field[]> = { HEADER, INPUT, OUTPUT, RECORD };
+const TABLE_STRUCTS: Record<string, readonly Field<IntegerType>[]> = { HEADER, INPUT, OUTPUT, RECORD };
 const TABLE_GROUPS: Groups = { KIND, FORMAT, FLAG, LIMIT, CHECK, STATUS };
 
 /** Every constant as [NAME, value]. */
@@ -102,9 +100,9 @@ function imageHeader(): string {
       ['PUBLIC_KEY_BYTES', image.PUBLIC_KEY_BYTES],
     ],
     {
-      IMAGE_HEADER: image.imageLayout(image.IMAGE_HEADER),
-      IMAGE_INPUT: image.imageLayout(image.IMAGE_INPUT),
-      IMAGE_OUTPUT: image.imageLayout(image.IMAGE_OUTPUT),
+      IMAGE_HEADER: layoutOf(image.IMAGE_HEADER),
+      IMAGE_INPUT: layoutOf(image.IMAGE_INPUT),
+      IMAGE_OUTPUT: layoutOf(image.IMAGE_OUTPUT),
     },
     { PAYLOAD: image.PAYLOAD, IMAGE_FLAG: image.IMAGE_FLAG, IMAGE_LIMIT: image.IMAGE_LIMIT },
   );

@@ -1,3 +1,5 @@
+import type { Field, IntegerType } from './layout.js';
+
 /**
  * The one specification of the flat block table. `npm run format:generate` writes the constants for TypeScript,
  * AssemblyScript and C from it; `npm run format:check` fails when they differ.
@@ -17,20 +19,10 @@
  * count bytes from the start of the pool. The arena starts with the input words and then the output words (int32).
  */
 
-export type FieldType = 'u8' | 'u16' | 'u32' | 'i32';
-
-export interface Field {
-  name: string;
-  type: FieldType;
-  doc: string;
-}
-
-const FIELD_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4 };
-
 export const MAGIC = 0x54424550; // "PEBT"
 export const FORMAT_VERSION = 1;
 
-export const HEADER: Field[] = [
+export const HEADER: Field<IntegerType>[] = [
   { name: 'magic', type: 'u32', doc: '"PEBT"' },
   { name: 'version', type: 'u16', doc: 'format version, 1' },
   { name: 'headerBytes', type: 'u16', doc: 'size of this header' },
@@ -46,15 +38,15 @@ export const HEADER: Field[] = [
   { name: 'poolBytes', type: 'u32', doc: 'size of the pool' },
 ];
 
-export const INPUT: Field[] = [
+export const INPUT: Field<IntegerType>[] = [
   { name: 'min', type: 'i32', doc: 'smallest input word; smaller ones are clamped' },
   { name: 'max', type: 'i32', doc: 'largest input word; larger ones are clamped' },
   { name: 'exponent', type: 'i32', doc: 'word = round(value * 2^exponent)' },
 ];
 
-export const OUTPUT: Field[] = [{ name: 'exponent', type: 'i32', doc: 'value = word * 2^-exponent' }];
+export const OUTPUT: Field<IntegerType>[] = [{ name: 'exponent', type: 'i32', doc: 'value = word * 2^-exponent' }];
 
-export const RECORD: Field[] = [
+export const RECORD: Field<IntegerType>[] = [
   { name: 'kind', type: 'u8', doc: 'one of KIND' },
   { name: 'format', type: 'u8', doc: 'bits of FORMAT: the widths of operands, weights and accumulator' },
   { name: 'flags', type: 'u8', doc: 'bits of FLAG' },
@@ -197,20 +189,3 @@ export const CHECK = {
 
 /** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */
 export const STATUS = { OK: 0, CLAMPED: 1, REFUSED: 16 } as const;
-
-export interface Layout {
-  offsets: Record<string, number>;
-  bytes: number;
-}
-
-export function layoutOf(fields: readonly Field[]): Layout {
-  const offsets: Record<string, number> = {};
-  let at = 0;
-  for (const field of fields) {
-    const bytes = FIELD_BYTES[field.type];
-    if (at % bytes) throw new Error(`field ${field.name} is not aligned`);
-    offsets[field.name] = at;
-    at += bytes;
-  }
-  return { offsets, bytes: at };
-}

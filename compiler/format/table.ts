@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { type Field, type FieldType, FORMAT_VERSION, HEADER, INPUT, layoutOf, MAGIC, OUTPUT, RECORD } from './spec.js';
+import { FIELD_BYTES, type Field, type IntegerType, layoutOf } from './layout.js';
+import { FORMAT_VERSION, HEADER, INPUT, MAGIC, OUTPUT, RECORD } from './spec.js';
 
 /** The block table in memory, and its bytes. See spec.ts for the layout. */
 
@@ -106,7 +107,7 @@ export function readHeader(bytes: Uint8Array): Header {
 export function decodeTable(bytes: Uint8Array): BlockTable {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const head = readHeader(bytes);
-  const many = (count: number, start: number, fields: Field[], size: number) =>
+  const many = (count: number, start: number, fields: Field<IntegerType>[], size: number) =>
     Array.from({ length: count }, (_, i) => readFields(view, start + i * size, fields));
   const outputsAt = header.bytes + head.inputCount * input.bytes;
   return {
@@ -123,7 +124,7 @@ export const INPUT_BYTES = input.bytes;
 export const OUTPUT_BYTES = output.bytes;
 export const RECORD_BYTES = record.bytes;
 
-function writeFields(view: DataView, at: number, fields: Field[], values: object): number {
+function writeFields(view: DataView, at: number, fields: Field<IntegerType>[], values: object): number {
   for (const { name, type } of fields) {
     const value = (values as Record<string, number>)[name];
     const [min, max] = BOUNDS[type];
@@ -131,34 +132,33 @@ function writeFields(view: DataView, at: number, fields: Field[], values: object
       throw new Error(`block table field ${name} = ${value} does not fit ${type}`);
     }
     WRITERS[type](view, at, value);
-    at += SIZES[type];
+    at += FIELD_BYTES[type];
   }
   return at;
 }
 
-function readFields(view: DataView, at: number, fields: Field[]): Record<string, number> {
+function readFields(view: DataView, at: number, fields: Field<IntegerType>[]): Record<string, number> {
   const values: Record<string, number> = {};
   for (const { name, type } of fields) {
     values[name] = READERS[type](view, at);
-    at += SIZES[type];
+    at += FIELD_BYTES[type];
   }
   return values;
 }
 
-const SIZES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4 };
-const BOUNDS: Record<FieldType, [number, number]> = {
+const BOUNDS: Record<IntegerType, [number, number]> = {
   u8: [0, 2 ** 8 - 1],
   u16: [0, 2 ** 16 - 1],
   u32: [0, 2 ** 32 - 1],
   i32: [-(2 ** 31), 2 ** 31 - 1],
 };
-const WRITERS: Record<FieldType, (view: DataView, at: number, value: number) => void> = {
+const WRITERS: Record<IntegerType, (view: DataView, at: number, value: number) => void> = {
   u8: (view, at, value) => view.setUint8(at, value),
   u16: (view, at, value) => view.setUint16(at, value, true),
   u32: (view, at, value) => view.setUint32(at, value, true),
   i32: (view, at, value) => view.setInt32(at, value, true),
 };
-const READERS: Record<FieldType, (view: DataView, at: number) => number> = {
+const READERS: Record<IntegerType, (view: DataView, at: number) => number> = {
   u8: (view, at) => view.getUint8(at),
   u16: (view, at) => view.getUint16(at, true),
   u32: (view, at) => view.getUint32(at, true),

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { PinnEdgeError } from '../diagnostics.js';
+import { type Field, layoutOf } from '../format/layout.js';
 import {
   IMAGE_FLAG,
   IMAGE_FORMAT_VERSION,
@@ -8,8 +9,6 @@ import {
   IMAGE_LIMIT,
   IMAGE_MAGIC,
   IMAGE_OUTPUT,
-  type ImageField,
-  imageLayout,
   type PAYLOAD,
   SIGNATURE_BYTES,
   UPDATE,
@@ -17,7 +16,7 @@ import {
 
 /** Model images as bytes; the layout is drawn in spec.ts, the device's reader is targets/common/pe_image.c. */
 
-const HEADER = imageLayout(IMAGE_HEADER);
+const HEADER = layoutOf(IMAGE_HEADER);
 const HEADER_TYPES = new Map(IMAGE_HEADER.map(({ name, type }) => [name, type]));
 const MAX_STRINGS_BYTES = 65535;
 
@@ -170,8 +169,8 @@ function readField(image: Uint8Array, name: string): number {
 }
 
 /** One entry; fields that are not given are zero. */
-function encode(fields: readonly ImageField[], values: Record<string, number>): Uint8Array {
-  const { offsets, bytes } = imageLayout(fields);
+function encode(fields: readonly Field[], values: Record<string, number>): Uint8Array {
+  const { offsets, bytes } = layoutOf(fields);
   const entry = new Uint8Array(bytes);
   const view = new DataView(entry.buffer);
   for (const { name, type } of fields) {

@@ -1,4 +1,4 @@
-import type { Layout } from '../format/spec.js';
+import type { Field } from '../format/layout.js';
 
 /**
  * The one specification of model images: what `pinn-edge flash` sends and a slot of the device's flash holds. The
@@ -23,21 +23,13 @@ import type { Layout } from '../format/spec.js';
  * All numbers are little-endian. Texts are named by their offset from the start of the strings.
  */
 
-export interface ImageField {
-  name: string;
-  type: 'u8' | 'u16' | 'u32' | 'i32' | 'f64' | 'signature';
-  doc: string;
-}
-
-const FIELD_BYTES: Record<ImageField['type'], number> = { u8: 1, u16: 2, u32: 4, i32: 4, f64: 8, signature: 64 };
-
 export const IMAGE_MAGIC = 0x4d494550; // "PEIM"
 export const IMAGE_FORMAT_VERSION = 1;
 
 export const SIGNATURE_BYTES = 64;
 export const PUBLIC_KEY_BYTES = 32;
 
-export const IMAGE_HEADER: ImageField[] = [
+export const IMAGE_HEADER: Field[] = [
   { name: 'magic', type: 'u32', doc: '"PEIM"' },
   { name: 'crc', type: 'u32', doc: 'CRC-32 (IEEE 802.3) of every byte after this field' },
   { name: 'signature', type: 'signature', doc: 'Ed25519 (RFC 8032) over every byte after this field, or zeros' },
@@ -62,7 +54,7 @@ export const IMAGE_HEADER: ImageField[] = [
   { name: 'payloadBytes', type: 'u32', doc: 'size of the payload' },
 ];
 
-export const IMAGE_INPUT: ImageField[] = [
+export const IMAGE_INPUT: Field[] = [
   { name: 'min', type: 'f64', doc: 'range, in the unit' },
   { name: 'max', type: 'f64', doc: '' },
   { name: 'nameOffset', type: 'u16', doc: 'name' },
@@ -70,7 +62,7 @@ export const IMAGE_INPUT: ImageField[] = [
   { name: 'exponent', type: 'i32', doc: 'word = floor(value * 2^exponent + 1/2)' },
 ];
 
-export const IMAGE_OUTPUT: ImageField[] = [
+export const IMAGE_OUTPUT: Field[] = [
   { name: 'scale', type: 'f64', doc: 'value = word * 2^-exponent * scale + offset' },
   { name: 'offset', type: 'f64', doc: '' },
   { name: 'nameOffset', type: 'u16', doc: 'name' },
@@ -120,14 +112,3 @@ export const UPDATE: Record<string, { value: number; text: string }> = {
   REQUEST: { value: 22, text: 'the request is malformed or unknown' },
   NO_MODEL: { value: 23, text: 'no model is running' },
 };
-
-export function imageLayout(fields: readonly ImageField[]): Layout {
-  const offsets: Record<string, number> = {};
-  let bytes = 0;
-  for (const { name, type } of fields) {
-    if (bytes % Math.min(8, FIELD_BYTES[type])) throw new Error(`field ${name} is not aligned`);
-    offsets[name] = bytes;
-    bytes += FIELD_BYTES[type];
-  }
-  return { offsets, bytes };
-}

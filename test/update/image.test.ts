@@ -2,9 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../compiler/format/layout.js';
 import { encodeImage, type ImageInput, readImage, targetClass, withCrc } from '../../compiler/image/image.js';
 import { isSignedBy, rawPublicKey, signImage } from '../../compiler/image/keys.js';
-import { IMAGE_HEADER, IMAGE_INPUT, imageLayout, PAYLOAD, UPDATE } from '../../compiler/image/spec.js';
+import { IMAGE_HEADER, IMAGE_INPUT, PAYLOAD, UPDATE } from '../../compiler/image/spec.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { smallModel } from '../package/fixture.js';
 import { run, temporaryFolder } from '../package/toolchain.js';
@@ -18,7 +19,7 @@ const otherKeys = generateKeyPairSync('ed25519');
 const hex = (key = keys.publicKey) => Buffer.from(rawPublicKey(key)).toString('hex');
 
 const SOURCE = join(PACKAGE_ROOT, 'test/update/image_test.c');
-const HEADER = imageLayout(IMAGE_HEADER).offsets;
+const HEADER = layoutOf(IMAGE_HEADER).offsets;
 let model: Uint8Array;
 let withModel = '';
 let sanitized = '';
@@ -142,7 +143,7 @@ describe('model images', () => {
     const golden = { inputWords: new Int32Array(0), outputWords: new Int32Array(0), count: 0 };
     expect(verdict(tinyImage({ inputs: nine, golden }))).toBe('CAPACITY');
     const entry = Uint8Array.from(tinyImage());
-    entry[imageLayout(IMAGE_HEADER).bytes + imageLayout(IMAGE_INPUT).offsets.unitOffset] = 99;
+    entry[layoutOf(IMAGE_HEADER).bytes + layoutOf(IMAGE_INPUT).offsets.unitOffset] = 99;
     expect(verdict(withCrc(entry))).toBe('STRINGS');
   });
 

@@ -1,0 +1,12 @@
+import { basename, dirname, join } from 'node:path';
+import { writeFileWhole } from '../write-file.js';
+import { modelToJson } from './load.js';
+import { writeSafetensors } from './safetensors.js';
+import type { Model } from './types.js';
+
+/** Writes `file` and its weights in `<name>.safetensors` beside it; the weights first, so that the model finds them. */
+export function writeModel(file: string, model: Model): void {
+  const weights = `${basename(file).replace(/\.json$/, '')}.safetensors`;
+  writeFileWhole(join(dirname(file), weights), writeSafetensors(model.tensors));
+  writeFileWhole(file, `${JSON.stringify(modelToJson(model, weights), null, 2)}\n`);
+}
