@@ -46,7 +46,7 @@ export function cFirmwareFiles(target: Target, sources: ReadonlyMap<string, stri
 const APPLICATION = 'bare-metal/app';
 const C_APPLICATION = 'bare-metal/app-c';
 /** What both applications need of a board. */
-const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'stack.c', 'stack.h'];
+const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'figures.c', 'figures.h', 'stack.c', 'stack.h'];
 
 /** The files of targets/common that C sources include, directly or not. */
 function includedFiles(source: string, found = new Map<string, string>()): Map<string, string> {

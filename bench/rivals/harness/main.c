@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "figures.h"
 #include "heap.h"
 #include "rival.h"
 #include "stack.h"
@@ -24,28 +25,6 @@ typedef struct {
   uint32_t count;  // points
   int32_t status;
 } task_t;
-
-static void print_figure(const char *name, uint64_t value) {
-  char digits[21];
-  char *at = &digits[sizeof digits - 1];
-  *at = '\0';
-  do {
-    *--at = (char)('0' + (int)(value % 10));
-    value /= 10;
-  } while (value != 0);
-  board_print(name);
-  board_print(" ");
-  board_print(at);
-  board_print("\n");
-}
-
-__attribute__((noreturn)) static void stop(const char *what) {
-  board_print("FAIL ");
-  board_print(what);
-  board_print("\n");
-  print_figure("end", 1);
-  board_exit(1);
-}
 
 static void open_rival(void *argument) {
   task_t *task = (task_t *)argument;
@@ -93,6 +72,5 @@ int main(void) {
   print_figure("points", points);
   print_figure("run_instructions", task.instructions);
   print_figure("run_stack_bytes", stack);
-  print_figure("end", 0);
-  board_exit(0);
+  finish(0);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "figures.h"
 #include "golden.h"
 #include "model.h"
 #include "stack.h"
@@ -21,28 +22,6 @@ typedef struct {
   uint32_t count;  // points
   uint32_t wrong;  // golden words that differ
 } task_t;
-
-static void print_figure(const char *name, uint64_t value) {
-  char digits[21];
-  char *at = &digits[sizeof digits - 1];
-  *at = '\0';
-  do {
-    *--at = (char)('0' + (int)(value % 10));
-    value /= 10;
-  } while (value != 0);
-  board_print(name);
-  board_print(" ");
-  board_print(at);
-  board_print("\n");
-}
-
-__attribute__((noreturn)) static void stop(const char *what) {
-  board_print("FAIL ");
-  board_print(what);
-  board_print("\n");
-  print_figure("end", 1);
-  board_exit(1);
-}
 
 static void run_points(void *argument) {
   task_t *task = (task_t *)argument;
@@ -112,6 +91,5 @@ int main(void) {
   } else {
     run_golden_vectors();
   }
-  print_figure("end", 0);
-  board_exit(0);
+  finish(0);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "figures.h"
 #include "pinn_edge.h"
 #include "pinn_model.h"
 #include "stack.h"
@@ -28,21 +29,7 @@ typedef struct {
   uint32_t count;  // points
 } task_t;
 
-static void print_figure(const char *name, uint64_t value) {
-  char digits[21];
-  char *at = &digits[sizeof digits - 1];
-  *at = '\0';
-  do {
-    *--at = (char)('0' + (int)(value % 10));
-    value /= 10;
-  } while (value != 0);
-  board_print(name);
-  board_print(" ");
-  board_print(at);
-  board_print("\n");
-}
-
-__attribute__((noreturn)) static void stop(const char *what, pe_result_t result) {
+__attribute__((noreturn)) static void stop_with(const char *what, pe_result_t result) {
   board_print("FAIL ");
   board_print(what);
   board_print(": ");
@@ -50,8 +37,7 @@ __attribute__((noreturn)) static void stop(const char *what, pe_result_t result)
   board_print("; ");
   board_print(pe_detail(&pe));
   board_print("\n");
-  print_figure("end", 1);
-  board_exit(1);
+  finish(1);
 }
 
 static void open_model(void *argument) {
@@ -89,7 +75,7 @@ static uint32_t code_page_bytes(const M3CodePage *page) {
 static void open_and_report(void) {
   task_t task = {PE_OK, 0, 0};
   const uint32_t stack = stack_used_by(open_model, &task);
-  if (task.result != PE_OK) stop("open", task.result);
+  if (task.result != PE_OK) stop_with("open", task.result);
   const M3Runtime *runtime = pe.runtime;
   print_figure("open_instructions", task.instructions);
   print_figure("memory_bytes", pinn_model.memory_bytes);
@@ -110,7 +96,7 @@ static void print_run(const task_t *task, uint32_t points, uint32_t stack) {
 // Evaluates the file's points, in as many rows as fit the buffers at a time.
 static void run_file(int from) {
   const int to = board_open("outputs.bin", BOARD_WRITE);
-  if (to < 0) stop("outputs.bin", PE_ERROR_ARGUMENT);
+  if (to < 0) stop_with("outputs.bin", PE_ERROR_ARGUMENT);
   task_t task = {PE_OK, 0, 0};
   uint32_t stack = 0, points = 0;
   for (;;) {
@@ -120,7 +106,7 @@ static void run_file(int from) {
     if (used > stack) stack = used;
     points += task.count;
     if (board_write(to, outputs, task.count * (uint32_t)(OUTPUT_WORDS * sizeof outputs[0])) != 0) {
-      stop("outputs.bin", PE_ERROR_ARGUMENT);
+      stop_with("outputs.bin", PE_ERROR_ARGUMENT);
     }
   }
   board_close(to);
@@ -130,7 +116,7 @@ static void run_file(int from) {
 static void run_golden_vectors(void) {
   task_t task = {PE_OK, 0, 0};
   const uint32_t stack = stack_used_by(test_golden_vectors, &task);
-  if (task.result != PE_OK) stop("golden vectors", task.result);
+  if (task.result != PE_OK) stop_with("golden vectors", task.result);
   board_print("PASS golden vectors, every bit as built\n");
   print_run(&task, pinn_model.golden_count, stack);
 }
@@ -148,6 +134,5 @@ int main(void) {
     run_golden_vectors();
   }
   pe_close(&pe);
-  print_figure("end", 0);
-  board_exit(0);
+  finish(0);
 }
