@@ -13,6 +13,8 @@ export const LIBRARY_FILES = [
   'pinn_edge.h',
   'pe_arena.c',
   'pe_arena.h',
+  'pe_crc32.c',
+  'pe_crc32.h',
   'pe_format.gen.h',
   'pe_module.gen.h',
   'pe_steps.h',

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pe_crc32.h"
+
 // Request: sequence, command, body, CRC. Answer: sequence, command, result, body, CRC.
 #define AT_COMMAND 4u
 #define AT_REQUEST_BODY 5u
@@ -65,7 +67,7 @@ static uint32_t seal(uint8_t *frame, uint32_t bytes) {
   // The gap depends on the length, which is known only now.
   uint8_t *packet = frame + ENCODE_GAP(packet_bytes);
   memmove(packet, frame + ENCODE_GAP(PE_AGENT_BODY_BYTES + PE_PACKET_OVERHEAD), bytes);
-  pe_store_u32(packet + bytes, pe_image_crc(packet, bytes));
+  pe_store_u32(packet + bytes, pe_crc32(packet, bytes));
   return encode(frame, packet_bytes);
 }
 
@@ -227,7 +229,7 @@ static void answer(pe_agent_t *agent) {
   const uint32_t count = agent->received <= sizeof agent->request ? decode(agent->request, agent->received) : 0u;
   const uint8_t *packet = agent->request;
   const uint32_t body_end = count < CRC_BYTES ? 0u : count - CRC_BYTES;
-  if (body_end < AT_REQUEST_BODY || pe_load_u32(packet + body_end) != pe_image_crc(packet, body_end)) {
+  if (body_end < AT_REQUEST_BODY || pe_load_u32(packet + body_end) != pe_crc32(packet, body_end)) {
     send(agent, agent->damaged, sizeof agent->damaged);
     return;
   }

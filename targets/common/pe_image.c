@@ -3,26 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pe_crc32.h"
 #include "pe_signature.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "golden vectors are used where they lie in the image: little-endian machines only"
 #endif
-
-uint32_t pe_image_crc(const uint8_t *bytes, uint32_t count) {
-  // Half a byte at a time: the usual table of 256 entries would take 1 kB.
-  static const uint32_t table[16] = {
-      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
-      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
-  };
-  uint32_t crc = 0xffffffffu;
-  for (uint32_t i = 0; i < count; i++) {
-    crc ^= bytes[i];
-    crc = (crc >> 4) ^ table[crc & 15u];
-    crc = (crc >> 4) ^ table[crc & 15u];
-  }
-  return ~crc;
-}
 
 static uint16_t load_u16(const uint8_t *at) { return (uint16_t)(at[0] | ((uint32_t)at[1] << 8)); }
 
@@ -71,7 +57,7 @@ static pe_update_result_t check_bytes(const uint8_t *bytes, uint32_t available) 
   }
   const uint32_t total = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
   if (total < PE_IMAGE_HEADER_BYTES || total > available || align(total) != total) return PE_UPDATE_SIZE;
-  const uint32_t crc = pe_image_crc(bytes + PE_IMAGE_HEADER_SIGNATURE, total - PE_IMAGE_HEADER_SIGNATURE);
+  const uint32_t crc = pe_crc32(bytes + PE_IMAGE_HEADER_SIGNATURE, total - PE_IMAGE_HEADER_SIGNATURE);
   return crc == pe_load_u32(bytes + PE_IMAGE_HEADER_CRC) ? PE_UPDATE_OK : PE_UPDATE_CRC;
 }
 
@@ -202,7 +188,7 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
   model->name = image->name;
   model->wasm = image->payload;
   model->wasm_bytes = image->payload_bytes;
-  model->wasm_crc = pe_image_crc(image->payload, image->payload_bytes);
+  model->wasm_crc = pe_crc32(image->payload, image->payload_bytes);
   model->identity = image->identity;
   model->memory_bytes = image->memory_bytes;
   model->stack_bytes = image->stack_bytes;

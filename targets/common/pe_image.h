@@ -77,9 +77,6 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
 // A sentence for a result; never null. The text is constant.
 const char *pe_update_text(pe_update_result_t result);
 
-// CRC-32 (IEEE 802.3) of `count` bytes.
-uint32_t pe_image_crc(const uint8_t *bytes, uint32_t count);
-
 // Little-endian numbers at any address.
 uint32_t pe_load_u32(const uint8_t *at);
 void pe_store_u32(uint8_t *at, uint32_t value);

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pe_crc32.h"
+
 // A commit record, little-endian words.
 #define RECORD_MAGIC 0x43525045u  // "PERC"
 #define RECORD_BYTES 32u
@@ -54,7 +56,7 @@ bool pe_slots_init(pe_slots_t *slots, const pe_flash_t *flash, const pe_image_po
 static bool read_record(const pe_slots_t *slots, uint32_t sector, record_t *record) {
   const uint8_t *bytes = slots->flash->memory + sector * slots->flash->sector_bytes;
   if (pe_load_u32(bytes) != RECORD_MAGIC) return false;
-  if (pe_image_crc(bytes, RECORD_CHECK) != pe_load_u32(bytes + RECORD_CHECK)) return false;
+  if (pe_crc32(bytes, RECORD_CHECK) != pe_load_u32(bytes + RECORD_CHECK)) return false;
   record->sector = sector;
   record->sequence = pe_load_u32(bytes + RECORD_SEQUENCE);
   record->slot = pe_load_u32(bytes + RECORD_SLOT);
@@ -95,7 +97,7 @@ static pe_update_result_t write_record(const pe_slots_t *slots, uint32_t slot, u
   pe_store_u32(bytes + RECORD_SLOT, slot);
   pe_store_u32(bytes + RECORD_CRC_RUNS, crc_runs);
   pe_store_u32(bytes + RECORD_CRC_BEFORE, crc_before);
-  pe_store_u32(bytes + RECORD_CHECK, pe_image_crc(bytes, RECORD_CHECK));
+  pe_store_u32(bytes + RECORD_CHECK, pe_crc32(bytes, RECORD_CHECK));
   if (!flash->erase(flash->context, offset)) return PE_UPDATE_FLASH;
   for (uint32_t at = 0; at < RECORD_BYTES; at += flash->program_bytes) {
     if (!program(slots, offset + at, bytes + at)) return PE_UPDATE_FLASH;

@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "pe_crc32.h"
+
 // What is known of a table when its records are checked.
 typedef struct {
   const uint8_t *pool;
@@ -9,21 +11,6 @@ typedef struct {
   uint32_t arena_bytes;
   uint32_t first_result;  // arena offset behind the input words
 } pe_limits_t;
-
-static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
-  // Half a byte at a time: the usual table of 256 entries would take 1 kB.
-  static const uint32_t table[16] = {
-      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
-      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
-  };
-  uint32_t crc = 0xffffffffu;
-  for (uint32_t i = 0; i < count; i++) {
-    crc ^= bytes[i];
-    crc = (crc >> 4) ^ table[crc & 15u];
-    crc = (crc >> 4) ^ table[crc & 15u];
-  }
-  return ~crc;
-}
 
 // Whether `count` elements of `bytes` bytes at offset `at` are aligned and lie within `size`.
 static bool is_inside(uint32_t at, uint32_t count, uint32_t bytes, uint32_t size) {
@@ -228,7 +215,7 @@ static uint32_t check_header(const uint8_t *table, uint32_t bytes, uint32_t aren
   if (h->version != PE_FORMAT_VERSION) return PE_CHECK_VERSION;
   if (h->total_bytes != bytes) return PE_CHECK_SIZE;
   const uint32_t crc_start = PE_HEADER_CRC + 4u;
-  if (h->crc != crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
+  if (h->crc != pe_crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
   const uint32_t records_offset =
       PE_HEADER_BYTES + (uint32_t)h->input_count * PE_INPUT_BYTES + (uint32_t)h->output_count * PE_OUTPUT_BYTES;
   const uint32_t pool_offset = records_offset + (uint32_t)h->record_count * PE_RECORD_BYTES;

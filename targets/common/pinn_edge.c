@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pe_arena.h"
+#include "pe_crc32.h"
 #include "pe_format.gen.h"
 #include "pe_validate.h"
 #include "pe_wasm3.h"
@@ -16,21 +17,6 @@
 
 // wasm3 checks that a function's frame fits its stack after the arguments have been put there.
 #define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))
-
-static uint32_t crc32(const uint8_t *bytes, uint32_t count) {
-  // Half a byte at a time: the usual table of 256 entries would take 1 kB.
-  static const uint32_t table[16] = {
-      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
-      0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
-  };
-  uint32_t crc = 0xffffffffu;
-  for (uint32_t i = 0; i < count; i++) {
-    crc ^= bytes[i];
-    crc = (crc >> 4) ^ table[crc & 15u];
-    crc = (crc >> 4) ^ table[crc & 15u];
-  }
-  return ~crc;
-}
 
 static bool is_plausible(const pe_model_t *model) {
   return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
@@ -155,7 +141,7 @@ pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *memory, size_t byte
   memset(pe, 0, sizeof *pe);
   if (model == NULL || memory == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
   // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
-  if (crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
+  if (pe_crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
   pe->detail = pe_validate(model->wasm, model->wasm_bytes, model->memory_bytes, NULL);
   if (pe->detail != NULL) return PE_ERROR_MODULE;
   pe_arena_t arena;

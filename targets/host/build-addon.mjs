@@ -47,7 +47,7 @@ const WASM3_CONFIGURATION = {
 const WASM3_UNITS = ['bind', 'code', 'compile', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
 const OWN_UNITS = ['counted_heap', 'private_stack', 'table_node', 'wasm3_node'];
 // The block kernels and the table check of the firmware library: the same C as on the devices.
-const LIBRARY_UNITS = ['pe_kernels', 'pe_native', 'pe_table'];
+const LIBRARY_UNITS = ['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'];
 const OWN_HEADERS = ['counted_heap.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'];
 
 const FLAVOURS = [

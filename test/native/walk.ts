@@ -5,7 +5,7 @@ import { C99, COMMON, compileOrThrow, WARNINGS } from '../package/toolchain.js';
 
 /** The C kernels and the C table check as a program of their own, under AddressSanitizer and UBSan. */
 
-export const NATIVE_SOURCES = ['pe_kernels.c', 'pe_table.c'].map((name) => join(COMMON, name));
+export const NATIVE_SOURCES = ['pe_crc32.c', 'pe_kernels.c', 'pe_table.c'].map((name) => join(COMMON, name));
 export const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 export interface WalkCase {

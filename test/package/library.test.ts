@@ -27,7 +27,7 @@ import {
   wasm3Object,
 } from './toolchain.js';
 
-const LIBRARY = ['pinn_edge.c', 'pe_arena.c', 'pe_validate.c'].map((name) => join(COMMON, name));
+const LIBRARY = ['pinn_edge.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'].map((name) => join(COMMON, name));
 const FLAVOURS = [
   { name: 'optimised', flags: ['-O2'] },
   {

@@ -8,7 +8,7 @@ import { C99, COMMON, compileOrThrow, includes, WARNINGS, wasm3Object } from '..
 export const TARGET = 'host';
 
 /** The C files of the firmware library without wasm3's. */
-export const LIBRARY_SOURCES = ['pinn_edge.c', 'pe_arena.c', 'pe_validate.c'];
+export const LIBRARY_SOURCES = ['pinn_edge.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'];
 
 /** The image of a compiled model, as a build writes it. */
 export function imageOf(compiled: CompiledModel, changes: Partial<ImageInput> = {}): Uint8Array {

@@ -27,7 +27,7 @@ let fast = '';
 
 beforeAll(async () => {
   model = imageOf(await smallModel());
-  const sources = [SOURCE, 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
+  const sources = [SOURCE, 'pe_crc32.c', 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
   withModel = buildProgram(folder.path, 'image_open', [...sources, 'pinn_edge.c', 'pe_arena.c', 'pe_validate.c'], {
     wasm3: true,
     flags: ['-O1'],

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pe_crc32.h"
 #include "pe_image.h"
 #ifndef WITHOUT_WASM3
 #include "pinn_edge.h"
@@ -56,7 +57,7 @@ static void correct_crc(uint8_t *image, uint32_t bytes) {
   const uint32_t total = pe_load_u32(image + PE_IMAGE_HEADER_TOTAL_BYTES);
   const uint32_t covered = total >= PE_IMAGE_HEADER_SIGNATURE && total <= bytes ? total : bytes;
   pe_store_u32(image + PE_IMAGE_HEADER_CRC,
-               pe_image_crc(image + PE_IMAGE_HEADER_SIGNATURE, covered - PE_IMAGE_HEADER_SIGNATURE));
+               pe_crc32(image + PE_IMAGE_HEADER_SIGNATURE, covered - PE_IMAGE_HEADER_SIGNATURE));
 }
 
 static unsigned flip_all(uint8_t *image, uint32_t bytes, const pe_image_policy_t *policy, int forge) {

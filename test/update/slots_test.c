@@ -7,6 +7,7 @@
 //
 // NEW has a higher version than OLD. Prints figures; ends with 1 and a line for every failure.
 #include "nor_flash.h"
+#include "pe_crc32.h"
 #include "pe_runner.h"
 
 #define SECTOR_BYTES 1024u
@@ -273,14 +274,14 @@ static void rules(void) {
   memcpy(damaged.bytes, new_file.bytes, new_file.size);
   const uint32_t golden = (uint32_t)(new_file.image.golden - new_file.image.bytes);
   damaged.bytes[golden + 4u * new_file.image.golden_count * new_file.image.input_count] ^= 1u;
-  pe_store_u32(damaged.bytes + PE_IMAGE_HEADER_CRC, pe_image_crc(damaged.bytes + 8, damaged.size - 8u));
+  pe_store_u32(damaged.bytes + PE_IMAGE_HEADER_CRC, pe_crc32(damaged.bytes + 8, damaged.size - 8u));
   damaged.image.crc = pe_load_u32(damaged.bytes + PE_IMAGE_HEADER_CRC);
   require("wrong answers", send(&damaged, true), PE_UPDATE_GOLDEN);
   if (!is_running(&new_file) || !answers_right(&new_file)) fail("new after wrong answers", 0, CUT_NOTHING);
   // A model that is no module.
   memcpy(damaged.bytes, new_file.bytes, new_file.size);
   damaged.bytes[new_file.image.payload - new_file.image.bytes + 4] ^= 1u;
-  pe_store_u32(damaged.bytes + PE_IMAGE_HEADER_CRC, pe_image_crc(damaged.bytes + 8, damaged.size - 8u));
+  pe_store_u32(damaged.bytes + PE_IMAGE_HEADER_CRC, pe_crc32(damaged.bytes + 8, damaged.size - 8u));
   damaged.image.crc = pe_load_u32(damaged.bytes + PE_IMAGE_HEADER_CRC);
   require("no module", send(&damaged, true), PE_UPDATE_OPEN);
   free(damaged.bytes);

@@ -1,0 +1,19 @@
+// CRC-32 (IEEE 802.3: reflected, polynomial 0xEDB88320, first and last complement), as in zip and Ethernet. It names
+// block tables, modules, images, update records and packets.
+#ifndef PE_CRC32_H
+#define PE_CRC32_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// CRC-32 of `count` bytes; 0 of none.
+uint32_t pe_crc32(const uint8_t *bytes, uint32_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
