@@ -16,7 +16,7 @@ import { requireTools, toolVersion } from './tools.js';
  * the path of the ELF file. Objects are kept by their content, so that models share all of wasm3 and the library.
  *
  * @param header the text of pinn_model.h
- * @param project the plain firmware, or the one with the update agent on the UART
+ * @param project the plain firmware, or the one with the update agent on the UART, the only one here for the engine `c`
  */
 export function buildFirmware(
   board: Board,

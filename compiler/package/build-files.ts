@@ -1,7 +1,6 @@
 import { layersOf } from '../compress/layers.js';
 import { nativeStackBound } from '../cost/native-stack.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import type { BuildEngine } from '../engines/build-engine.js';
 import { createWasm3Engine } from '../engines/create.js';
 import { disassemble } from '../format/disassemble.js';
 import { decodeTable } from '../format/table.js';
@@ -22,10 +21,10 @@ import type { Target } from './targets.js';
 /**
  * Everything that a build writes, by path:
  *
- *     model.wasm         the module
- *     model.img          the model as an image for pinn-edge flash
- *     pinn_model.h       the module as a C array, with names, units, scales and golden vectors
- *     c/                 instead of these two, for the engine `c`: model.c, model.h and the kernels they need
+ *     model.wasm         the module; for the engine `c` instead of it:
+ *     c/                 model.c, model.h and the kernels they need
+ *     model.img          the model, its module or block table, as an image for pinn-edge flash
+ *     pinn_model.h       the same as a C array, with names, units, scales and golden vectors
  *     table.bin, .txt    the block table, and as text
  *     golden.json        known answers
  *     report.json        what the build is, needs and reaches
@@ -64,16 +63,12 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['reference/model.json', json(modelToJson(model, 'model.safetensors'))],
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
+  const payload = isC ? table : wasm;
+  const header = buildHeader(report, payload, golden);
+  files.set('model.img', buildImage(report, payload, golden)).set('pinn_model.h', header);
   if (isC) addCFiles(files, target, cFiles(report, table, golden));
-  else
-    addModule(
-      files,
-      compiled.engine,
-      target,
-      wasm,
-      buildHeader(report, wasm, golden),
-      buildImage(report, wasm, golden),
-    );
+  else files.set('model.wasm', wasm);
+  for (const [path, text] of firmwareFiles(target, header, compiled.engine)) files.set(`firmware/${path}`, text);
   for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);
   return { files, report, golden };
@@ -85,18 +80,6 @@ function structurePictures(compiled: CompiledModel): [string, string][] {
 }
 
 type Files = Map<string, Uint8Array | string>;
-
-function addModule(
-  files: Files,
-  engine: BuildEngine,
-  target: Target,
-  wasm: Uint8Array,
-  header: string,
-  image: Uint8Array,
-): void {
-  files.set('model.wasm', wasm).set('model.img', image).set('pinn_model.h', header);
-  for (const [path, text] of firmwareFiles(target, header, engine)) files.set(`firmware/${path}`, text);
-}
 
 function addCFiles(files: Files, target: Target, sources: ReadonlyMap<string, string>): void {
   for (const [path, text] of sources) files.set(`c/${path}`, text);

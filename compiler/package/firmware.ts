@@ -2,60 +2,54 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { PACKAGE_ROOT } from '../package-root.js';
-import { BARE_METAL, toolchainFile } from './bare-metal.js';
+import { BARE_METAL, BARE_METAL_UPDATE, toolchainFile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
 import { templateFiles } from './templates.js';
 import { wasm3Files } from './wasm3.js';
 
 /** The firmware library, in targets/common: evaluation, and model images, slots and the update agent. */
 export const LIBRARY_FILES = [
-  'pinn_edge.c',
-  'pinn_edge.h',
-  'pe_arena.c',
-  'pe_arena.h',
-  'pe_crc32.c',
-  'pe_crc32.h',
-  'pe_format.gen.h',
-  'pe_module.gen.h',
-  'pe_steps.h',
-  'pe_validate.c',
-  'pe_validate.h',
-  'pe_native.h',
-  'pe_wasm3.c',
-  'pe_wasm3.h',
+  ...['pinn_edge.c', 'pinn_edge.h', 'pe_crc32.c', 'pe_crc32.h', 'pe_format.gen.h', 'pe_native.h'],
   ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
   ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
 ] as const;
 
-/** What the engine `wasm3+native` adds: the kernels in C. */
-export const NATIVE_FILES = [
-  'pe_native.c',
-  'pe_table.c',
-  'pe_table.h',
-  'pe_kernels.c',
-  'pe_kernels.h',
-  'pe_kernels_block.h',
-  'pe_kernels_choose.h',
-  'pe_kernels_combine.h',
-  'pe_kernels_dense.h',
-  'pe_kernels_dual.h',
-  'pe_kernels_fixed.h',
-  'pe_kernels_map.h',
-  'pe_kernels_scale.h',
+/** What models in modules need besides: wasm3 and the check before it. */
+export const MODULE_FILES = [
+  ...['pe_module.c', 'pe_module.h', 'pe_module.gen.h', 'pe_arena.c', 'pe_arena.h', 'pe_steps.h'],
+  ...['pe_validate.c', 'pe_validate.h', 'pe_wasm3.c', 'pe_wasm3.h'],
 ] as const;
+
+/** What block tables need besides: their check and the kernels in C. */
+export const TABLE_FILES = [
+  ...['pe_table_engine.c', 'pe_table.c', 'pe_table.h', 'pe_kernels.c', 'pe_kernels.h'],
+  ...['pe_kernels_block.h', 'pe_kernels_choose.h', 'pe_kernels_combine.h', 'pe_kernels_dense.h', 'pe_kernels_dual.h'],
+  ...['pe_kernels_fixed.h', 'pe_kernels_map.h', 'pe_kernels_scale.h'],
+] as const;
+
+/** What modules that import the kernels need besides both. */
+export const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
+
+const FILES_OF: Record<BuildEngine, readonly string[]> = {
+  wasm3: [...LIBRARY_FILES, ...MODULE_FILES],
+  'wasm3+native': [...LIBRARY_FILES, ...MODULE_FILES, ...TABLE_FILES, ...NATIVE_FILES],
+  c: [...LIBRARY_FILES, ...TABLE_FILES],
+};
 
 /**
  * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
  * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
- * `toolchain.cmake` with the compiler's flags; only the header differs from model to model.
+ * `toolchain.cmake` with the compiler's flags; only the header differs from model to model. Of the engine `c`, whose
+ * other project is around its C sources (c-files.ts), this is the one with the update agent.
  */
 export function firmwareFiles(target: Target, header: string, engine: BuildEngine = 'wasm3'): Map<string, string> {
   const files = new Map<string, string>();
-  for (const project of target.projects) {
+  const isC = engine === 'c';
+  for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
     const template = templateFiles(target, project);
     if (target.compiler && project.name.startsWith(BARE_METAL))
       template.set('toolchain.cmake', toolchainFile(target, target.compiler));
-    const wasm3 = project.wasm3Folder ? wasm3Files() : new Map<string, string>();
+    const wasm3 = project.wasm3Folder && !isC ? wasm3Files() : new Map<string, string>();
     for (const [path, text] of projectFiles(project, template, readLibrary(engine), wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
@@ -79,10 +73,5 @@ export function projectFiles(
 
 function readLibrary(engine: BuildEngine): Map<string, string> {
   const folder = join(PACKAGE_ROOT, 'targets', 'common');
-  return new Map(
-    [...LIBRARY_FILES, ...(engine === 'wasm3+native' ? NATIVE_FILES : [])].map((name) => [
-      name,
-      readFileSync(join(folder, name), 'utf8'),
-    ]),
-  );
+  return new Map(FILES_OF[engine].map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }

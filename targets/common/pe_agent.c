@@ -85,8 +85,9 @@ static pe_update_result_t hello(const pe_agent_t *agent, uint8_t *body, uint32_t
   const bool runs = slots->running != PE_SLOT_NONE;
   uint32_t flags = setup->policy.key != NULL ? PE_DEVICE_FLAG_SIGNED_ONLY : 0u;
   if (setup->never_lower) flags |= PE_DEVICE_FLAG_NEVER_LOWER;
-  if ((setup->policy.payloads & (1u << PE_PAYLOAD_MODULE)) != 0u) flags |= PE_DEVICE_FLAG_RUNS_MODULES;
-  if ((setup->policy.payloads & (1u << PE_PAYLOAD_TABLE)) != 0u) flags |= PE_DEVICE_FLAG_RUNS_TABLES;
+  for (const pe_engine_t *const *engine = setup->policy.engines; *engine != NULL; engine++) {
+    flags |= (*engine)->kind == PE_PAYLOAD_TABLE ? PE_DEVICE_FLAG_RUNS_TABLES : PE_DEVICE_FLAG_RUNS_MODULES;
+  }
   memset(body, 0, PE_DEVICE_BYTES);
   pe_store_u32(body + PE_DEVICE_PROTOCOL, PE_PROTOCOL_VERSION);
   pe_store_u32(body + PE_DEVICE_BODY_BYTES, PE_AGENT_BODY_BYTES);

@@ -70,6 +70,12 @@ static pe_update_result_t check_signature(const uint8_t *bytes, const uint8_t *k
                                                                                                  : PE_UPDATE_SIGNATURE;
 }
 
+static const pe_engine_t *engine_for(const pe_image_policy_t *policy, uint8_t kind) {
+  const pe_engine_t *const *engine = policy->engines;
+  while (*engine != NULL && (*engine)->kind != kind) engine++;
+  return *engine;
+}
+
 static void read_header(pe_image_t *image, const uint8_t *bytes) {
   image->bytes = bytes;
   image->total_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
@@ -83,7 +89,6 @@ static void read_header(pe_image_t *image, const uint8_t *bytes) {
   image->input_count = load_u16(bytes + PE_IMAGE_HEADER_INPUT_COUNT);
   image->output_count = load_u16(bytes + PE_IMAGE_HEADER_OUTPUT_COUNT);
   image->golden_count = load_u16(bytes + PE_IMAGE_HEADER_GOLDEN_COUNT);
-  image->payload_kind = bytes[PE_IMAGE_HEADER_KIND];
 }
 
 // Places the sections; they must fill the image exactly.
@@ -125,7 +130,9 @@ static bool check_strings(pe_image_t *image) {
 }
 
 static bool check_values(const pe_image_t *image) {
-  bool possible = image->memory_bytes != 0u && image->stack_bytes != 0u && image->input_count != 0u &&
+  // wasm3 needs a stack; a block table is its kernels' arena and nothing else.
+  const bool is_table = image->engine->kind == PE_PAYLOAD_TABLE;
+  bool possible = image->memory_bytes != 0u && is_table == (image->stack_bytes == 0u) && image->input_count != 0u &&
                   image->output_count != 0u;
   for (uint32_t i = 0; i < image->input_count; i++) {
     const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
@@ -156,7 +163,8 @@ pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint3
   if (result == PE_UPDATE_OK) result = check_signature(bytes, policy->key);
   if (result != PE_UPDATE_OK) return result;
   read_header(image, bytes);
-  if (image->payload_kind > 31u || ((policy->payloads >> image->payload_kind) & 1u) == 0u) return PE_UPDATE_KIND;
+  image->engine = engine_for(policy, bytes[PE_IMAGE_HEADER_KIND]);
+  if (image->engine == NULL) return PE_UPDATE_KIND;
   if (pe_load_u32(bytes + PE_IMAGE_HEADER_TARGET_CLASS) != policy->target_class) return PE_UPDATE_TARGET;
   if (!place_sections(image)) return PE_UPDATE_LAYOUT;
   if (!check_strings(image)) return PE_UPDATE_STRINGS;
@@ -186,9 +194,11 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
   // Sections are aligned to 8 bytes, entries are multiples of 8 long: words are aligned.
   const int32_t *golden = (const int32_t *)(const void *)image->golden;
   model->name = image->name;
-  model->wasm = image->payload;
-  model->wasm_bytes = image->payload_bytes;
-  model->wasm_crc = pe_crc32(image->payload, image->payload_bytes);
+  model->engine = image->engine;
+  model->payload = image->payload;
+  model->payload_bytes = image->payload_bytes;
+  // Block tables have a CRC-32 of their own.
+  if (image->engine->kind != PE_PAYLOAD_TABLE) model->payload_crc = pe_crc32(image->payload, image->payload_bytes);
   model->identity = image->identity;
   model->memory_bytes = image->memory_bytes;
   model->stack_bytes = image->stack_bytes;

@@ -5,13 +5,14 @@
 //     pe_input_spec_t inputs[4];
 //     pe_output_spec_t outputs[2];
 //     pe_model_t model;
-//     const pe_image_policy_t policy = {...};
+//     static const pe_engine_t *const engines[] = {&pe_module_engine, &pe_table_engine, NULL};
+//     const pe_image_policy_t policy = {TARGET_CLASS, engines, ...};
 //     if (pe_image_check(&image, flash, flash_bytes, &policy) == PE_UPDATE_OK) {
 //       pe_image_model(&image, inputs, outputs, &model);
 //       pe_open(&pe, &model, arena, sizeof arena);
 //     }
 //
-// Nothing is copied but the specs of inputs and outputs: names, golden vectors and the module are pointers into the
+// Nothing is copied but the specs of inputs and outputs: names, golden vectors and the payload are pointers into the
 // image, which must stay where it is, unchanged, for as long as the model is used. Any bytes may be given: what passes
 // pe_image_check has every offset and length inside the image.
 //
@@ -29,12 +30,12 @@
 extern "C" {
 #endif
 
-// What the firmware takes.
+// What the firmware takes. Engines that are not in the list need not be in the program.
 typedef struct {
-  uint32_t target_class;    // CRC-32 of the target's name; PINN_MODEL_TARGET_CLASS in pinn_model.h
-  uint32_t payloads;        // bits 1 << PE_PAYLOAD_...: what it can run
-  uint32_t memory_bytes;    // of the arena for pe_open; 0: not limited here
-  uint16_t input_capacity;  // lengths of the arrays given to pe_image_model
+  uint32_t target_class;              // CRC-32 of the target's name; PINN_MODEL_TARGET_CLASS in pinn_model.h
+  const pe_engine_t *const *engines;  // what it can run, of each kind at most one; a null pointer ends the list
+  uint32_t memory_bytes;              // of the arena for pe_open; 0: not limited here
+  uint16_t input_capacity;            // lengths of the arrays given to pe_image_model
   uint16_t output_capacity;
   const uint8_t *key;  // Ed25519 public key of 32 bytes: unsigned images are refused. Null: signatures are not looked at
 } pe_image_policy_t;
@@ -53,7 +54,7 @@ typedef struct {
   uint16_t input_count;
   uint16_t output_count;
   uint16_t golden_count;
-  uint8_t payload_kind;  // PE_PAYLOAD_...
+  const pe_engine_t *engine;  // the policy's for this payload
   const char *name;
   const char *strings;
   const uint8_t *inputs;   // entries of PE_IMAGE_INPUT_BYTES
@@ -70,7 +71,7 @@ typedef struct {
 pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint32_t available,
                                   const pe_image_policy_t *policy);
 
-// Describes the model of a checked image, a PE_PAYLOAD_MODULE, for pe_open. `inputs` and `outputs` have the policy's
+// Describes the model of a checked image for pe_open. `inputs` and `outputs` have the policy's
 // capacities and belong to the model from now on.
 void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_spec_t *outputs, pe_model_t *model);
 

@@ -36,7 +36,7 @@ typedef struct {
 // Returns wasm3's reason when linking fails, else NULL.
 const char *pe_native_link(pe_native_t *native, struct M3Module *module, const uint8_t *wasm, uint32_t wasm_bytes);
 
-// For pinn_model.h: naming it in a model's descriptor brings the kernels into the program.
+// The type of pe_native_link: naming that brings the kernels into the program (pe_native_engine.c).
 typedef const char *(*pe_link_kernels_t)(pe_native_t *native, struct M3Module *module, const uint8_t *wasm,
                                          uint32_t wasm_bytes);
 

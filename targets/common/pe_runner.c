@@ -10,9 +10,7 @@ static pe_update_result_t try_model(pe_runner_t *runner, uint32_t slot, const pe
     if (setup->built_in == NULL) return PE_UPDATE_NO_MODEL;
     runner->model = *setup->built_in;
   } else {
-    if (image->payload_kind != PE_PAYLOAD_MODULE) return PE_UPDATE_KIND;
     pe_image_model(image, setup->inputs, setup->outputs, &runner->model);
-    if (setup->built_in != NULL) runner->model.kernels = setup->built_in->kernels;
   }
   runner->detail = pe_open(&runner->pe, &runner->model, setup->arena, setup->policy.memory_bytes);
   if (runner->detail != PE_OK) return PE_UPDATE_OPEN;

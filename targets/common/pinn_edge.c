@@ -4,41 +4,18 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "pe_arena.h"
-#include "pe_crc32.h"
-#include "pe_format.gen.h"
-#include "pe_validate.h"
-#include "pe_wasm3.h"
-
 #define WORD_BYTES 4u
 
 // Far more than a device has; sums of it do not overflow.
 #define MOST_BYTES ((uint32_t)1 << 26)
 
-// wasm3 checks that a function's frame fits its stack after the arguments have been put there.
-#define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))
-
 static bool is_plausible(const pe_model_t *model) {
-  return model->wasm != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
-         model->memory_bytes <= MOST_BYTES && model->stack_bytes != 0 && model->stack_bytes <= MOST_BYTES &&
-         model->input_count != 0 && model->output_count != 0 &&
+  return model->payload != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
+         model->memory_bytes <= MOST_BYTES && model->input_count != 0 && model->output_count != 0 &&
          (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
 }
 
-static bool is_memory_error(M3Result reason) {
-  return reason == m3Err_mallocFailed || reason == m3Err_mallocFailedCodePage;
-}
-
-static pe_result_t fail(pe_t *pe, pe_result_t result, M3Result reason) {
-  pe->detail = reason;
-  return is_memory_error(reason) ? PE_ERROR_MEMORY : result;
-}
-
-// Word `index` at a wasm address, which the caller has checked. Linear memory is little-endian on every machine.
-static uint8_t *word_at(const pe_t *pe, uint32_t address, uint32_t index) {
-  return m3_GetMemory(pe->runtime, NULL, 0) + address + WORD_BYTES * index;
-}
-
+// Words are little-endian on every machine.
 static void store_word(uint8_t *at, int32_t word) {
   const uint32_t bits = (uint32_t)word;
   for (unsigned i = 0; i < WORD_BYTES; i++) at[i] = (uint8_t)(bits >> (8 * i));
@@ -51,116 +28,33 @@ static int32_t load_word(const uint8_t *at) {
   return bits <= INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
 }
 
-static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
-  uint32_t memory_bytes = 0;
-  m3_GetMemory(pe->runtime, &memory_bytes, 0);
-  return address <= memory_bytes && count <= (memory_bytes - address) / WORD_BYTES;
-}
-
-// Calls a function without parameters that returns an i32.
-static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
-  pe->steps_left = PE_MAX_STEPS(pe->model->memory_bytes);
-  pe->runtime->userdata = &pe->steps_left;
-  const void *results[1];
-  results[0] = value;
-  M3Result reason = m3_Call(function, 0, NULL);
-  if (reason == m3Err_none) reason = m3_GetResults(function, 1, results);
-  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
-}
-
-static pe_result_t find(pe_t *pe, const char *name, IM3Function *function) {
-  const M3Result reason = m3_FindFunction(function, pe->runtime, name);
-  if (reason != m3Err_none) return fail(pe, PE_ERROR_EXPORT, reason);
-  const bool fits = m3_GetArgCount(*function) == 0 && m3_GetRetCount(*function) == 1 &&
-                    m3_GetRetType(*function, 0) == c_m3Type_i32;
-  return fits ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_malformedFunctionSignature);
-}
-
-static pe_result_t call_export(pe_t *pe, const char *name, uint32_t *value) {
-  IM3Function function;
-  const pe_result_t result = find(pe, name, &function);
-  return result == PE_OK ? call(pe, function, value) : result;
-}
-
-// Evaluates the input words that lie in linear memory.
+// Evaluates the input words that lie in place.
 static pe_result_t run(pe_t *pe) {
-  uint32_t status;
   if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_START);
-  const pe_result_t result = call(pe, pe->run, &status);
+  const pe_result_t result = pe->model->engine->run(pe);
   if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_END);
-  if (result != PE_OK) return result;
-  if (status == PE_STATUS_OK) return PE_OK;
-  if (status == PE_STATUS_CLAMPED) return PE_CLAMPED;
-  pe->failed_check = status < PE_STATUS_REFUSED ? PE_CHECK_OK : status - PE_STATUS_REFUSED;
-  return PE_ERROR_TABLE;
-}
-
-static pe_result_t load_module(pe_t *pe) {
-  // An allocation that fails does not come back here, and the environment goes away with the arena.
-  const IM3Environment environment = m3_NewEnvironment();
-  pe->runtime = m3_NewRuntime(environment, pe->model->stack_bytes + ARGUMENT_BYTES, NULL);
-  // wasm3 has no functions to set these.
-  pe->runtime->numStackSlots -= ARGUMENT_BYTES / (uint32_t)sizeof(m3slot_t);
-  pe->runtime->memoryLimit = pe->model->memory_bytes;
-  IM3Module module;
-  M3Result reason = m3_ParseModule(environment, &module, pe->model->wasm, pe->model->wasm_bytes);
-  if (reason == m3Err_none) reason = m3_LoadModule(pe->runtime, module);
-  if (reason == m3Err_none && pe->model->kernels != NULL) {
-    reason = pe->model->kernels(&pe->native, module, pe->model->wasm, pe->model->wasm_bytes);
-  }
-  // Left alone, wasm3 would translate functions when they are first called, and allocate then.
-  if (reason == m3Err_none) reason = m3_CompileModule(module);
-  if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
-  reason = m3_RunStart(module);
-  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
-}
-
-static pe_result_t find_exports(pe_t *pe) {
-  uint32_t identity;
-  pe_result_t result = call_export(pe, "identity", &identity);
-  if (result == PE_OK) result = call_export(pe, "input", &pe->input_address);
-  if (result == PE_OK) result = call_export(pe, "output", &pe->output_address);
-  if (result == PE_OK) result = find(pe, "run", &pe->run);
-  if (result != PE_OK) return result;
-  if (identity != pe->model->identity) return PE_ERROR_IDENTITY;
-  const bool inside = are_words_inside(pe, pe->input_address, pe->model->input_count) &&
-                      are_words_inside(pe, pe->output_address, pe->model->output_count);
-  return inside ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);
-}
-
-static pe_result_t open_in(pe_arena_t *arena, pe_t *pe) {
-  if (setjmp(arena->no_room) != 0) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
-  pe_result_t result = load_module(pe);
-  if (result == PE_OK) result = find_exports(pe);
-  if (result == PE_OK) result = run(pe);
-  return result == PE_CLAMPED ? PE_OK : result;
+  return result;
 }
 
 pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *memory, size_t bytes) {
   if (pe == NULL) return PE_ERROR_ARGUMENT;
   memset(pe, 0, sizeof *pe);
   if (model == NULL || memory == NULL || !is_plausible(model)) return PE_ERROR_ARGUMENT;
-  // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
-  if (pe_crc32(model->wasm, model->wasm_bytes) != model->wasm_crc) return PE_ERROR_CORRUPT;
-  pe->detail = pe_validate(model->wasm, model->wasm_bytes, model->memory_bytes, NULL);
-  if (pe->detail != NULL) return PE_ERROR_MODULE;
-  pe_arena_t arena;
-  pe_arena_init(&arena, memory, bytes);
+  if (model->engine == NULL) return PE_ERROR_ENGINE;
   pe->model = model;
-  pe_arena_select(&arena);
-  const pe_result_t result = open_in(&arena, pe);
-  pe_arena_select(NULL);
-  pe->arena_used = (uint32_t)(arena.top - (uint8_t *)memory);
+  const pe_result_t result = model->engine->open(pe, memory, bytes);
   if (result != PE_OK) pe_close(pe);
   return result;
 }
 
-// wasm3 has nothing but memory, and that is the caller's.
+// Engines have nothing but memory, and that is the caller's.
 void pe_close(pe_t *pe) {
   if (pe == NULL) return;
   pe->model = NULL;
   pe->runtime = NULL;
   pe->run = NULL;
+  pe->input_words = NULL;
+  pe->output_words = NULL;
   pe->hook = NULL;
   pe->arena_used = 0;
 }
@@ -197,11 +91,11 @@ static pe_result_t check_call(const pe_t *pe, const void *inputs, const void *ou
 }
 
 static void put_input(pe_t *pe, uint32_t index, int32_t word) {
-  store_word(word_at(pe, pe->input_address, index), word);
+  store_word(pe->input_words + WORD_BYTES * index, word);
 }
 
 static int32_t get_output(const pe_t *pe, uint32_t index) {
-  return load_word(word_at(pe, pe->output_address, index));
+  return load_word(pe->output_words + WORD_BYTES * index);
 }
 
 pe_result_t pe_run_words(pe_t *pe, const int32_t *inputs, int32_t *outputs) {
@@ -308,7 +202,7 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_CLOSED:
       return "the model is not open";
     case PE_ERROR_CORRUPT:
-      return "the module is damaged: its CRC-32 is wrong";
+      return "the model is damaged: its CRC-32 is wrong";
     case PE_ERROR_MEMORY:
       return "the arena is too small";
     case PE_ERROR_MODULE:
@@ -316,15 +210,17 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_EXPORT:
       return "the module is not a pinn-edge model: an export is missing or wrong";
     case PE_ERROR_IDENTITY:
-      return "the module holds another model than its descriptor says";
+      return "the payload holds another model than its descriptor says";
     case PE_ERROR_TABLE:
-      return "the module's block table is damaged";
+      return "the model's block table was refused";
     case PE_ERROR_TRAP:
       return "the module stopped while it ran";
     case PE_ERROR_NAN:
       return "an input is not a number";
     case PE_ERROR_GOLDEN:
       return "the outputs differ from those recorded when the model was built";
+    case PE_ERROR_ENGINE:
+      return "the firmware has no engine for this kind of model";
   }
   return "unknown result";
 }

@@ -1,4 +1,5 @@
-// pinn_edge: evaluates a physics-informed neural network that pinn-edge compiled to WebAssembly, under wasm3 0.5.0.
+// pinn_edge: evaluates a physics-informed neural network that pinn-edge compiled: a WebAssembly module under wasm3 0.5.0,
+// or a block table with kernels in C.
 //
 //     #include "pinn_model.h"  // written by `pinn-edge build`; defines pinn_model
 //
@@ -10,9 +11,14 @@
 //     if (pe_eval(&pe, inputs, outputs) < 0) ...                        // PE_CLAMPED (> 0): an input was outside its range
 //     pe_close(&pe);
 //
+// Engines. A firmware contains the engines that it names, in the descriptors of its models or for model images
+// (pe_image_policy_t): pe_module_engine (wasm3), pe_native_engine (wasm3, with kernels in C), pe_table_engine (kernels in C
+// without wasm3, whose files and those that include it may then be left out). Files of engines that are not named cost no
+// flash where the linker leaves out what is not used.
+//
 // Memory. Nothing comes from the heap, not even wasm3's memory: what is kept lies in pe_t and in the arena, which both
-// belong to the caller. The arena holds the model's linear memory, wasm3's stack and structures, and the translated code;
-// pe_open fills it and an evaluation takes no more. How much a model needs is known when it is built
+// belong to the caller. The arena holds the model's linear memory, wasm3's stack and structures, and the translated code,
+// or of a block table only its values; pe_open fills it and an evaluation takes no more. How much a model needs is known when it is built
 // (PINN_MODEL_ARENA_BYTES; pe_arena_used says what it really was); with less pe_open returns PE_ERROR_MEMORY.
 //
 // Native stack. Compiled without tail calls (Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
@@ -22,7 +28,7 @@
 // different ones are independent of each other. No function may be called from an interrupt handler.
 //
 // wasm3. pe_wasm3.c compiles wasm3's source files, which must be where the compiler finds headers; pe_wasm3.h has the
-// settings.
+// settings. Only it and pe_module.c include wasm3's headers.
 #ifndef PINN_EDGE_H
 #define PINN_EDGE_H
 
@@ -42,6 +48,12 @@ extern "C" {
 #define PE_MAX_STEPS(memory_bytes) (65536u + 32u * (memory_bytes))
 #endif
 
+// How many steps an evaluation of a block table may take, a multiply-accumulate or an element each; pe_open refuses tables
+// that would take more. Models take about one for every byte of their table, and up to 8 where blocks share weights.
+#ifndef PE_MAX_WORK
+#define PE_MAX_WORK(table_bytes) (65536u + (uint64_t)64 * (table_bytes))
+#endif
+
 // What every function returns: 0 for success, above 0 for success with a remark, below 0 for failure.
 typedef enum {
   PE_OK = 0,
@@ -51,7 +63,7 @@ typedef enum {
   PE_ERROR_ARGUMENT = -1,
   // The instance is not open: never opened, closed again, or pe_open failed.
   PE_ERROR_CLOSED = -2,
-  // The module's bytes differ from those that were built (length and CRC-32).
+  // The bytes of the module or block table differ from those that were built (length and CRC-32).
   PE_ERROR_CORRUPT = -3,
   // The arena is too small.
   PE_ERROR_MEMORY = -4,
@@ -59,17 +71,35 @@ typedef enum {
   PE_ERROR_MODULE = -5,
   // The module lacks an export of a pinn-edge model, or input or output words lie outside its memory.
   PE_ERROR_EXPORT = -6,
-  // The module holds another model than the descriptor says.
+  // The module or block table holds another model than the descriptor says.
   PE_ERROR_IDENTITY = -7,
-  // The module refused its own block table; failed_check says at which check (PE_CHECK_... in pe_format.gen.h).
+  // The block table was refused; failed_check says at which check (PE_CHECK_... in pe_format.gen.h), or pe_detail why.
   PE_ERROR_TABLE = -8,
   // The module stopped while it ran; pe_detail gives wasm3's reason.
   PE_ERROR_TRAP = -9,
   // An input is not a number.
   PE_ERROR_NAN = -10,
   // The outputs for a golden vector are not those recorded when the model was built.
-  PE_ERROR_GOLDEN = -11
+  PE_ERROR_GOLDEN = -11,
+  // The descriptor names no engine: the firmware was built without one for this kind of model.
+  PE_ERROR_ENGINE = -12
 } pe_result_t;
+
+struct pe;
+
+// What evaluates models of one kind; one of those below. Its functions are the library's own.
+typedef struct {
+  uint8_t kind;                                                    // PE_PAYLOAD_... in pe_image.gen.h: what it evaluates
+  pe_result_t (*open)(struct pe *pe, void *arena, size_t bytes);  // sets input_words, output_words and arena_used
+  pe_result_t (*run)(struct pe *pe);                              // from the input words to the output words
+} pe_engine_t;
+
+// Modules that bring their kernels along, under wasm3 (pe_module.c).
+extern const pe_engine_t pe_module_engine;
+// The same, and modules that import the kernels (`--engine wasm3+native`; pe_native_engine.c).
+extern const pe_engine_t pe_native_engine;
+// Block tables (`--engine c`), without wasm3 (pe_table_engine.c).
+extern const pe_engine_t pe_table_engine;
 
 // An input of a model. word = floor(value * 2^exponent + 1/2), held to int32 and then to [min, max].
 typedef struct {
@@ -96,12 +126,13 @@ typedef struct {
 // A model: everything that is known when it is built. pinn_model.h defines one; all of it may lie in flash.
 typedef struct {
   const char *name;
-  const uint8_t *wasm;  // the module; must stay where it is until pe_close
-  uint32_t wasm_bytes;
-  uint32_t wasm_crc;      // CRC-32 (IEEE 802.3) of these bytes
-  uint32_t identity;      // CRC-32 of the block table inside the module
-  uint32_t memory_bytes;  // linear memory that the module needs, exactly
-  uint32_t stack_bytes;   // wasm3's stack for values
+  const pe_engine_t *engine;  // what evaluates the payload
+  const uint8_t *payload;     // the module, or the block table (on a 4-byte boundary); must stay where it is until pe_close
+  uint32_t payload_bytes;
+  uint32_t payload_crc;   // CRC-32 (IEEE 802.3) of these bytes; not looked at for block tables, which have their own
+  uint32_t identity;      // CRC-32 of the block table
+  uint32_t memory_bytes;  // linear memory that the module needs, exactly; or the arena of the block table
+  uint32_t stack_bytes;   // wasm3's stack for values; 0 for block tables
   uint32_t arena_bytes;   // of memory that pe_open needs at most, linear memory and that stack included
   uint16_t input_count;
   uint16_t output_count;
@@ -110,7 +141,6 @@ typedef struct {
   uint16_t golden_count;           // points with known answers, for pe_self_test; may be 0
   const int32_t *golden_inputs;    // golden_count rows of input_count words
   const int32_t *golden_outputs;   // golden_count rows of output_count words
-  pe_link_kernels_t kernels;       // pe_native_link for modules that import their kernels, else null
 } pe_model_t;
 
 // When pe_hook_t is called.
@@ -123,23 +153,25 @@ struct M3Runtime;
 struct M3Function;
 
 // An open model. The members are the library's own, to be read at most.
-typedef struct {
+typedef struct pe {
   const pe_model_t *model;
-  struct M3Runtime *runtime;
-  struct M3Function *run;
   pe_hook_t hook;
   void *hook_context;
+  uint8_t *input_words;   // in the arena, little-endian
+  uint8_t *output_words;
   uint32_t arena_used;
-  uint32_t input_address;   // of the input words in linear memory
-  uint32_t output_address;  // of the output words
-  uint32_t steps_left;      // of the loops in this evaluation
-  uint32_t failed_check;    // after PE_ERROR_TABLE: which check of the block table failed
-  const char *detail;       // see pe_detail
-  pe_native_t native;       // see pe_native.h
+  uint32_t failed_check;  // after PE_ERROR_TABLE: which check of the block table failed, 0 when none did
+  const char *detail;     // see pe_detail
+  // Of modules:
+  struct M3Runtime *runtime;
+  struct M3Function *run;
+  uint32_t steps_left;  // of the loops in this evaluation
+  pe_native_t native;   // see pe_native.h
 } pe_t;
 
-// Opens a model: compares the module with its CRC-32, loads it with exactly memory_bytes of linear memory, translates
-// all of it, compares its identity, and evaluates it once, by which the module checks its block table.
+// Opens a model. A module is compared with its CRC-32 and validated, loaded with exactly memory_bytes of linear memory and
+// translated, its identity is compared, and it is evaluated once, by which it checks its block table. A block table is
+// checked (pe_table.h), and compared with the descriptor's identity, numbers of inputs and outputs, and their exponents.
 //
 // `pe` need not be initialised, and must not be open. `model` must stay valid until pe_close, and so must the `bytes`
 // bytes of `arena`, at any address, which are the library's until then. model->arena_bytes of them are enough.
@@ -188,8 +220,8 @@ void pe_set_hook(pe_t *pe, pe_hook_t hook, void *context);
 // A sentence for a result; never null. The text is constant.
 const char *pe_text(pe_result_t result);
 
-// wasm3's own words on the last PE_ERROR_MEMORY, PE_ERROR_MODULE, PE_ERROR_EXPORT or PE_ERROR_TRAP of this instance,
-// failed pe_open included; "" when there is none. The text is constant.
+// The engine's own words, wasm3's for modules, on the last PE_ERROR_MEMORY, PE_ERROR_MODULE, PE_ERROR_EXPORT,
+// PE_ERROR_TABLE or PE_ERROR_TRAP of this instance, failed pe_open included; "" when there is none. The text is constant.
 const char *pe_detail(const pe_t *pe);
 
 #ifdef __cplusplus

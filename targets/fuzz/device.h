@@ -23,11 +23,12 @@ typedef struct {
 
 static inline void device_create(device_t *device, uint32_t program_bytes, bool never_lower) {
   static uint8_t arena[ARENA_BYTES];
+  static const pe_engine_t *const engines[] = {&pe_module_engine, &pe_table_engine, NULL};
   memset(device, 0, sizeof *device);
   nor_create(&device->flash, SECTOR_BYTES, program_bytes, SLOT_SECTORS);
   device->setup.flash = &device->flash.port;
   device->setup.policy.target_class = TARGET_CLASS;
-  device->setup.policy.payloads = 3u;
+  device->setup.policy.engines = engines;
   device->setup.policy.memory_bytes = ARENA_BYTES;
   device->setup.policy.input_capacity = COUNT;
   device->setup.policy.output_capacity = COUNT;

@@ -411,9 +411,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   pe_model_t model;
   memset(&model, 0, sizeof model);
   model.name = "generated";
-  model.wasm = wasm;
-  model.wasm_bytes = maker.length;
-  model.wasm_crc = fuzz_crc32(wasm, maker.length);
+  model.engine = &pe_module_engine;
+  model.payload = wasm;
+  model.payload_bytes = maker.length;
+  model.payload_crc = fuzz_crc32(wasm, maker.length);
   model.identity = 32;
   model.memory_bytes = MEMORY_BYTES;
   model.stack_bytes = 4096;

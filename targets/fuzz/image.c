@@ -10,6 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const uint8_t key[PE_PUBLIC_KEY_BYTES] = FUZZ_PUBLIC_KEY;
+  static const pe_engine_t *const engines[] = {&pe_module_engine, &pe_table_engine, NULL};
   static uint8_t arena[ARENA_BYTES];
   if (size < 1u) return 0;
   const uint32_t options = data[0];
@@ -19,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memcpy(image_bytes, data + 1, bytes);
   fuzz_fix_image(image_bytes, bytes);
   const uint32_t target = bytes >= PE_IMAGE_HEADER_BYTES ? fuzz_u32(image_bytes + PE_IMAGE_HEADER_TARGET_CLASS) : 0u;
-  const pe_image_policy_t policy = {target, 3u, ARENA_BYTES, COUNT, COUNT, (options & 1u) != 0u ? key : NULL};
+  const pe_image_policy_t policy = {target, engines, ARENA_BYTES, COUNT, COUNT, (options & 1u) != 0u ? key : NULL};
   pe_image_t image;
   const uint32_t available = (options & 2u) != 0u && bytes > 0u ? bytes - 1u : bytes;
   const pe_update_result_t checked = pe_image_check(&image, image_bytes, available, &policy);
@@ -34,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (uint32_t i = 0; i < model.output_count; i++) texts += strlen(outputs[i].name) + strlen(outputs[i].unit);
     MUST(texts <= bytes * (1u + 2u * (COUNT + COUNT)));
     pe_t pe;
-    if (image.payload_kind == PE_PAYLOAD_MODULE && pe_open(&pe, &model, arena, sizeof arena) == PE_OK) {
+    if (pe_open(&pe, &model, arena, sizeof arena) == PE_OK) {
       const double values[COUNT] = {0.25, 1e300, -1e-300, 0};
       double answers[COUNT];
       pe_eval(&pe, values, answers);

@@ -20,22 +20,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   model.name = "fuzz";
   model.memory_bytes = fuzz_u32(data) % MAX_MEMORY;
   model.identity = fuzz_u32(data + 4);
-  model.wasm = data + 8;
-  model.wasm_bytes = (uint32_t)(size - 8u);
-  model.wasm_crc = fuzz_crc32(model.wasm, model.wasm_bytes);
+  model.payload = data + 8;
+  model.payload_bytes = (uint32_t)(size - 8u);
+  model.payload_crc = fuzz_crc32(model.payload, model.payload_bytes);
   model.stack_bytes = 2048;
   model.input_count = COUNT;
   model.output_count = COUNT;
   model.inputs = inputs;
   model.outputs = outputs;
 
-  model.kernels = pe_native_link;
-  const char *refusal = pe_validate(model.wasm, model.wasm_bytes, model.memory_bytes, NULL);
+  model.engine = &pe_native_engine;
+  const char *refusal = pe_validate(model.payload, model.payload_bytes, model.memory_bytes, NULL);
   static uint8_t arena[ARENA_BYTES];
   pe_t pe;
   const pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);
   // A module that passes is one that wasm3 takes, unless its block table is not where it can be read.
-  const int has_table = model.wasm_bytes > 8u && model.wasm[8] == 0u;
+  const int has_table = model.payload_bytes > 8u && model.payload[8] == 0u;
   if (refusal == NULL && !has_table) {
     if (opened == PE_ERROR_MODULE) fprintf(stderr, "wasm3 says: %s\n", pe_detail(&pe));
     MUST(opened != PE_ERROR_MODULE);

@@ -136,7 +136,7 @@ describe('on an emulated Cortex-M4', () => {
     const report = { ...build.report, identity: 1 };
     const { code, message } = failure(() => createBoardEngine(m4, { ...build, report }).figures());
     expect(code).toBe('PE8003');
-    expect(message).toContain('FAIL open: the module holds another model than its descriptor says');
+    expect(message).toContain('FAIL open: the payload holds another model than its descriptor says');
   });
 
   onM4('a model that does not fit its RAM is refused', () => {

@@ -15,7 +15,7 @@ const IDENTITY = 16;
 function headerOf(run: number[]): string {
   return modelHeader({
     name: 'hostile',
-    wasm: tinyModule({ run: [0, ...run, 0x0b] }),
+    payload: tinyModule({ run: [0, ...run, 0x0b] }),
     identity: IDENTITY,
     memoryBytes: MEMORY_BYTES,
     stackBytes: 1024,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { firmwareFiles, LIBRARY_FILES } from '../../compiler/package/firmware.js';
+import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { fillIn } from '../../compiler/package/templates.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
@@ -18,7 +18,7 @@ const text = (path: string) => files.get(path) ?? '';
 
 describe('firmware projects for esp32', () => {
   test('are complete', () => {
-    const library = (folder: string) => LIBRARY_FILES.map((name) => `${folder}/${name}`);
+    const library = (folder: string) => [...LIBRARY_FILES, ...MODULE_FILES].map((name) => `${folder}/${name}`);
     const own = [...files.keys()].filter((path) => !path.includes('/wasm3/'));
     expect(own.sort()).toEqual(
       [

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BuildEngine } from '../../compiler/engines/build-engine.js';
 import { outputWordFormats } from '../../compiler/engines/types.js';
 import { readHeader } from '../../compiler/format/table.js';
 import { goldenVectors } from '../../compiler/package/golden.js';
@@ -10,11 +11,11 @@ import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 /** A small real model with two outputs, one of them with scale, offset and a unit that is not ASCII. */
-export async function smallModel(): Promise<CompiledModel> {
+export async function smallModel(engine?: BuildEngine): Promise<CompiledModel> {
   const json = perceptron([2, 6, 2]);
   const outputs = json.outputs as Record<string, unknown>[];
   Object.assign(outputs[0], { scale: 2.5, offset: -1.3, unit: '°C' });
-  return compile(modelFrom(json), { tolerance: 1e-3 });
+  return compile(modelFrom(json), { tolerance: 1e-3, engine });
 }
 
 const STACK_BYTES = 2048;
@@ -32,15 +33,18 @@ function heapBytes(wasm: Uint8Array, memoryLimitBytes: number): number {
 export function headerInputOf(compiled: CompiledModel): HeaderInput {
   const { model, lowered, table, wasm } = compiled;
   const golden = goldenVectors(model, lowered.table);
-  const memoryBytes = linearMemoryBytes(table.length, lowered.table.arenaBytes);
+  const { arenaBytes } = lowered.table;
+  const isTable = compiled.engine === 'c';
+  const memoryBytes = isTable ? arenaBytes : linearMemoryBytes(table.length, arenaBytes);
   const formats = outputWordFormats(lowered.table, model.outputs);
   return {
     name: model.name,
-    wasm,
+    engine: compiled.engine,
+    payload: isTable ? table : wasm,
     identity: readHeader(table).crc,
     memoryBytes,
-    stackBytes: STACK_BYTES,
-    heapBytes: heapBytes(wasm, memoryBytes),
+    stackBytes: isTable ? 0 : STACK_BYTES,
+    heapBytes: isTable ? 0 : heapBytes(wasm, memoryBytes),
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.table.inputs[i].exponent })),
     outputs: model.outputs.map(({ name, unit }, i) => ({ name, unit, ...formats[i] })),
     golden: {

@@ -3,7 +3,7 @@ import { type HeaderInput, modelHeader } from '../../compiler/package/header.js'
 
 const INPUT: HeaderInput = {
   name: 'plate',
-  wasm: Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0]),
+  payload: Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0]),
   identity: 0x0123abcd,
   memoryBytes: 1234,
   stackBytes: 2048,

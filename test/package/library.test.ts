@@ -27,7 +27,9 @@ import {
   wasm3Object,
 } from './toolchain.js';
 
-const LIBRARY = ['pinn_edge.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'].map((name) => join(COMMON, name));
+const LIBRARY = ['pinn_edge.c', 'pe_module.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'].map((name) =>
+  join(COMMON, name),
+);
 const FLAVOURS = [
   { name: 'optimised', flags: ['-O2'] },
   {
@@ -272,6 +274,6 @@ describe('example applications', () => {
     const header = modelHeader(headerInputOf(compiled)).replace('    0, 97, 115, 109, 1, ', '    0, 97, 115, 109, 2, ');
     const sources = [application('esp32s3', 'esp-idf/main/main.c', header), join(STUBS, 'esp_idf_host.c')];
     const { stdout } = run(link('damaged', sources, ['-O1']), []);
-    expect(stdout).toContain('FAIL mlp: open: the module is damaged');
+    expect(stdout).toContain('FAIL mlp: open: the model is damaged');
   });
 });

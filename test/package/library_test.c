@@ -109,9 +109,9 @@ static int open_module(char **arguments) {
   uint8_t *bytes = (uint8_t *)malloc(count == 0 ? 1 : count);
   memcpy(bytes, room, count);
   pe_model_t model = pinn_model;
-  model.wasm = bytes;
-  model.wasm_bytes = (uint32_t)count;
-  model.wasm_crc = crc_of(bytes, count);
+  model.payload = bytes;
+  model.payload_bytes = (uint32_t)count;
+  model.payload_crc = crc_of(bytes, count);
   model.identity = (uint32_t)strtoul(arguments[1], NULL, 0);
   model.memory_bytes = (uint32_t)strtoul(arguments[2], NULL, 0);
   model.stack_bytes = (uint32_t)strtoul(arguments[3], NULL, 0);
@@ -159,7 +159,7 @@ static void check_descriptors(pe_t *pe) {
   model.identity ^= 1;
   CHECK(open_model(pe, &model) == PE_ERROR_IDENTITY);
   model = pinn_model;
-  model.wasm = NULL;
+  model.payload = NULL;
   CHECK(open_model(pe, &model) == PE_ERROR_ARGUMENT);
   model = pinn_model;
   model.input_count = 0;
@@ -171,7 +171,7 @@ static void check_descriptors(pe_t *pe) {
   model.output_count = 65535;
   CHECK(open_model(pe, &model) == PE_ERROR_EXPORT);
   model = pinn_model;
-  model.wasm_bytes -= 1;
+  model.payload_bytes -= 1;
   CHECK(open_model(pe, &model) == PE_ERROR_CORRUPT);
 }
 
@@ -201,13 +201,13 @@ static void check_memory_sizes(pe_t *pe) {
 }
 
 static void check_all_bits(pe_t *pe) {
-  static uint8_t bytes[PINN_MODEL_WASM_BYTES];
+  static uint8_t bytes[PINN_MODEL_PAYLOAD_BYTES];
   pe_model_t model = pinn_model;
-  memcpy(bytes, pinn_model.wasm, sizeof bytes);
-  model.wasm = bytes;
+  memcpy(bytes, pinn_model.payload, sizeof bytes);
+  model.payload = bytes;
   CHECK(open_model(pe, &model) == PE_OK);
   pe_close(pe);
-  for (uint32_t i = 0; i < PINN_MODEL_WASM_BYTES; i++) {
+  for (uint32_t i = 0; i < PINN_MODEL_PAYLOAD_BYTES; i++) {
     for (int bit = 0; bit < 8; bit++) {
       bytes[i] = (uint8_t)(bytes[i] ^ (1u << bit));
       CHECK(open_model(pe, &model) == PE_ERROR_CORRUPT);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { firmwareFiles, LIBRARY_FILES } from '../../compiler/package/firmware.js';
+import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
 import { modelHeader } from '../../compiler/package/header.js';
 import { listTargets, loadTarget, type Target } from '../../compiler/package/targets.js';
 import { headerInputOf, smallModel } from './fixture.js';
@@ -74,7 +74,8 @@ describe.each(TARGETS)('$name', (target) => {
   test('its projects are complete, and nothing is left to fill in', () => {
     for (const project of target.projects) {
       const text = (path: string) => files.get(`${project.name}/${path}`);
-      for (const name of LIBRARY_FILES) expect(text(`${project.libraryFolder}/${name}`)).toBeDefined();
+      for (const name of [...LIBRARY_FILES, ...MODULE_FILES])
+        expect(text(`${project.libraryFolder}/${name}`)).toBeDefined();
       expect(text(`${project.headerFolder}/pinn_model.h`)).toBe('');
       if (project.wasm3Folder) expect(text(`${project.wasm3Folder}/m3_core.c`)).toContain('m3_');
     }

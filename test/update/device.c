@@ -2,6 +2,8 @@
 //
 //   device FLASH_FILE CLASS KEY BUILT_IN SLOT_KB ARENA
 //
+// Compiled with ENGINES defined as the engines that it has, each after an "&".
+//
 // FLASH_FILE is created when it is not there; a killed process leaves it as a chip's flash is left without power.
 // KEY: 64 hexadecimal digits, or "-". BUILT_IN: an image for the model in the firmware, or "-". Prints "port N", then
 // one line for every change of what runs. Evaluates the running model's golden vectors all the time, as an application
@@ -24,6 +26,7 @@
 
 static pe_input_spec_t inputs[CAPACITY], built_in_inputs[CAPACITY];
 static pe_output_spec_t outputs[CAPACITY], built_in_outputs[CAPACITY];
+static const pe_engine_t *const engines[] = {ENGINES, NULL};
 static pe_model_t built_in;
 static pe_runner_setup_t setup;
 static pe_runner_t runner;
@@ -97,7 +100,7 @@ int main(int argc, char **argv) {
   nor.port.memory = nor.bytes;
   setup.flash = &nor.port;
   setup.policy.target_class = (uint32_t)strtoul(argv[2], NULL, 10);
-  setup.policy.payloads = 1u << PE_PAYLOAD_MODULE;
+  setup.policy.engines = engines;
   setup.policy.input_capacity = CAPACITY;
   setup.policy.output_capacity = CAPACITY;
   setup.policy.memory_bytes = (uint32_t)atoi(argv[6]);

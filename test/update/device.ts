@@ -4,16 +4,27 @@ import type { Transport } from '../../compiler/device/transport.js';
 import { targetClass } from '../../compiler/image/image.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { randoms } from '../helpers/models.js';
-import { buildProgram, LIBRARY_SOURCES } from './fixture.js';
+import { buildProgram, CORE_SOURCES, MODULE_SOURCES, SANITIZED, TABLE_SOURCES, UPDATE_SOURCES } from './fixture.js';
 
-/** Compiles test/update/device.c with the whole firmware library. */
-export function buildDevice(folder: string, flags?: readonly string[]): string {
-  const sources = ['pe_agent.c', 'pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', ...LIBRARY_SOURCES];
-  return buildProgram(folder, 'device', [join(PACKAGE_ROOT, 'test/update/device.c'), ...sources], {
-    wasm3: true,
-    flags,
-  });
+export interface DeviceBuild {
+  flags?: readonly string[];
+  /** What it can run: modules, block tables, or both. Default: modules. */
+  runs?: readonly ('module' | 'table')[];
 }
+
+/** Compiles test/update/device.c with the firmware library; with wasm3 only where it runs modules. */
+export function buildDevice(folder: string, { flags = SANITIZED, runs = ['module'] }: DeviceBuild = {}): string {
+  const wasm3 = runs.includes('module');
+  const sources = [...UPDATE_SOURCES, ...CORE_SOURCES, ...runs.flatMap((kind) => ENGINES[kind].sources)];
+  const engines = `-DENGINES=${runs.map((kind) => ENGINES[kind].name).join(',')}`;
+  const program = join(PACKAGE_ROOT, 'test/update/device.c');
+  return buildProgram(folder, `device-${runs.join('-')}`, [program, ...sources], { wasm3, flags: [...flags, engines] });
+}
+
+const ENGINES = {
+  module: { name: '&pe_module_engine', sources: MODULE_SOURCES },
+  table: { name: '&pe_table_engine', sources: TABLE_SOURCES },
+};
 
 export interface DeviceOptions {
   flash: string;

@@ -7,18 +7,22 @@ import { C99, COMMON, compileOrThrow, includes, WARNINGS, wasm3Object } from '..
 
 export const TARGET = 'host';
 
-/** The C files of the firmware library without wasm3's. */
-export const LIBRARY_SOURCES = ['pinn_edge.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'];
+/** The C files of the firmware library: what every program needs, and the engines, without wasm3's files. */
+export const CORE_SOURCES = ['pinn_edge.c', 'pe_crc32.c'];
+export const MODULE_SOURCES = ['pe_module.c', 'pe_arena.c', 'pe_validate.c'];
+export const TABLE_SOURCES = ['pe_table_engine.c', 'pe_table.c', 'pe_kernels.c'];
+export const UPDATE_SOURCES = [
+  ...['pe_image.c', 'pe_signature.c', 'pe_slots.c', 'pe_runner.c', 'pe_agent.c', 'pe_update_text.c'],
+];
 
-/** The image of a compiled model, as a build writes it. */
+/** The image of a compiled model, as a build writes it: with its module, or for the engine `c` with its block table. */
 export function imageOf(compiled: CompiledModel, changes: Partial<ImageInput> = {}): Uint8Array {
   const header = headerInputOf(compiled);
   return encodeImage({
     ...header,
     target: TARGET,
     version: 1,
-    kind: PAYLOAD.MODULE,
-    payload: header.wasm,
+    kind: compiled.engine === 'c' ? PAYLOAD.TABLE : PAYLOAD.MODULE,
     heapBytes: Math.ceil(header.heapBytes),
     nativeStackBytes: 0,
     ...changes,
@@ -37,7 +41,8 @@ export function buildProgram(
   const program = join(folder, name);
   const paths = sources.map((source) => (source.includes('/') ? source : join(COMMON, source)));
   const objects = wasm3 ? [wasm3Object(flags)] : [];
-  const all = [...C99, ...flags, ...WARNINGS, ...includes(), ...paths, ...objects];
+  const folders = wasm3 ? includes() : [`-I${COMMON}`];
+  const all = [...C99, ...flags, ...WARNINGS, ...folders, ...paths, ...objects];
   compileOrThrow('cc', [...all, '-lm', '-o', program]);
   return program;
 }

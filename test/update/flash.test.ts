@@ -34,7 +34,7 @@ let program = '';
 const KEY = join(folder.path, 'key');
 
 beforeAll(async () => {
-  program = buildDevice(folder.path, ['-O1']);
+  program = buildDevice(folder.path, { flags: ['-O1'] });
   const models: [string, number[], string, string[]][] = [
     ['first', [2, 4, 1], 'host', ['--model-version', '1']],
     ['second', [1, 32, 32, 2], 'host', ['--model-version', '2']],

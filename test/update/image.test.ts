@@ -9,7 +9,7 @@ import { IMAGE_HEADER, IMAGE_INPUT, PAYLOAD, UPDATE } from '../../compiler/image
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { smallModel } from '../package/fixture.js';
 import { run, temporaryFolder } from '../package/toolchain.js';
-import { buildProgram, imageOf, TARGET } from './fixture.js';
+import { buildProgram, imageOf, MODULE_SOURCES, TABLE_SOURCES, TARGET } from './fixture.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -28,10 +28,15 @@ let fast = '';
 beforeAll(async () => {
   model = imageOf(await smallModel());
   const sources = [SOURCE, 'pe_crc32.c', 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
-  withModel = buildProgram(folder.path, 'image_open', [...sources, 'pinn_edge.c', 'pe_arena.c', 'pe_validate.c'], {
-    wasm3: true,
-    flags: ['-O1'],
-  });
+  withModel = buildProgram(
+    folder.path,
+    'image_open',
+    [...sources, 'pinn_edge.c', ...MODULE_SOURCES, ...TABLE_SOURCES],
+    {
+      wasm3: true,
+      flags: ['-O1'],
+    },
+  );
   sanitized = buildProgram(folder.path, 'image_sanitized', sources, {
     flags: ['-O1', '-g', '-DWITHOUT_WASM3', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
   });
@@ -48,7 +53,7 @@ function tinyImage(changes: Partial<ImageInput> = {}): Uint8Array {
     payload: Uint8Array.of(1, 2, 3),
     identity: 0x12345678,
     memoryBytes: 100,
-    stackBytes: 64,
+    stackBytes: 0,
     heapBytes: 0,
     nativeStackBytes: 0,
     inputs: [{ name: 'x', unit: 'm', min: -1, max: 1, exponent: 20 }],

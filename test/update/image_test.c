@@ -17,6 +17,12 @@
 
 #define CAPACITY 8u
 
+#ifdef WITHOUT_WASM3
+static const pe_engine_t of_modules = {PE_PAYLOAD_MODULE, NULL, NULL}, of_tables = {PE_PAYLOAD_TABLE, NULL, NULL};
+static const pe_engine_t *const engines[] = {&of_modules, &of_tables, NULL};
+#else
+static const pe_engine_t *const engines[] = {&pe_module_engine, &pe_table_engine, NULL};
+#endif
 static pe_input_spec_t inputs[CAPACITY];
 static pe_output_spec_t outputs[CAPACITY];
 static uint8_t key[PE_PUBLIC_KEY_BYTES];
@@ -38,7 +44,7 @@ static pe_image_policy_t policy_of(const char *target_class, const char *hex) {
   pe_image_policy_t policy;
   memset(&policy, 0, sizeof policy);
   policy.target_class = (uint32_t)strtoul(target_class, NULL, 10);
-  policy.payloads = (1u << PE_PAYLOAD_MODULE) | (1u << PE_PAYLOAD_TABLE);
+  policy.engines = engines;
   policy.memory_bytes = 10000000u;
   policy.input_capacity = CAPACITY;
   policy.output_capacity = CAPACITY;
@@ -87,7 +93,7 @@ static uint32_t use(const pe_image_t *image) {
   for (uint32_t i = 0; i < model.output_count; i++) sum += (uint32_t)(strlen(outputs[i].name) + strlen(outputs[i].unit));
   for (uint32_t i = 0; i < (uint32_t)model.golden_count * model.input_count; i++) sum += (uint32_t)model.golden_inputs[i];
   for (uint32_t i = 0; i < (uint32_t)model.golden_count * model.output_count; i++) sum += (uint32_t)model.golden_outputs[i];
-  for (uint32_t i = 0; i < model.wasm_bytes; i++) sum += model.wasm[i];
+  for (uint32_t i = 0; i < model.payload_bytes; i++) sum += model.payload[i];
   return sum;
 }
 
@@ -137,7 +143,7 @@ static int open_model(const uint8_t *image, uint32_t bytes, const pe_image_polic
   pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);
   if (opened == PE_OK) opened = pe_self_test(&pe);
   printf("%s v%u %s: %s; %u points, %s [%s] %.17g..%.17g, %s [%s]\n", model.name, (unsigned)checked.version,
-         model.wasm_bytes == checked.payload_bytes ? "whole" : "cut", pe_text(opened), (unsigned)model.golden_count,
+         model.payload_bytes == checked.payload_bytes ? "whole" : "cut", pe_text(opened), (unsigned)model.golden_count,
          inputs[0].name, inputs[0].unit, inputs[0].min, inputs[0].max, outputs[0].name, outputs[0].unit);
   pe_close(&pe);
   return opened == PE_OK ? 0 : 1;

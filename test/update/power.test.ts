@@ -7,31 +7,44 @@ import { compile } from '../../compiler/pipeline.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
 import { run, temporaryFolder } from '../package/toolchain.js';
-import { buildProgram, imageOf, LIBRARY_SOURCES, SANITIZED, TARGET } from './fixture.js';
+import {
+  buildProgram,
+  CORE_SOURCES,
+  imageOf,
+  MODULE_SOURCES,
+  SANITIZED,
+  TABLE_SOURCES,
+  TARGET,
+  UPDATE_SOURCES,
+} from './fixture.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 const SOURCES = [
   join(PACKAGE_ROOT, 'test/update/slots_test.c'),
-  ...['pe_runner.c', 'pe_slots.c', 'pe_image.c', 'pe_signature.c', 'pe_update_text.c', ...LIBRARY_SOURCES],
+  ...UPDATE_SOURCES,
+  ...[...CORE_SOURCES, ...MODULE_SOURCES, ...TABLE_SOURCES],
 ];
 let fast = '';
 let sanitized = '';
 const oldImage = join(folder.path, 'old.img');
 const newImage = join(folder.path, 'new.img');
+const tableImage = join(folder.path, 'table.img');
 
 beforeAll(async () => {
   writeFileSync(oldImage, imageOf(await smallModel(), { version: 3 }));
-  const other = await compile(modelFrom(perceptron([3, 5, 1], 'sin')), { tolerance: 1e-3 });
-  writeFileSync(newImage, imageOf(other, { version: 4 }));
+  for (const [file, engine] of [[newImage, 'wasm3'] as const, [tableImage, 'c'] as const]) {
+    const other = await compile(modelFrom(perceptron([3, 5, 1], 'sin')), { tolerance: 1e-3, engine });
+    writeFileSync(file, imageOf(other, { version: 4 }));
+  }
   fast = buildProgram(folder.path, 'slots', SOURCES, { wasm3: true, flags: ['-O2'] });
   sanitized = buildProgram(folder.path, 'slots_sanitized', SOURCES, { wasm3: true, flags: SANITIZED });
 }, 300_000);
 
 /** Runs the harness; its last line counts the failures. */
-function drive(program: string, mode: string, unit: number): string[] {
-  const args = [mode, oldImage, newImage, String(targetClass(TARGET)), String(unit)];
+function drive(program: string, mode: string, unit: number, next = newImage): string[] {
+  const args = [mode, oldImage, next, String(targetClass(TARGET)), String(unit)];
   const { status, stdout, stderr } = run(program, args);
   expect(stderr).toBe('');
   expect(stdout).not.toContain('FAIL');
@@ -41,10 +54,14 @@ function drive(program: string, mode: string, unit: number): string[] {
 }
 
 describe('power loss', () => {
-  test.each([8, 256])(
-    'at every write and erase, programming %i bytes at once',
-    (unit) => {
-      const lines = drive(fast, 'cuts', unit);
+  test.each([
+    { unit: 8, by: 'a module', next: newImage },
+    { unit: 256, by: 'a module', next: newImage },
+    { unit: 64, by: 'a block table', next: tableImage },
+  ])(
+    'at every write and erase, programming $unit bytes at once, of a module replaced by $by',
+    ({ unit, next }) => {
+      const lines = drive(fast, 'cuts', unit, next);
       expect(lines).toHaveLength(5);
       for (const line of lines.slice(0, 4)) {
         const [operations, cuts, before, after] = line.match(/\d+/g)!.map(Number);
@@ -74,4 +91,5 @@ test('every flipped bit of a record or slot leaves the old or the new model runn
 
 test('versions, rollback, refusals and resume', () => {
   for (const unit of [1, 4, 32, 256]) drive(sanitized, 'rules', unit);
+  drive(sanitized, 'rules', 64, tableImage);
 }, 120_000);

@@ -44,7 +44,10 @@ beforeAll(async () => {
   image = imageOf(await smallModel(), { version: 5 });
   const builtIn = join(folder.path, 'old.img');
   writeFileSync(builtIn, imageOf(await smallModel(), { version: 4 }));
-  device = await startDevice(buildDevice(folder.path, ['-O1']), { flash: join(folder.path, 'flash'), builtIn });
+  device = await startDevice(buildDevice(folder.path, { flags: ['-O1'] }), {
+    flash: join(folder.path, 'flash'),
+    builtIn,
+  });
 }, 300_000);
 
 test.skipIf(!present && !TOOLS_REQUIRED)(

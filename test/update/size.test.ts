@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { BOARDS } from '../boards/setup.js';
 import { C99, COMMON, CPP11, compileOrThrow, includes, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
-import { LIBRARY_SOURCES } from './fixture.js';
+import { CORE_SOURCES, MODULE_SOURCES } from './fixture.js';
+
+const LIBRARY_SOURCES = [...CORE_SOURCES, ...MODULE_SOURCES];
 
 /** The library beside wasm3 on a Cortex-M4, in bytes of flash: without and with update agent and signature check. */
 const MAX_BYTES = 8192;

@@ -22,6 +22,7 @@ typedef struct {
 
 static pe_input_spec_t inputs[CAPACITY], built_in_inputs[CAPACITY];
 static pe_output_spec_t outputs[CAPACITY], built_in_outputs[CAPACITY];
+static const pe_engine_t *const engines[] = {&pe_module_engine, &pe_table_engine, NULL};
 static pe_model_t built_in;
 static pe_runner_setup_t setup;
 static pe_runner_t runner;
@@ -306,7 +307,7 @@ static void rules(void) {
 int main(int argc, char **argv) {
   if (argc < 6) return 3;
   setup.policy.target_class = (uint32_t)strtoul(argv[4], NULL, 10);
-  setup.policy.payloads = 1u << PE_PAYLOAD_MODULE;
+  setup.policy.engines = engines;
   setup.policy.input_capacity = CAPACITY;
   setup.policy.output_capacity = CAPACITY;
   setup.policy.memory_bytes = sizeof arena;

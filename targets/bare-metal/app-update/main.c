@@ -31,11 +31,14 @@ static pe_output_spec_t outputs[MAX_OUTPUTS];
 static pe_runner_t runner;
 static pe_agent_t agent;
 
+// What models may be: that of pinn_model.h, and what else the library here can run. Others are refused.
+static const pe_engine_t *const engines[] = {PINN_MODEL_ENGINES, NULL};
+
 static const pe_stream_t stream = {NULL, uart_get, uart_put};
 
 static pe_runner_setup_t setup = {
     NULL,
-    {PINN_MODEL_TARGET_CLASS, 1u << PE_PAYLOAD_MODULE, ARENA_BYTES, MAX_INPUTS, MAX_OUTPUTS, KEY},
+    {PINN_MODEL_TARGET_CLASS, engines, ARENA_BYTES, MAX_INPUTS, MAX_OUTPUTS, KEY},
     arena,
     false,
     inputs,

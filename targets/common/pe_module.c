@@ -1,0 +1,133 @@
+#include "pe_module.h"
+
+#include <stdbool.h>
+
+#include "pe_arena.h"
+#include "pe_crc32.h"
+#include "pe_format.gen.h"
+#include "pe_image.gen.h"
+#include "pe_validate.h"
+#include "pe_wasm3.h"
+
+#define WORD_BYTES 4u
+
+// Far more than a device has; sums of it do not overflow.
+#define MOST_BYTES ((uint32_t)1 << 26)
+
+// wasm3 checks that a function's frame fits its stack after the arguments have been put there.
+#define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))
+
+static bool is_memory_error(M3Result reason) {
+  return reason == m3Err_mallocFailed || reason == m3Err_mallocFailedCodePage;
+}
+
+static pe_result_t fail(pe_t *pe, pe_result_t result, M3Result reason) {
+  pe->detail = reason;
+  return is_memory_error(reason) ? PE_ERROR_MEMORY : result;
+}
+
+static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
+  uint32_t memory_bytes = 0;
+  m3_GetMemory(pe->runtime, &memory_bytes, 0);
+  return address <= memory_bytes && count <= (memory_bytes - address) / WORD_BYTES;
+}
+
+// Calls a function without parameters that returns an i32.
+static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
+  pe->steps_left = PE_MAX_STEPS(pe->model->memory_bytes);
+  pe->runtime->userdata = &pe->steps_left;
+  const void *results[1];
+  results[0] = value;
+  M3Result reason = m3_Call(function, 0, NULL);
+  if (reason == m3Err_none) reason = m3_GetResults(function, 1, results);
+  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
+}
+
+static pe_result_t find(pe_t *pe, const char *name, IM3Function *function) {
+  const M3Result reason = m3_FindFunction(function, pe->runtime, name);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_EXPORT, reason);
+  const bool fits = m3_GetArgCount(*function) == 0 && m3_GetRetCount(*function) == 1 &&
+                    m3_GetRetType(*function, 0) == c_m3Type_i32;
+  return fits ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_malformedFunctionSignature);
+}
+
+static pe_result_t call_export(pe_t *pe, const char *name, uint32_t *value) {
+  IM3Function function;
+  const pe_result_t result = find(pe, name, &function);
+  return result == PE_OK ? call(pe, function, value) : result;
+}
+
+pe_result_t pe_module_run(pe_t *pe) {
+  uint32_t status;
+  const pe_result_t result = call(pe, pe->run, &status);
+  if (result != PE_OK) return result;
+  if (status == PE_STATUS_OK) return PE_OK;
+  if (status == PE_STATUS_CLAMPED) return PE_CLAMPED;
+  pe->failed_check = status < PE_STATUS_REFUSED ? PE_CHECK_OK : status - PE_STATUS_REFUSED;
+  return PE_ERROR_TABLE;
+}
+
+static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link) {
+  const pe_model_t *model = pe->model;
+  // An allocation that fails does not come back here, and the environment goes away with the arena.
+  const IM3Environment environment = m3_NewEnvironment();
+  pe->runtime = m3_NewRuntime(environment, model->stack_bytes + ARGUMENT_BYTES, NULL);
+  // wasm3 has no functions to set these.
+  pe->runtime->numStackSlots -= ARGUMENT_BYTES / (uint32_t)sizeof(m3slot_t);
+  pe->runtime->memoryLimit = model->memory_bytes;
+  IM3Module module;
+  M3Result reason = m3_ParseModule(environment, &module, model->payload, model->payload_bytes);
+  if (reason == m3Err_none) reason = m3_LoadModule(pe->runtime, module);
+  if (reason == m3Err_none && link != NULL) reason = link(&pe->native, module, model->payload, model->payload_bytes);
+  // Left alone, wasm3 would translate functions when they are first called, and allocate then.
+  if (reason == m3Err_none) reason = m3_CompileModule(module);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
+  reason = m3_RunStart(module);
+  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
+}
+
+static pe_result_t find_exports(pe_t *pe) {
+  uint32_t identity, input, output;
+  pe_result_t result = call_export(pe, "identity", &identity);
+  if (result == PE_OK) result = call_export(pe, "input", &input);
+  if (result == PE_OK) result = call_export(pe, "output", &output);
+  if (result == PE_OK) result = find(pe, "run", &pe->run);
+  if (result != PE_OK) return result;
+  if (identity != pe->model->identity) return PE_ERROR_IDENTITY;
+  if (!are_words_inside(pe, input, pe->model->input_count) || !are_words_inside(pe, output, pe->model->output_count)) {
+    return fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);
+  }
+  // Linear memory stays where it is: no module that passes the check grows it.
+  uint8_t *memory = m3_GetMemory(pe->runtime, NULL, 0);
+  pe->input_words = memory + input;
+  pe->output_words = memory + output;
+  return PE_OK;
+}
+
+static pe_result_t open_in(pe_arena_t *arena, pe_t *pe, pe_link_kernels_t link) {
+  if (setjmp(arena->no_room) != 0) return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  pe_result_t result = load_module(pe, link);
+  if (result == PE_OK) result = find_exports(pe);
+  if (result == PE_OK) result = pe_module_run(pe);
+  return result == PE_CLAMPED ? PE_OK : result;
+}
+
+pe_result_t pe_module_open(pe_t *pe, void *memory, size_t bytes, pe_link_kernels_t link) {
+  const pe_model_t *model = pe->model;
+  if (model->stack_bytes == 0u || model->stack_bytes > MOST_BYTES) return PE_ERROR_ARGUMENT;
+  // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
+  if (pe_crc32(model->payload, model->payload_bytes) != model->payload_crc) return PE_ERROR_CORRUPT;
+  pe->detail = pe_validate(model->payload, model->payload_bytes, model->memory_bytes, NULL);
+  if (pe->detail != NULL) return PE_ERROR_MODULE;
+  pe_arena_t arena;
+  pe_arena_init(&arena, memory, bytes);
+  pe_arena_select(&arena);
+  const pe_result_t result = open_in(&arena, pe, link);
+  pe_arena_select(NULL);
+  pe->arena_used = (uint32_t)(arena.top - (uint8_t *)memory);
+  return result;
+}
+
+static pe_result_t open_module(pe_t *pe, void *memory, size_t bytes) { return pe_module_open(pe, memory, bytes, NULL); }
+
+const pe_engine_t pe_module_engine = {PE_PAYLOAD_MODULE, open_module, pe_module_run};

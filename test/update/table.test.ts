@@ -1,0 +1,149 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
+import { FORMAT, KIND } from '../../compiler/format/spec.js';
+import { EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/format/table.js';
+import { readImage, targetClass } from '../../compiler/image/image.js';
+import { rawPublicKey, signImage } from '../../compiler/image/keys.js';
+import { PAYLOAD } from '../../compiler/image/spec.js';
+import { loadModel } from '../../compiler/model/load.js';
+import { nodeFiles } from '../../compiler/node-files.js';
+import { createOracle } from '../../compiler/oracle/oracle.js';
+import { packageBuild } from '../../compiler/package/build-files.js';
+import { loadTarget } from '../../compiler/package/targets.js';
+import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { exampleFile } from '../boards/setup.js';
+import { randoms } from '../helpers/models.js';
+import { smallModel } from '../package/fixture.js';
+import { run, temporaryFolder } from '../package/toolchain.js';
+import { buildProgram, CORE_SOURCES, imageOf, TABLE_SOURCES, TARGET } from './fixture.js';
+
+/** Model images that carry a block table (payload kind 2), evaluated without wasm3. */
+
+const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
+const SOURCES = [...CORE_SOURCES, ...TABLE_SOURCES, 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+let program = '';
+let bits = '';
+let small: CompiledModel;
+
+beforeAll(async () => {
+  const own = (name: string) => join(PACKAGE_ROOT, 'test/update', name);
+  program = buildProgram(folder.path, 'table', [own('table_test.c'), ...SOURCES]);
+  bits = buildProgram(folder.path, 'bits', [own('image_test.c'), ...SOURCES], { flags: ['-O3', '-DWITHOUT_WASM3'] });
+  small = await smallModel('c');
+}, 300_000);
+
+function drive(mode: string, image: Uint8Array, more: readonly string[] = [], input = '') {
+  const file = join(folder.path, 'model.img');
+  writeFileSync(file, image);
+  const result = run(program, [mode, file, String(targetClass(TARGET)), ...more], input);
+  expect(result.stderr).toBe('');
+  return { status: result.status, lines: result.stdout.trim().split('\n') };
+}
+
+const text = (words: ArrayLike<number>, width: number) =>
+  Array.from(words, (word, i) => `${word}${(i + 1) % width ? ' ' : '\n'}`).join('');
+
+describe.each(EXAMPLES)('%s', (example) => {
+  let compiled: CompiledModel;
+  let image: Uint8Array;
+
+  beforeAll(async () => {
+    compiled = await compile(loadModel(exampleFile(example), nodeFiles), { tolerance: 1e-3, engine: 'c' });
+    image = packageBuild(compiled, loadTarget(TARGET)).files.get('model.img') as Uint8Array;
+  }, 120_000);
+
+  test('golden vectors and random words, in range and beyond, are the oracle’s, bit for bit', () => {
+    expect(readImage(example, image)).toMatchObject({ kind: PAYLOAD.TABLE, heapBytes: 0, version: 1 });
+    const { table } = compiled.lowered;
+    const next = randoms(5);
+    const inputs = Int32Array.from({ length: 200 * table.inputs.length }, (_, i) => {
+      const { min, max } = table.inputs[i % table.inputs.length];
+      return Math.round(i % 7 ? min + ((next() + 1) / 2) * (max - min) : next() * 2 ** 31 - 0.5);
+    });
+    const width = table.outputs.length;
+    const wanted = createOracle(table).run(inputs);
+    const { status, lines } = drive('words', image, [], text(inputs, table.inputs.length));
+    expect(status).toBe(0);
+    expect(lines[0]).toBe(
+      `${compiled.model.name} v1 0x${readImage(example, image).identity.toString(16).padStart(8, '0')}: no error, ${table.arenaBytes} bytes`,
+    );
+    const answers = lines.slice(1 + table.inputs.length + width).map((line) => line.split(' ').map(Number));
+    expect(answers.map(([result]) => result)).toEqual([...wanted.statuses]);
+    expect(answers.flatMap(([, ...words]) => words)).toEqual([...wanted.outputs]);
+  });
+});
+
+describe('a block table in an image', () => {
+  test('says its names, units, ranges, scales and formats, and converts values as the host does', () => {
+    const { model, lowered } = small;
+    const points = Float64Array.of(0.25, -0.5, 1, -1, 0.1, 0.3);
+    const { status, lines } = drive('values', imageOf(small, { version: 9 }), [], text(points, 2));
+    expect(status).toBe(0);
+    expect(lines[0]).toMatch(/^mlp v9 0x[0-9a-f]{8}: no error, \d+ bytes$/);
+    const exponents = [...lowered.table.inputs, ...lowered.table.outputs].map(({ exponent }) => exponent);
+    expect(lines.slice(1, 5)).toEqual([
+      `x0 [] -1 1 ${exponents[0]}`,
+      `x1 [] -1 1 ${exponents[1]}`,
+      `y0 [°C] 2.5 -1.3 ${exponents[2]}`,
+      `y1 [] 1 0 ${exponents[3]}`,
+    ]);
+    const words = createOracle(lowered.table).run(toWords(points, inputWordFormats(lowered.table))).outputs;
+    const values = fromWords(words, outputWordFormats(lowered.table, model.outputs));
+    expect(lines.slice(5).flatMap((line) => line.split(' ').slice(1).map(Number))).toEqual([...values]);
+  });
+
+  test('is refused with another descriptor and in too small an arena', () => {
+    const { status, lines } = drive('faults', imageOf(small));
+    expect(lines.join('\n')).not.toContain('does not hold');
+    expect(status).toBe(0);
+  });
+
+  test('that would take too long is refused before it runs', () => {
+    const rows = 25_000;
+    const outputs = 2 * (small.lowered.table.inputs.length + small.lowered.table.outputs.length);
+    const copy = { ...EMPTY_RECORD, kind: KIND.COPY, format: FORMAT.ACC_WIDE, rows, out: outputs };
+    const longTable = (records: number) => {
+      const table = { ...small.lowered.table, arenaBytes: 2 * (outputs + rows), records: Array(records).fill(copy) };
+      const payload = encodeTable(table);
+      return imageOf(small, { payload, identity: readHeader(payload).crc, memoryBytes: table.arenaBytes });
+    };
+    expect(drive('words', longTable(2)).lines[0]).toContain('differ from those recorded');
+    expect(drive('words', longTable(200)).lines).toEqual([
+      "open: the model's block table was refused; an evaluation of the block table would take more steps than it may",
+    ]);
+  });
+
+  test('with random damage and corrected CRCs never leaves its arena', () => {
+    const { status, lines } = drive('damage', imageOf(small), ['3', '20000']);
+    expect(lines.join('\n')).not.toContain('does not hold');
+    const [taken, differ] = lines[0].match(/\d+/g)!.map(Number);
+    expect(taken).toBeGreaterThan(500);
+    expect(differ).toBeGreaterThan(100);
+    expect(status).toBe(0);
+  }, 120_000);
+
+  test('every single flipped bit of a signed image is refused, also under a corrected CRC', () => {
+    const keys = generateKeyPairSync('ed25519');
+    const hex = Buffer.from(rawPublicKey(keys.publicKey)).toString('hex');
+    const file = join(folder.path, 'signed.img');
+    writeFileSync(file, signImage(imageOf(small), keys.privateKey));
+    const flip = (mode: string, key: string) => run(bits, [mode, file, String(targetClass(TARGET)), key]).stdout.trim();
+    expect(readFileSync(file).length).toBeGreaterThan(1000);
+    expect(flip('bits', hex)).toBe('0');
+    expect(flip('bits', '-')).toBe('0');
+    expect(flip('forged', hex)).toBe('0');
+  }, 120_000);
+
+  test('a module is refused by firmware without wasm3', async () => {
+    const { status, lines } = drive('words', imageOf(await smallModel()));
+    expect(lines).toEqual(['the firmware cannot run this kind of payload']);
+    expect(status).toBe(1);
+  });
+});
