@@ -1,10 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { loadBoard } from '../compiler/boards/boards.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { BUILD_ENGINES } from '../compiler/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
+import { writeFileWhole } from '../compiler/write-file.js';
+import { splitSummary } from './compress-document.js';
 import { document, report } from './document.js';
 import { measureHost, measureReference } from './host.js';
 import { type KernelRow, measureKernels } from './kernels.js';
@@ -63,9 +65,17 @@ function chosen<T extends string>(option: string, given: string | undefined, kno
 
 async function run(options: Options): Promise<void> {
   const { rows, kernels } = options.rows ? readRows(options.rows.split(',')) : await measure(options);
-  if (options.write) writeFileSync(join(PACKAGE_ROOT, 'docs', 'benchmarks.md'), document(rows, kernels));
+  if (options.write) writeDocument(rows, kernels);
   if (options.json) process.stdout.write(`${JSON.stringify([...rows, ...kernels], null, 2)}\n`);
   else process.stdout.write(report(rows, kernels));
+}
+
+/** docs/benchmarks.md, with what `bench:compress` has written there. */
+function writeDocument(rows: readonly Row[], kernels: readonly KernelRow[]): void {
+  const file = join(PACKAGE_ROOT, 'docs', 'benchmarks.md');
+  const { summary } = splitSummary(readFileSync(file, 'utf8'));
+  const text = document(rows, kernels);
+  writeFileWhole(file, summary ? `${text}\n${summary}` : text);
 }
 
 interface Measured {

@@ -1,9 +1,79 @@
-import { METHODS } from '../compiler/compress/compress.js';
-import type { Row } from './compress.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../compiler/package-root.js';
+import { writeFileWhole } from '../compiler/write-file.js';
+import { ROWS, type Row } from './compress-rows.js';
 
-/** docs/benchmarks-compress.md from the rows of `npm run bench:compress`. */
+/** Writes docs/benchmarks-compress.md from the rows of `npm run bench:compress`, and its summary into docs/benchmarks.md. */
+export function writeDocuments(rows: readonly Row[]): void {
+  const docs = join(PACKAGE_ROOT, 'docs');
+  writeFileWhole(join(docs, 'benchmarks-compress.md'), document(rows));
+  const benchmarks = join(docs, 'benchmarks.md');
+  const { rest } = splitSummary(readFileSync(benchmarks, 'utf8'));
+  writeFileWhole(benchmarks, `${rest}\n${summary(rows)}`);
+}
+
+const SUMMARY = '## Compression\n';
+
+/** docs/benchmarks.md without what is said of compression, which stands last, and that. */
+export function splitSummary(text: string): { rest: string; summary: string } {
+  const at = text.indexOf(`\n${SUMMARY}`);
+  if (at < 0) return { rest: text, summary: '' };
+  return { rest: text.slice(0, at), summary: text.slice(at + 1) };
+}
+
+function summary(rows: readonly Row[]): string {
+  return `${SUMMARY}
+Weight bytes at equal error, written by \`npm run bench:compress -- --write\`; parameters, errors, tangent kernels and times
+are in [benchmarks-compress.md](benchmarks-compress.md).
+
+${bytesTable(examplesOf(rows))}
+${floors(rows)}`;
+}
+
+/** What compression has to reach at 1e-3, against float32. */
+const FLOORS: readonly [model: string, factor: number][] = [
+  ['poisson-wide', 120],
+  ['front', 40],
+  ['burgers', 5],
+  ['heat-rod', 5],
+  ['battery-spm', 5],
+];
+const SHARED_FLOOR = 10;
+
+function floors(rows: readonly Row[]): string {
+  const at = (model: string, method: Row['method']) =>
+    rows.find((row) => row.model === model && row.tolerance === 1e-3 && row.method === method);
+  const lines = FLOORS.map(([model, factor]) => {
+    const [auto, build] = [at(model, 'auto'), at(model, 'build')].map((row) => (row?.bytes ? ratioOf(row) : undefined));
+    return [model, factor, auto, build] as const;
+  });
+  const means = (['auto', 'build'] as const).map((method) => {
+    const shared = rows.filter((row) => row.group === 'shared' && row.method === method && row.bytes);
+    return shared.length ? geometricMean(shared) : undefined;
+  });
+  const text = (value: number | undefined) => (value === undefined ? '' : `${value.toPrecision(3)}x`);
+  const verdict = (factor: number, values: readonly (number | undefined)[]) =>
+    values.every((v) => v !== undefined && v >= factor) ? 'pass' : 'fail';
+  return `
+${markdown([
+  ['weight bytes at 1e-3 against float32', 'at least', 'auto', 'build', ''],
+  ...lines.map(([model, factor, auto, build]) => [
+    model,
+    `${factor}x`,
+    text(auto),
+    text(build),
+    verdict(factor, [auto, build]),
+  ]),
+  ['networks by other people, geometric mean', `${SHARED_FLOOR}x`, ...means.map(text), verdict(SHARED_FLOOR, means)],
+])}
+`;
+}
+
+const examplesOf = (rows: readonly Row[]) => rows.filter((row) => row.group === 'example').sort(byCase);
+
 export function document(rows: readonly Row[]): string {
-  const examples = rows.filter((row) => row.group === 'example').sort(byCase);
+  const examples = examplesOf(rows);
   const shared = rows.filter((row) => row.group === 'shared').sort(byCase);
   const scaling = rows.filter((row) => row.group === 'scaling').sort((a, b) => a.parameters[0] - b.parameters[0]);
   return `# Compression
@@ -11,18 +81,21 @@ export function document(rows: readonly Row[]): string {
 Made by \`npm run bench:compress -- --write\`. The tolerance is the largest error over the input box divided by the largest
 output; a relative L2 error of more than a third of it counts as exceeded too. \`smaller\` is against float32 weights.
 
-- \`auto\`: bytes of the integer weights and biases in the built module, error of the module itself. 0 for the distance of
-  the tangent kernel means that the network was left as it is and only its formats were chosen.
-- The other methods get the whole tolerance for the weights alone, and are refined after the structural step: bytes with 16
-  bits per weight, \`magnitude\` with 16 and an 8-bit column step, \`int8\` and \`int16\` with their own width; biases with 32
-  bits. \`none keeps it\`: the error is the smallest that the method reached.
+- Every method gets the whole tolerance for the weights and is refined after the structural step. Bytes are those of the
+  weights as the method stores them: 16 bits per weight, \`hmatrix\` and \`tt\` 8, 16 or 32 per matrix, \`magnitude\` 16 and an
+  8-bit column step per weight that is left, \`int8\` and \`int16\` their own width; biases 32 bits.
+- \`auto\` takes the smallest of them all. NTK distance 0: the network is left as it is, only its formats are narrower.
+- \`build\` is \`auto\` taken through formats and tables: bytes of the integer weights and biases in the module, error of the
+  module itself, all within the tolerance.
+- \`none keeps it\`: the error is the smallest that the method reached.
 - Errors are measured on points that the compression never saw. NTK distance: ||Theta - Theta_H||_F / ||Theta||_F on sample
-  points. Seconds depend on the machine and on what else it does; nothing else does. Searches had \`--effort quick\`.
+  points. MACs: multiply-accumulates per answer. Seconds are those of one core that was also busy with other work;
+  \`*\`: the search was ended there with the best so far (\`--row-seconds\`), so another machine may get further.
 
 ## Bytes at equal error
 
 ${bytesTable(examples)}
-
+${floors(rows)}
 ## Every row
 
 ${table(examples)}
@@ -30,7 +103,7 @@ ${shared.length ? `\n${sharedText(shared)}` : ''}${scaling.length ? `\n${scaling
 }
 
 function byCase(a: Row, b: Row): number {
-  const order = METHODS.indexOf(a.method) - METHODS.indexOf(b.method);
+  const order = ROWS.indexOf(a.method) - ROWS.indexOf(b.method);
   return a.model.localeCompare(b.model) || b.tolerance - a.tolerance || order;
 }
 
@@ -44,7 +117,7 @@ function markdown(rows: readonly (readonly string[])[]): string {
 
 /** One line per example and tolerance, one column per method. */
 function bytesTable(rows: readonly Row[]): string {
-  const methods = METHODS.filter((method) => rows.some((row) => row.method === method));
+  const methods = ROWS.filter((method) => rows.some((row) => row.method === method));
   const lines = new Map<string, Row[]>();
   for (const row of rows) {
     const key = `${row.model} ${row.tolerance}`;
@@ -64,7 +137,20 @@ function bytesTable(rows: readonly Row[]): string {
 
 function table(rows: readonly Row[]): string {
   return markdown([
-    ['model', 'tolerance', 'method', 'parameters', 'left', 'bytes', 'smaller', 'error', 'NTK distance', 's'],
+    [
+      'model',
+      'tolerance',
+      'method',
+      'parameters',
+      'left',
+      'bytes',
+      'smaller',
+      'error',
+      'NTK distance',
+      'MACs',
+      'effort',
+      's',
+    ],
     ...rows.map((row) => {
       const kept = row.bytes !== undefined;
       return [
@@ -77,21 +163,30 @@ function table(rows: readonly Row[]): string {
         kept ? `${ratioOf(row).toPrecision(3)}x` : '',
         row.error.toExponential(1),
         row.kernel === undefined ? '' : row.kernel.toPrecision(2),
-        row.seconds.toFixed(1),
+        kept ? `${thousands(row.macs[1])} of ${thousands(row.macs[0])}` : '',
+        row.effort,
+        `${row.seconds.toFixed(1)}${row.cut ? '*' : ''}`,
       ];
     }),
   ]);
 }
 
+function geometricMean(rows: readonly Row[]): number {
+  return Math.exp(rows.reduce((sum, row) => sum + Math.log(ratioOf(row)), 0) / rows.length);
+}
+
 function sharedText(rows: readonly Row[]): string {
-  const mean = Math.exp(rows.reduce((sum, row) => sum + Math.log(ratioOf(row)), 0) / rows.length);
+  const means = (['auto', 'build'] as const).flatMap((method) => {
+    const kept = rows.filter((row) => row.method === method && row.bytes);
+    return kept.length ? [`\`${method}\` ${geometricMean(kept).toPrecision(3)}x (${kept.length} networks)`] : [];
+  });
   return `## Networks by other people
 
 Imported with \`pinn-edge import\` into a folder that \`--models\` names; they are not part of this repository.
 
 ${table(rows)}
 
-Geometric mean: ${mean.toPrecision(3)}x smaller than float32.
+Geometric mean, smaller than float32: ${means.join(', ')}.
 `;
 }
 

@@ -1,7 +1,10 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compiler/compress/compress.js';
+import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compress.js';
+import { weightSites } from '../compiler/compress/parameters.js';
+import { buildIr } from '../compiler/ir/build.js';
+import { foldGraph } from '../compiler/ir/simplify.js';
 import { loadModel } from '../compiler/model/load.js';
 import { type Model, parameterCount } from '../compiler/model/types.js';
 import { nodeFiles } from '../compiler/node-files.js';
@@ -9,51 +12,48 @@ import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { type CompiledModel, compile, compressOnly } from '../compiler/pipeline.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { inputBox, interiorPoints } from '../compiler/sample/points.js';
-import { document } from './compress-document.js';
+import { writeDocuments } from './compress-document.js';
+import { ROWS, type Row } from './compress-rows.js';
 import { sineNetwork } from './sine-network.js';
 
 /**
  * Compression of every example by every method: `npm run bench:compress`, with
  *
- *   --only front,burgers   --tol 1e-3   --method auto,svd   what to run; default: everything
- *   --models <folder>      the models of that folder as well: `pinn-edge import` has to have written them as *.json
+ *   --only front,burgers   --tol 1e-3   --method auto,svd   what to run; default: everything, the quick methods first
+ *   --models <folder>      the models of that folder: `pinn-edge import` has to have written them as *.json
  *   --scaling              sine networks of growing width, 1e-2, auto
- *   --effort quick         how long the searches may look
+ *   --effort normal        how long the searches may look
+ *   --row-seconds 150      after so long a search ends with its best so far, as after Ctrl-C; such rows are marked
  *   --fresh                run again what the cache has
- *   --write                docs/benchmarks-compress.md from the cache
+ *   --write                docs/benchmarks-compress.md from the cache, and its summary in docs/benchmarks.md
  *
  * Rows are kept in build/bench-compress.jsonl as they come, so a run that was interrupted goes on where it stopped.
  *
- * `auto` is taken through formats and tables: its bytes are those of the integer weights and biases in the module, and
- * its error is that of the module. The other methods are what the literature compares by: bytes of the weights as the
- * method stores them (16 bits, int8 with 8), the error of the float network with those weights, the whole tolerance
- * spent on it. Errors are measured on points that nothing was chosen on.
+ * All methods have the whole tolerance for the weights, and their bytes are those of the weights as the method stores them;
+ * `build` is what then becomes of `auto` with formats and tables, all within the tolerance: bytes of the integer weights
+ * and biases in the module, error of the module. Errors are measured on points that nothing was chosen on.
  */
-export interface Row {
-  group: 'example' | 'shared' | 'scaling';
-  model: string;
-  tolerance: number;
-  method: Method;
-  parameters: [before: number, after: number];
-  /** Undefined where the method does not keep the tolerance. */
-  bytes?: number;
-  error: number;
-  kernel?: number;
-  seconds: number;
-}
-
+/** The methods whose rows are quick come first. */
+const ORDER: readonly Row['method'][] = [
+  'int8', 'int16', 'svd', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
+]; // biome-ignore format: one line
 const CACHE = join(PACKAGE_ROOT, 'build/bench-compress.jsonl');
 const FRESH_POINTS = 16384;
 /** The pipeline's own check reads the sequence from its start. */
 const FRESH_SKIP = 20000;
-const SCALING_WIDTHS = [32, 64, 128, 256] as const;
+const SCALING_WIDTHS = [32, 64, 128, 256, 512] as const;
 
 interface Case {
   group: Row['group'];
   name: string;
   load: () => Model;
   tolerances: readonly number[];
-  methods: readonly Method[];
+  methods: readonly Row['method'][];
+}
+
+interface Limits {
+  effort: Effort;
+  rowSeconds: number;
 }
 
 async function main(): Promise<void> {
@@ -64,52 +64,57 @@ async function main(): Promise<void> {
       method: { type: 'string' },
       models: { type: 'string' },
       scaling: { type: 'boolean' },
-      effort: { type: 'string', default: 'quick' },
+      effort: { type: 'string', default: 'normal' },
+      'row-seconds': { type: 'string', default: '150' },
       fresh: { type: 'boolean' },
       write: { type: 'boolean' },
     },
   });
-  const effort = EFFORT_LEVELS.find((level) => level === values.effort) ?? 'quick';
+  const effort = EFFORT_LEVELS.find((level) => level === values.effort) ?? 'normal';
+  const limits = { effort, rowSeconds: Number(values['row-seconds']) };
   const only = values.only?.split(',');
-  for (const { group, name, load, tolerances, methods } of cases(values)) {
-    if (only && !only.includes(name)) continue;
-    let model: Model | undefined;
-    for (const tolerance of tolerances) {
-      for (const method of methods) {
-        const known =
-          !values.fresh && readRows().find((row) => keyOf(row) === keyOf({ group, model: name, tolerance, method }));
-        if (known) continue;
-        model ??= load();
-        const row = { ...(await measure(model, tolerance, method, effort)), group, model: name };
+  const wanted = cases(values).filter(({ name }) => !only || only.includes(name));
+  for (const method of ORDER) {
+    for (const { group, name, load, tolerances, methods } of wanted) {
+      if (!methods.includes(method)) continue;
+      for (const tolerance of tolerances) {
+        const key = keyOf({ group, model: name, tolerance, method });
+        if (!values.fresh && readRows().some((row) => keyOf(row) === key)) continue;
+        const row = { ...(await measure(load(), tolerance, method, limits)), group, model: name };
         mkdirSync(dirname(CACHE), { recursive: true });
         appendFileSync(CACHE, `${JSON.stringify(row)}\n`);
         process.stdout.write(`${JSON.stringify(row)}\n`);
       }
     }
   }
-  if (values.write) writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-compress.md'), document(readRows()));
+  if (values.write) writeDocuments(readRows());
 }
 
 function cases(values: { tol?: string; method?: string; models?: string; scaling?: boolean }): Case[] {
   const tolerances = values.tol?.split(',').map(Number);
-  const methods = METHODS.filter((method) => !values.method || values.method.split(',').includes(method));
-  const examples = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
-  const { models } = values;
-  const shared = models ? readdirSync(models).filter((name) => name.endsWith('.json')) : [];
-  return [
-    ...examples.sort().map((name): Case => {
-      const load = () => loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'), nodeFiles);
-      return { group: 'example', name, load, tolerances: tolerances ?? [1e-2, 1e-3, 1e-4], methods };
-    }),
-    ...shared.sort().map((file): Case => {
-      const load = () => loadModel(join(models!, file), nodeFiles);
-      return { group: 'shared', name: file.replace(/\.json$/, ''), load, tolerances: [1e-3], methods: ['auto'] };
-    }),
-    ...(values.scaling ? SCALING_WIDTHS : []).map((width): Case => {
+  const chosen = (names: readonly Row['method'][]) =>
+    names.filter((method) => !values.method || values.method.split(',').includes(method));
+  const { models, scaling } = values;
+  if (models) {
+    const files = readdirSync(models).filter((name) => name.endsWith('.json'));
+    return files.sort().map((file): Case => {
+      const load = () => loadModel(join(models, file), nodeFiles);
+      const name = file.replace(/\.json$/, '');
+      return { group: 'shared', name, load, tolerances: tolerances ?? [1e-3], methods: chosen(['auto', 'build']) };
+    });
+  }
+  if (scaling) {
+    return SCALING_WIDTHS.map((width): Case => {
       const name = `sine 2-${width}-${width}-${width}-${width}-1`;
-      return { group: 'scaling', name, load: () => sineNetwork(width), tolerances: [1e-2], methods: ['auto'] };
-    }),
-  ];
+      const load = () => sineNetwork(width);
+      return { group: 'scaling', name, load, tolerances: tolerances ?? [1e-2], methods: chosen(['auto']) };
+    });
+  }
+  const examples = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
+  return examples.sort().map((name): Case => {
+    const load = () => loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'), nodeFiles);
+    return { group: 'example', name, load, tolerances: tolerances ?? [1e-2, 1e-3, 1e-4], methods: chosen(ROWS) };
+  });
 }
 
 const keyOf = ({ group, model, tolerance, method }: Pick<Row, 'group' | 'model' | 'tolerance' | 'method'>) =>
@@ -124,34 +129,60 @@ function readRows(): Row[] {
 
 type Measured = Omit<Row, 'group' | 'model'>;
 
-async function measure(model: Model, tolerance: number, method: Method, effort: Effort): Promise<Measured> {
+async function measure(
+  model: Model,
+  tolerance: number,
+  method: Row['method'],
+  { effort, rowSeconds }: Limits,
+): Promise<Measured> {
   const start = performance.now();
-  const before = parameterCount(model);
-  const maxWork = EFFORTS[effort];
-  const finish = (row: Omit<Measured, 'tolerance' | 'method' | 'seconds'>): Measured => {
-    return { tolerance, method, seconds: (performance.now() - start) / 1000, ...row };
+  const elapsed = () => (performance.now() - start) / 1000;
+  let cut = false;
+  const checkpoint = () => {
+    cut ||= elapsed() > rowSeconds;
+    return Promise.resolve(cut);
   };
-  if (method === 'auto') {
-    const built = await compile(model, { tolerance, compress: { method, maxWork } });
-    const error = Math.max(...built.measured.outputs.map((output) => output.maxRelative));
-    const { parameters, tangentKernel } = built.compressed!;
-    const after = built.compressed!.model ? parameters.after : before;
-    return finish({
+  const before = parameterCount(model);
+  const common = { maxWork: EFFORTS[effort], checkpoint };
+  const finish = (row: Pick<Measured, 'bytes' | 'error' | 'kernel'>, after: number, small: Model): Measured => {
+    const seconds = Number(elapsed().toFixed(1));
+    const facts = { parameters: [before, after], macs: [macsOf(model), macsOf(small)], seconds, ...row } as const;
+    return {
+      tolerance,
+      method,
+      effort,
+      ...facts,
       parameters: [before, after],
-      bytes: integerBytes(built),
-      error,
-      kernel: tangentKernel?.distance ?? 0,
-    });
+      macs: [...facts.macs],
+      cut: cut || undefined,
+    };
+  };
+  if (method === 'build') {
+    const built = await compile(model, { tolerance, compress: { ...common, method: 'auto' } });
+    const error = Math.max(...built.measured.outputs.map((output) => output.maxRelative));
+    const { parameters, tangentKernel, model: small } = built.compressed!;
+    const row = { bytes: integerBytes(built), error, kernel: tangentKernel?.distance ?? 0 };
+    return finish(row, small ? parameters.after : before, small ?? model);
   }
-  const result = await compressOnly(model, { tolerance, compress: { method, share: 1, maxWork: maxWork / 8 } });
-  const best = Math.min(...result.attempts.map((attempt) => attempt.error)) * tolerance;
-  const kept = result.model !== undefined;
-  return finish({
-    parameters: [before, result.parameters.after],
-    bytes: kept ? result.bytes.after : undefined,
-    error: kept ? freshError(model, result.model!) : best,
-    kernel: result.tangentKernel?.distance,
-  });
+  const result = await compressOnly(model, { tolerance, compress: { ...common, method, share: 1 } });
+  const { model: small, bytes, parameters, tangentKernel, attempts } = result;
+  const after = small ? parameters.after : before;
+  // `auto` that leaves the network as it is counts with the bytes of the formats that keep the tolerance.
+  if (small)
+    return finish(
+      { bytes: bytes.after, error: freshError(model, small), kernel: tangentKernel?.distance },
+      after,
+      small,
+    );
+  const rounded = method === 'auto' && attempts.find((a) => a.bytes === bytes.after && a.kept);
+  if (rounded) return finish({ bytes: bytes.after, error: rounded.error * tolerance, kernel: 0 }, after, model);
+  const best = Math.min(...attempts.map((attempt) => attempt.error)) * tolerance;
+  return finish({ error: best }, after, model);
+}
+
+/** Multiply-accumulates of an answer: weights of all matrices. */
+function macsOf(model: Model): number {
+  return weightSites(foldGraph(buildIr(model))).reduce((n, { weight }) => n + weight.length, 0);
 }
 
 /** Bytes of integer weights and of 32-bit biases. */

@@ -1,234 +1,119 @@
+import { withoutBlocks } from '../ir/blocks.js';
 import type { IrGraph } from '../ir/types.js';
-import { findChannels } from './channels.js';
-import { costOf, type Purpose } from './cost.js';
-import { trainableCount } from './parameters.js';
-import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
-import type { Checkpoint, Refined, RefineOptions } from './refine.js';
-import { type Attempt, refineAny } from './single.js';
-import { makePool, type Samples, shareOf, type Teacher, unseenSamples } from './teacher.js';
+import type { CompressOptions, Method } from './compress.js';
+import { costOf, type Purpose, weightBytes } from './cost.js';
+import type { MatrixReport } from './hmatrix.js';
+import { irParameterCount, weightSites } from './parameters.js';
+import { searchPruned } from './prune-search.js';
+import { type Attempt, type Found, runSingle } from './single.js';
+import { searchStructured } from './structured-search.js';
+import { makePool, type Samples, type Teacher } from './teacher.js';
 
 /**
- * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.
- *
- * 1. One width for all layers grows from very small until refinement reaches the tolerance; small networks are quick to
- *    refine, so the failures on the way cost little. Widths that the errors so far say will fail are left out.
- * 2. From there neurons are taken out where that saves most, a tenth of them at first and single ones in the end, each
- *    time refined from where the last success stood, until no layer can spare one.
- *
- * Work is counted in multiply-adds, not seconds, so that equal seeds give equal results on every machine.
+ * The search over all methods: neurons taken out step by step, then every single method as it would run alone, as long as
+ * it can still win, then those that make matrices smaller once more on what is left. The network of fewest bytes wins (of
+ * least work for `speed`), so no single method with the same options ends below it.
  */
-export interface SearchOptions {
-  /** Share of the tolerance that may be spent. */
-  target: number;
-  purpose: Purpose;
-  /** Multiply-adds of refinement at most. */
-  maxWork: number;
-  onAttempt?: (attempt: Attempt) => void;
-  /** Awaited now and then: true ends the search with the best so far. */
-  checkpoint?: Checkpoint;
-}
 
-export interface SearchResult {
-  /** The cheapest graph that keeps the target, if one was found. */
+/** What a search ends with. */
+export interface Result {
   graph?: IrGraph;
-  /** The most accurate attempt, whether or not it keeps the target. */
-  closest?: { graph: IrGraph; error: number };
-  error: number;
+  bytes?: number;
+  matrices?: readonly MatrixReport[];
   attempts: Attempt[];
+  how: string;
 }
 
-const WIDTHS = [2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96] as const;
-const COLD_STEPS = 200;
-const WARM_STEPS = 80;
-/** Beyond its numerical rank at this error, a layer's neurons say nothing new. */
-const RANK_ERROR = 1e-5;
-/** Part of the search's work that the first success may use. */
-const FIRST_PHASE = 0.7;
-/** How often a network that keeps the target only on the points it was refined on is refined further. */
-const RETRIES = 2;
-/** Share of the target that the last refinement aims at. */
-const POLISHED = 0.3;
-const POLISH_STEPS = 60;
-/** A width whose predicted error is this many times the target is not tried. */
-const HOPELESS = 3;
-/** Share of the neurons that is taken out at a time at first. */
-const FIRST_CUT = 0.1;
-/** A layer that could not spare a neuron this often is left alone. */
-const REFUSALS = 2;
-/** Refinement aims a little below the target, for points that it does not see. */
-const AIM = 0.94;
-
-export async function searchPruned(teacher: Teacher, graph: IrGraph, options: SearchOptions): Promise<SearchResult> {
-  return new Search(teacher, graph, options).run();
+export interface SearchAllResult extends Result {
+  /** The whole network with narrower weights takes fewer bytes than any structure: how many, and of how many bits. */
+  rounded?: { bytes: number; bits: 8 | 16 };
+  /** The most accurate of the smaller networks that neurons were taken out of. */
+  closest?: { graph: IrGraph; error: number };
 }
 
-class Search {
-  private readonly pool: Samples;
-  private readonly unseen: Samples;
-  private readonly attempts: Attempt[] = [];
-  private work = 0;
-  private stopped = false;
-  private best?: { graph: IrGraph; error: number; cost: number };
-  private closest?: { graph: IrGraph; error: number };
+export type SingleName = Exclude<Method, 'auto'>;
 
-  constructor(
-    private readonly teacher: Teacher,
-    private readonly original: IrGraph,
-    private readonly options: SearchOptions,
-  ) {
-    this.pool = makePool(teacher);
-    this.unseen = unseenSamples(teacher);
-  }
+/** Part of the work of a search over all that each single method may take, there or alone. */
+const SINGLE_WORK = 1 / 8;
 
-  async run(): Promise<SearchResult> {
-    const analysis = analyzeChannels(this.teacher, this.original);
-    if (analysis.groups.length) {
-      await this.growWidth(analysis);
-      if (this.best) {
-        await this.takeNeurons();
-        await this.polish();
-      }
-    }
-    const { best, closest, attempts } = this;
-    return { graph: best?.graph, closest, error: best?.error ?? closest?.error ?? Number.POSITIVE_INFINITY, attempts };
-  }
-
-  private async growWidth(analysis: PruneAnalysis): Promise<void> {
-    const ranks = analysis.groups.map((group) => rankAt(group, RANK_ERROR));
-    const widest = Math.max(...ranks);
-    const limit = costOf(this.original, this.options.purpose);
-    const failed: { width: number; error: number }[] = [];
-    const widths = [...WIDTHS.filter((w) => w < widest), widest];
-    const trial = (width: number) =>
-      pruneTo(
-        this.teacher,
-        analysis,
-        ranks.map((rank) => Math.min(rank, width)),
-      );
-    for (let k = 0; k < widths.length; k++) {
-      const width = widths[k];
-      const predicted = predictError(failed, width);
-      if (predicted > HOPELESS * this.options.target && k + 1 < widths.length) continue;
-      const pruned = trial(width);
-      if (costOf(pruned, this.options.purpose) >= limit || this.exhausted(FIRST_PHASE)) return;
-      if (!(await this.attempt(pruned, `width ${width}`, COLD_STEPS))) {
-        failed.push({ width, error: this.attempts.at(-1)!.error });
-        continue;
-      }
-      const between = Math.ceil(((failed.at(-1)?.width ?? 0) + width) / 2);
-      if (between < width && !this.exhausted(FIRST_PHASE)) {
-        await this.attempt(trial(between), `width ${between}`, COLD_STEPS);
-      }
-      return;
-    }
-  }
-
-  /** Takes neurons out of the layers where they cost most, fewer at a time after every refusal, until all have refused. */
-  private async takeNeurons(): Promise<void> {
-    const neurons = () => findChannels(this.best!.graph).groups.reduce((n, { channels }) => n + channels.length, 0);
-    let cut = Math.floor(neurons() * FIRST_CUT);
-    const refusals = new Map<string, number>();
-    while (!this.exhausted(1)) {
-      const analysis = analyzeChannels(this.teacher, this.best!.graph);
-      const choice = cheapestCut(analysis, refusals, Math.max(1, cut));
-      if (!choice) return;
-      const pruned = pruneTo(this.teacher, analysis, choice.widths);
-      if (await this.attempt(pruned, choice.what, WARM_STEPS)) continue;
-      if (cut > 1) cut >>= 1;
-      else refusals.set(choice.name, (refusals.get(choice.name) ?? 0) + 1);
-    }
-  }
-
-  /** Refines the result as far as it goes in a few steps: what is left of the tolerance makes formats and tables cheaper. */
-  private async polish(): Promise<void> {
-    const { best, options } = this;
-    if (!best || this.stopped) return;
-    const target = POLISHED * options.target;
-    await this.attempt(best.graph, 'polish', POLISH_STEPS, target);
-  }
-
-  private refine(graph: IrGraph, options: RefineOptions): Promise<Refined> {
-    return refineAny(this.teacher, graph, this.pool, options);
-  }
-
-  private exhausted(share: number): boolean {
-    return this.work > share * this.options.maxWork || this.stopped;
-  }
-
-  private async attempt(
-    pruned: IrGraph,
-    what: string,
-    maxSteps: number,
-    target = this.options.target,
-  ): Promise<boolean> {
-    const { teacher, options } = this;
-    const checkpoint = async () => {
-      this.stopped ||= (await options.checkpoint?.()) ?? false;
-      return this.stopped;
-    };
-    let aim = AIM * target;
-    let refined = await this.refine(pruned, { target: aim, maxSteps, checkpoint });
-    this.work += refined.work;
-    const unseenError = () => shareOf(teacher, refined.graph, this.unseen);
-    let error = unseenError();
-    for (let retry = 0; retry < RETRIES && refined.error <= aim && error > options.target; retry++) {
-      // The points between those of the pool are worse by this much: aim lower by as much.
-      aim *= (AIM * options.target) / error;
-      refined = await this.refine(refined.graph, { target: aim, maxSteps, checkpoint });
-      this.work += refined.work;
-      error = unseenError();
-    }
-    const cost = costOf(refined.graph, options.purpose);
-    const worst = Math.max(error, refined.error);
-    const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.purpose));
-    const better = cost === this.best?.cost && worst < this.best.error;
-    const kept = worst <= options.target && (cheaper || better);
-    if (kept) this.best = { graph: refined.graph, error: worst, cost };
-    if (!this.closest || worst < this.closest.error) this.closest = { graph: refined.graph, error: worst };
-    const attempt = { what, parameters: trainableCount(refined.graph), cost, error: worst, kept };
-    this.attempts.push(attempt);
-    options.onAttempt?.(attempt);
-    return kept;
-  }
+export function runMethod(
+  method: SingleName,
+  teacher: Teacher,
+  graph: IrGraph,
+  pool: Samples,
+  unseen: Samples,
+  all: CompressOptions & { beat?: number },
+): Promise<Found> {
+  const options = { ...all, maxWork: all.maxWork * SINGLE_WORK };
+  if (method !== 'hmatrix' && method !== 'tt') return runSingle(method, teacher, graph, pool, unseen, options);
+  return searchStructured(teacher, unseen, graph, { ...options, method, target: options.share });
 }
 
-/** What the errors of two narrower networks lead to expect, on logarithmic scales; 0 where nothing does. */
-function predictError(failed: readonly { width: number; error: number }[], width: number): number {
-  const [a, b] = failed.slice(-2);
-  if (!b || !(a.error > b.error) || !Number.isFinite(a.error)) return 0;
-  const slope = Math.log(b.error / a.error) / Math.log(b.width / a.width);
-  // Errors fall faster than any power of the width, so this is a cautious guess.
-  return b.error * (width / b.width) ** slope;
-}
+/** Those that make a smaller network; rounding the whole one is looked at after them. The quick ones come first. */
+const STRUCTURES = ['prune', 'lowrank', 'svd', 'magnitude', 'tt', 'hmatrix'] as const;
+/** Those that work on matrices, and so on what is left once neurons are gone. */
+const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
+/** Networks of more parameters than this are made smaller by a second method, once pruned. */
+const COMBINED_FROM = 300;
 
-/**
- * The `count` neurons to take next: from layers that have refused least, and there where it saves most.
- * @returns widths to keep; `name` is the layer of the first
- */
-function cheapestCut(
-  { groups }: PruneAnalysis,
-  refusals: ReadonlyMap<string, number>,
-  count: number,
-): { name: string; what: string; widths: number[] } | undefined {
-  const widths = groups.map(({ channels }) => channels.length);
-  let first: number | undefined;
-  for (let n = 0; n < count; n++) {
-    const rated = groups.flatMap(({ name, channels, remaining }, g) => {
-      const refused = refusals.get(name) ?? 0;
-      if (refused >= REFUSALS || widths[g] <= 1) return [];
-      const [{ rows, columns }] = channels;
-      const saving =
-        rows.reduce((sum, { node }) => sum + node.x.width, 0) + columns.reduce((sum, { node }) => sum + node.width, 0);
-      // How little the others miss the neuron decides between layers of nearly equal width.
-      const score = ((saving / (1e-3 + remaining[widths[g] - 2]) ** 0.25) * widths[g]) / channels.length;
-      return [{ g, refused, score }];
+export async function searchAll(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<SearchAllResult> {
+  const { purpose, share } = options;
+  const whole = withoutBlocks(teacher.graph);
+  const { graph: pruned, attempts, closest } = await searchPruned(teacher, whole, { ...options, target: share });
+  const pool = makePool(teacher);
+  let best: Result = { graph: pruned, bytes: pruned && weightBytes(pruned, 16), attempts, how: 'prune + refine' };
+  const measure = () =>
+    purpose === 'size' ? (best.bytes ?? weightBytes(whole, 16)) : costOf(best.graph ?? teacher.graph, purpose);
+
+  const tryMethod = async (method: SingleName, start: IrGraph, name: string) => {
+    const beat = measure();
+    if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
+    const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
+    const found = await runMethod(method, teacher, start, pool, unseen, {
+      ...options,
+      beat: purpose === 'size' || (method !== 'hmatrix' && method !== 'tt') ? beat : undefined,
+      onAttempt: (attempt) =>
+        options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.bytes < measure() }),
     });
-    rated.sort((a, b) => a.refused - b.refused || b.score - a.score);
-    if (!rated.length) break;
-    first ??= rated[0].g;
-    widths[rated[0].g]--;
+    attempts.push(...found.attempts.map(named));
+    const wins = found.graph && (purpose === 'size' ? found.bytes! : costOf(found.graph, purpose)) < beat;
+    if (wins) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+  };
+
+  for (const method of STRUCTURES) {
+    // The runtime multiplies by zeros as by any weight.
+    if (method !== 'magnitude' || purpose === 'size') await tryMethod(method, whole, method);
   }
-  if (first === undefined) return undefined;
-  const { name } = groups[first];
-  return { name, what: count > 1 ? `${count} neurons less` : `${name} -1`, widths };
+  if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
+    const from = best.graph;
+    for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
+  }
+  const rounded = purpose === 'size' ? await narrower(teacher, unseen, options, best) : undefined;
+  return { ...best, closest, rounded };
+}
+
+/** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
+function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
+  if (purpose !== 'size' || method === 'prune') return 0;
+  const ranks = method === 'lowrank' || method === 'svd' || method === 'tt';
+  return weightSites(graph).reduce((n, { rows, x, bias }) => {
+    return n + (ranks ? Math.min(rows * x.width, rows + x.width) : 0) + 4 * (bias?.length ?? 0);
+  }, 0);
+}
+
+/** The whole network in 8 or 16 bits, where that takes fewer bytes than the best structure and keeps the tolerance. */
+async function narrower(
+  teacher: Teacher,
+  unseen: Samples,
+  options: CompressOptions,
+  { bytes: limit, attempts }: Result,
+): Promise<SearchAllResult['rounded']> {
+  // Without a structure the network stays as it is anyway: 16 bits are what is expected of it.
+  for (const bits of limit === undefined ? ([8] as const) : ([8, 16] as const)) {
+    if (weightBytes(teacher.graph, bits) >= (limit ?? Number.POSITIVE_INFINITY)) return undefined;
+    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, teacher.graph, unseen, unseen, options);
+    attempts.push(...tried.map((a) => ({ ...a, what: `int${bits}, ${a.what}` })));
+    if (bytes !== undefined) return { bytes, bits };
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import type { WeightBits } from '../ir/types.js';
+import { cholesky } from './cholesky.js';
 import { halfOf } from './clusters.js';
-import { cholesky } from './normal-equations.js';
 
 /**
  * Block cluster trees of one matrix W [rows x cols], with what every block would cost at every rank.

@@ -68,8 +68,8 @@ export async function searchBudget(
     const error = shareOf(teacher, refined.graph, unseen);
     const kept = !best || error < best.error;
     if (kept) best = { graph: refined.graph, error };
-    const cost = measure(refined.graph);
-    attempts.push({ what, parameters: trainableCount(refined.graph), cost, error, kept });
+    const [bytes, cost] = [weightBytes(refined.graph, 16), measure(refined.graph)];
+    attempts.push({ what, parameters: trainableCount(refined.graph), bytes, cost, error, kept });
     options.onAttempt?.(attempts[attempts.length - 1]);
   };
   for (const slope of SLOPES) {

@@ -6,18 +6,16 @@ import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
-import { searchPruned } from './auto.js';
+import { type Result, runMethod, searchAll } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
-import { costOf, type Purpose, weightBytes } from './cost.js';
-import type { MatrixReport } from './hmatrix.js';
+import { type Purpose, weightBytes } from './cost.js';
 import { modelFromIr } from './ir-to-model.js';
 import { type CompressedLayer, compressedLayers } from './layers.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import { irParameterCount, mapNodes, weightSites } from './parameters.js';
+import { irParameterCount, mapNodes } from './parameters.js';
 import type { Checkpoint } from './refine.js';
-import { type Attempt, type Found, runSingle } from './single.js';
-import { searchStructured } from './structured-search.js';
+import type { Attempt } from './single.js';
 import { makePool, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
@@ -154,18 +152,6 @@ export async function compressGraph(teacher: Teacher, options: CompressOptions):
   return summarize(teacher, unseen, options, { ...found, how: found.refined ? `${method} + refine` : method });
 }
 
-function runMethod(
-  method: Exclude<Method, 'auto'>,
-  teacher: Teacher,
-  graph: IrGraph,
-  pool: Samples,
-  unseen: Samples,
-  options: CompressOptions & { beat?: number },
-): Promise<Found> {
-  if (method !== 'hmatrix' && method !== 'tt') return runSingle(method, teacher, graph, pool, unseen, options);
-  return searchStructured(teacher, unseen, graph, { ...options, method, target: options.share });
-}
-
 async function withinBudget(
   teacher: Teacher,
   unseen: Samples,
@@ -178,62 +164,23 @@ async function withinBudget(
   return summarize(teacher, unseen, anyError, { graph, attempts, how: 'prune + refine' });
 }
 
-/** Part of the work that each single method may take in the search over all. */
-const SINGLE_WORK = 1 / 8;
-/** Networks of more parameters than this are made smaller by a second method, once pruned. */
-const COMBINED_FROM = 300;
-
-/** What the search tries besides pruning with refinement; the runtime stores no sparse matrices, so not `magnitude`. */
-const OTHERS = ['prune', 'lowrank', 'svd', 'hmatrix', 'tt'] as const;
-
 async function searched(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Compressed> {
-  const { purpose, share } = options;
-  const whole = withoutBlocks(teacher.graph);
-  const search = await searchPruned(teacher, whole, { ...options, target: share });
-  const attempts = [...search.attempts];
-  const pool = makePool(teacher);
-  let best: Result = { graph: search.graph, attempts, how: 'prune + refine' };
-  const tryMethod = async (method: (typeof OTHERS)[number], start: IrGraph, name: string) => {
-    const beat = costOf(best.graph ?? teacher.graph, purpose);
-    if (
-      (await options.checkpoint?.()) ||
-      (method !== 'prune' && leastBytes(start) > weightBytes(best.graph ?? whole, 16))
-    )
-      return;
-    const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
-    const found = await runMethod(method, teacher, start, pool, unseen, {
-      ...options,
-      beat,
-      maxWork: options.maxWork * SINGLE_WORK,
-      onAttempt: (attempt) => options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.cost < beat }),
-    });
-    attempts.push(...found.attempts.map(named));
-    // Fewer numbers, not only narrower ones: how wide each has to be is the formats' business.
-    if (!found.graph || irParameterCount(found.graph) >= irParameterCount(start)) return;
-    if (costOf(found.graph, purpose) < beat) best = { ...found, attempts, how: `${name} + refine` };
-  };
-  for (const method of OTHERS) await tryMethod(method, whole, method);
-  if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
-    const from = best.graph;
-    for (const method of OTHERS) if (method !== 'prune') await tryMethod(method, from, `prune + ${method}`);
-  }
-  const rounded = await cheaperRounded(teacher, unseen, options, best);
-  attempts.push(...rounded.attempts);
-  if (rounded.bytes !== undefined) {
+  const { rounded, closest, ...found } = await searchAll(teacher, unseen, options);
+  if (rounded) {
     // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
-    const whole = summarize(teacher, unseen, options, { attempts, how: '' });
-    const detail = 'left as it is: its weights in 8 bits take less than any structure that was found';
+    const whole = summarize(teacher, unseen, options, { attempts: found.attempts, how: '' });
+    const detail = `left as it is: its weights in ${rounded.bits} bits take less than any structure that was found`;
     return { ...whole, detail, bytes: { ...whole.bytes, after: rounded.bytes } };
   }
-  const result = summarize(teacher, unseen, options, best);
-  if (result.changed || !search.closest) return result;
-  const { error, graph } = search.closest;
-  const offered = nearestTolerance(teacher, error / share);
+  const result = summarize(teacher, unseen, options, found);
+  if (result.changed || !closest) return result;
+  const { error, graph } = closest;
+  const offered = nearestTolerance(teacher, error / options.share);
   const offer = `--tol ${offered} would give ${irParameterCount(graph).toLocaleString('en-US')} parameters`;
   return {
     ...result,
     bestReached: error,
-    detail: `left as it is: none of ${attempts.length} smaller networks keeps the tolerance; ${offer}`,
+    detail: `left as it is: none of ${found.attempts.length} smaller networks keeps the tolerance; ${offer}`,
   };
 }
 
@@ -242,33 +189,6 @@ function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: numbe
   const tolerance = factor * 1.05 * Math.max(...allowances.map((a, k) => a / (largestOutputs[k] || 1)));
   const unit = 10 ** (Math.floor(Math.log10(tolerance)) - 1);
   return (Math.ceil(tolerance / unit) * unit).toPrecision(2);
-}
-
-/** Fewer bytes than this no structure takes that keeps all neurons: a bias and a row and a column of rank 1 each. */
-function leastBytes(graph: IrGraph): number {
-  return weightSites(graph).reduce((n, { rows, x, bias }) => n + rows + x.width + 4 * (bias?.length ?? 0), 0);
-}
-
-/** The whole network with weights in 8 bits, where that takes fewer bytes than the best structure in its own. */
-async function cheaperRounded(
-  teacher: Teacher,
-  unseen: Samples,
-  options: CompressOptions,
-  best: Result,
-): Promise<Result> {
-  const limit = best.bytes ?? weightBytes(best.graph ?? teacher.graph, 16);
-  if (options.purpose !== 'size' || weightBytes(teacher.graph, 8) >= limit) return { attempts: [], how: '' };
-  const found = await runSingle('int8', teacher, teacher.graph, unseen, unseen, options);
-  return { bytes: found.bytes, attempts: found.attempts.map((a) => ({ ...a, what: `int8, ${a.what}` })), how: 'int8' };
-}
-
-/** What a search ends with. */
-interface Result {
-  graph?: IrGraph;
-  bytes?: number;
-  matrices?: readonly MatrixReport[];
-  attempts: Attempt[];
-  how: string;
 }
 
 function summarize(

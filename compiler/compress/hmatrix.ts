@@ -113,24 +113,39 @@ function rowGains(
   return squares;
 }
 
+/** A graph with its matrices in a structure, and what was done to each. */
+export interface Structured {
+  graph: IrGraph;
+  matrices: MatrixReport[];
+}
+
 /**
- * The graph with every matrix in blocks.
+ * What a structure makes of one matrix.
+ * @param read the step, with its operands changed already
+ * @param allowed what the matrix may change at the outputs, to first order, in shares of the tolerance
+ */
+export type Structure = (layer: Layer, read: AffineNode, allowed: number) => { node: IrNode; report: MatrixReport };
+
+/**
+ * The graph with every matrix in a structure.
  * @param error what all matrices together may change at the outputs, to first order, in shares of the tolerance
  */
-export function toHierarchical(
-  { graph, layers }: HierarchyAnalysis,
-  error: number,
-): { graph: IrGraph; matrices: MatrixReport[] } {
+export function restructure({ graph, layers }: HierarchyAnalysis, error: number, structure: Structure): Structured {
   const matrices: MatrixReport[] = [];
   const share = error / Math.sqrt(layers.size);
   const changed = mapNodes(graph, (read, original) => {
     const layer = layers.get(original as AffineNode);
     if (!layer || read.kind !== 'affine') return read;
-    const { node, report } = blockMatrix(layer, read, share);
+    const { node, report } = structure(layer, read, share);
     matrices.push(report);
     return node;
   });
   return { graph: changed, matrices };
+}
+
+/** The graph with every matrix in blocks; see {@link restructure}. */
+export function toHierarchical(analysis: HierarchyAnalysis, error: number): Structured {
+  return restructure(analysis, error, blockMatrix);
 }
 
 const TRIES = 10;

@@ -1,3 +1,4 @@
+import { choleskySolve, dot } from './cholesky.js';
 import { GRAM_MODULE } from './simd/gram.gen.js';
 
 /**
@@ -27,8 +28,16 @@ export interface Gram {
   readonly jt: Float64Array;
   /** Sum of J^T J over the blocks so far, [size x size] row-major, lower triangle. */
   readonly sum: Float64Array;
-  /** Adds J^T J of the block in `jt` to `sum`. */
-  addBlock(): void;
+  /** Adds J^T J of the block in `jt` to `sum`; rows of `jt` are so many values apart, an even number. */
+  addBlock(stride?: number): void;
+  /**
+   * Cholesky factor of the first n rows and columns of `sum` + diag(damping), for {@link Gram.solve}; ends the block in
+   * `jt`.
+   * @returns false when the matrix is not positive definite in float64
+   */
+  factorize(damping: Float64Array): boolean;
+  /** Solves L L^T x = b in place, with the factor L that was found last. */
+  solve(x: Float64Array): void;
 }
 
 let compiled: object | undefined;
@@ -37,100 +46,55 @@ export function createGram(parameters: number): Gram {
   compiled ??= new WebAssembly.Module(Buffer.from(GRAM_MODULE, 'base64'));
   const size = Math.ceil(parameters / TILE) * TILE;
   const sumAt = FIRST_BYTE + 8 * size * GRAM_BLOCK;
-  const pages = Math.ceil((sumAt + 8 * size * size) / PAGE_BYTES);
+  const factorAt = sumAt + 8 * size * size;
+  const pages = Math.ceil((factorAt + 8 * size * size) / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages });
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
-  const addGram = exports.addGram as (jt: number, size: number, stride: number, gram: number) => void;
+  const addGram = exports.addGram as (jt: number, size: number, stride: number, gram: number, row: number) => void;
+  const jt = new Float64Array(memory.buffer, FIRST_BYTE, size * GRAM_BLOCK);
+  const sum = new Float64Array(memory.buffer, sumAt, size * size);
+  const factor = new Float64Array(memory.buffer, factorAt, size * size);
   return {
     size,
-    jt: new Float64Array(memory.buffer, FIRST_BYTE, size * GRAM_BLOCK),
-    sum: new Float64Array(memory.buffer, sumAt, size * size),
-    addBlock: () => addGram(FIRST_BYTE, size, 8 * GRAM_BLOCK, sumAt),
+    jt,
+    sum,
+    addBlock: (stride = GRAM_BLOCK) => addGram(FIRST_BYTE, size, 8 * stride, sumAt, 8 * size),
+    factorize(damping) {
+      for (let i = 0; i < size; i++) {
+        const row = i * size;
+        for (let j = 0; j <= i; j++) factor[row + j] = -sum[row + j];
+        // Rows that only fill the last tile: those of the identity.
+        factor[row + i] -= i < damping.length ? damping[i] : 1 + Math.abs(sum[row + i]);
+        if (i >= damping.length) factor.fill(0, row, row + i);
+      }
+      for (let start = 0; start < size; start += PANEL) {
+        const end = Math.min(size, start + PANEL);
+        if (!factorizePanel(factor, size, start, end)) return false;
+        if (end === size) break;
+        for (let i = end; i < size; i++) {
+          jt.set(factor.subarray(i * size + start, i * size + end), (i - end) * PANEL);
+        }
+        addGram(FIRST_BYTE, size - end, 8 * PANEL, factorAt + 8 * (end * size + end), 8 * size);
+      }
+      return true;
+    },
+    solve: (x) => choleskySolve(factor, x, x.length, size),
   };
 }
 
-/** Columns that one pass of the factorisation reads together. */
-const PANEL = 64;
+/** Columns that are factorised at a time: whole tiles, an even number. */
+const PANEL = 48;
 
-/**
- * Cholesky factor L of A + diag(damping), lower triangle, row-major [n x n] with the given row stride; A = L L^T.
- * @returns false when the matrix is not positive definite in float64
- */
-export function cholesky(
-  a: Float64Array,
-  damping: Float64Array,
-  factor: Float64Array,
-  n: number,
-  stride: number,
-): boolean {
-  for (let i = 0; i < n; i++) {
-    const row = i * stride;
-    for (let j = 0; j <= i; j++) factor[row + j] = a[row + j];
-    factor[row + i] += damping[i];
-  }
-  for (let start = 0; start < n; start += PANEL) {
-    const end = Math.min(n, start + PANEL);
-    for (let i = start; i < n; i++) {
-      const row = i * stride;
-      for (let j = start; j < Math.min(i + 1, end); j++) {
-        const sum = factor[row + j] - dot(factor, row + start, j * stride + start, j - start);
-        if (j < i) factor[row + j] = sum / factor[j * stride + j];
-        else if (sum > 0) factor[row + i] = Math.sqrt(sum);
-        else return false;
-      }
+/** Columns start .. end - 1 of the factor, from what is left of the matrix in its lower triangle, with the sign turned. */
+function factorizePanel(factor: Float64Array, size: number, start: number, end: number): boolean {
+  for (let i = start; i < size; i++) {
+    const row = i * size;
+    for (let j = start; j < Math.min(i + 1, end); j++) {
+      const sum = -factor[row + j] - dot(factor, row + start, j * size + start, j - start);
+      if (j < i) factor[row + j] = sum / factor[j * size + j];
+      else if (sum > 0) factor[row + i] = Math.sqrt(sum);
+      else return false;
     }
-    subtractPanel(factor, n, stride, start, end);
   }
   return true;
-}
-
-/** The part right of a finished panel: A22 -= L21 L21^T, two rows by two columns at a time. */
-function subtractPanel(factor: Float64Array, n: number, stride: number, start: number, end: number): void {
-  for (let i = end; i < n; i += 2) {
-    const i0 = i * stride;
-    const i1 = i + 1 < n ? i0 + stride : i0;
-    for (let j = end; j <= i + 1 && j < n; j += 2) {
-      const j0 = j * stride;
-      const j1 = j + 1 < n ? j0 + stride : j0;
-      let s00 = 0;
-      let s01 = 0;
-      let s10 = 0;
-      let s11 = 0;
-      for (let k = start; k < end; k++) {
-        const x0 = factor[i0 + k];
-        const x1 = factor[i1 + k];
-        const y0 = factor[j0 + k];
-        const y1 = factor[j1 + k];
-        s00 += x0 * y0;
-        s01 += x0 * y1;
-        s10 += x1 * y0;
-        s11 += x1 * y1;
-      }
-      factor[i0 + j] -= s00;
-      if (j1 !== j0) factor[i0 + j + 1] -= s01;
-      if (i1 === i0) continue;
-      factor[i1 + j] -= s10;
-      if (j1 !== j0) factor[i1 + j + 1] -= s11;
-    }
-  }
-}
-
-function dot(a: Float64Array, i: number, j: number, count: number): number {
-  let sum = 0;
-  for (let k = 0; k < count; k++) sum += a[i + k] * a[j + k];
-  return sum;
-}
-
-/** Solves L L^T x = b in place. */
-export function choleskySolve(factor: Float64Array, x: Float64Array, n: number, stride: number): void {
-  for (let i = 0; i < n; i++) {
-    let sum = x[i];
-    for (let k = 0; k < i; k++) sum -= factor[i * stride + k] * x[k];
-    x[i] = sum / factor[i * stride + i];
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    x[i] /= factor[i * stride + i];
-    const value = x[i];
-    for (let k = 0; k < i; k++) x[k] -= factor[i * stride + k] * value;
-  }
 }

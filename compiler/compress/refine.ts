@@ -1,16 +1,8 @@
-import { evaluateIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
-import { balanceFactors, blockRankRidge } from './block-rank.js';
-import { type NormalEquations, normalEquations } from './jacobian.js';
-import { cholesky, choleskySolve, createGram } from './normal-equations.js';
-import {
-  readParameters,
-  trainableCount,
-  weightSites,
-  withOwnWeights,
-  writeParameters,
-  zeroWeights,
-} from './parameters.js';
+import { balanceFactors } from './block-rank.js';
+import { dualSystem } from './dual-system.js';
+import { type LeastSquares, normalSystem } from './least-squares.js';
+import { readParameters, trainableCount, withOwnWeights, writeParameters } from './parameters.js';
 import {
   askTeacher,
   joinSamples,
@@ -60,6 +52,10 @@ export interface Refined {
   work: number;
 }
 
+/** More parameters than this are refined by J J^T, which grows with the points, not by J^T J. */
+export const LARGEST_NORMAL_EQUATIONS = 1000;
+/** Residuals of the points that stay, then; those of the largest errors join them, at most as many again. */
+const DUAL_RESIDUALS = 640;
 /** Steps between looks at the pool. */
 const LOOK = 4;
 const MAX_NORM = 16;
@@ -79,11 +75,13 @@ export async function refine(
   const graph = withOwnWeights(start);
   const parameters = trainableCount(graph);
   const outputs = teacher.allowances.length;
-  const wantedPoints = Math.ceil(((options.density ?? 2) * parameters) / outputs);
-  const count = Math.min(Math.max(512, wantedPoints), 8192);
+  const dual = parameters > LARGEST_NORMAL_EQUATIONS;
+  const wantedPoints = Math.ceil(((dual ? 0 : (options.density ?? 2)) * parameters) / outputs);
+  const count = dual ? Math.ceil(DUAL_RESIDUALS / outputs) : Math.min(Math.max(512, wantedPoints), 8192);
   const base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
-  const problem = new Problem(teacher, graph, base, options);
+  const system = dual ? dualSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
+  const problem = new Problem(teacher, graph, base, system);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
@@ -106,7 +104,7 @@ export async function refine(
     problem.setSamples(joinSamples(base, worst.samples()));
   }
   writeParameters(graph, best.theta);
-  return { graph, error: best.error, steps: step, work: step * base.count * outputs * parameters ** 2 };
+  return { graph, error: best.error, steps: step, work: step * system.work(base.count) };
 }
 
 /** True when the error falls by less than a fifth in three looks. */
@@ -117,15 +115,20 @@ function stalled(history: readonly number[]): boolean {
 
 /** Looks over which progress is judged; fewer would take a plateau for the end. */
 const OUTLOOK = 8;
+/** Far from the target, and for a result that would be too, half as many do. */
+const FAR = 20;
 
 /** True when the best error, falling on at twice the pace of the last looks, would miss the target by far. */
 function hopeless(history: readonly number[], { target, maxSteps }: RefineOptions, step: number): boolean {
-  const n = history.length;
-  if (n <= OUTLOOK + 1) return false;
   const now = Math.min(...history);
-  const before = Math.min(...history.slice(0, n - OUTLOOK));
-  const pace = Math.log(now / before) / (OUTLOOK * LOOK);
-  return now * Math.exp(2 * pace * (maxSteps - step)) > 1.1 * target || now > before / 1.1;
+  const far = now > FAR * target;
+  const looks = far ? OUTLOOK / 2 : OUTLOOK;
+  const n = history.length;
+  if (n <= looks + 1) return false;
+  const before = Math.min(...history.slice(0, n - looks));
+  const pace = Math.log(now / before) / (looks * LOOK);
+  const expected = now * Math.exp(2 * pace * (maxSteps - step));
+  return far ? expected > FAR * target : expected > 1.1 * target || now > before / 1.1;
 }
 
 /** One least-p-norm problem and its damping. */
@@ -134,35 +137,16 @@ class Problem {
   private damping = 1e-2;
   private growth = 2;
   private balances: number[];
-  private samples: Samples;
   private errors: Float64Array;
-  private readonly normal: NormalEquations;
-  private readonly factor: Float64Array;
-  /** Penalty on the square of each parameter, per unit of the sum of the points' weights. */
-  private readonly ridge: Float64Array;
-  /** Parameters that must stay as they are. */
-  private readonly fixed: readonly number[];
 
   constructor(
     private teacher: Teacher,
     private readonly graph: IrGraph,
-    samples: Samples,
-    { blockRank = 0, keepZeros }: RefineOptions,
+    private samples: Samples,
+    private readonly system: LeastSquares,
   ) {
-    const parameters = trainableCount(graph);
-    this.fixed = keepZeros ? zeroWeights(graph) : [];
-    const gram = createGram(parameters);
-    this.samples = samples;
     this.balances = Array.from(teacher.allowances, () => 1);
     this.errors = residuals(teacher, graph, samples);
-    this.normal = { gram, gradient: new Float64Array(parameters) };
-    this.factor = new Float64Array(gram.size ** 2);
-    this.ridge = amplificationPenalty(teacher, graph, samples.points);
-    if (blockRank > 0) {
-      blockRankRidge(graph, blockRank).forEach((r, k) => {
-        this.ridge[k] += r;
-      });
-    }
   }
 
   setSamples(samples: Samples): void {
@@ -195,7 +179,7 @@ class Problem {
 
   /** One accepted step; false when none lowers the norm. */
   step(): boolean {
-    const { errors, norm, teacher, graph, normal } = this;
+    const { errors, norm, teacher, graph, system } = this;
     const peak = largest(errors);
     if (!(peak > 0 && Number.isFinite(peak))) return false;
     const curvatures = new Float64Array(errors.length);
@@ -205,32 +189,21 @@ class Problem {
       curvatures[i] = (norm - 1) * weight + FLOOR;
       pulls[i] = (errors[i] * (weight + FLOOR)) / curvatures[i];
     }
-    normalEquations(teacher, graph, this.samples, pulls, curvatures, normal);
     const theta = readParameters(graph);
     const strength = pullWeight(errors, norm, peak);
-    const { sum, size } = normal.gram;
-    this.ridge.forEach((r, k) => {
-      sum[k * size + k] += strength * r;
-      normal.gradient[k] += strength * r * theta[k];
-    });
-    for (const k of this.fixed) {
-      normal.gradient[k] = 0;
-      for (let j = 0; j < k; j++) sum[k * size + j] = 0;
-      for (let i = k + 1; i < theta.length; i++) sum[i * size + k] = 0;
-    }
+    system.linearize(teacher, this.samples, pulls, curvatures, strength);
     const total = (residual: Float64Array, parameters: Float64Array) =>
-      objective(residual, norm, peak) + strength * penalty(this.ridge, parameters);
+      objective(residual, norm, peak) + system.penalty(parameters, strength);
     const before = total(errors, theta);
     while (this.damping < LARGEST_DAMPING) {
-      const delta = this.solve();
-      if (delta) {
-        const moved = theta.map((t, k) => t - delta[k]);
+      const solved = system.solve(this.damping);
+      if (solved) {
+        const moved = theta.map((t, k) => t - solved.delta[k]);
         writeParameters(graph, moved);
         const trial = residuals(teacher, graph, this.samples);
         const gain = before - total(trial, moved);
-        const predicted = predictedGain(delta, normal.gradient, this.dampingOf());
         if (gain > 0) {
-          const ratio = Math.min(1, gain / predicted);
+          const ratio = Math.min(1, gain / solved.gain);
           this.damping = Math.max(SMALLEST_DAMPING, this.damping * Math.max(1 / 5, 1 - (2 * ratio - 1) ** 3));
           this.growth = 2;
           this.errors = trial;
@@ -245,23 +218,6 @@ class Problem {
     this.growth = 2;
     return false;
   }
-
-  private dampingOf(): Float64Array {
-    const { gradient } = this.normal;
-    const { sum, size } = this.normal.gram;
-    let most = 0;
-    for (let k = 0; k < gradient.length; k++) most = Math.max(most, sum[k * size + k]);
-    return Float64Array.from(gradient, (_, k) => this.damping * Math.max(sum[k * size + k], 1e-8 * most) + 1e-300);
-  }
-
-  private solve(): Float64Array | undefined {
-    const { gradient } = this.normal;
-    const { sum, size } = this.normal.gram;
-    if (!cholesky(sum, this.dampingOf(), this.factor, gradient.length, size)) return undefined;
-    const delta = gradient.slice();
-    choleskySolve(this.factor, delta, gradient.length, size);
-    return delta;
-  }
 }
 
 /** sum |r|^p / (p peak^(p-2)) + floor r^2 / 2: its gradient and curvature are what the normal equations hold. */
@@ -274,49 +230,7 @@ function objective(errors: Float64Array, norm: number, peak: number): number {
   return Number.isNaN(sum) ? Number.POSITIVE_INFINITY : sum;
 }
 
-/** Decrease of the quadratic model: (delta . gradient + delta . D delta) / 2. */
-function predictedGain(delta: Float64Array, gradient: Float64Array, damping: Float64Array): number {
-  let sum = 0;
-  for (let k = 0; k < delta.length; k++) sum += delta[k] * (gradient[k] + damping[k] * delta[k]);
-  return sum / 2;
-}
-
 /** Sum of the weights that the points have in the gradient. */
 function pullWeight(errors: Float64Array, norm: number, peak: number): number {
   return errors.reduce((sum, r) => sum + (norm === 2 ? 1 : (Math.abs(r) / peak) ** (norm - 2)) + FLOOR, 0);
-}
-
-function penalty(ridge: Float64Array, theta: Float64Array): number {
-  return theta.reduce((sum, t, k) => sum + (ridge[k] * t * t) / 2, 0);
-}
-
-/** Root mean square error that a mean square amplification of 1 is worth, as a share of the strictest limit on it. */
-const AMPLIFICATION_WORTH = 0.1;
-
-/**
- * Weights (r, c) of a step z = W x enter as (w rms(x_c) / rms(z_r))^2: summed over a row, this is how much the step
- * amplifies relative errors of its argument. Networks that balance large terms against each other fit as well, but need
- * wider number formats.
- */
-function amplificationPenalty(teacher: Teacher, graph: IrGraph, points: Float64Array): Float64Array {
-  const worth = AMPLIFICATION_WORTH * Math.min(0.5, ...teacher.rmsLimits);
-  const values = evaluateIr(graph, points, teacher.inputCount);
-  const ridge: number[] = [];
-  let height = 0;
-  for (const { out, x, row, rows, bias } of weightSites(graph)) {
-    const from = rootMeanSquares(values.get(x)!, x.width);
-    const to = rootMeanSquares(values.get(out)!, out.width);
-    for (let r = row; r < row + rows; r++)
-      for (let c = 0; c < x.width; c++) ridge.push(to[r] > 0 ? (from[c] / to[r]) ** 2 : 0);
-    if (!bias) continue;
-    height += out.width;
-    for (let r = 0; r < out.width; r++) ridge.push(to[r] > 0 ? 1 / to[r] ** 2 : 0);
-  }
-  return Float64Array.from(ridge, (r) => (r * worth ** 2) / height);
-}
-
-function rootMeanSquares(values: Float64Array, width: number): Float64Array {
-  const squares = new Float64Array(width);
-  for (let i = 0; i < values.length; i++) squares[i % width] += values[i] ** 2;
-  return squares.map((s) => Math.sqrt((s * width) / values.length));
 }

@@ -6,7 +6,7 @@ import { truncate, weightedSpectra } from './lowrank.js';
 import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { irParameterCount, trainableCount } from './parameters.js';
 import { analyzeChannels, pruneTo, rankAt } from './prune.js';
-import { type Checkpoint, type Refined, type RefineOptions, refine } from './refine.js';
+import { type Checkpoint, LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
 import { roundWeights } from './rounding.js';
 import { plainSpectra } from './svd.js';
 import { type Samples, shareOf, type Teacher } from './teacher.js';
@@ -22,6 +22,9 @@ export type SingleMethod = (typeof SINGLE_METHODS)[number];
 export interface Attempt {
   what: string;
   parameters: number;
+  /** Weight bytes as the method stores them. */
+  bytes: number;
+  /** What the search makes small: bytes with records, or multiply-adds. */
   cost: number;
   /** Share of the tolerance on points that refinement did not see. */
   error: number;
@@ -78,7 +81,7 @@ export interface SingleOptions {
   purpose: Purpose;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
-  /** Only networks that cost less than this are of interest. */
+  /** Only networks that measure less than this are of interest: bytes as the method stores them, or multiply-adds. */
   beat?: number;
   onAttempt?: (attempt: Attempt) => void;
   checkpoint?: Checkpoint;
@@ -94,16 +97,17 @@ export interface Found {
   refined?: boolean;
 }
 
-/** More parameters than this are refined without J^T J. */
-const LARGEST_NORMAL_EQUATIONS = 2000;
-const STEPS = { small: 60, large: 48 } as const;
+const STEPS = 60;
+/** Steps of L-BFGS that a step of Levenberg-Marquardt is worth. */
+const LBFGS_STEPS = 3;
 const BISECTIONS = 10;
 const REFINED_TRIES = 4;
 
-/** Levenberg-Marquardt where J^T J is small enough, else L-BFGS. */
+/** Levenberg-Marquardt, or L-BFGS for a network too large for J^T J that is asked for more than small errors. */
 export function refineAny(teacher: Teacher, graph: IrGraph, pool: Samples, options: RefineOptions): Promise<Refined> {
-  const method = trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS ? refine : refineLarge;
-  return method(teacher, graph, pool, options);
+  const penalized = options.keepZeros || options.blockRank;
+  if (!penalized || trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS) return refine(teacher, graph, pool, options);
+  return refineLarge(teacher, graph, pool, { ...options, maxSteps: LBFGS_STEPS * options.maxSteps });
 }
 
 export async function runSingle(
@@ -118,8 +122,9 @@ export async function runSingle(
   if (method === 'int8' || method === 'int16') {
     const bits = method === 'int8' ? 8 : 16;
     const rounded = roundWeights(graph, bits);
-    const attempt = run.record(`${bits} bit`, rounded);
-    return { ...run.found(), bytes: attempt.kept ? weightBytes(rounded, bits) : undefined };
+    const bytes = weightBytes(rounded, bits);
+    const { kept } = run.record(`${bits} bit`, rounded, bytes);
+    return { ...run.found(), bytes: kept ? bytes : undefined };
   }
   const family = familyOf(method, teacher, graph);
   if (family) await run.search(family);
@@ -146,14 +151,10 @@ class Run {
   }
 
   async search(family: Family): Promise<void> {
-    let [low, high] = family.settings.map(Math.log);
-    if (this.options.beat === undefined) low = await this.unrefined(family, low, high);
-    else {
-      const start = this.cheapEnough(family, this.options.beat, low, high);
-      if (start === undefined) return;
-      if (!(await this.refined(family, start))) return;
-      low = start;
-    }
+    const [smallest, largest] = family.settings.map(Math.log);
+    if (!this.wins(family, family.apply(Math.exp(largest)))) return;
+    let low = await this.unrefined(family, smallest, largest);
+    let high = largest;
     for (let n = 0; n < REFINED_TRIES && !this.exhausted(); n++) {
       const middle = (low + high) / 2;
       if (await this.refined(family, middle)) low = middle;
@@ -161,12 +162,18 @@ class Run {
     }
   }
 
-  record(what: string, graph: IrGraph): Attempt {
+  private wins(family: Family, graph: IrGraph): boolean {
+    const { beat = Number.POSITIVE_INFINITY, purpose } = this.options;
+    return (purpose === 'size' ? family.bytesOf(graph) : costOf(graph, purpose)) < beat;
+  }
+
+  record(what: string, graph: IrGraph, bytes: number): Attempt {
     const { teacher, unseen, options } = this;
     const error = shareOf(teacher, graph, unseen);
     const kept = error <= options.share;
     if (kept) this.best = graph;
-    const attempt = { what, parameters: irParameterCount(graph), cost: costOf(graph, options.purpose), error, kept };
+    const cost = costOf(graph, options.purpose);
+    const attempt = { what, parameters: irParameterCount(graph), bytes, cost, error, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
     return attempt;
@@ -187,37 +194,29 @@ class Run {
     for (let n = 0; n < BISECTIONS && !(await this.checkpoint()); n++) {
       const middle = (low + high) / 2;
       const setting = Math.exp(middle);
-      if (this.record(`${family.what} ${setting.toPrecision(2)}`, family.apply(setting)).kept) low = middle;
+      const graph = family.apply(setting);
+      if (this.record(`${family.what} ${setting.toPrecision(2)}`, graph, family.bytesOf(graph)).kept) low = middle;
       else high = middle;
     }
     return low;
   }
 
-  /** The smallest setting whose network costs less than `beat`; undefined where none does. */
-  private cheapEnough(family: Family, beat: number, smallest: number, largest: number): number | undefined {
-    const costs = (setting: number) => costOf(family.apply(Math.exp(setting)), this.options.purpose);
-    if (costs(largest) >= beat) return undefined;
-    let [low, high] = [smallest, largest];
-    for (let n = 0; n < BISECTIONS; n++) {
-      const middle = (low + high) / 2;
-      if (costs(middle) < beat) high = middle;
-      else low = middle;
-    }
-    return high;
-  }
-
+  /**
+   * Refines the network of a setting. One that would not win even so counts as a success: what a search without `beat`
+   * looks at after that is larger still, and what it looks at after a success is looked at.
+   */
   private async refined(family: Family, at: number): Promise<boolean> {
     const setting = Math.exp(at);
     const start = family.apply(setting);
-    const maxSteps = trainableCount(start) <= LARGEST_NORMAL_EQUATIONS ? STEPS.small : STEPS.large;
+    if (!this.wins(family, start)) return true;
     const { graph, work } = await refineAny(this.teacher, start, this.pool, {
       target: 0.94 * this.options.share,
-      maxSteps,
+      maxSteps: STEPS,
       checkpoint: this.checkpoint,
       keepZeros: family.keepZeros,
     });
     this.work += work;
-    const { kept } = this.record(`${family.what} ${setting.toPrecision(2)}, refined`, graph);
+    const { kept } = this.record(`${family.what} ${setting.toPrecision(2)}, refined`, graph, family.bytesOf(graph));
     this.bestRefined ||= kept;
     return kept;
   }

@@ -2,13 +2,12 @@ import { withoutBlocks, withoutFactors } from '../ir/blocks.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import type { TreeOptions } from './block-tree.js';
-import { storedBytes } from './cost.js';
+import { storedBytes, weightBytes } from './cost.js';
 import { analyzeHierarchy, type HierarchyAnalysis, type MatrixReport, toHierarchical } from './hmatrix.js';
-import { refineLarge } from './lbfgs.js';
 import { trainableCount } from './parameters.js';
 import { roundWithin } from './precision.js';
-import { type Checkpoint, refine } from './refine.js';
-import type { Attempt } from './single.js';
+import type { Checkpoint } from './refine.js';
+import { type Attempt, refineAny } from './single.js';
 import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
 import { recoverTrains, toTensorTrains } from './tt.js';
 
@@ -25,6 +24,8 @@ export interface StructuredOptions {
   refine: boolean;
   /** Weight of the block-rank regularisation; 0 for none. */
   blockRank: number;
+  /** Only networks of fewer bytes than this are of interest. */
+  beat?: number;
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;
   checkpoint?: Checkpoint;
@@ -45,10 +46,7 @@ const COARSEST = 4096;
 const STRIDE = 2;
 /** Blocks are this much more accurate before block-rank regularisation lowers their ranks. */
 const FINER = 8;
-/** More parameters than this are refined without J^T J. */
-const LARGEST_NORMAL_EQUATIONS = 1000;
 const STEPS = 100;
-const LARGE_STEPS = 320;
 /** Refinement aims below the target: for points that it does not see, and for the rounding to a precision. */
 const AIM = 0.8;
 
@@ -123,6 +121,8 @@ class Search {
       const size = trainableCount(structure.graph);
       if (size === last || structure.matrices.some((matrix) => matrix.structure === 'empty')) continue;
       last = size;
+      // Finer ones take more still.
+      if (weightBytes(structure.graph, 8) >= (this.options.beat ?? Number.POSITIVE_INFINITY)) return;
       if (this.work > this.options.maxWork || (await this.refined(structure, error))) return;
     }
   }
@@ -141,12 +141,13 @@ class Search {
   private async refine(graph: IrGraph, blockRank: number): Promise<IrGraph> {
     const { teacher, options } = this;
     const pool = makePool(teacher);
-    const small = trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS;
     const target = AIM * options.target;
-    const settings = { target: blockRank ? target / 4 : target, blockRank, checkpoint: () => this.stop() };
-    const refined = small
-      ? await refine(teacher, graph, pool, { ...settings, maxSteps: STEPS })
-      : await refineLarge(teacher, graph, pool, { ...settings, maxSteps: LARGE_STEPS });
+    const refined = await refineAny(teacher, graph, pool, {
+      target: blockRank ? target / 4 : target,
+      maxSteps: STEPS,
+      blockRank,
+      checkpoint: () => this.stop(),
+    });
     this.work += refined.work;
     return foldGraph(recoverTrains(refined.graph));
   }
@@ -165,7 +166,7 @@ class Search {
     const keeps = share <= options.target;
     const kept = keeps && bytes < (this.best?.bytes ?? 4 * trainableCount(teacher.graph));
     if (kept) this.best = { ...candidate, graph, bytes };
-    const attempt = { what, parameters: trainableCount(graph), cost: bytes, error: share, kept };
+    const attempt = { what, parameters: trainableCount(graph), bytes, cost: bytes, error: share, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
     return keeps;

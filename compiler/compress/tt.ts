@@ -3,7 +3,15 @@ import { multiply } from '../ir/simplify-blocks.js';
 import { type Core, coresOf, trainHalf } from '../ir/tensor-train.js';
 import type { AffineNode, IrGraph, TrainHalf } from '../ir/types.js';
 import { activationNorm } from './block-tree.js';
-import { type HierarchyAnalysis, type Layer, type MatrixReport, precisionRule, truncatedFactors } from './hmatrix.js';
+import {
+  type HierarchyAnalysis,
+  type Layer,
+  type MatrixReport,
+  precisionRule,
+  restructure,
+  type Structured,
+  truncatedFactors,
+} from './hmatrix.js';
 import { mapNodes } from './parameters.js';
 
 /**
@@ -21,24 +29,9 @@ import { mapNodes } from './parameters.js';
 const MIDDLE_SHARE = 0.8;
 const TRIES = 12;
 
-/**
- * The graph with its matrices as tensor trains.
- * @param error what all matrices together may change at the outputs, to first order, in shares of the tolerance
- */
-export function toTensorTrains(
-  { graph, layers }: HierarchyAnalysis,
-  error: number,
-): { graph: IrGraph; matrices: MatrixReport[] } {
-  const matrices: MatrixReport[] = [];
-  const share = error / Math.sqrt(layers.size);
-  const changed = mapNodes(graph, (read, original) => {
-    const layer = layers.get(original as AffineNode);
-    if (!layer || read.kind !== 'affine') return read;
-    const { node, report } = trainMatrix(layer, read, share);
-    matrices.push(report);
-    return node;
-  });
-  return { graph: changed, matrices };
+/** The graph with its matrices as tensor trains; see {@link restructure}. */
+export function toTensorTrains(analysis: HierarchyAnalysis, error: number): Structured {
+  return restructure(analysis, error, trainMatrix);
 }
 
 function trainMatrix(layer: Layer, read: AffineNode, allowed: number): { node: AffineNode; report: MatrixReport } {

@@ -1,5 +1,6 @@
+import { cholesky, choleskySolve } from '../compress/cholesky.js';
 import { normalEquations } from '../compress/jacobian.js';
-import { cholesky, choleskySolve, createGram } from '../compress/normal-equations.js';
+import { createGram } from '../compress/normal-equations.js';
 import { affineNodes, mapNodes } from '../compress/parameters.js';
 import type { Samples, Teacher } from '../compress/teacher.js';
 import { evaluateIr, evaluateNode, gradientIr, type IrValues } from '../ir/evaluate.js';

@@ -21,7 +21,7 @@ import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
-const settings = { ...DEFAULT_COMPRESS, maxWork: 6e8 };
+const settings = { ...DEFAULT_COMPRESS, maxWork: 4.8e9 };
 const TREE = { shape: 'adaptive', leafSize: 4 } as const;
 const network = modelFrom(perceptron([2, 16, 16, 1], 'tanh', 5, 2));
 const teacher = teacherOf(network, 1e-3);

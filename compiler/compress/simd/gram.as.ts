@@ -2,9 +2,10 @@
  * Adds J^T J of a block to the lower triangle of a matrix, in 128-bit SIMD: nine dot products at a time, six loads for
  * nine multiply-adds of two lanes, all sums in registers. AssemblyScript; build.ts compiles it into gram.gen.ts.
  *
- * jt: [size x stride / 8] float64, size a multiple of 3, stride a multiple of 16 bytes; gram: [size x size] float64.
+ * jt: [size x stride / 8] float64, size a multiple of 3, stride a multiple of 16 bytes; gram: [size x size] float64, its
+ * rows `row` bytes apart.
  */
-export function addGram(jt: usize, size: i32, stride: usize, gram: usize): void {
+export function addGram(jt: usize, size: i32, stride: usize, gram: usize, row: usize): void {
   for (let i = 0; i < size; i += 3) {
     const a0 = jt + <usize>i * stride;
     const a1 = a0 + stride;
@@ -39,7 +40,6 @@ export function addGram(jt: usize, size: i32, stride: usize, gram: usize): void 
         s12 = f64x2.add(s12, f64x2.mul(x1, y));
         s22 = f64x2.add(s22, f64x2.mul(x2, y));
       }
-      const row = <usize>size << 3;
       let at = gram + <usize>i * row + (<usize>j << 3);
       addLanes(at, s00);
       addLanes(at + 8, s01);

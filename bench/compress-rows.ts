@@ -1,0 +1,22 @@
+import { type Effort, METHODS } from '../compiler/compress/compress.js';
+
+/** Rows of `npm run bench:compress`. `build`: `auto` taken through formats and tables. */
+export const ROWS = [...METHODS, 'build'] as const;
+
+export interface Row {
+  group: 'example' | 'shared' | 'scaling';
+  model: string;
+  tolerance: number;
+  method: (typeof ROWS)[number];
+  effort: Effort;
+  parameters: [before: number, after: number];
+  /** Multiply-accumulates per answer. */
+  macs: [before: number, after: number];
+  /** Undefined where the method does not keep the tolerance. */
+  bytes?: number;
+  error: number;
+  kernel?: number;
+  seconds: number;
+  /** True where the search was ended by `--row-seconds`. */
+  cut?: boolean;
+}
