@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,11 +7,13 @@ import { buildFirmware } from '../../compiler/boards/firmware.js';
 import { DeviceClient } from '../../compiler/device/client.js';
 import { openTransport } from '../../compiler/device/transport.js';
 import { requireValidTable } from '../../compiler/format/check.js';
+import { readImage } from '../../compiler/image/image.js';
+import { PAYLOAD } from '../../compiler/image/spec.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
 import { BARE_METAL_UPDATE } from '../../compiler/package/bare-metal.js';
 import { type LoadedBuild, loadBuild } from '../../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
-import { BOARDS } from '../boards/setup.js';
+import { BOARDS, exampleFile } from '../boards/setup.js';
 import { randoms } from '../helpers/models.js';
 import { temporaryFolder } from '../package/toolchain.js';
 
@@ -58,69 +60,106 @@ function answerToZero(build: LoadedBuild): number[] {
   return [...oracle.run(new Int32Array(build.report.inputs.length)).outputs];
 }
 
-const CHOSEN = ['cortex-m4', 'rv32imc'];
+const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
 
-describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))(
-  'on the emulated board $name',
-  ({ name, board, isSkipped }) => {
-    const it = test.skipIf(isSkipped);
-    const place = (example: string) => join(folder.path, `${name}-${example}`);
-    let port = '';
-    let said = '';
+/** Boards by the engine of the firmware with its own model, and of the model that replaces it. */
+const CHOSEN = [
+  { on: 'cortex-m4', engine: 'wasm3', next: 'wasm3' },
+  { on: 'rv32imc', engine: 'wasm3', next: 'wasm3' },
+  { on: 'cortex-m4', engine: 'c', next: 'c' },
+  { on: 'rv32imc', engine: 'c', next: 'c' },
+  // Its library runs modules and block tables.
+  { on: 'cortex-m33', engine: 'wasm3+native', next: 'c' },
+] as const;
 
-    beforeAll(async () => {
-      if (isSkipped) return;
-      for (const example of ['burgers', 'heat-rod']) {
-        const model = join(PACKAGE_ROOT, 'examples', example, 'model.json');
-        const build = await cli('build', model, '--target', name, '--compress', 'none', '-o', place(example));
-        expect(build).toMatchObject({ code: 0 });
-      }
-      const header = readFileSync(join(place('burgers'), 'pinn_model.h'), 'utf8');
-      const elf = buildFirmware(board, header, BARE_METAL_UPDATE);
-      const number = await freePort();
-      port = `tcp:127.0.0.1:${number}`;
-      const command = board.emulator.command.replace('-serial none', `-serial ${port},server,nowait`);
-      const [program, ...args] = command.split(' ');
-      const emulator = spawn(program, [...args, elf], { stdio: ['ignore', 'pipe', 'pipe'] });
-      processes.push(emulator);
-      for (const stream of [emulator.stdout, emulator.stderr]) {
-        stream.on('data', (text) => {
-          said += text;
-        });
-      }
-      while (!said.includes('runs')) await new Promise((resolve) => setTimeout(resolve, 100));
-    }, 300_000);
-
-    it('burgers is replaced by heat-rod and back over the UART, while queries go on', async () => {
-      const [burgers, heatRod] = ['burgers', 'heat-rod'].map((example) => loadBuild(place(example)));
-      const there = await cli('flash', place('heat-rod'), '--port', port, '--json');
-      expect(there).toMatchObject({ code: 0, err: '' });
-      const first = JSON.parse(there.out);
-      expect(first.before).toMatchObject({ name: 'burgers', identity: burgers.report.identity, slot: 2 });
-      expect(first.after).toMatchObject({ name: 'heat-rod', identity: heatRod.report.identity, slot: 0 });
-      expect(first.queries.count).toBeGreaterThan(3);
-      expect(first.queries.outputs).toEqual(answerToZero(burgers));
-      const back = await cli('flash', place('burgers'), '--port', port, '--json');
-      expect(back).toMatchObject({ code: 0, err: '' });
-      const second = JSON.parse(back.out);
-      expect(second.queries.count).toBeGreaterThan(3);
-      expect(second.queries.outputs).toEqual(answerToZero(heatRod));
-      expect(second.after).toMatchObject({ name: 'burgers', slot: 1 });
-      expect((await cli('rollback', '--port', port)).out).toContain('now it runs "heat-rod"');
-      // The firmware prints each model that begins to run, and would have stopped at a wrong answer of its own queries.
-      expect(said).not.toContain('FAIL');
-      expect(said.match(/runs \S+/g)).toEqual(['runs burgers', 'runs heat-rod', 'runs burgers', 'runs heat-rod']);
-    }, 300_000);
-
-    it('answers random points as the oracle does', async () => {
-      const build = loadBuild(place('heat-rod'));
-      const client = new DeviceClient(await openTransport(port));
-      const info = await client.hello();
-      const next = randoms(9);
-      const inputs = Int32Array.from({ length: 40 * info.inputCount }, () => Math.round(next() * 2 ** 31));
-      const { outputs } = await client.evaluate(info, inputs);
-      client.close();
-      expect(outputs).toEqual(createOracle(requireValidTable(build.runnable.table)).run(inputs).outputs);
-    }, 60_000);
-  },
+const CASES = CHOSEN.flatMap((chosen) =>
+  BOARDS.filter(({ name }) => name === chosen.on).map((board) => ({ ...board, ...chosen })),
 );
+
+describe.each(CASES)('on $name: $engine, replaced by $next', ({ name, engine, next, board, isSkipped }) => {
+  const it = test.skipIf(isSkipped);
+  const place = (example: string) => join(folder.path, `${name}-${engine}-${example}`);
+  let port = '';
+  let said = '';
+
+  const build = async (example: string): Promise<LoadedBuild> => {
+    const options = ['--engine', example === 'burgers' ? engine : next, '--compress', 'none', '-o', place(example)];
+    if (!existsSync(place(example))) {
+      expect(await cli('build', exampleFile(example), '--target', name, ...options)).toMatchObject({ code: 0 });
+    }
+    return loadBuild(place(example));
+  };
+
+  const requireRandomAnswers = async ({ runnable }: LoadedBuild) => {
+    const client = new DeviceClient(await openTransport(port));
+    const info = await client.hello();
+    const random = randoms(9);
+    const inputs = Int32Array.from({ length: 40 * info.inputCount }, () => Math.round(random() * 2 ** 31));
+    const { outputs } = await client.evaluate(info, inputs);
+    client.close();
+    expect(outputs).toEqual(createOracle(requireValidTable(runnable.table)).run(inputs).outputs);
+  };
+
+  beforeAll(async () => {
+    if (isSkipped) return;
+    for (const example of ['burgers', 'heat-rod']) await build(example);
+    const header = readFileSync(join(place('burgers'), 'pinn_model.h'), 'utf8');
+    const elf = buildFirmware(board, header, BARE_METAL_UPDATE, engine);
+    const number = await freePort();
+    port = `tcp:127.0.0.1:${number}`;
+    const command = board.emulator.command.replace('-serial none', `-serial ${port},server,nowait`);
+    const [program, ...args] = command.split(' ');
+    const emulator = spawn(program, [...args, elf], { stdio: ['ignore', 'pipe', 'pipe'] });
+    processes.push(emulator);
+    for (const stream of [emulator.stdout, emulator.stderr]) {
+      stream.on('data', (text) => {
+        said += text;
+      });
+    }
+    while (!said.includes('runs')) await new Promise((resolve) => setTimeout(resolve, 100));
+  }, 300_000);
+
+  it('burgers is replaced by heat-rod and back over the UART, while queries go on', async () => {
+    const [burgers, heatRod] = ['burgers', 'heat-rod'].map((example) => loadBuild(place(example)));
+    const image = readImage('model.img', readFileSync(join(place('heat-rod'), 'model.img')));
+    expect(image.kind).toBe(next === 'c' ? PAYLOAD.TABLE : PAYLOAD.MODULE);
+    const there = await cli('flash', place('heat-rod'), '--port', port, '--json');
+    expect(there).toMatchObject({ code: 0, err: '' });
+    const first = JSON.parse(there.out);
+    expect(first.before).toMatchObject({ name: 'burgers', identity: burgers.report.identity, slot: 2 });
+    expect(first.after).toMatchObject({ name: 'heat-rod', identity: heatRod.report.identity, slot: 0 });
+    expect(first.queries.count).toBeGreaterThan(3);
+    expect(first.queries.outputs).toEqual(answerToZero(burgers));
+    const back = await cli('flash', place('burgers'), '--port', port, '--json');
+    expect(back).toMatchObject({ code: 0, err: '' });
+    const second = JSON.parse(back.out);
+    expect(second.queries.count).toBeGreaterThan(3);
+    expect(second.queries.outputs).toEqual(answerToZero(heatRod));
+    expect(second.after).toMatchObject({ name: 'burgers', slot: 1 });
+    expect((await cli('rollback', '--port', port)).out).toContain('now it runs "heat-rod"');
+    // The firmware prints each model that begins to run, and would have stopped at a wrong answer of its own queries.
+    expect(said).not.toContain('FAIL');
+    expect(said.match(/runs \S+/g)).toEqual(['runs burgers', 'runs heat-rod', 'runs burgers', 'runs heat-rod']);
+  }, 300_000);
+
+  it('answers random points as the oracle does', () => requireRandomAnswers(loadBuild(place('heat-rod'))), 60_000);
+
+  it('is monitored in engineering units', async () => {
+    const { code, out } = await cli('monitor', place('heat-rod'), '--port', port, '--grid', 'x=0:1:3,t=0.5,alpha=0.1');
+    expect(code).toBe(0);
+    expect(out.trim().split('\n')).toHaveLength(4);
+  }, 60_000);
+
+  // `flash` itself compares the golden vectors.
+  test.skipIf(isSkipped || engine !== 'c').each(EXAMPLES)(
+    '%s is sent, and answers golden vectors and random points bit for bit',
+    async (example) => {
+      const built = await build(example);
+      const sent = await cli('flash', place(example), '--port', port, '--json', '--force');
+      expect(sent).toMatchObject({ code: 0, err: '' });
+      expect(JSON.parse(sent.out).after).toMatchObject({ name: built.report.name, identity: built.report.identity });
+      await requireRandomAnswers(built);
+    },
+    300_000,
+  );
+});

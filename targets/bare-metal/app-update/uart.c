@@ -27,6 +27,8 @@ bool uart_put(void *context, uint8_t byte) {
 
 #else
 
+#include "devices.h"
+
 // UART 0 of Arm's MPS2 boards. Arm Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section APB UART.
 typedef struct {
   volatile uint32_t data;
@@ -36,11 +38,11 @@ typedef struct {
   volatile uint32_t divider;
 } cmsdk_uart_t;
 
-#define UART ((cmsdk_uart_t *)0x40004000u)
+#define UART ((cmsdk_uart_t *)UART_ADDRESS)
 #define TRANSMIT_FULL 1u
 #define RECEIVE_FULL 2u
 #define ENABLE 3u
-#define DIVIDER 217u  // 115200 baud from 25 MHz
+#define DIVIDER 217u  // 115200 baud from 25 MHz; emulated ones take any
 
 void uart_start(void) {
   UART->divider = DIVIDER;

@@ -2,7 +2,7 @@
 // tick of the timer is as many instructions as nanoseconds.
 // Arm Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section APB timer.
 #include "board.h"
-#include "counter.h"
+#include "devices.h"
 
 typedef struct {
   volatile uint32_t control;
