@@ -95,7 +95,7 @@ function fuzz(name, seconds) {
   const runs = number(/stat::number_of_executed_units:\s*(\d+)/);
   const covered = Math.max(0, ...Array.from(stderr.matchAll(/ cov: (\d+)/g), (match) => Number(match[1])));
   console.log(
-    `${name.padEnd(10)} ${String(seconds).padStart(5)} s ${runs.toLocaleString('en').padStart(12)} inputs, ${covered} edges, ${status === 0 ? 'nothing found' : 'A FINDING'}`,
+    `${name.padEnd(11)} ${String(seconds).padStart(5)} s ${runs.toLocaleString('en').padStart(12)} inputs, ${covered} edges, ${status === 0 ? 'nothing found' : 'A FINDING'}`,
   );
   if (status === 0) return false;
   console.log(stderr.split('\n').slice(-80).join('\n'));
@@ -119,7 +119,7 @@ function keep(name) {
     { encoding: 'utf8', maxBuffer: 2 ** 28 },
   );
   if (status !== 0) throw new RunError(`merging the corpus of ${name} failed:\n${stderr.slice(-2000)}`);
-  console.log(`${name.padEnd(10)} ${readdirSync(kept).length} inputs kept`);
+  console.log(`${name.padEnd(11)} ${readdirSync(kept).length} inputs kept`);
 }
 
 function main() {

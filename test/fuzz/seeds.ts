@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { type BlockTable, EMPTY_RECORD, encodeTable } from '../../compiler/format/table.js';
+import { type BlockTable, decodeTable, EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/format/table.js';
 import { encodeImage, type ImageInput, withSignature } from '../../compiler/image/image.js';
 import { signImage } from '../../compiler/image/keys.js';
 import { PAYLOAD } from '../../compiler/image/spec.js';
@@ -53,6 +53,22 @@ function tinyImage(changes: Partial<ImageInput> = {}): Uint8Array {
   });
 }
 
+/** An image around a block table. */
+function tableImage(payload: Uint8Array): Uint8Array {
+  const { inputs, outputs, arenaBytes } = decodeTable(payload);
+  return tinyImage({
+    kind: PAYLOAD.TABLE,
+    payload,
+    identity: readHeader(payload).crc,
+    memoryBytes: arenaBytes,
+    stackBytes: 0,
+    heapBytes: 0,
+    inputs: inputs.map(({ exponent }) => ({ name: 'x', min: -1, max: 1, exponent })),
+    outputs: outputs.map(({ exponent }) => ({ name: 'u', exponent, scale: 1, offset: 0 })),
+    golden: { inputWords: new Int32Array(inputs.length), outputWords: new Int32Array(outputs.length), count: 1 },
+  });
+}
+
 /** A block table of the first `count` records of a random one. */
 function part(table: BlockTable, from: number, count: number): Uint8Array {
   const records = table.records.slice(from, from + count);
@@ -101,7 +117,9 @@ export async function seeds(): Promise<Map<string, Uint8Array>> {
     ['table/dual', join(u32(0x80000000), encodeTable(dualTable(2, 4)))],
     ['image/module', join([0], first)],
     ['image/signed', join([1], withSignature(first, signImage(first, PRIVATE_KEY)))],
-    ['image/table', join([0], tinyImage({ kind: PAYLOAD.TABLE, payload: compiled.table }))],
+    ['image/table', join([0], tableImage(compiled.table))],
+    ['table_image/model', join([0], u32(1 << 28, 0xf0000000), tableImage(compiled.table))],
+    ['table_image/dual', join([2], u32(0, 0x80000000), tableImage(encodeTable(dualTable(2, 4))))],
     [
       'slots/both',
       join([0], record(1, 0, crcOf(first), 0), record(2, 1, crcOf(second), crcOf(first)), slot(first), slot(second)),
@@ -138,6 +156,8 @@ export async function seeds(): Promise<Map<string, Uint8Array>> {
   ]);
   for (let from = 0, i = 0; from < random.records.length; from += 40, i++) {
     files.set(`table/random-${i}`, join(u32(0x12345678 * (i + 1)), part(random, from, 12)));
+    const few = part({ ...random, outputs: random.outputs.slice(0, 4) }, from, 12);
+    files.set(`table_image/random-${i}`, join([i & 2], u32(0x12345678 * (i + 1), i), tableImage(few)));
   }
   return files;
 }
