@@ -105,7 +105,8 @@ const MESSAGES = {
   PE9031: '{tool} is not installed ({command} was not found); {install}',
   PE9032: '{image} is not there yet; make it first: {build}',
   PE9033: 'the tool failed ({how}): {line}',
-  PE9023: 'the device cannot run this kind of image ({kind})',
+  PE9023:
+    'the firmware of the device has no engine for a {kind}: build the model with --engine {engine}, or the firmware with {missing} among its engines',
   // 92xx: targets
   PE9201: '{name} cannot be emulated: {reason}; boards are {names}',
   PE9202:

@@ -45,7 +45,12 @@ export function requireSuitable(
     });
   }
   if (!(flags & runs)) {
-    throw new PinnEdgeError('PE9023', { kind: header.kind === PAYLOAD.TABLE ? 'block table' : 'module' });
+    throw new PinnEdgeError(
+      'PE9023',
+      header.kind === PAYLOAD.TABLE
+        ? { kind: 'block table', engine: 'wasm3', missing: 'pe_table_engine' }
+        : { kind: 'module', engine: 'c', missing: 'pe_module_engine' },
+    );
   }
   if (header.totalBytes > info.slotBytes) {
     throw new PinnEdgeError('PE9017', sizes(header.totalBytes, info.slotBytes));

@@ -40,7 +40,8 @@ const FILES_OF: Record<BuildEngine, readonly string[]> = {
  * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
  * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
  * `toolchain.cmake` with the compiler's flags; only the header differs from model to model. Of the engine `c`, whose
- * other project is around its C sources (c-files.ts), this is the one with the update agent.
+ * other project is around its C sources (c-files.ts), this is the one with the update agent, or where the target has none
+ * the library by itself.
  */
 export function firmwareFiles(target: Target, header: string, engine: BuildEngine = 'wasm3'): Map<string, string> {
   const files = new Map<string, string>();
@@ -54,6 +55,7 @@ export function firmwareFiles(target: Target, header: string, engine: BuildEngin
       files.set(`${project.name}/${path}`, text);
     }
   }
+  if (isC && files.size === 0) for (const [name, text] of readLibrary(engine)) files.set(`pinn_edge/${name}`, text);
   return files;
 }
 
