@@ -89,8 +89,8 @@ output; a relative L2 error of more than a third of it counts as exceeded too. \
   module itself, all within the tolerance.
 - \`none keeps it\`: the error is the smallest that the method reached.
 - Errors are measured on points that the compression never saw. NTK distance: ||Theta - Theta_H||_F / ||Theta||_F on sample
-  points. MACs: multiply-accumulates per answer. Seconds are those of one core that was also busy with other work;
-  \`*\`: the search was ended there with the best so far (\`--row-seconds\`), so another machine may get further.
+  points. MACs: multiply-accumulates per answer. Seconds are CPU time, mostly of one
+  core; \`*\`: the search was ended there with the best so far (\`--row-seconds\`), so another machine may get further.
 
 ## Bytes at equal error
 

@@ -16,6 +16,7 @@ export interface Row {
   bytes?: number;
   error: number;
   kernel?: number;
+  /** CPU time. */
   seconds: number;
   /** True where the search was ended by `--row-seconds`. */
   cut?: boolean;

@@ -23,7 +23,7 @@ import { sineNetwork } from './sine-network.js';
  *   --models <folder>      the models of that folder: `pinn-edge import` has to have written them as *.json
  *   --scaling              sine networks of growing width, 1e-2, auto
  *   --effort normal        how long the searches may look
- *   --row-seconds 150      after so long a search ends with its best so far, as after Ctrl-C; such rows are marked
+ *   --row-seconds 150      after so much CPU time a search ends with its best so far, as after Ctrl-C; such rows are marked
  *   --fresh                run again what the cache has
  *   --write                docs/benchmarks-compress.md from the cache, and its summary in docs/benchmarks.md
  *
@@ -135,8 +135,11 @@ async function measure(
   method: Row['method'],
   { effort, rowSeconds }: Limits,
 ): Promise<Measured> {
-  const start = performance.now();
-  const elapsed = () => (performance.now() - start) / 1000;
+  const start = process.cpuUsage();
+  const elapsed = () => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1e6;
+  };
   let cut = false;
   const checkpoint = () => {
     cut ||= elapsed() > rowSeconds;

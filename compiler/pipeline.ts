@@ -214,7 +214,8 @@ const LEFT_FOR_FORMATS = {
 
 /** Only the first stages: the model made smaller within a tolerance. */
 export async function compressOnly(model: Model, options: CompileOptions): Promise<CompressedModel> {
-  const { compressWith = compressModel, compress = {}, toleranceAbsolute, file = model.name } = options;
+  const { compressWith = compressModel, toleranceAbsolute, file = model.name } = options;
+  const compress = { round: true, ...options.compress };
   const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const source = foldGraph(buildIr(model));
   const { allowances } = analyze(model, toTurns(source), file, tolerance, toleranceAbsolute);

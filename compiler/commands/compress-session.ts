@@ -10,7 +10,7 @@ import type { Model } from '../model/types.js';
 import { modelHash } from '../package/report.js';
 import { VERSION } from '../package-root.js';
 import { writeFileWhole } from '../write-file.js';
-import { bytes, count, writeNote } from './output.js';
+import { bytes, writeNote } from './output.js';
 
 /**
  * What commands put around compression: a cache of finished searches, progress for those that take longer than two
@@ -18,8 +18,8 @@ import { bytes, count, writeNote } from './output.js';
  */
 export interface SessionOptions {
   cache: boolean;
-  /** Called for every attempt; the default shows progress on stderr. */
-  onAttempt?: (attempt: Attempt) => void;
+  /** Called for every attempt with the best that keeps the tolerance so far; the default shows progress on stderr. */
+  onAttempt?: (attempt: Attempt, best: Attempt | undefined) => void;
 }
 
 export function compressionSession({ cache, onAttempt }: SessionOptions): Compressor {
@@ -28,11 +28,15 @@ export function compressionSession({ cache, onAttempt }: SessionOptions): Compre
     const cached = cache ? readCache(file) : undefined;
     if (cached) return cached;
     const progress = onAttempt ? undefined : new Progress();
+    let best: Attempt | undefined;
     const interrupt = new Interrupt();
     try {
       const result = await compressModel(model, graph, allowances, {
         ...options,
-        onAttempt: onAttempt ?? ((attempt) => progress?.show(attempt)),
+        onAttempt: (attempt) => {
+          if (attempt.kept) best = attempt;
+          (onAttempt ?? ((tried, soFar) => progress?.show(tried, soFar)))(attempt, best);
+        },
         checkpoint: async () => {
           await setImmediate();
           return interrupt.requested;
@@ -76,15 +80,14 @@ const NOTE_SECONDS = 10;
 class Progress {
   private readonly start = performance.now();
   private lastNote = 0;
-  private best?: Attempt;
   private shown = false;
 
-  show(attempt: Attempt): void {
-    if (attempt.kept) this.best = attempt;
+  show(attempt: Attempt, best: Attempt | undefined): void {
     const seconds = (performance.now() - this.start) / 1000;
     if (seconds < QUIET_SECONDS) return;
-    const best = this.best ? `best ${count(this.best.parameters)} parameters` : 'nothing within the tolerance yet';
-    const text = `  compress  ${seconds.toFixed(0)} s, ${best}; ${attempt.what}: ${count(attempt.parameters)} parameters, ${(100 * attempt.error).toFixed(0)} % of the tolerance`;
+    const share = ({ error }: Attempt) => `${(100 * error).toFixed(0)} % of the tolerance`;
+    const soFar = best ? `best ${bytes(best.bytes)}, ${share(best)}` : 'nothing within the tolerance yet';
+    const text = `  compress  ${seconds.toFixed(0)} s, ${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${share(attempt)}`;
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${text}`);
       this.shown = true;

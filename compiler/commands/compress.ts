@@ -92,7 +92,9 @@ async function run(file: string, options: CompressCommandOptions): Promise<void>
   const model = await readModel(file, options, options.json);
   const output = options.out ?? file.replace(/(\.\w+)?$/, '.small.json');
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
-  const onAttempt = options.json ? (attempt: Attempt) => event('attempt', attempt) : undefined;
+  const onAttempt = options.json
+    ? (attempt: Attempt, best?: Attempt) => event('attempt', { ...attempt, best: best && bestOf(best) })
+    : undefined;
   const result = await compressOnly(model, {
     tolerance: options.tol,
     toleranceAbsolute: options.tolAbs,
@@ -130,6 +132,9 @@ function requireKept(result: CompressedModel, options: CompressCommandOptions, m
     1,
   );
 }
+
+/** What an event says of the best so far. */
+const bestOf = ({ bytes, parameters, error }: Attempt) => ({ bytes, parameters, error });
 
 const SHOWN_ATTEMPTS = 12;
 

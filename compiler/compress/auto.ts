@@ -1,9 +1,10 @@
 import { withoutBlocks } from '../ir/blocks.js';
 import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
-import { costOf, type Purpose, weightBytes } from './cost.js';
+import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import type { MatrixReport } from './hmatrix.js';
 import { irParameterCount, weightSites } from './parameters.js';
+import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';
 import { searchStructured } from './structured-search.js';
@@ -25,8 +26,8 @@ export interface Result {
 }
 
 export interface SearchAllResult extends Result {
-  /** The whole network with narrower weights takes fewer bytes than any structure: how many, and of how many bits. */
-  rounded?: { bytes: number; bits: 8 | 16 };
+  /** The whole network with narrower weights takes fewer bytes than any structure: how many, and how wide. */
+  rounded?: { bytes: number; widths: string };
   /** The most accurate of the smaller networks that neurons were taken out of. */
   closest?: { graph: IrGraph; error: number };
 }
@@ -61,7 +62,8 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
   const whole = withoutBlocks(teacher.graph);
   const { graph: pruned, attempts, closest } = await searchPruned(teacher, whole, { ...options, target: share });
   const pool = makePool(teacher);
-  let best: Result = { graph: pruned, bytes: pruned && weightBytes(pruned, 16), attempts, how: 'prune + refine' };
+  const stored = (pruned && options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
+  let best: Result = { graph: stored, bytes: stored && storedBytes(stored), attempts, how: 'prune + refine' };
   const measure = () =>
     purpose === 'size' ? (best.bytes ?? weightBytes(whole, 16)) : costOf(best.graph ?? teacher.graph, purpose);
 
@@ -101,19 +103,23 @@ function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
   }, 0);
 }
 
-/** The whole network in 8 or 16 bits, where that takes fewer bytes than the best structure and keeps the tolerance. */
+/** The whole network with narrower weights, where that takes fewer bytes than the best structure and keeps the tolerance. */
 async function narrower(
   teacher: Teacher,
   unseen: Samples,
   options: CompressOptions,
-  { bytes: limit, attempts }: Result,
+  { bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
 ): Promise<SearchAllResult['rounded']> {
-  // Without a structure the network stays as it is anyway: 16 bits are what is expected of it.
-  for (const bits of limit === undefined ? ([8] as const) : ([8, 16] as const)) {
-    if (weightBytes(teacher.graph, bits) >= (limit ?? Number.POSITIVE_INFINITY)) return undefined;
-    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, teacher.graph, unseen, unseen, options);
+  const { graph } = teacher;
+  for (const bits of [8, 16] as const) {
+    if (weightBytes(graph, bits) >= limit) return undefined;
+    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, unseen, unseen, options);
     attempts.push(...tried.map((a) => ({ ...a, what: `int${bits}, ${a.what}` })));
-    if (bytes !== undefined) return { bytes, bits };
+    if (bytes !== undefined) return { bytes, widths: `${bits} bits` };
+    const mixed = bits === 8 && options.round ? roundWithin(teacher, graph, unseen, options.share) : undefined;
+    if (mixed && storedBytes(mixed) < Math.min(limit, weightBytes(graph, 16))) {
+      return { bytes: storedBytes(mixed), widths: '8 to 32 bits by matrix' };
+    }
   }
   return undefined;
 }

@@ -31,6 +31,8 @@ export interface CompressOptions {
   seed: number;
   /** Instead of a share of the tolerance: bytes that the weights may take in 16 bits, as accurate as can be. */
   maxBytes?: number;
+  /** Round weights to the least precision per matrix that keeps the share; a build leaves that to its number formats. */
+  round: boolean;
   /** hmatrix: where blocks may be divided. */
   tree: TreeOptions;
   /** hmatrix and tt: refine the weights that are left. */
@@ -56,6 +58,7 @@ export const DEFAULT_COMPRESS: CompressOptions = {
   purpose: 'size',
   share: 0.55,
   seed: 0,
+  round: false,
   tree: DEFAULT_TREE,
   refine: true,
   blockRank: 0,
@@ -142,7 +145,11 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
   };
 }
 
-export async function compressGraph(teacher: Teacher, options: CompressOptions): Promise<Compressed> {
+/** Part of a share that searches aim at: between the points they look at, errors are a little larger. */
+const MARGIN = 0.96;
+
+export async function compressGraph(teacher: Teacher, given: CompressOptions): Promise<Compressed> {
+  const options = { ...given, share: MARGIN * given.share };
   const unseen = unseenSamples(teacher);
   const { method, maxBytes, maxInstructions } = options;
   if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));
@@ -169,7 +176,7 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
   if (rounded) {
     // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
     const whole = summarize(teacher, unseen, options, { attempts: found.attempts, how: '' });
-    const detail = `left as it is: its weights in ${rounded.bits} bits take less than any structure that was found`;
+    const detail = `left as it is: its weights in ${rounded.widths} take less than any structure that was found`;
     return { ...whole, detail, bytes: { ...whole.bytes, after: rounded.bytes } };
   }
   const result = summarize(teacher, unseen, options, found);

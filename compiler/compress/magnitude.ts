@@ -1,9 +1,9 @@
-import type { IrGraph } from '../ir/types.js';
+import type { IrGraph, WeightBits } from '../ir/types.js';
 import { affineNodes, mapNodes } from './parameters.js';
 
 /**
  * Magnitude pruning: the smallest weights of each layer are set to zero (Han et al., arXiv 1506.02626): a comparison.
- * What is left would be stored sparsely, 16 bits per weight and 8 per column step (their relative index), so that is how
+ * What is left would be stored sparsely, each weight with 8 bits for its column step (their relative index), so that is how
  * its bytes are counted; the runtime multiplies the zeros like any weight.
  */
 export function zeroSmallest(graph: IrGraph, share: number): IrGraph {
@@ -15,10 +15,11 @@ export function zeroSmallest(graph: IrGraph, share: number): IrGraph {
   });
 }
 
-/** Bytes of weights in compressed rows with relative column indices, and of biases. */
-export function sparseBytes(graph: IrGraph): number {
-  return affineNodes(graph).reduce((bytes, { weight, bias }) => {
+/** Bytes of weights in compressed rows with relative column indices, where that is less than all of them, and of biases. */
+export function sparseBytes(graph: IrGraph, bits?: WeightBits): number {
+  return affineNodes(graph).reduce((bytes, { weight, bias, precision = 16 }) => {
     const kept = weight.reduce((n, w) => n + (w === 0 ? 0 : 1), 0);
-    return bytes + Math.min(3 * kept, 2 * weight.length) + 4 * bias.length;
+    const each = (bits ?? precision) / 8;
+    return bytes + Math.min((each + 1) * kept, each * weight.length) + 4 * bias.length;
   }, 0);
 }

@@ -54,8 +54,8 @@ export interface Refined {
 
 /** More parameters than this are refined by J J^T, which grows with the points, not by J^T J. */
 export const LARGEST_NORMAL_EQUATIONS = 1000;
-/** Residuals of the points that stay, then; those of the largest errors join them, at most as many again. */
-const DUAL_RESIDUALS = 640;
+/** Points that stay, then: so many residuals, but not fewer points; those of the largest errors join them, as many again. */
+const DUAL = { residuals: 384, points: 192 } as const;
 /** Steps between looks at the pool. */
 const LOOK = 4;
 const MAX_NORM = 16;
@@ -77,7 +77,9 @@ export async function refine(
   const outputs = teacher.allowances.length;
   const dual = parameters > LARGEST_NORMAL_EQUATIONS;
   const wantedPoints = Math.ceil(((dual ? 0 : (options.density ?? 2)) * parameters) / outputs);
-  const count = dual ? Math.ceil(DUAL_RESIDUALS / outputs) : Math.min(Math.max(512, wantedPoints), 8192);
+  const count = dual
+    ? Math.max(DUAL.points, Math.ceil(DUAL.residuals / outputs))
+    : Math.min(Math.max(512, wantedPoints), 8192);
   const base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
   const system = dual ? dualSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);

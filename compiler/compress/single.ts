@@ -1,10 +1,11 @@
-import type { IrGraph } from '../ir/types.js';
-import { costOf, type Purpose, weightBytes } from './cost.js';
+import type { IrGraph, WeightBits } from '../ir/types.js';
+import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import type { MatrixReport } from './hmatrix.js';
 import { refineLarge } from './lbfgs.js';
 import { truncate, weightedSpectra } from './lowrank.js';
 import { sparseBytes, zeroSmallest } from './magnitude.js';
 import { irParameterCount, trainableCount } from './parameters.js';
+import { roundWithin } from './precision.js';
 import { analyzeChannels, pruneTo, rankAt } from './prune.js';
 import { type Checkpoint, LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
 import { roundWeights } from './rounding.js';
@@ -38,13 +39,13 @@ export interface Family {
   /** Smallest and largest setting; errors grow with it. */
   settings: readonly [smallest: number, largest: number];
   apply(setting: number): IrGraph;
-  /** Weight bytes as the method stores them. */
-  bytesOf(graph: IrGraph): number;
+  /** Weight bytes as the method stores them; `bits` in place of the precisions that the matrices state, else 16. */
+  bytesOf(graph: IrGraph, bits?: WeightBits): number;
   /** Zeros stay zeros in refinement: they are what the method has gained. */
   keepZeros?: boolean;
 }
 
-const in16Bits = (graph: IrGraph) => weightBytes(graph, 16);
+const bytesOf = (graph: IrGraph, bits?: WeightBits) => (bits ? weightBytes(graph, bits) : storedBytes(graph));
 
 /** @returns undefined where the method has no setting, or finds nothing in the graph to work on */
 export function familyOf(method: SingleMethod, teacher: Teacher, graph: IrGraph): Family | undefined {
@@ -58,13 +59,13 @@ export function familyOf(method: SingleMethod, teacher: Teacher, graph: IrGraph)
           analysis,
           analysis.groups.map((group) => rankAt(group, error)),
         );
-      return { what: 'rank error', settings: [1e-8, 1], apply, bytesOf: in16Bits };
+      return { what: 'rank error', settings: [1e-8, 1], apply, bytesOf };
     }
     case 'lowrank':
     case 'svd': {
       const spectra = method === 'svd' ? plainSpectra(graph) : weightedSpectra(teacher, graph);
       const apply = (error: number) => truncate(graph, spectra, error);
-      return { what: 'norm error', settings: [1e-8, 1], apply, bytesOf: in16Bits };
+      return { what: 'norm error', settings: [1e-8, 1], apply, bytesOf };
     }
     case 'magnitude': {
       const apply = (share: number) => zeroSmallest(graph, share);
@@ -79,6 +80,8 @@ export interface SingleOptions {
   /** Share of the tolerance that may be spent. */
   share: number;
   purpose: Purpose;
+  /** Round the weights of the result to the least precision per matrix that keeps the share. */
+  round: boolean;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   /** Only networks that measure less than this are of interest: bytes as the method stores them, or multiply-adds. */
@@ -97,7 +100,7 @@ export interface Found {
   refined?: boolean;
 }
 
-const STEPS = 60;
+const STEPS = 48;
 /** Steps of L-BFGS that a step of Levenberg-Marquardt is worth. */
 const LBFGS_STEPS = 3;
 const BISECTIONS = 10;
@@ -129,12 +132,17 @@ export async function runSingle(
   const family = familyOf(method, teacher, graph);
   if (family) await run.search(family);
   const found = run.found();
-  return { ...found, bytes: found.graph && family?.bytesOf(found.graph) };
+  if (!family || !found.graph) return found;
+  const rounded = options.round ? roundWithin(teacher, found.graph, unseen, options.share) : undefined;
+  const stored = rounded ?? found.graph;
+  return { ...found, graph: stored, bytes: family.bytesOf(stored, options.round && !rounded ? 32 : undefined) };
 }
 
 class Run {
   private readonly attempts: Attempt[] = [];
   private best?: IrGraph;
+  /** Of refinement, by the bytes of the networks. */
+  private readonly outcomes = new Map<number, boolean>();
   private bestRefined = false;
   private work = 0;
   private stopped = false;
@@ -164,14 +172,17 @@ class Run {
 
   private wins(family: Family, graph: IrGraph): boolean {
     const { beat = Number.POSITIVE_INFINITY, purpose } = this.options;
-    return (purpose === 'size' ? family.bytesOf(graph) : costOf(graph, purpose)) < beat;
+    return (purpose === 'size' ? family.bytesOf(graph, 8) : costOf(graph, purpose)) < beat;
   }
 
   record(what: string, graph: IrGraph, bytes: number): Attempt {
     const { teacher, unseen, options } = this;
     const error = shareOf(teacher, graph, unseen);
     const kept = error <= options.share;
-    if (kept) this.best = graph;
+    if (kept) {
+      this.best = graph;
+      this.outcomes.set(bytes, true);
+    }
     const cost = costOf(graph, options.purpose);
     const attempt = { what, parameters: irParameterCount(graph), bytes, cost, error, kept };
     this.attempts.push(attempt);
@@ -208,7 +219,11 @@ class Run {
   private async refined(family: Family, at: number): Promise<boolean> {
     const setting = Math.exp(at);
     const start = family.apply(setting);
+    const bytes = family.bytesOf(start);
     if (!this.wins(family, start)) return true;
+    // Settings between two ranks give the same network.
+    const known = this.outcomes.get(bytes);
+    if (known !== undefined) return known;
     const { graph, work } = await refineAny(this.teacher, start, this.pool, {
       target: 0.94 * this.options.share,
       maxSteps: STEPS,
@@ -218,6 +233,7 @@ class Run {
     this.work += work;
     const { kept } = this.record(`${family.what} ${setting.toPrecision(2)}, refined`, graph, family.bytesOf(graph));
     this.bestRefined ||= kept;
+    this.outcomes.set(bytes, kept);
     return kept;
   }
 }

@@ -1,0 +1,89 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { compressionSession } from '../../compiler/commands/compress-session.js';
+import type { Attempt } from '../../compiler/compress/single.js';
+import { compressOnly } from '../../compiler/pipeline.js';
+import { cli, temporaryFolder } from '../helpers/cli.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+
+/** What `pinn-edge compress` puts around a search: events, the cache, Ctrl-C, and its answer where nothing helps. */
+
+const folder = temporaryFolder();
+const file = join(folder, 'net.json');
+const json = perceptron([2, 8, 8, 1], 'tanh', 5, 0.8);
+writeFileSync(file, JSON.stringify(json));
+const env = { XDG_CACHE_HOME: join(folder, 'cache') };
+
+type Event = { event: string; best?: { bytes: number; error: number }; kept?: boolean; bytes: number } & Record<
+  string,
+  unknown
+>;
+
+function events(...options: string[]): Event[] {
+  const result = cli(['compress', file, '--effort', 'quick', '--json', ...options], { env });
+  expect(result.err).toBe('');
+  expect(result.code).toBe(0);
+  return result.out.trim().split('\n').map((line) => JSON.parse(line) as Event); // biome-ignore format: one line
+}
+
+describe('compress', () => {
+  const small = join(folder, 'small.json');
+
+  test('--json: every attempt with the best so far, then the result; the cache answers the second time', () => {
+    const first = events('--tol', '1e-2', '-o', small);
+    const attempts = first.filter(({ event }) => event === 'attempt');
+    const kept = attempts.findIndex((attempt) => attempt.kept);
+    expect(kept).toBeGreaterThanOrEqual(0);
+    expect(attempts.slice(0, kept).every(({ best }) => best === undefined)).toBe(true);
+    for (const { best } of attempts.slice(kept)) {
+      expect(best!.bytes).toBeGreaterThan(0);
+      expect(best!.error).toBeLessThanOrEqual(1);
+    }
+    expect(first.at(-1)).toMatchObject({ event: 'result', output: small });
+    const model = readFileSync(small, 'utf8');
+    const again = events('--tol', '1e-2', '-o', small);
+    expect(again.map(({ event }) => event)).toEqual(['result']);
+    expect(readFileSync(small, 'utf8')).toBe(model);
+    const other = events('--tol', '2e-2', '-o', join(folder, 'other.json'));
+    expect(other.some(({ event }) => event === 'attempt')).toBe(true);
+  });
+
+  test('its model can be inspected and compressed further', () => {
+    const seen = cli(['inspect', small], { env });
+    expect(seen.code, seen.err).toBe(0);
+    const further = cli(['compress', small, '--tol', '5e-2', '--effort', 'quick', '-o', join(folder, 'less.json')], {
+      env,
+    });
+    expect(further.code, further.err).toBe(0);
+    expect(further.out).toMatch(/parameters|left as it is/);
+  });
+
+  test('a method that cannot keep the tolerance says how near it came: exit 1', () => {
+    const { code, err } = cli(
+      ['compress', file, '--tol', '1e-9', '--method', 'int16', '-o', join(folder, 'none.json')],
+      { env },
+    );
+    expect(code).toBe(1);
+    expect(err).toMatch(/int16/);
+    expect(err).toMatch(/\de-\d/);
+  });
+});
+
+test('Ctrl-C leaves the best so far, and nothing in the cache', async () => {
+  const attempts: Attempt[] = [];
+  const session = compressionSession({
+    cache: false,
+    onAttempt: (attempt, best) => {
+      attempts.push(attempt);
+      if (best) process.emit('SIGINT');
+    },
+  });
+  const model = modelFrom(perceptron([2, 12, 12, 1], 'tanh', 5, 0.8));
+  const result = await compressOnly(model, { tolerance: 1e-2, compressWith: session, compress: { share: 1 } });
+  // The attempt that is under way when it is asked ends at its next look.
+  const first = attempts.findIndex(({ kept }) => kept);
+  expect(attempts.length - first).toBeLessThanOrEqual(3);
+  expect(result.model).toBeDefined();
+  expect(result.parameters.after).toBeLessThan(result.parameters.before);
+});
