@@ -17,6 +17,9 @@
 // wasm3 checks that a function's frame fits its stack after the arguments have been put there.
 #define ARGUMENT_BYTES (8u * (PE_MODULE_MAX_PARAMETERS + 2u))
 
+// Modules that import the kernels run their table once in an evaluation.
+#define MAX_WALKS 4u
+
 static bool is_memory_error(M3Result reason) {
   return reason == m3Err_mallocFailed || reason == m3Err_mallocFailedCodePage;
 }
@@ -36,6 +39,7 @@ static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
 static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
   pe->steps_left = PE_MAX_STEPS(pe->model->memory_bytes);
   pe->runtime->userdata = &pe->steps_left;
+  pe->native.walks = 0;
   const void *results[1];
   results[0] = value;
   M3Result reason = m3_Call(function, 0, NULL);
@@ -78,7 +82,10 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link) {
   IM3Module module;
   M3Result reason = m3_ParseModule(environment, &module, model->payload, model->payload_bytes);
   if (reason == m3Err_none) reason = m3_LoadModule(pe->runtime, module);
-  if (reason == m3Err_none && link != NULL) reason = link(&pe->native, module, model->payload, model->payload_bytes);
+  if (reason == m3Err_none && link != NULL) {
+    reason = link(&pe->native, module, model->payload, model->payload_bytes);
+    pe->native.max_walks = MAX_WALKS;
+  }
   // Left alone, wasm3 would translate functions when they are first called, and allocate then.
   if (reason == m3Err_none) reason = m3_CompileModule(module);
   if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);

@@ -11,6 +11,8 @@
 #define SECTION_NAME "pinn-edge"
 #define WASM_HEADER_BYTES 8u
 
+static const char too_often[] = "the module had its block table evaluated more often than it may";
+
 // A place in the module's bytes.
 typedef struct {
   const uint8_t *at;
@@ -58,13 +60,18 @@ static void find_table(pe_native_t *native, const uint8_t *wasm, uint32_t wasm_b
   }
 }
 
+// Once, for an arena of so many bytes.
+static void check(pe_native_t *native, uint32_t bytes) {
+  if (native->is_checked != 0u) return;
+  native->is_checked = 1u;
+  native->failed_check = pe_table_check(native->table, native->table_bytes, bytes);
+  if (native->failed_check != PE_CHECK_OK) return;
+  native->is_long = pe_table_steps(native->table) > PE_MAX_WORK(native->table_bytes) ? 1u : 0u;
+}
+
 // Status of a run: PE_STATUS_OK, PE_STATUS_CLAMPED, or PE_STATUS_REFUSED + the number of the failed check.
-static uint32_t walk(pe_native_t *native, void *arena, uint32_t bytes) {
-  if (native->is_checked == 0u) {
-    native->failed_check = pe_table_check(native->table, native->table_bytes, bytes);
-    if (native->failed_check != PE_CHECK_OK) return PE_STATUS_REFUSED + native->failed_check;
-    native->is_checked = 1u;
-  }
+static uint32_t walk(const pe_native_t *native, void *arena, uint32_t bytes) {
+  if (native->failed_check != PE_CHECK_OK) return PE_STATUS_REFUSED + native->failed_check;
   // The module may give another arena than the one that was checked.
   const pe_header_t *header = (const pe_header_t *)(const void *)native->table;
   if (header->arena_bytes > bytes) return PE_STATUS_REFUSED + PE_CHECK_ARENA;
@@ -81,6 +88,9 @@ static m3ApiRawFunction(call_walk) {
   uint8_t *memory = (uint8_t *)_mem;
   if (address > memory_bytes || bytes > memory_bytes - address) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
   if ((uintptr_t)(memory + address) % sizeof(uint32_t) != 0u) m3ApiTrap(m3Err_trapOutOfBoundsMemoryAccess);
+  if (native->max_walks != 0u && native->walks++ == native->max_walks) m3ApiTrap(too_often);
+  check(native, bytes);
+  if (native->is_long != 0u) m3ApiTrap(PE_TABLE_TOO_LONG);
   m3ApiReturn(walk(native, memory + address, bytes));
 }
 

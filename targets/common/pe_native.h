@@ -27,8 +27,11 @@ struct M3Module;
 typedef struct {
   const uint8_t *table;
   uint32_t table_bytes;
-  uint32_t is_checked;    // 1 after the checks have passed
-  uint32_t failed_check;  // PE_CHECK_... of the last walk
+  uint32_t is_checked;    // 1 after the first walk
+  uint32_t failed_check;  // PE_CHECK_... that refused the table then, and refuses it ever after
+  uint32_t is_long;       // 1 when a walk would take more steps than it may (PE_MAX_WORK in pe_table.h)
+  uint32_t walks;         // since it was set to 0, which is done before every evaluation
+  uint32_t max_walks;     // that may be made then; 0: any number
 } pe_native_t;
 
 // Links pe.walk to a module that was loaded, if it has a block table of its own; `wasm` is the module's bytes, on a

@@ -246,3 +246,14 @@ uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capaci
   }
   return PE_CHECK_OK;
 }
+
+uint64_t pe_table_steps(const void *table) {
+  const uint8_t *at = (const uint8_t *)table;
+  const pe_header_t *h = (const pe_header_t *)table;
+  const pe_record_t *records = (const pe_record_t *)(const void *)(at + h->records_offset);
+  uint64_t steps = 0;  // at most 2^16 records of 2^32
+  for (uint32_t i = 0; i < h->record_count; i++) {
+    steps += (uint64_t)records[i].rows * (is_matrix(records[i].kind) ? 1u + (uint32_t)records[i].cols : 1u);
+  }
+  return steps;
+}

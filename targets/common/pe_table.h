@@ -16,6 +16,16 @@ extern "C" {
 // has `bytes` bytes; `arena_capacity` is the room for its arena, in bytes. Nothing is written.
 uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity);
 
+// How many steps one evaluation may take: tables that would take more are not run. Models take about one for every byte
+// of their table, and a few times as many where blocks share weights.
+#ifndef PE_MAX_WORK
+#define PE_MAX_WORK(table_bytes) (65536u + (uint64_t)64 * (table_bytes))
+#endif
+#define PE_TABLE_TOO_LONG "an evaluation of the block table would take more steps than it may"
+
+// How many steps one evaluation of a table that passed takes: multiply-accumulates, and one for each element of a result.
+uint64_t pe_table_steps(const void *table);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,25 +13,8 @@
 #define ARENA_ALIGNMENT 8u
 #define TABLE_ALIGNMENT 4u
 
-static const char too_long[] = "an evaluation of the block table would take more steps than it may";
-
 static const pe_header_t *header_of(const pe_model_t *model) {
   return (const pe_header_t *)(const void *)model->payload;
-}
-
-// Whether one evaluation ends within PE_MAX_WORK: every record goes once through its rows and, for matrices, columns.
-static bool ends_in_time(const pe_model_t *model) {
-  const pe_header_t *header = header_of(model);
-  const pe_record_t *records = (const pe_record_t *)(const void *)(model->payload + header->records_offset);
-  const uint64_t most = PE_MAX_WORK(model->payload_bytes);
-  uint64_t steps = 0;
-  for (uint32_t i = 0; i < header->record_count; i++) {
-    const pe_record_t *r = &records[i];
-    const bool is_matrix = r->kind == PE_KIND_DENSE || r->kind == PE_KIND_DENSE_DUAL || r->kind == PE_KIND_BLOCK;
-    steps += (uint64_t)r->rows * (is_matrix ? 1u + (uint32_t)r->cols : 1u);
-    if (steps > most) return false;
-  }
-  return true;
 }
 
 // Whether the table's inputs and outputs are those of the descriptor, by which callers convert and index words.
@@ -56,8 +39,8 @@ static pe_result_t open_table(pe_t *pe, void *memory, size_t bytes) {
   if (pe->failed_check == PE_CHECK_CRC) return PE_ERROR_CORRUPT;
   if (pe->failed_check != PE_CHECK_OK) return PE_ERROR_TABLE;
   if (!is_described(model)) return PE_ERROR_IDENTITY;
-  if (!ends_in_time(model)) {
-    pe->detail = too_long;
+  if (pe_table_steps(model->payload) > PE_MAX_WORK(model->payload_bytes)) {
+    pe->detail = PE_TABLE_TOO_LONG;
     return PE_ERROR_TABLE;
   }
   const uint32_t skipped = (uint32_t)((ARENA_ALIGNMENT - (uintptr_t)memory % ARENA_ALIGNMENT) % ARENA_ALIGNMENT);

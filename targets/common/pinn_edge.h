@@ -48,12 +48,6 @@ extern "C" {
 #define PE_MAX_STEPS(memory_bytes) (65536u + 32u * (memory_bytes))
 #endif
 
-// How many steps an evaluation of a block table may take, a multiply-accumulate or an element each; pe_open refuses tables
-// that would take more. Models take about one for every byte of their table, and up to 8 where blocks share weights.
-#ifndef PE_MAX_WORK
-#define PE_MAX_WORK(table_bytes) (65536u + (uint64_t)64 * (table_bytes))
-#endif
-
 // What every function returns: 0 for success, above 0 for success with a remark, below 0 for failure.
 typedef enum {
   PE_OK = 0,

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { FORMAT, KIND } from '../../compiler/format/spec.js';
 import { type BlockTable, decodeTable, EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/format/table.js';
 import { encodeImage, type ImageInput, withSignature } from '../../compiler/image/image.js';
 import { signImage } from '../../compiler/image/keys.js';
@@ -52,6 +53,22 @@ function tinyImage(changes: Partial<ImageInput> = {}): Uint8Array {
     ...changes,
   });
 }
+
+/** A block table that takes some three million steps, in less than 4 kB. */
+function longTable(): Uint8Array {
+  const copy = { ...EMPTY_RECORD, kind: KIND.COPY, format: FORMAT.ACC_WIDE, rows: 29_000, out: 4 };
+  const inputs = [{ min: -(2 ** 31), max: 2 ** 31 - 1, exponent: 0 }];
+  return encodeTable({
+    inputs,
+    outputs: [{ exponent: 0 }],
+    arenaBytes: 60_000,
+    records: Array(100).fill(copy),
+    pool: new Uint8Array(),
+  });
+}
+
+/** The export `run` of a module: a loop that calls pe.walk(8, 60000). */
+const WALK_FOR_EVER = [0, 0x03, 0x40, 0x41, 8, 0x41, 0xe0, 0xd4, 0x03, 0x10, 0, 0x1a, 0x0c, 0, 0x0b, 0x00, 0x0b];
 
 /** An image around a block table. */
 function tableImage(payload: Uint8Array): Uint8Array {
@@ -111,6 +128,7 @@ export async function seeds(): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>([
     ['module/tiny', join(u32(MEMORY_BYTES, IDENTITY), tinyModule())],
     ['module/native', join(u32(MEMORY_BYTES, 8), tinyNativeModule())],
+    ['module/walks', join(u32(2 ** 16, 8), tinyNativeModule(longTable(), WALK_FOR_EVER))],
     ['module/model', join(u32(memoryBytes, crc32(compiled.table.subarray(16))), compiled.wasm)],
     ['generated/empty', new Uint8Array()],
     ['table/model', join(u32(123456), compiled.table)],

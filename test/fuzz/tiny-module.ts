@@ -69,10 +69,13 @@ export function tinyModule(parts: Partial<Parts> = {}): Uint8Array {
 }
 
 /** The same for a module whose kernels the firmware brings: a block table of its own, and pe.walk as function 0. */
-export function tinyNativeModule(table: Uint8Array = Uint8Array.of(1, 2, 3, 4)): Uint8Array {
+export function tinyNativeModule(
+  table: Uint8Array = Uint8Array.of(1, 2, 3, 4),
+  run: readonly number[] = [0, 0x41, 8, 0x41, 64, 0x10, 0, 0x0b],
+): Uint8Array {
   const ascii = (text: string) => [text.length, ...new TextEncoder().encode(text)];
   const constant = [0, 0x41, 8, 0x0b];
-  const bodies = [constant, constant, constant, constant, [0, 0x41, 8, 0x41, 64, 0x10, 0, 0x0b]];
+  const bodies = [constant, constant, constant, constant, run];
   const exports = [
     exported('memory', 2, 0),
     ...['input', 'output', 'identity', 'lastStatus', 'run'].map((name, i) => exported(name, 0, i + 1)),
