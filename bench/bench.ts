@@ -5,6 +5,7 @@ import { loadBoard } from '../compiler/boards/boards.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { BUILD_ENGINES } from '../compiler/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
+import type { CompiledModel } from '../compiler/pipeline.js';
 import { writeFileWhole } from '../compiler/write-file.js';
 import { splitSummary } from './compress-document.js';
 import { document, report } from './document.js';
@@ -138,15 +139,24 @@ async function measureExample(
   if (places.includes(HOST)) rows.push(measureReference(example));
   for (const engine of products) {
     for (const variant of variantsOf(example, engine)) {
-      say(`${example}: building for ${engine} (${variantText(variant)})`);
-      const compiled = await unlessImpossible(() => compileVariant(example, variant, engine, cache));
-      if (!compiled) continue;
+      const builds = new Map<string | undefined, CompiledModel | undefined>();
+      const buildFor = async (isa: string | undefined) => {
+        if (!builds.has(isa)) {
+          say(`${example}: building for ${engine} (${[variantText(variant), isa].filter(Boolean).join(', ')})`);
+          builds.set(isa, await unlessImpossible(() => compileVariant(example, variant, engine, cache, isa)));
+        }
+        return builds.get(isa);
+      };
       for (const board of boards) {
+        // Formats of the native engines depend on the instruction set.
+        const compiled = await buildFor(engine === 'wasm3' ? undefined : board.isa);
+        if (!compiled) continue;
         say(`${example}: ${engine} on ${board.name} (${variantText(variant)})`);
         const row = await unlessImpossible(async () => measureProduct(example, variant, compiled, board));
         if (row) rows.push(row);
       }
-      if (places.includes(HOST)) rows.push(...(await measureHost(example, variant, compiled)));
+      const compiled = places.includes(HOST) ? await buildFor(undefined) : undefined;
+      if (compiled) rows.push(...(await measureHost(example, variant, compiled)));
     }
   }
   return rows;

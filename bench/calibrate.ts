@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadBoard } from '../compiler/boards/boards.js';
+import { type Board, loadBoard } from '../compiler/boards/boards.js';
 import { createBoardEngine } from '../compiler/boards/engine.js';
 import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/cost/instructions.js';
 import { FRAME_CLASSES, type FrameClass } from '../compiler/cost/op-chain.js';
@@ -16,15 +16,17 @@ import { builtInMemory } from '../compiler/package/store.js';
 import { wasm3Folder } from '../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { type CompiledModel, compile } from '../compiler/pipeline.js';
+import { measureNativePrices } from './native-prices.js';
 
 /**
- * `npm run calibrate [-- <board> ...]`: measures what the cost model needs to know of each instruction set and writes it as data.
+ * `npm run calibrate [-- <board or engine> ...]`: measures what the cost models need to know of each instruction set and
+ * writes it as data.
  *
  * compiler/cost/frames.json: bytes of native stack that an operation of wasm3 takes, as the board's C compiler lays it
  * out (-fstack-usage), the largest of each class, for boards whose compiler makes no tail calls.
  *
  * compiler/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
- * run on the board.
+ * run on the board. compiler/cost/native.json: the same of the kernels in C (native-prices.ts).
  */
 
 /** Which of wasm3's operations belong to a class. Rotations and bulk memory never occur in a module. */
@@ -143,8 +145,7 @@ async function compiledNetworks(): Promise<CompiledModel[]> {
   return list;
 }
 
-function samplesOn(name: string, networks: readonly CompiledModel[]): Sample[] {
-  const board = loadBoard(name);
+function samplesOn(board: Board, networks: readonly CompiledModel[]): Sample[] {
   return networks.map((compiled) => {
     const engine = createBoardEngine(board, builtInMemory(compiled, packageBuild(compiled, board)));
     return { counts: countFeatures(compiled.lowered.table), instructions: engine.figures().instructions };
@@ -161,19 +162,28 @@ function update(file: string, isas: object): void {
 /** One board for every instruction set. */
 const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc', 'xtensa'];
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : BOARDS;
-const networks = await compiledNetworks();
-for (const name of names) {
+const given = process.argv.slice(2);
+const ENGINES: readonly string[] = ['wasm3', 'c'];
+const isOf = (engine: string) => given.includes(engine) || !given.some((word) => ENGINES.includes(word));
+const chosen = given.filter((word) => !ENGINES.includes(word));
+const interpreted = isOf('wasm3') ? await compiledNetworks() : undefined;
+for (const name of chosen.length ? chosen : BOARDS) {
   const board = loadBoard(name);
-  if (!board.tailCalls) update('frames.json', { [board.isa]: framesOf(name) });
-  const samples = samplesOn(name, networks);
-  const prices = fit(samples);
-  update('instructions.json', { [board.isa]: prices });
-  const errors = samples.map(({ counts, instructions }) => {
-    const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
-    return Math.abs(predicted / instructions - 1);
-  });
-  process.stdout.write(
-    `${name} (${board.isa}): ${samples.length} networks, largest error ${(100 * Math.max(...errors)).toFixed(1)} %\n`,
-  );
+  if (interpreted) {
+    if (!board.tailCalls) update('frames.json', { [board.isa]: framesOf(name) });
+    const samples = samplesOn(board, interpreted);
+    const prices = fit(samples);
+    update('instructions.json', { [board.isa]: prices });
+    const errors = samples.map(({ counts, instructions }) => {
+      const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
+      return Math.abs(predicted / instructions - 1);
+    });
+    process.stdout.write(
+      `${name} (${board.isa}): ${samples.length} networks, largest error ${(100 * Math.max(...errors)).toFixed(1)} %\n`,
+    );
+  }
+  if (isOf('c')) {
+    update('native.json', { [board.isa]: measureNativePrices(board) });
+    process.stdout.write(`${name} (${board.isa}): kernels in C\n`);
+  }
 }

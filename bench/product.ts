@@ -28,9 +28,8 @@ export interface Variant {
   goal: Goal | null;
 }
 
-/** Only the interpreter's kernels have a choice between speed and size. */
 export function variantsOf(example: string, engine: BuildEngine): Variant[] {
-  const goals: readonly (Goal | null)[] = engine === 'wasm3' ? ['speed', 'size'] : [null];
+  const goals: readonly Goal[] = engine === 'wasm3' ? ['speed', 'size'] : ['speed'];
   const [first] = goals;
   const isYardstick = example === YARDSTICK;
   return [
@@ -49,10 +48,11 @@ export function compileVariant(
   { compressed, tolerance, goal }: Variant,
   engine: BuildEngine,
   cache: boolean,
+  isa?: string,
 ): Promise<CompiledModel> {
   const compress = compressed ? { method: 'auto' as const } : undefined;
   const compressWith = compressionSession({ cache });
-  return compile(exampleModel(example), { tolerance, compress, compressWith, engine, goal: goal ?? undefined });
+  return compile(exampleModel(example), { tolerance, compress, compressWith, engine, goal: goal ?? undefined, isa });
 }
 
 /** Runs a build on a board, over points of the input box; words that are not the oracle's end the bench. */

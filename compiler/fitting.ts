@@ -1,17 +1,27 @@
 import { type Measurement, measureError, type OutputError, type PointFunction } from './accuracy/measure.js';
 import type { Analysis } from './analysis.js';
 import { trainableCount } from './compress/parameters.js';
+import { type NativePrices, nativeInstructions } from './cost/native.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
 import { encodeTable, tableCrc } from './format/table.js';
 import type { AffineNode, BlockLeaf } from './ir/types.js';
+import { dualTable } from './lower/dual.js';
 import { type LoweredModel, lower } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { createOracle } from './oracle/oracle.js';
-import type { FunctionTable } from './quantize/function-table.js';
-import { type Plan, type Precision, planFormats, WIDE_VALUE_BYTES } from './quantize/plan.js';
-import { quantize, type SpeedOptions } from './quantize/quantize.js';
+import { bytesPerDegree, type FunctionTable } from './quantize/function-table.js';
+import {
+  FEW_BYTES,
+  FOR_LANES,
+  type Plan,
+  type PlanPreference,
+  type Precision,
+  planFormats,
+  WIDE_VALUE_BYTES,
+} from './quantize/plan.js';
+import { type QuantizeOptions, quantize, type SpeedOptions } from './quantize/quantize.js';
 import { WeightRounder } from './quantize/rounding.js';
-import type { QuantizedGraph, WeightBits } from './quantize/types.js';
+import { type QuantizedGraph, segmentsOf, type WeightBits } from './quantize/types.js';
 import { evaluateReference } from './reference/evaluate.js';
 import type { Box } from './sample/points.js';
 import { sobolPoints } from './sample/sobol.js';
@@ -30,8 +40,42 @@ export interface Attempt {
   share: number;
   /** How many of the watched points `share` knows of. */
   watched: number;
-  /** Bytes of the table, and what its wide values cost besides. */
+  /** What the search holds down: bytes of the table and what its wide values cost besides, or a preference's own. */
   cost: number;
+}
+
+/** What a search for formats prefers; nothing given: few bytes. */
+export interface Preference {
+  /** Formats of the interpreter's packed kernels; the noise model's plans are taken as they are. */
+  lanes?: SpeedOptions;
+  /** Few instructions of the native kernels, at these prices. */
+  native?: NativePrices;
+}
+
+/** Bytes of flash that a build for speed gives for one instruction less in every answer. */
+const BYTES_PER_INSTRUCTION = 4;
+
+function planPreference({ lanes, native }: Preference): PlanPreference {
+  if (lanes) return FOR_LANES;
+  return native ? { ...FEW_BYTES, wideArguments: true, leastWeightBits: cheapestNarrow(native) } : FEW_BYTES;
+}
+
+/** The width of weights whose products with 16-bit inputs cost least, memory included. */
+function cheapestNarrow(prices: NativePrices): 8 | 16 {
+  return prices['dual64.product'] + 2 / BYTES_PER_INSTRUCTION < prices['dense8.product'] + 1 / BYTES_PER_INSTRUCTION
+    ? 16
+    : 8;
+}
+
+function nativeCost({ table, peaks }: LoweredModel, tableBytes: number, prices: NativePrices): number {
+  return nativeInstructions(dualTable(table, peaks), prices) + tableBytes / BYTES_PER_INSTRUCTION;
+}
+
+/** Bytes that the degrees of a function table are worth to the native kernels; the first is interpolated linearly. */
+function degreeBytes(elements: number, prices: NativePrices): readonly number[] {
+  const polynomial = bytesPerDegree(prices['polynomial.degree']).map((cost) => prices['polynomial.element'] + cost);
+  polynomial[1] = prices['linear.element'];
+  return polynomial.map((instructions) => BYTES_PER_INSTRUCTION * elements * instructions);
 }
 
 const MAX_ATTEMPTS = 8;
@@ -100,8 +144,7 @@ export class Fitting {
     private readonly model: Model,
     private readonly analysis: Analysis,
     private readonly precision: Precision,
-    /** Given when speed matters more than bytes: then the noise model's plans are taken as they are. */
-    private readonly speed?: SpeedOptions,
+    private readonly prefer: Preference = {},
   ) {
     const { graph, box, allowances } = analysis;
     const inGraphUnits = allowances.map((allowance, k) => allowance / Math.abs(model.outputs[k].scale ?? 1));
@@ -117,7 +160,7 @@ export class Fitting {
   cheapest(margin: number): Attempt {
     const cheapestKnown = () =>
       [...this.known.values()].sort((a, b) => a.cost - b.cost).find((attempt) => this.shareOf(attempt) <= margin);
-    const descends = this.precision === 'auto' && !this.speed;
+    const descends = this.precision === 'auto' && !this.prefer.lanes;
     const known = cheapestKnown();
     if (known) {
       if (descends) this.descend(known, margin);
@@ -126,7 +169,7 @@ export class Fitting {
     const { graph, ranges, sensitivity } = this.analysis;
     const planned = spendTolerance(
       (budget) =>
-        this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, this.speed !== undefined)),
+        this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer))),
       margin,
     );
     if (planned.share > margin || !descends) return planned;
@@ -139,11 +182,13 @@ export class Fitting {
   }
 
   /** One plan, quantised, lowered and measured. */
-  attempt(plan: Plan, speed = this.speed): Attempt {
+  attempt(plan: Plan, speed = this.prefer.lanes): Attempt {
     const { graph, ranges } = this.analysis;
-    const { built } = this;
-    const rounding = this.rounder.round(quantize(graph, ranges, plan, { built, speed }));
-    const quantized = quantize(graph, ranges, plan, { built, speed, rounding });
+    const { native } = this.prefer;
+    const options: QuantizeOptions = { built: this.built, speed };
+    if (native) options.degreeBytes = (elements) => degreeBytes(elements, native);
+    const rounding = this.rounder.round(quantize(graph, ranges, plan, options));
+    const quantized = quantize(graph, ranges, plan, { ...options, rounding });
     const lowered = lower(quantized, this.model.inputs);
     const tableBytes = encodeTable(lowered.table);
     const identity = tableCrc(tableBytes);
@@ -152,7 +197,9 @@ export class Fitting {
       const { outputs } = measureLowered(this.model, lowered, { samples: ATTEMPT_POINTS, searches: 0 });
       const share = shareOfErrors(outputs, this.analysis);
       const wide = plan.groups.flat().reduce((n, leaf) => n + (plan.bits.get(leaf) === 32 ? leaf.width : 0), 0);
-      const cost = tableBytes.length + WIDE_VALUE_BYTES * wide;
+      const cost = native
+        ? nativeCost(lowered, tableBytes.length, native)
+        : tableBytes.length + WIDE_VALUE_BYTES * wide;
       attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
       this.known.set(identity, attempt);
     }
@@ -200,7 +247,7 @@ export class Fitting {
     let best = start;
     const refused = new Set<object>();
     for (let n = 0; n < this.tries; n++) {
-      const [move] = movesOf(best.plan).filter(({ what }) => !refused.has(what));
+      const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
       if (!move) break;
       const attempt = this.attempt(move.plan);
       if (attempt.share <= margin && attempt.cost < best.cost) best = attempt;
@@ -210,7 +257,7 @@ export class Fitting {
   }
 }
 
-/** A plan with one thing narrower, and about how many bytes that saves. */
+/** A plan with one thing narrower, and about what that saves, in bytes or in the native kernels' instructions. */
 interface Move {
   what: object;
   plan: Plan;
@@ -220,13 +267,18 @@ interface Move {
 /** A table of twice the error takes about this many bytes less. */
 const COARSER_TABLE_SAVING = 80;
 
-/** Everything that can be narrower, what saves most first. */
-function movesOf(plan: Plan): Move[] {
+/** Everything that can be narrower and saves by it, what saves most first. */
+function movesOf(plan: Plan, native?: NativePrices): Move[] {
   const moves: Move[] = [];
   for (const [node, bits] of plan.weightBits) {
     if (bits === 8) continue;
     const narrower: WeightBits = bits === 32 ? 16 : 8;
-    const saving = (node.weight.length * (bits - narrower)) / 8;
+    const bytes = (node.weight.length * (bits - narrower)) / 8;
+    const saving = native
+      ? bytes / BYTES_PER_INSTRUCTION +
+        node.weight.length * (productPrice(plan, node, bits, native) - productPrice(plan, node, narrower, native))
+      : bytes;
+    if (saving <= 0) continue;
     moves.push({ what: node, saving, plan: { ...plan, weightBits: new Map(plan.weightBits).set(node, narrower) } });
   }
   for (const group of plan.groups) {
@@ -244,6 +296,13 @@ function movesOf(plan: Plan): Move[] {
 }
 
 const COARSER_TABLES = {};
+
+/** Instructions of one product of a matrix with weights of so many bits. */
+function productPrice(plan: Plan, { x }: AffineNode | BlockLeaf, bits: WeightBits, prices: NativePrices): number {
+  const isWide = bits === 32 || segmentsOf(x).some(({ leaf }) => plan.bits.get(leaf) === 32);
+  if (isWide) return prices['dense32.product'];
+  return prices[bits === 16 ? 'dual64.product' : 'dense8.product'];
+}
 
 /** Points around one at distances of 2^-5 to 2^-16 of the box, row-major; the point itself first. */
 const NEIGHBOURS = 96;

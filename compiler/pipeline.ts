@@ -7,8 +7,9 @@ import { generateSources } from './codegen/entry.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { trainableCount } from './compress/parameters.js';
+import { nativePrices } from './cost/native.js';
 import type { BuildEngine } from './engines/build-engine.js';
-import type { Attempt } from './fitting.js';
+import type { Attempt, Preference } from './fitting.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable, tableCrc } from './format/table.js';
 import type { Goal } from './goal.js';
@@ -43,6 +44,8 @@ export interface CompileOptions {
   engine?: BuildEngine;
   /** Default: size. */
   goal?: Goal;
+  /** Instruction set that a native engine is fast on; see targets' `isa`. */
+  isa?: string;
   /** What the kernels of a build for speed may take. Default: what suits chips with tail calls. */
   kernels?: LayoutOptions;
   /** How to make the network smaller first; default: not at all. */
@@ -90,6 +93,7 @@ export interface CompiledModel {
 }
 
 export const DEFAULT_TOLERANCE = 1e-3;
+const DEFAULT_ISA = 'armv7e-m';
 
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const {
@@ -99,8 +103,8 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     file = model.name,
     toleranceAbsolute,
   } = options;
-  // The native engines' kernels take any formats equally fast.
-  const goal = engine === 'wasm3' ? (options.goal ?? 'size') : 'size';
+  const goal = options.goal ?? 'size';
+  const prefer = preference(engine, goal, precision, options.isa ?? DEFAULT_ISA);
   const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const stages: StageResult[] = [];
   const clock = stopwatch();
@@ -116,7 +120,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const { compress, compressWith = compressModel } = options;
   let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
   const within = (analysis: Analysis) =>
-    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, goal);
+    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
   let analysis = whole;
   let fitted: ReturnType<typeof within> | undefined;
   if (compressed?.model) {
@@ -166,6 +170,12 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   return { ...result, tolerance, toleranceAbsolute, precision, goal };
 }
 
+function preference(engine: BuildEngine, goal: Goal, precision: Precision, isa: string): Preference {
+  if (goal !== 'speed' || precision !== 'auto') return {};
+  if (engine !== 'wasm3') return { native: nativePrices(isa) };
+  return { lanes: { laneColumns: new Map(), oneShift: new Set() } };
+}
+
 /** The block table with its weights in the order that the engine's kernels read them. */
 function layOutFor(
   engine: BuildEngine,
@@ -174,7 +184,8 @@ function layOutFor(
   { lowered, tableBytes }: Attempt,
 ): { lowered: LoweredModel; table: Uint8Array } {
   if (engine === 'wasm3' && goal !== 'speed') return { lowered, table: tableBytes };
-  const laidOut = engine === 'wasm3' ? layOut(lowered, kernels) : { ...lowered, table: dualTable(lowered.table) };
+  const laidOut =
+    engine === 'wasm3' ? layOut(lowered, kernels) : { ...lowered, table: dualTable(lowered.table, lowered.peaks) };
   return { lowered: laidOut, table: encodeTable(laidOut.table) };
 }
 

@@ -2,8 +2,15 @@ import { DEFAULT_MEASURE, type Measurement } from './accuracy/measure.js';
 import { type Analysis, formatPoint } from './analysis.js';
 import { PinnEdgeError } from './diagnostics.js';
 import { fromWords, inputWordFormats, toWords } from './engines/types.js';
-import { ATTEMPT_POINTS, type Attempt, Fitting, measureLowered, shareOfAllowance, shareOfErrors } from './fitting.js';
-import type { Goal } from './goal.js';
+import {
+  ATTEMPT_POINTS,
+  type Attempt,
+  Fitting,
+  measureLowered,
+  type Preference,
+  shareOfAllowance,
+  shareOfErrors,
+} from './fitting.js';
 import { evaluateIr } from './ir/evaluate.js';
 import type { IrGraph, IrNode } from './ir/types.js';
 import type { Model } from './model/types.js';
@@ -36,11 +43,9 @@ export function quantizeWithin(
   analysis: Analysis,
   precision: Precision,
   tolerance: Tolerance,
-  goal: Goal = 'size',
+  prefer: Preference = {},
 ): { attempt: Attempt; measured: Measurement } {
-  const speed =
-    goal === 'speed' && precision === 'auto' ? { laneColumns: new Map(), oneShift: new Set<IrNode>() } : undefined;
-  const fitting = new Fitting(model, analysis, precision, speed);
+  const fitting = new Fitting(model, analysis, precision, prefer);
   const checked = (attempt: Attempt) => {
     const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
     return { attempt, measured, share: shareOfErrors(measured.outputs, analysis) };
@@ -60,10 +65,10 @@ export function quantizeWithin(
       margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (CHECK_SHARE / share));
     }
   };
-  const first = speed ? unlessUnreachable(search) : search();
+  if (!prefer.lanes) return search();
+  const first = unlessUnreachable(search);
   // Packed kernels have bits enough for most tolerances, not for the tightest.
-  if (!first) return quantizeWithin(model, analysis, precision, tolerance, 'size');
-  if (!speed) return first;
+  if (!first) return quantizeWithin(model, analysis, precision, tolerance);
   const faster = fasterFormats(analysis.graph, (options) => {
     const attempt = fitting.attempt(first.attempt.plan, options);
     return attempt.share <= FIRST_MARGIN ? attempt : undefined;

@@ -88,8 +88,8 @@ function checkOperands(r: usize, table: usize): u32 {
   const flags: u32 = load<u8>(r, F.RECORD_FLAGS);
   const rows: u32 = load<u16>(r, F.RECORD_ROWS);
   const cols: u32 = load<u16>(r, F.RECORD_COLS);
-  // A dual block is for the native engines: known, and never linked here.
-  if (kind < F.KIND_DENSE || kind > F.KIND_DENSE_DUAL) return F.CHECK_KIND;
+  // The last kinds are for the native engines: known, and never linked here.
+  if (kind < F.KIND_DENSE || kind > F.KIND_MAP_HORNER) return F.CHECK_KIND;
   if (!isLinked(r) || rows == 0 || flags & ~allowedFlags(kind)) return F.CHECK_FORMAT;
   const arenaBytes = load<u32>(table, F.HEADER_ARENA_BYTES);
   const isBlock = HAS_BLOCK && kind == F.KIND_BLOCK;

@@ -48,10 +48,12 @@ interface CKernel {
 const KERNELS: Record<number, CKernel> = {
   [KIND.DENSE]: { file: 'dense', name: 'pe_dense', pool: true },
   [KIND.DENSE_DUAL]: { file: 'dual', name: 'pe_dense_dual', pool: true },
+  [KIND.DENSE_STARTS]: { file: 'dense', name: 'pe_dense_starts', pool: true },
   [KIND.BLOCK]: { file: 'block', name: 'pe_block', pool: true },
   [KIND.SCALE]: { file: 'scale', name: 'pe_scale', pool: true },
   [KIND.MAP_LINEAR]: { file: 'map', name: 'pe_map_linear', pool: true },
   [KIND.MAP_POLYNOMIAL]: { file: 'map', name: 'pe_map_polynomial', pool: true },
+  [KIND.MAP_HORNER]: { file: 'map', name: 'pe_map_horner', pool: true },
   [KIND.ADD]: { file: 'combine', name: 'pe_add', pool: false },
   [KIND.MUL]: { file: 'combine', name: 'pe_mul', pool: false },
   [KIND.COPY]: { file: 'combine', name: 'pe_copy', pool: false },

@@ -103,6 +103,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
   );
   const buildFor = async (goal: Goal) => {
     const compiled = await compile(model, {
+      isa: target.isa,
       tolerance: options.tol,
       toleranceAbsolute: options.tolAbs,
       precision: options.precision,
@@ -117,9 +118,7 @@ async function run(file: string, options: BuildOptions): Promise<void> {
     });
     return { compiled, ...packageBuild(compiled, target, { version: options.modelVersion }) };
   };
-  const { compiled, files, report } = await (options.for || options.engine !== 'wasm3'
-    ? buildFor(options.for ?? 'size')
-    : fastestThatFits(buildFor, say));
+  const { compiled, files, report } = await (options.for ? buildFor(options.for) : fastestThatFits(buildFor, say));
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));

@@ -4,7 +4,7 @@ import { dualGroupFits } from './dual.js';
 
 import { lanesShape, lanesShapeIsKnown } from './lanes.js';
 
-import { isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
+import { hasStarts, isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
 import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LANE_START, LIMIT, MAGIC } from './spec.js';
 import {
   type BlockTable,
@@ -98,12 +98,13 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!inArena(record.out, shape.outCount, shape.outBytes) || record.out < 2 * table.inputs.length) return CHECK.RESULT;
   if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes))
     return CHECK.CONDITION;
-  if (isMap(record)) return checkMap(record, shape, inPool);
+  if (isMap(record)) return checkMap(record, shape, table, inPool);
   const isBlock = record.kind === KIND.BLOCK;
   const isDual = record.kind === KIND.DENSE_DUAL;
   const isLanes = record.kind === KIND.LANES;
   const weighted = shape.hasBias || isBlock || isLanes;
-  const maxShift64 = isDual ? LIMIT.MAX_SHIFT_DUAL : LIMIT.MAX_SHIFT_64;
+  const starts = hasStarts(record);
+  const maxShift64 = starts ? LIMIT.MAX_SHIFT_STARTS : LIMIT.MAX_SHIFT_64;
   const maxShift32 = isLanes ? maxLaneShift(record) : LIMIT.MAX_SHIFT_32;
   const maxShift = shape.accBits === 64 ? maxShift64 : maxShift32;
   const shiftIsKnown = (shift: number) =>
@@ -111,7 +112,9 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!shiftIsKnown(record.shift) || record.shiftA > 31 || record.shiftB > 31) return CHECK.SHIFT;
   if (!weighted) return CHECK.OK;
   if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.WEIGHTS;
-  if (shape.hasBias && !inPool(record.bias, record.rows, 4)) return CHECK.BIAS;
+  // Starts of 64 bits are read as two words.
+  if (shape.hasBias && !inPool(record.bias, record.rows * (shape.biasBytes / 4), 4)) return CHECK.BIAS;
+  if (starts && record.shiftA !== 0) return CHECK.BIAS;
   // Sums between passes are written like results.
   if (isLanes && shape.bCount > 0 && record.b < 2 * table.inputs.length) return CHECK.LANES;
   if (isBlock) return checkBlock(record, table, maxShift, inPool);
@@ -141,6 +144,8 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MAP_SLOPES]: A_WIDE | OUT_WIDE,
     [KIND.BLOCK]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
     [KIND.DENSE_DUAL]: OUT_WIDE | ACC_WIDE | FORMAT.WEIGHT_16,
+    [KIND.DENSE_STARTS]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
+    [KIND.MAP_HORNER]: A_WIDE | OUT_WIDE,
   };
   const allowed: Record<number, number> = {
     [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
@@ -157,6 +162,8 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.MAP_SLOPES]: 0,
     [KIND.BLOCK]: FLAG.WRAP | FLAG.ROW_SHIFTS | FLAG.FIRST | FLAG.LAST,
     [KIND.DENSE_DUAL]: FLAG.WRAP | FLAG.ROW_SHIFTS,
+    [KIND.DENSE_STARTS]: FLAG.WRAP | FLAG.ROW_SHIFTS,
+    [KIND.MAP_HORNER]: FLAG.PERIODIC | FLAG.OCTAVES | FLAG.MIRRORED,
   };
   const conditionIsKnown = kind !== KIND.SELECT || CONDITION_WIDTHS.includes(format & WEIGHT_MASK);
   const weightIsKnown = kind !== KIND.DENSE_DUAL || (format & WEIGHT_MASK) === FORMAT.WEIGHT_16;
@@ -201,7 +208,7 @@ function checkBlock(record: TableRecord, table: BlockTable, maxShift: number, in
   return shifts.every((shift) => shift <= maxShift) ? CHECK.OK : CHECK.BLOCK;
 }
 
-function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): number {
+function checkMap(record: TableRecord, shape: RecordShape, table: BlockTable, inPool: InPool): number {
   const { cols, shift, shiftA, shiftB, flags } = record;
   const octaveBits = record.rowShifts;
   const degree = record.bias;
@@ -217,7 +224,19 @@ function checkMap(record: TableRecord, shape: RecordShape, inPool: InPool): numb
   } else if (cols * 2 ** shift > 2 ** 31) {
     return CHECK.TABLE;
   }
-  return inPool(record.weights, shape.weightCount, shape.weightEntryBytes) ? CHECK.OK : CHECK.TABLE;
+  if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.TABLE;
+  return record.kind !== KIND.MAP_HORNER || partialSumsFit(record, table) ? CHECK.OK : CHECK.TABLE;
+}
+
+/** Whether the magnitudes of every segment's coefficients sum up to less than 2^30: they bound Horner's partial sums. */
+export function partialSumsFit({ cols, bias: degree, weights }: TableRecord, { pool }: BlockTable): boolean {
+  const view = new DataView(pool.buffer, pool.byteOffset + weights, 4 * cols * (degree + 1));
+  for (let segment = 0; segment < cols; segment++) {
+    let sum = 0;
+    for (let k = 0; k <= degree; k++) sum += Math.abs(view.getInt32(4 * (segment * (degree + 1) + k), true));
+    if (sum >= 2 ** LIMIT.MAX_HORNER_BITS) return false;
+  }
+  return true;
 }
 
 /** The argument's way to its segment must not leave int32. */

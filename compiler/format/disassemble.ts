@@ -1,5 +1,5 @@
 import { lanesShape } from './lanes.js';
-import { isMap, KIND_NAMES, recordShape } from './record.js';
+import { hasStarts, isMap, KIND_NAMES, recordShape } from './record.js';
 import { FLAG, KIND } from './spec.js';
 import type { BlockTable, TableRecord } from './table.js';
 
@@ -30,9 +30,10 @@ function recordText(record: TableRecord): string {
   switch (record.kind) {
     case KIND.DENSE:
     case KIND.DENSE_DUAL:
+    case KIND.DENSE_STARTS:
     case KIND.SCALE: {
       const weight = `${WEIGHT[shape.weightBytes]}@${record.weights}`;
-      const bias = `bias@${record.bias} guard ${record.shiftA}`;
+      const bias = hasStarts(record) ? `start@${record.bias}` : `bias@${record.bias} guard ${record.shiftA}`;
       return `${name} ${out} = (${weight} ${a} + ${bias}) ${shift} acc${shape.accBits}${wraps}`;
     }
     case KIND.BLOCK: {

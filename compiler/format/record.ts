@@ -26,16 +26,32 @@ export interface RecordShape {
   weightCount: number;
   weightEntryBytes: 1 | 2 | 4;
   hasBias: boolean;
+  /** Of the biases, or of starts. */
+  biasBytes: 4 | 8;
 }
 
 const TWO_OPERANDS: readonly number[] = [KIND.ADD, KIND.MUL, KIND.MIN, KIND.MAX, KIND.SELECT];
 
 export function isMap(record: TableRecord): boolean {
-  return record.kind === KIND.MAP_LINEAR || record.kind === KIND.MAP_POLYNOMIAL || record.kind === KIND.MAP_SLOPES;
+  return record.kind === KIND.MAP_LINEAR || isPolynomial(record) || record.kind === KIND.MAP_SLOPES;
 }
 
-export function isDense({ kind }: TableRecord): boolean {
-  return kind === KIND.DENSE || kind === KIND.DENSE_DUAL;
+export function isPolynomial({ kind }: TableRecord): boolean {
+  return kind === KIND.MAP_POLYNOMIAL || kind === KIND.MAP_HORNER;
+}
+
+export function isDense(record: TableRecord): boolean {
+  return record.kind === KIND.DENSE || hasStarts(record);
+}
+
+/** Whether its accumulators start with what lies in the pool, as wide as they are. */
+export function hasStarts({ kind }: TableRecord): boolean {
+  return kind === KIND.DENSE_DUAL || kind === KIND.DENSE_STARTS;
+}
+
+/** Whether it multiplies a row-major matrix, or part of one, by operand a. */
+export function isMatrix(record: TableRecord): boolean {
+  return isDense(record) || record.kind === KIND.BLOCK;
 }
 
 export function recordShape(record: TableRecord): RecordShape {
@@ -46,9 +62,9 @@ export function recordShape(record: TableRecord): RecordShape {
   const twoOperands = TWO_OPERANDS.includes(kind);
   let weightCount = 0;
   let weightEntryBytes: 1 | 2 | 4 = weightBytes;
-  const isMatrix = isDense(record) || kind === KIND.BLOCK;
+  const hasMatrix = isMatrix(record);
   const accBits = format & FORMAT.ACC_WIDE ? 64 : 32;
-  if (isMatrix) weightCount = rows * cols;
+  if (hasMatrix) weightCount = rows * cols;
   if (kind === KIND.SCALE) weightCount = rows;
   if (kind === KIND.MAP_LINEAR) {
     weightCount = cols + 1;
@@ -63,7 +79,7 @@ export function recordShape(record: TableRecord): RecordShape {
     weightCount = lanesBytes(record) / 4;
     weightEntryBytes = 4;
   }
-  if (kind === KIND.MAP_POLYNOMIAL) {
+  if (isPolynomial(record)) {
     weightCount = cols * (record.bias + 1);
     weightEntryBytes = 4;
   }
@@ -73,7 +89,7 @@ export function recordShape(record: TableRecord): RecordShape {
     outBytes,
     weightBytes,
     accBits,
-    aCount: isMatrix || isLanes ? cols : broadcastA ? 1 : rows,
+    aCount: hasMatrix || isLanes ? cols : broadcastA ? 1 : rows,
     bCount:
       kind === KIND.BLOCK || (isLanes && rowWords(record).passes > 1)
         ? rows
@@ -87,6 +103,7 @@ export function recordShape(record: TableRecord): RecordShape {
     conditionBytes: weightBytes === 4 ? 4 : 2,
     weightCount,
     weightEntryBytes,
+    biasBytes: hasStarts(record) && accBits === 64 ? 8 : 4,
     hasBias: isDense(record) || kind === KIND.SCALE || (kind === KIND.BLOCK && (flags & FLAG.FIRST) !== 0),
   };
 }

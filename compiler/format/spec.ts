@@ -67,7 +67,7 @@ export const RECORD: Field<IntegerType>[] = [
   {
     name: 'shiftA',
     type: 'u8',
-    doc: 'left shift of operand a; dense, scale and block: guard bits of the bias; map: left shift that makes one turn 2^32',
+    doc: 'left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32',
   },
   {
     name: 'shiftB',
@@ -75,7 +75,7 @@ export const RECORD: Field<IntegerType>[] = [
     doc: 'left shift of operand b; block: left shift of the products; map: shift of the polynomial result',
   },
   { name: 'weights', type: 'u32', doc: 'pool address of weights or table' },
-  { name: 'bias', type: 'u32', doc: 'pool address of int32 biases' },
+  { name: 'bias', type: 'u32', doc: 'pool address of int32 biases, or of starts as wide as the accumulator' },
   {
     name: 'rowShifts',
     type: 'u32',
@@ -103,7 +103,10 @@ export const KIND = {
   LANES: 11, // DENSE in the order its kernel reads it: one to three products in each 64-bit multiply; see LANES_FIELDS
   MAP_SLOPES: 12, // y_i = (base + slope x_i) >> shift mod 2^32, base and slope of the segment of x_i
   BLOCK: 13, // one leaf of a hierarchical matrix: s = (W x << shiftB) + carried; see FIRST and LAST
-  DENSE_DUAL: 14, // DENSE with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
+  // The last three are for the native engines, see lower/dual.ts.
+  DENSE_DUAL: 14, // DENSE_STARTS with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
+  DENSE_STARTS: 15, // y = low 32 bits of (W x + start) >> shift, saturated; start: bias and half a unit, in place
+  MAP_HORNER: 16, // MAP_POLYNOMIAL in which no partial sum reaches 2^30
 } as const;
 
 /** Bits of a record's format byte. */
@@ -126,8 +129,8 @@ export const FLAG = {
   BROADCAST_B: 8,
   ROW_SHIFTS: 16, // shifts per row
   PERIODIC: 32, // MAP: the argument is an angle in turns
-  OCTAVES: 64, // MAP_POLYNOMIAL: octave segments
-  MIRRORED: 128, // MAP_POLYNOMIAL: segments run downwards from the origin
+  OCTAVES: 64, // MAP_POLYNOMIAL, MAP_HORNER: octave segments
+  MIRRORED: 128, // MAP_POLYNOMIAL, MAP_HORNER: segments run downwards from the origin
   BROADCAST_CONDITION: 16, // SELECT: the condition has one element
   FUSED: 4, // LANES: the next record, a MAP_SLOPES, takes the sums as they come; they are not stored
   FIRST: 32, // BLOCK: carried = bias, with half a unit for rounding; else what the leaf before it left in the arena
@@ -156,8 +159,9 @@ export const LANE_BITS = [0, 64, 32, 21] as const;
 export const LIMIT = {
   MAX_SHIFT_32: 30,
   MAX_SHIFT_64: 62,
-  MAX_SHIFT_DUAL: 31,
+  MAX_SHIFT_STARTS: 31,
   MAX_DEGREE: 5,
+  MAX_HORNER_BITS: 30,
   MAX_OCTAVE_BITS: 8,
 } as const;
 

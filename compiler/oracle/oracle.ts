@@ -2,7 +2,7 @@ import { dualRowMajor } from '../format/dual.js';
 
 import { lanesBytes } from '../format/lanes.js';
 
-import { type RecordShape, recordShape } from '../format/record.js';
+import { hasStarts, type RecordShape, recordShape } from '../format/record.js';
 import { FLAG, KIND, STATUS } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { blockStep } from './block.js';
@@ -67,6 +67,13 @@ class PoolReader {
     });
   }
 
+  /** Accumulators of 4 or 8 bytes. */
+  starts(at: number, count: number, bytes: 4 | 8): bigint[] {
+    return Array.from({ length: count }, (_, i) =>
+      bytes === 8 ? this.view.getBigInt64(at + 8 * i, true) : BigInt(this.view.getInt32(at + 4 * i, true)),
+    );
+  }
+
   bytes(at: number, count: number): Uint8Array {
     return this.pool.subarray(at, at + count);
   }
@@ -115,7 +122,8 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader, fr
         store,
       });
     case KIND.DENSE_DUAL:
-      // Its result is the low 32 bits of the shifted sum.
+    case KIND.DENSE_STARTS:
+      // The result is the low 32 bits of the shifted sum.
       return denseStep(record, shape, a, (i, value) => store(i, lowBits(value)), pool);
     case KIND.LANES:
       return lanesStep(record, {
@@ -132,6 +140,7 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader, fr
       return scaleStep(record, shape, a, store, pool);
     case KIND.MAP_LINEAR:
     case KIND.MAP_POLYNOMIAL:
+    case KIND.MAP_HORNER:
       return mapStep(record, shape, a, store, pool);
     case KIND.ADD:
     case KIND.MUL:
@@ -185,8 +194,8 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
   const stored = pool.integers(record.weights, shape.weightCount, shape.weightEntryBytes);
   const isDual = record.kind === KIND.DENSE_DUAL;
   const weights = Float64Array.from(isDual ? dualRowMajor(stored, rows, cols) : stored);
-  const bias = pool.integers(record.bias, rows, 4);
   const shifts = rowShifts(record, pool);
+  const starts = rowStarts(record, shape, shifts, pool);
   const v = new Float64Array(cols);
   const loadInputs = () => {
     for (let c = 0; c < cols; c++) v[c] = x.data[x.at + c];
@@ -199,9 +208,7 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
       for (let r = 0, w = 0; r < rows; r++) {
         let sum = 0;
         for (let c = 0; c < cols; c++, w++) sum += weights[w] * v[c];
-        // |bias| * 2^(shift - guard) is part of the accumulator's proof but may need more than 53 bits beside the sum.
-        const high = bias[r] * POWER[shifts[r] - record.shiftA];
-        store(r, addShift(high, sum, shifts[r]));
+        store(r, addShift(starts[r], sum, shifts[r]));
       }
     };
   }
@@ -210,8 +217,7 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
   return () => {
     loadInputs();
     for (let r = 0, w = 0; r < rows; r++) {
-      let high = 0;
-      let low = 0;
+      let { high, low } = starts[r];
       for (let c = 0; c < cols; c++, w++) {
         high += highs[w] * v[c];
         low += lows[w] * v[c];
@@ -221,19 +227,36 @@ function denseStep(record: TableRecord, shape: RecordShape, x: Vector, store: St
           low -= carry * 2 ** 15;
         }
       }
-      const biasBits = shifts[r] - record.shiftA;
-      if (biasBits >= 15) high += bias[r] * 2 ** (biasBits - 15);
-      else low += bias[r] * 2 ** biasBits;
       store(r, roundShift(high, low, shifts[r]));
     }
   };
 }
 
-/** floor((large + small + 2^(shift-1)) / 2^shift) where `large` is a bias times a power of two. */
-function addShift(large: number, small: number, shift: number): number {
-  if (Math.abs(large) < 2 ** 51) return Math.floor((large + small + POWER[shift - 1]) * INVERSE_POWER[shift]);
-  // Then the power of two is at least 2^15 (a bias has 32 bits), so the limbs are exact.
-  return roundShift(large / 2 ** 15, small, shift);
+/** What a row's sum starts with, without the half unit: it may need more than 53 bits beside the products. */
+interface RowStart {
+  high: number;
+  low: number;
+  /** high * 2^15 + low where that is below 2^51, else NaN. */
+  small: number;
+}
+
+function rowStarts(record: TableRecord, shape: RecordShape, shifts: ArrayLike<number>, pool: PoolReader): RowStart[] {
+  const { rows } = record;
+  const starts = hasStarts(record) ? pool.starts(record.bias, rows, shape.biasBytes) : undefined;
+  const bias = starts ? [] : pool.integers(record.bias, rows, 4);
+  return Array.from({ length: rows }, (_, r) => {
+    const shift = BigInt(shifts[r]);
+    const start = starts ? starts[r] - (1n << (shift - 1n)) : BigInt(bias[r]) << (shift - BigInt(record.shiftA));
+    const high = Number(start >> 15n);
+    const low = Number(start & 0x7fffn);
+    return { high, low, small: Math.abs(high) < 2 ** 36 ? high * 2 ** 15 + low : Number.NaN };
+  });
+}
+
+/** floor((start + sum + 2^(shift-1)) / 2^shift). */
+function addShift({ high, low, small }: RowStart, sum: number, shift: number): number {
+  if (!Number.isNaN(small)) return Math.floor((small + sum + POWER[shift - 1]) * INVERSE_POWER[shift]);
+  return roundShift(high, low + sum, shift);
 }
 
 function largestRowSum(weights: Float64Array, rows: number, cols: number): number {

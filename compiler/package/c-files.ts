@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateC } from '../codegen/c.js';
+import { type CModel, generateC } from '../codegen/c.js';
 import { rows, word } from '../codegen/c-text.js';
 import { decodeTable } from '../format/table.js';
 import { PACKAGE_ROOT } from '../package-root.js';
@@ -16,7 +16,16 @@ import { readTexts } from './templates.js';
  */
 export function cFiles(report: Report, table: Uint8Array, golden: Golden): Map<string, string> {
   const provenance = `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`;
-  const sources = generateC({ ...report, provenance }, decodeTable(table), table);
+  return cTableFiles({ ...report, provenance }, table, golden);
+}
+
+/** The same for a block table of which no more is known than this. */
+export function cTableFiles(
+  model: CModel,
+  table: Uint8Array,
+  golden: Pick<Golden, 'inputWords' | 'outputWords'>,
+): Map<string, string> {
+  const sources = generateC(model, decodeTable(table), table);
   return new Map([
     ['model.c', sources['model.c']],
     ['model.h', sources['model.h']],
@@ -60,7 +69,7 @@ function includedFiles(source: string, found = new Map<string, string>()): Map<s
 }
 
 /** Known answers as constants. */
-function goldenHeader({ inputWords, outputWords }: Golden): string {
+function goldenHeader({ inputWords, outputWords }: Pick<Golden, 'inputWords' | 'outputWords'>): string {
   const array = (name: string, points: readonly number[][]) =>
     `static const int32_t pinn_model_golden_${name}[${points.length * points[0].length}] = {\n${rows(Int32Array.from(points.flat()), points[0].length, word)}\n};\n`;
   return `// Points with known answers, in words, row by row: every device gives exactly these integers.

@@ -53,14 +53,20 @@ export interface TableRequest {
   argumentExponent: number;
   /** Fewest segment bits that make sense: 0 where the slope of f jumps at integers. */
   coarsest?: number;
-  /** Bytes that one more multiply per element is worth: degree costs time, segments cost memory. */
-  bytesPerDegree?: number;
+  /** Bytes that each degree is worth, from 0 on: degree costs time, segments cost memory. */
+  degreeBytes?: readonly number[];
 }
 
 const MAX_TABLE_BYTES = 24 * 1024;
 const MAX_DEGREE = 5;
-const BYTES_PER_DEGREE = 160;
 const SAMPLES_PER_SEGMENT = 12;
+
+/** So many bytes for every degree. */
+export function bytesPerDegree(bytes: number): readonly number[] {
+  return Array.from({ length: MAX_DEGREE + 1 }, (_, degree) => bytes * degree);
+}
+
+const DEFAULT_DEGREE_BYTES = bytesPerDegree(160);
 
 export function tableBytes(table: FunctionTable): number {
   return table.data.length * table.bytesPerEntry;
@@ -73,10 +79,10 @@ export function tableBytes(table: FunctionTable): number {
 export function buildTable(request: TableRequest): FunctionTable {
   let best: FunctionTable | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
+  const { degreeBytes = DEFAULT_DEGREE_BYTES } = request;
   let closest: FunctionTable | undefined;
   for (const candidate of candidates(request)) {
-    const cost = (table: FunctionTable) =>
-      tableBytes(table) + (request.bytesPerDegree ?? BYTES_PER_DEGREE) * table.degree + (table.octaveBits ? 160 : 0);
+    const cost = (table: FunctionTable) => tableBytes(table) + degreeBytes[table.degree] + (table.octaveBits ? 160 : 0);
     const table = candidate(bestCost);
     if (!table) continue;
     if (!closest || table.error < closest.error) closest = table;
@@ -249,8 +255,12 @@ function fillCoefficients(layout: Layout, request: TableRequest, at: (distance: 
     );
   }
   const largest = coefficients.reduce((m, c) => Math.max(m, Math.abs(c)), 0);
-  // Guard bits below the output's last bit; the partial sums of Horner's rule stay below twice the largest term.
-  const room = largest > 0 ? Math.floor(Math.log2(2 ** 29 / largest)) : 30;
+  // Guard bits below the output's last bit. No partial sum of Horner's rule leaves 31 bits: its magnitude is at most the
+  // sum of the coefficients' magnitudes, as t < 1.
+  const room =
+    largest > 0
+      ? Math.floor(Math.log2(Math.min(2 ** 29 / largest, (2 ** 30 - terms) / largestSegment(coefficients, terms))))
+      : 30;
   const exponent = Math.min(room, request.exponent + 24);
   const data = Int32Array.from(coefficients, (c) => Math.round(c * 2 ** exponent));
   const evaluate = (segment: number, t: number) => {
@@ -259,6 +269,16 @@ function fillCoefficients(layout: Layout, request: TableRequest, at: (distance: 
     return sum / 2 ** exponent;
   };
   return finish(layout, request, data, 4, exponent, at, evaluate);
+}
+
+/** Largest sum of the magnitudes of a segment's coefficients. */
+function largestSegment(coefficients: Float64Array, terms: number): number {
+  let largest = 0;
+  for (let at = 0; at < coefficients.length; at += terms) {
+    const sum = coefficients.subarray(at, at + terms).reduce((total, c) => total + Math.abs(c), 0);
+    largest = Math.max(largest, sum);
+  }
+  return largest;
 }
 
 function finish(

@@ -31,11 +31,22 @@ export interface Plan {
 
 export type Precision = 'auto' | '8' | '16' | '32';
 
+/** What a plan prefers besides few bytes. */
+export interface PlanPreference {
+  /** Sums that only function tables read are wide: where they are made and read, that costs nothing. */
+  wideArguments: boolean;
+  /** Matrices of narrower weights save no time. */
+  leastWeightBits: 8 | 16;
+  /** Share of the budget that function tables may take. */
+  tableShare: number;
+}
+
 /** From the standard deviation of the error at the worst point to its largest value over the box. */
 const PEAK_TO_SIGMA = 3.5;
 const TABLE_SHARE = 0.4;
-/** Segments cost no time; what they leave of the tolerance, weights can use. */
-const TABLE_SHARE_FOR_SPEED = 0.12;
+export const FEW_BYTES: PlanPreference = { wideArguments: false, leastWeightBits: 8, tableShare: TABLE_SHARE };
+/** For the interpreter's packed kernels: segments cost no time; what they leave of the tolerance, weights can use. */
+export const FOR_LANES: PlanPreference = { wideArguments: true, leastWeightBits: 16, tableShare: 0.12 };
 /** A 32-bit value makes the products that read it wider as well: the time of its readers, counted as bytes per element. */
 export const WIDE_VALUE_BYTES = 10;
 
@@ -52,7 +63,7 @@ export function planFormats(
   sensitivity: Sensitivity,
   budget: number,
   precision: Precision,
-  forSpeed = false,
+  prefer: PlanPreference = FEW_BYTES,
 ): Plan {
   const leaves = graph.nodes.filter((n): n is Leaf => n.kind !== 'concat' && n.kind !== 'slice');
   const groups = valueGroups(graph, leaves);
@@ -60,7 +71,8 @@ export function planFormats(
   const groupChoice = new Map<Leaf, Choice>();
   const free: Leaf[][] = [];
   const forcedWide = alwaysWide(graph, leaves);
-  if (forSpeed && precision === 'auto') for (const leaf of argumentsOfTables(graph, leaves)) forcedWide.add(leaf);
+  if (prefer.wideArguments && precision === 'auto')
+    for (const leaf of argumentsOfTables(graph, leaves)) forcedWide.add(leaf);
   for (const members of new Set(groups.values())) {
     const choice = valueChoice(
       members,
@@ -78,7 +90,14 @@ export function planFormats(
     if (node.kind === 'affine') {
       weightChoice.set(
         node,
-        weightsChoice(node, { ...node, row: 0, rows: node.width }, ranges, sensitivity, precision, forSpeed),
+        weightsChoice(
+          node,
+          { ...node, row: 0, rows: node.width },
+          ranges,
+          sensitivity,
+          precision,
+          prefer.leastWeightBits,
+        ),
       );
     } else if (node.kind === 'blocks') {
       for (const leaf of node.leaves) weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision));
@@ -89,7 +108,7 @@ export function planFormats(
   return {
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
     weightBits: new Map([...weightChoice].map(([node, choice]) => [node, chosen(choice) as WeightBits])),
-    tableErrors: tableErrors(graph, sensitivity, budget * (forSpeed ? TABLE_SHARE_FOR_SPEED : TABLE_SHARE)),
+    tableErrors: tableErrors(graph, sensitivity, budget * prefer.tableShare),
     groups: free,
     estimate,
   };
@@ -168,10 +187,7 @@ function alwaysWide(graph: IrGraph, leaves: readonly Leaf[]): Set<Leaf> {
   return new Set(leaves.filter((leaf) => leaf.kind === 'input' || conditions.has(leaf) || !readElsewhere.has(leaf)));
 }
 
-/**
- * Sums that only function tables read cost nothing more as 32 bits where they leave a packed kernel: they need not be
- * held to 16 bits then, and are finer.
- */
+/** Sums that only function tables read: as 32 bits they need not be held to 16 bits where they are made, and are finer. */
 function argumentsOfTables(graph: IrGraph, leaves: readonly Leaf[]): Leaf[] {
   const others = new Set<IrNode>(segmentsOf(graph.output).map(({ leaf }) => leaf));
   for (const node of graph.nodes) {
@@ -214,7 +230,7 @@ function weightsChoice(
   ranges: Ranges,
   sensitivity: Sensitivity,
   precision: Precision,
-  forSpeed = false,
+  leastBits: 8 | 16 = 8,
 ): Choice {
   const noise = weightNoise(node, part, ranges, sensitivity);
   // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.
@@ -224,8 +240,7 @@ function weightsChoice(
     cost: (part.weight.length * bits) / 8,
   });
   if (precision !== 'auto') return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
-  // Packed words take the same room and time with 8 bits as with 16.
-  const { precision: least = forSpeed ? 16 : 8 } = part;
+  const { precision: least = leastBits } = part;
   return { widths: ([8, 16, 32] as const).filter((bits) => bits >= least).map(width), at: 0 };
 }
 

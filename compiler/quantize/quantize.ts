@@ -11,7 +11,7 @@ import {
   type ScaleNode,
 } from '../ir/types.js';
 import { quantizeBlocks } from './blocks.js';
-import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
+import { buildTable, bytesPerDegree, type FunctionTable, usefulDomain } from './function-table.js';
 import type { Plan } from './plan.js';
 import type { Rounding } from './rounding.js';
 import {
@@ -28,6 +28,11 @@ import { quantizeAffine } from './weights.js';
 export interface QuantizeOptions {
   /** Prefer formats that the interpreter's packed kernels are fast with; see {@link SpeedOptions}. */
   speed?: SpeedOptions;
+  /**
+   * Bytes that a function table's degree is worth, from 0 on, where `elements` of values go through it: degree costs
+   * time, segments cost memory. Default: what suits {@link speed}, or else size.
+   */
+  degreeBytes?: (elements: number) => readonly number[];
   /** Weights to store in place of the graph's, for the affine steps that it names. */
   rounding?: Rounding;
   /** Function tables made before: plans that differ in other things share them. */
@@ -54,8 +59,8 @@ export function quantize(graph: IrGraph, ranges: Ranges, plan: Plan, options: Qu
 const WIDE_LIMIT = 2 ** 29;
 /** A 16-bit value may reach 2^15 and saturate by one unit: 1.0 then uses all 16 bits. */
 const NARROW_LIMIT = 2 ** 15;
-/** Another multiply per element is worth this many bytes of a table, where speed counts. */
-const BYTES_PER_DEGREE_FOR_SPEED = 2000;
+/** Another multiply per element is worth this many bytes of a table, where speed counts under the interpreter. */
+const BYTES_PER_DEGREE_FOR_LANES = 2000;
 const MAX_EXPONENT = 40;
 const MIN_EXPONENT = -40;
 /** Steps from zero to the largest argument of a table of slopes. */
@@ -270,8 +275,8 @@ class Quantizer {
       const { error, domain, range } = group;
       const coarsest = node.fn.steps.some((step) => kinksOf(step) === 'integers') ? 0 : undefined;
       const { periodic } = node.fn;
-      const bytesPerDegree = this.options.speed && BYTES_PER_DEGREE_FOR_SPEED;
-      const request = { periodic, domain, range, error, bits, exponent, argumentExponent, coarsest, bytesPerDegree };
+      const degreeBytes = this.degreeBytes(group.maps);
+      const request = { periodic, domain, range, error, bits, exponent, argumentExponent, coarsest, degreeBytes };
       const key = `${this.tableGroupKey(node)} ${JSON.stringify(request)}`;
       table = this.options.built?.get(key) ?? buildTable({ f, ...request });
       this.options.built?.set(key, table);
@@ -282,6 +287,12 @@ class Quantizer {
     const { min, max } = table.valueRange;
     const peak = Math.ceil(Math.max(Math.abs(min), Math.abs(max)) * 2 ** exponent) + 2;
     return { bits, exponent, maxInteger: Math.min(peak, 2 ** (bits - 1)) };
+  }
+
+  private degreeBytes(maps: readonly MapNode[]): readonly number[] | undefined {
+    const { speed, degreeBytes } = this.options;
+    if (speed) return bytesPerDegree(BYTES_PER_DEGREE_FOR_LANES);
+    return degreeBytes?.(maps.reduce((n, map) => n + map.width, 0));
   }
 
   private groupExponent(maps: readonly MapNode[], bits: ValueBits): number {

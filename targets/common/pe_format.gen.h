@@ -55,6 +55,8 @@
 #define PE_KIND_MAP_SLOPES 0xcu
 #define PE_KIND_BLOCK 0xdu
 #define PE_KIND_DENSE_DUAL 0xeu
+#define PE_KIND_DENSE_STARTS 0xfu
+#define PE_KIND_MAP_HORNER 0x10u
 #define PE_FORMAT_A_WIDE 0x1u
 #define PE_FORMAT_B_WIDE 0x2u
 #define PE_FORMAT_OUT_WIDE 0x4u
@@ -77,8 +79,9 @@
 #define PE_FLAG_LAST 0x40u
 #define PE_LIMIT_MAX_SHIFT_32 0x1eu
 #define PE_LIMIT_MAX_SHIFT_64 0x3eu
-#define PE_LIMIT_MAX_SHIFT_DUAL 0x1fu
+#define PE_LIMIT_MAX_SHIFT_STARTS 0x1fu
 #define PE_LIMIT_MAX_DEGREE 0x5u
+#define PE_LIMIT_MAX_HORNER_BITS 0x1eu
 #define PE_LIMIT_MAX_OCTAVE_BITS 0x8u
 #define PE_CHECK_OK 0x0u
 #define PE_CHECK_MAGIC 0x1u
@@ -145,10 +148,10 @@ typedef struct {
   uint16_t a; /* arena address of the first operand */
   uint16_t b; /* arena address of the second operand; block: of the carried accumulators */
   uint16_t out; /* arena address of the result */
-  uint8_t shift_a; /* left shift of operand a; dense, scale and block: guard bits of the bias; map: left shift that makes one turn 2^32 */
+  uint8_t shift_a; /* left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32 */
   uint8_t shift_b; /* left shift of operand b; block: left shift of the products; map: shift of the polynomial result */
   uint32_t weights; /* pool address of weights or table */
-  uint32_t bias; /* pool address of int32 biases */
+  uint32_t bias; /* pool address of int32 biases, or of starts as wide as the accumulator */
   uint32_t row_shifts; /* pool address of one uint8 shift per row, when flagged; block: left shifts instead of shiftB */
   int32_t origin; /* map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns */
 } pe_record_t;

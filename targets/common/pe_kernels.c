@@ -36,6 +36,20 @@ PE_KERNEL void dense_any(const pe_record_t *r, void *arena, const uint8_t *pool)
   pe_dense(r, r->format, arena, pool);
 }
 
+#define PE_STARTS_KERNEL(name, format)                                                         \
+  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) {                \
+    pe_dense_starts(r, (format) | PE_OUT(r), arena, pool);                                     \
+  }
+
+PE_STARTS_KERNEL(starts_8_16_32, PE_FORMAT_WEIGHT_8)
+PE_STARTS_KERNEL(starts_8_32_64, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+PE_STARTS_KERNEL(starts_16_32_64, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+PE_STARTS_KERNEL(starts_32_32_64, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+
+PE_KERNEL void starts_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  pe_dense_starts(r, r->format, arena, pool);
+}
+
 PE_KERNEL void dual_32(const pe_record_t *r, void *arena, const uint8_t *pool) {
   pe_dense_dual(r, PE_OUT(r), arena, pool);
 }
@@ -68,6 +82,16 @@ PE_LINEAR_KERNEL(linear_32_32, PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
 
 PE_KERNEL void polynomial(const pe_record_t *r, void *arena, const uint8_t *pool) {
   pe_map_polynomial(r, r->format, arena, pool);
+}
+
+#define PE_HORNER_KERNEL(name, format) \
+  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) { pe_map_horner(r, format, arena, pool); }
+
+PE_HORNER_KERNEL(horner_16_16, 0u)
+PE_HORNER_KERNEL(horner_32_16, PE_FORMAT_A_WIDE)
+
+PE_KERNEL void horner_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  pe_map_horner(r, r->format, arena, pool);
 }
 
 PE_KERNEL void add(const pe_record_t *r, void *arena) { pe_add(r, r->format, arena); }
@@ -110,6 +134,26 @@ static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
   }
 }
 
+static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  switch (r->format & ~PE_FORMAT_OUT_WIDE) {
+    case PE_FORMAT_WEIGHT_8:
+      starts_8_16_32(r, arena, pool);
+      break;
+    case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
+      starts_8_32_64(r, arena, pool);
+      break;
+    case PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
+      starts_16_32_64(r, arena, pool);
+      break;
+    case PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
+      starts_32_32_64(r, arena, pool);
+      break;
+    default:
+      starts_any(r, arena, pool);
+      break;
+  }
+}
+
 static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
   switch (r->format & ~PE_FORMAT_OUT_WIDE) {
     case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE:
@@ -141,6 +185,20 @@ static void linear(const pe_record_t *r, void *arena, const uint8_t *pool) {
   }
 }
 
+static void horner(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  switch (r->format) {
+    case 0u:
+      horner_16_16(r, arena, pool);
+      break;
+    case PE_FORMAT_A_WIDE:
+      horner_32_16(r, arena, pool);
+      break;
+    default:
+      horner_any(r, arena, pool);
+      break;
+  }
+}
+
 static void step(const pe_record_t *r, void *arena, const uint8_t *pool) {
   switch (r->kind) {
     case PE_KIND_DENSE:
@@ -153,6 +211,9 @@ static void step(const pe_record_t *r, void *arena, const uint8_t *pool) {
         dual_32(r, arena, pool);
       }
       break;
+    case PE_KIND_DENSE_STARTS:
+      starts(r, arena, pool);
+      break;
     case PE_KIND_BLOCK:
       block(r, arena, pool);
       break;
@@ -164,6 +225,9 @@ static void step(const pe_record_t *r, void *arena, const uint8_t *pool) {
       break;
     case PE_KIND_MAP_POLYNOMIAL:
       polynomial(r, arena, pool);
+      break;
+    case PE_KIND_MAP_HORNER:
+      horner(r, arena, pool);
       break;
     case PE_KIND_ADD:
       add(r, arena);

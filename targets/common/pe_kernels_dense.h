@@ -1,4 +1,6 @@
 // y[i] = sat((sum_j W[i][j] x[j] + (bias[i] << (shift[i] - guard))) >> shift[i]), rounded half up.
+// With starts: y[i] = sat(low 32 bits of (sum_j W[i][j] x[j] + start[i]) >> shift[i]); bias and half a unit are in the
+// start, as wide as the accumulator, and the result fits 32 bits by the compiler's proof.
 //
 // W row-major [rows x cols], int8, int16 or int32; x int16 or int32; accumulator int32 or int64; y int16 or int32. The
 // accumulator never overflows, by the compiler's proof. An angle in turns wraps instead of saturating.
@@ -48,6 +50,45 @@ PE_INLINE void pe_dense(const pe_record_t *r, uint32_t format, void *arena, cons
       const int32_t sum = (int32_t)(start + pe_dot_32(weights, x, cols, format)) >> shift;
       pe_store(y, row, out_wide, wraps != 0u || out_wide != 0u ? sum : pe_saturate_narrow(sum));
     }
+    weights += row_bytes;
+  }
+}
+
+// What the accumulator of a row starts with, from word boundaries.
+PE_INLINE uint64_t pe_row_start(const pe_record_t *r, uint32_t format, const uint8_t *pool, uint32_t row) {
+  const pe_pair_t *starts = (const pe_pair_t *)(const void *)(pool + r->bias);
+  if ((format & PE_FORMAT_ACC_WIDE) == 0u) return starts[row];
+  return ((uint64_t)starts[2u * row + 1u] << 32) | starts[2u * row];
+}
+
+// The result of a row whose accumulator had a start; shifts are 1 .. 31.
+PE_INLINE void pe_finish_row(const pe_record_t *r, uint32_t format, const uint8_t *pool, void *y, uint32_t row,
+                             uint64_t sum) {
+  const uint32_t shift = pe_row_shift(r, pool, row);
+  int32_t value;
+  if ((format & PE_FORMAT_ACC_WIDE) != 0u) {
+    value = (int32_t)(((uint32_t)sum >> shift) | ((uint32_t)(sum >> 32) << (32u - shift)));
+  } else {
+    value = (int32_t)(uint32_t)sum >> shift;
+  }
+  if ((r->flags & PE_FLAG_WRAP) != 0u) {
+    pe_store(y, row, format & PE_FORMAT_OUT_WIDE, value);
+  } else {
+    pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, value);
+  }
+}
+
+PE_INLINE void pe_dense_starts(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
+  const void *x = pe_operand(arena, r->a);
+  void *PE_RESTRICT y = pe_operand(arena, r->out);
+  const uint32_t rows = r->rows;
+  const uint32_t cols = r->cols;
+  const uint32_t row_bytes = cols * pe_weight_bytes(format);
+  const uint8_t *weights = pool + r->weights;
+  for (uint32_t row = 0; row < rows; row++) {
+    uint64_t sum = pe_row_start(r, format, pool, row);
+    sum += (format & PE_FORMAT_ACC_WIDE) != 0u ? pe_dot_64(weights, x, cols, format) : pe_dot_32(weights, x, cols, format);
+    pe_finish_row(r, format, pool, y, row, sum);
     weights += row_bytes;
   }
 }

@@ -66,7 +66,15 @@ PE_INLINE uint32_t pe_weight_bytes(uint32_t format) {
 }
 
 // Arena addresses in records count units of 2 bytes.
-PE_INLINE void *pe_operand(void *arena, uint32_t address) { return (uint8_t *)arena + 2u * address; }
+PE_INLINE void *pe_operand(void *arena, uint32_t address) {
+  void *operand = (uint8_t *)arena + 2u * address;
+#if defined(__GNUC__)
+  // Where GCC 12 sees that two operands lie in one arena, it may count one by the other's pointer, lose track of what
+  // is stored there, and leave out the call of a kernel that seems to store nothing. Here it cannot see it.
+  __asm__("" : "+r"(operand));
+#endif
+  return operand;
+}
 
 // Half of 2^shift, zero for shift 0.
 PE_INLINE uint64_t pe_half(uint32_t shift) { return ((uint64_t)1u << shift) >> 1; }

@@ -17,15 +17,17 @@ static bool is_inside(uint32_t at, uint32_t count, uint32_t bytes, uint32_t size
   return at % bytes == 0u && (uint64_t)at + (uint64_t)count * bytes <= size;
 }
 
-static bool is_matrix(uint32_t kind) {
-  return kind == PE_KIND_DENSE || kind == PE_KIND_DENSE_DUAL || kind == PE_KIND_BLOCK;
-}
+static bool has_starts(uint32_t kind) { return kind == PE_KIND_DENSE_DUAL || kind == PE_KIND_DENSE_STARTS; }
+
+static bool is_matrix(uint32_t kind) { return kind == PE_KIND_DENSE || has_starts(kind) || kind == PE_KIND_BLOCK; }
 
 static bool is_weighted(uint32_t kind) {
   return is_matrix(kind) || kind == PE_KIND_SCALE;
 }
 
-static bool is_map(uint32_t kind) { return kind == PE_KIND_MAP_LINEAR || kind == PE_KIND_MAP_POLYNOMIAL; }
+static bool is_map(uint32_t kind) {
+  return kind == PE_KIND_MAP_LINEAR || kind == PE_KIND_MAP_POLYNOMIAL || kind == PE_KIND_MAP_HORNER;
+}
 
 static bool is_binary(uint32_t kind) {
   return kind == PE_KIND_ADD || kind == PE_KIND_MUL || kind == PE_KIND_MIN || kind == PE_KIND_MAX ||
@@ -41,6 +43,7 @@ static uint32_t allowed_format(uint32_t kind) {
   const uint32_t wide_two = wide_one | PE_FORMAT_B_WIDE | PE_FORMAT_ACC_WIDE;
   switch (kind) {
     case PE_KIND_DENSE:
+    case PE_KIND_DENSE_STARTS:
     case PE_KIND_SCALE:
     case PE_KIND_BLOCK:
       return wide_one | PE_FORMAT_ACC_WIDE | PE_FORMAT_WEIGHT_MASK;
@@ -59,6 +62,7 @@ static uint32_t allowed_flags(uint32_t kind) {
   switch (kind) {
     case PE_KIND_DENSE:
     case PE_KIND_DENSE_DUAL:
+    case PE_KIND_DENSE_STARTS:
       return PE_FLAG_WRAP | PE_FLAG_ROW_SHIFTS;
     case PE_KIND_SCALE:
       return PE_FLAG_WRAP | PE_FLAG_ROW_SHIFTS | PE_FLAG_BROADCAST_A;
@@ -67,6 +71,7 @@ static uint32_t allowed_flags(uint32_t kind) {
     case PE_KIND_MAP_LINEAR:
       return PE_FLAG_PERIODIC;
     case PE_KIND_MAP_POLYNOMIAL:
+    case PE_KIND_MAP_HORNER:
       return PE_FLAG_PERIODIC | PE_FLAG_OCTAVES | PE_FLAG_MIRRORED;
     case PE_KIND_ADD:
       return PE_FLAG_SUBTRACT | PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B;
@@ -110,6 +115,24 @@ static uint32_t check_operands(const pe_record_t *r, const pe_limits_t *limits) 
   return PE_CHECK_OK;
 }
 
+static uint32_t magnitude(int32_t number) { return number < 0 ? -(uint32_t)number : (uint32_t)number; }
+
+// Whether the magnitudes of every segment's coefficients, which bound what Horner's rule makes of them, sum up to less
+// than 2^30.
+static bool partial_sums_fit(const pe_record_t *r, const pe_limits_t *limits) {
+  const int32_t *coefficients = (const int32_t *)(const void *)(limits->pool + r->weights);
+  const uint32_t terms = r->bias + 1u;
+  for (uint32_t segment = 0; segment < r->cols; segment++) {
+    uint32_t room = ((uint32_t)1u << PE_LIMIT_MAX_HORNER_BITS) - 1u;
+    for (uint32_t k = 0; k < terms; k++) {
+      const uint32_t size = magnitude(*coefficients++);
+      if (size > room) return false;
+      room -= size;
+    }
+  }
+  return true;
+}
+
 static uint32_t check_map(const pe_record_t *r, const pe_limits_t *limits) {
   const bool is_linear = r->kind == PE_KIND_MAP_LINEAR;
   const uint32_t degree = r->bias;
@@ -129,10 +152,9 @@ static uint32_t check_map(const pe_record_t *r, const pe_limits_t *limits) {
   }
   const uint32_t entries = is_linear ? r->cols + 1u : r->cols * (degree + 1u);
   const uint32_t bytes = is_linear ? width(r, PE_FORMAT_OUT_WIDE) : 4u;
-  return is_inside(r->weights, entries, bytes, limits->pool_bytes) ? PE_CHECK_OK : PE_CHECK_TABLE;
+  if (!is_inside(r->weights, entries, bytes, limits->pool_bytes)) return PE_CHECK_TABLE;
+  return r->kind != PE_KIND_MAP_HORNER || partial_sums_fit(r, limits) ? PE_CHECK_OK : PE_CHECK_TABLE;
 }
-
-static uint32_t magnitude(int32_t weight) { return weight < 0 ? (uint32_t)-weight : (uint32_t)weight; }
 
 // Products of 2^shift_b neighbouring columns, and of any two, fit an int32: sum |w| times 2^15 is below 2^31.
 static bool groups_fit(const pe_record_t *r, const int16_t *weights) {
@@ -163,7 +185,7 @@ static uint32_t check_dual(const pe_record_t *r, const pe_limits_t *limits) {
 
 static uint32_t max_shift(const pe_record_t *r) {
   if ((r->format & PE_FORMAT_ACC_WIDE) == 0u) return PE_LIMIT_MAX_SHIFT_32;
-  return r->kind == PE_KIND_DENSE_DUAL ? PE_LIMIT_MAX_SHIFT_DUAL : PE_LIMIT_MAX_SHIFT_64;
+  return has_starts(r->kind) ? PE_LIMIT_MAX_SHIFT_STARTS : PE_LIMIT_MAX_SHIFT_64;
 }
 
 // Accumulators are written like results; products are shifted left within their accumulator.
@@ -184,7 +206,10 @@ static uint32_t check_weights(const pe_record_t *r, const pe_limits_t *limits, u
   const uint32_t count = r->kind == PE_KIND_SCALE ? r->rows : (uint32_t)r->rows * r->cols;
   if (!is_inside(r->weights, count, bytes, limits->pool_bytes)) return PE_CHECK_WEIGHTS;
   const bool has_bias = r->kind != PE_KIND_BLOCK || (r->flags & PE_FLAG_FIRST) != 0u;
-  if (has_bias && !is_inside(r->bias, r->rows, 4u, limits->pool_bytes)) return PE_CHECK_BIAS;
+  // Starts of 64 bits are read as two words.
+  const uint32_t words = has_starts(r->kind) && (r->format & PE_FORMAT_ACC_WIDE) != 0u ? 2u : 1u;
+  if (has_bias && !is_inside(r->bias, words * r->rows, 4u, limits->pool_bytes)) return PE_CHECK_BIAS;
+  if (has_starts(r->kind) && r->shift_a != 0u) return PE_CHECK_BIAS;
   if (r->kind == PE_KIND_BLOCK) return check_block(r, limits);
   if ((r->flags & PE_FLAG_ROW_SHIFTS) != 0u) {
     if (!is_inside(r->row_shifts, r->rows, 1u, limits->pool_bytes)) return PE_CHECK_ROW_SHIFTS;

@@ -23,7 +23,11 @@ const builds = new Map<string, LoadedBuild>();
 
 beforeAll(async () => {
   for (const name of EXAMPLES) {
-    const compiled = await compile(loadModel(exampleFile(name), nodeFiles), { tolerance: 1e-3, engine: 'c' });
+    const compiled = await compile(loadModel(exampleFile(name), nodeFiles), {
+      tolerance: 1e-3,
+      engine: 'c',
+      goal: 'speed',
+    });
     writeBuild(join(folder, name), packageBuild(compiled, loadTarget('cortex-m4')).files);
     builds.set(name, loadBuild(join(folder, name)));
   }

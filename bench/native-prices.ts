@@ -1,0 +1,99 @@
+import type { Board } from '../compiler/boards/boards.js';
+import { runTableOnBoard } from '../compiler/boards/table.js';
+import type { NativePrices } from '../compiler/cost/native.js';
+import { FORMAT, KIND } from '../compiler/format/spec.js';
+import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/format/table.js';
+import { PoolBuilder } from '../compiler/lower/pool.js';
+
+/** Prices of the native kernels (cost/native.ts) on one board: differences between tables that have more of one thing. */
+
+/** Words that the records read; each is also two int16. */
+const INPUTS = 64;
+const [FEW, MANY] = [32, 64];
+const POINTS = 4;
+
+export function measureNativePrices(board: Board): NativePrices {
+  const cost = (draft: Draft) => runTableOnBoard(board, tableOf(draft), words()).instructions;
+  const matrix = (draft: Draft) => {
+    const base = cost({ ...draft, rows: FEW, cols: FEW });
+    const product = (cost({ ...draft, rows: FEW, cols: MANY }) - base) / (FEW * (MANY - FEW));
+    const row = (cost({ ...draft, rows: MANY, cols: FEW }) - base) / (MANY - FEW) - FEW * product;
+    return { product, row };
+  };
+  const element = (draft: Draft) => (cost({ ...draft, rows: MANY }) - cost({ ...draft, rows: FEW })) / (MANY - FEW);
+  const dual = matrix(DUAL);
+  const dual64 = matrix({ ...DUAL, format: DUAL.format | FORMAT.ACC_WIDE, shiftB: 3 });
+  const dense8 = matrix(DENSE8);
+  const dense32 = matrix(DENSE32);
+  const [low, high] = [element(polynomial(2)), element(polynomial(4))];
+  const degree = (high - low) / 2;
+  const prices: NativePrices = {
+    'dual.product': dual.product,
+    'dual64.product': dual64.product,
+    'dense8.product': dense8.product,
+    'dense16.product': matrix({ ...DENSE8, format: FORMAT.WEIGHT_16 }).product,
+    'dense32.product': dense32.product,
+    'dual.row': dual64.row,
+    'dense.row': dense8.row,
+    'dense32.row': dense32.row,
+    'linear.element': element(LINEAR),
+    'polynomial.element': low - 2 * degree,
+    'polynomial.degree': degree,
+  };
+  const rounded = Object.entries(prices).map(([feature, price]) => [feature, Math.max(0, Number(price.toFixed(2)))]);
+  return Object.fromEntries(rounded) as NativePrices;
+}
+
+type Draft = Partial<TableRecord> & Pick<TableRecord, 'kind' | 'format'>;
+
+const DUAL: Draft = { kind: KIND.DENSE_DUAL, format: FORMAT.WEIGHT_16 | FORMAT.OUT_WIDE, shift: 6 };
+const DENSE8: Draft = { kind: KIND.DENSE_STARTS, format: FORMAT.WEIGHT_8 | FORMAT.OUT_WIDE, shift: 6 };
+const DENSE32: Draft = {
+  kind: KIND.DENSE_STARTS,
+  format: FORMAT.A_WIDE | FORMAT.WEIGHT_16 | FORMAT.ACC_WIDE | FORMAT.OUT_WIDE,
+  shift: 20,
+};
+/** As functions of hidden layers: of 32-bit sums, to 16 bits. */
+const LINEAR: Draft = { kind: KIND.MAP_LINEAR, format: FORMAT.A_WIDE, cols: 32, shift: 27 };
+
+function polynomial(degree: number): Draft {
+  return { kind: KIND.MAP_HORNER, format: FORMAT.A_WIDE, cols: 8, shift: 28, bias: degree, shiftB: 12 };
+}
+
+/** Small weights: a group of columns fits 32 bits, whatever its length. */
+const WEIGHT = 37;
+
+/** A table of one record. */
+function tableOf(draft: Draft): BlockTable {
+  const pool = new PoolBuilder();
+  const record = { ...EMPTY_RECORD, rows: 1, ...draft, out: 2 * INPUTS };
+  return {
+    inputs: Array.from({ length: INPUTS }, () => ({ min: -(2 ** 30), max: 2 ** 30, exponent: 0 })),
+    outputs: Array.from({ length: record.rows }, () => ({ exponent: 0 })),
+    arenaBytes: 4 * (INPUTS + record.rows),
+    records: [{ ...record, ...poolOf(record, pool) }],
+    pool: pool.bytes(),
+  };
+}
+
+/** Where the record's numbers lie in the pool; everything fills whole words. */
+function poolOf({ kind, format, rows, cols, bias: degree }: TableRecord, pool: PoolBuilder): Partial<TableRecord> {
+  const some = (count: number, bytes: 1 | 2 | 4, of: (i: number) => number) =>
+    pool.add(
+      Array.from({ length: (4 / bytes) * Math.ceil((count * bytes) / 4) }, (_, i) => of(i)),
+      bytes,
+    );
+  if (kind === KIND.MAP_LINEAR) return { weights: some(cols + 1, 2, (i) => 900 * i), origin: -(2 ** 30) };
+  if (kind === KIND.MAP_HORNER) {
+    return { weights: some(cols * (degree + 1), 4, (i) => 2 ** 24 + i), origin: -(2 ** 30) };
+  }
+  return {
+    bias: some(rows * (format & FORMAT.ACC_WIDE ? 2 : 1), 4, (i) => i),
+    weights: some(rows * cols, format & FORMAT.WEIGHT_16 ? 2 : 1, (i) => (i % 2 ? WEIGHT : -WEIGHT) + (i % 7)),
+  };
+}
+
+/** Arguments inside the tables. */
+function words(): Int32Array {
+  return Int32Array.from({ length: POINTS * INPUTS }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >> 2);
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { runTableOnBoard } from '../../compiler/boards/table.js';
+import { FORMAT, KIND } from '../../compiler/format/spec.js';
+import type { BlockTable } from '../../compiler/format/table.js';
+import { dualTable as nativeTable } from '../../compiler/lower/dual.js';
+import { BOARDS } from '../boards/setup.js';
+import { dualTable } from '../helpers/dual-table.js';
+import { randomTable, randomWords } from '../helpers/random-table.js';
+
+/**
+ * The kernels in C on the emulated boards, record by record the integers of the oracle: portable C99 on Cortex-M0, M3,
+ * rv32imc and Xtensa, the DSP extension on Cortex-M4, M7 and M33.
+ */
+
+const POINTS = 60;
+/** Kinds for the interpreter's packed kernels. */
+const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
+const NATIVE: readonly number[] = [KIND.DENSE_DUAL, KIND.DENSE_STARTS, KIND.MAP_HORNER, KIND.MAP_LINEAR];
+
+/** Records as the native engines read them. */
+function asNative(seed: number): BlockTable {
+  const table = randomTable(seed, 1);
+  const records = table.records.filter(({ kind }) => !FOREIGN.includes(kind));
+  const peaks = records.map(({ format }) => (format & FORMAT.A_WIDE ? 2 ** 31 : 2 ** 15));
+  return nativeTable({ ...table, records }, peaks);
+}
+
+describe.each(BOARDS)('$name', ({ board, isSkipped }) => {
+  const run = (table: BlockTable, seed: number) => runTableOnBoard(board, table, randomWords(seed, POINTS)).points;
+
+  test.skipIf(isSkipped).each([1, 2])('every kind in every format, seed %i, by shared kernels', (seed) => {
+    expect(run(asNative(seed), seed)).toBe(POINTS);
+  });
+
+  test.skipIf(isSkipped)('dual blocks and rows with starts, by shared kernels', () => {
+    expect(run(dualTable(3), 3)).toBe(POINTS);
+  });
+
+  // Up to 15 records, each has a kernel of its own, with everything known.
+  test.skipIf(isSkipped).each([5, 6])('kernels made for one record, seed %i', (seed) => {
+    const maps = asNative(seed);
+    const records = maps.records.filter(({ kind }) => NATIVE.includes(kind)).slice(-15);
+    expect(run({ ...maps, records }, seed)).toBe(POINTS);
+    const dual = dualTable(seed, 15);
+    expect(run(dual, seed)).toBe(POINTS);
+  });
+});
