@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import { EXPORTS, MODULE } from './limits.js';
+import { EXPORTS, MODULE, REQUIRED_EXPORTS } from './limits.js';
 import { EMPTY_BLOCK, I32, I64, Reader, Refusal } from './mvp.js';
 
 /**
@@ -216,13 +216,15 @@ function checkExports(section: Reader, { functions }: ModuleParts): void {
     const name = String.fromCharCode(...bytes);
     const kind = section.byte();
     const index = section.leb();
+    if (!(EXPORTS as readonly string[]).includes(name)) throw new Refusal(`its export ${name} is not one of a model`);
     const isMemory = name === EXPORTS[0];
     const type = functions[index];
     const fits = isMemory ? kind === 2 : kind === 0 && type.parameters.length === 0 && type.result === I32;
     if (!fits) throw new Refusal(`its export ${name} has another type`);
     return name;
   });
-  const missing = EXPORTS.find((name) => !names.includes(name));
+  if (new Set(names).size < names.length) throw new Refusal('two of its exports have one name');
+  const missing = REQUIRED_EXPORTS.find((name) => !names.includes(name));
   if (missing) throw new Refusal(`its export ${missing} is missing`);
 }
 

@@ -16,5 +16,10 @@ export const MODULE = {
   MAX_CHAIN: 0x2000, // the same along the longest way through calls; a device may take less (PE_MAX_CHAIN)
 } as const;
 
+/** Where the block table of a module lies in its linear memory. */
+export const TABLE_ADDRESS = 8;
+
 /** Exports of a module: the memory, and functions without parameters that return an i32. */
-export const EXPORTS = ['memory', 'input', 'output', 'identity', 'lastStatus', 'run'] as const;
+export const REQUIRED_EXPORTS = ['memory', 'input', 'output', 'identity', 'lastStatus', 'run'] as const;
+/** Exports that it may have besides. */
+export const EXPORTS = [...REQUIRED_EXPORTS, 'evaluate'] as const;

@@ -62,8 +62,8 @@ export function lanesSource(name: string, record: TableRecord): string {
   const stored = wraps ? `(${value}) as ${yType}` : `saturate<${yType}, i64>(${value})`;
   const fused = (record.flags & FLAG.FUSED) !== 0;
   const finish = fused
-    ? [`const sum = (${value}) as i32;`, ...throughTable(), 'y += 2;']
-    : [`store<${yType}>(y, ${stored});`, `y += ${shape.outBytes};`];
+    ? [`const sum = (${value}) as i32;`, ...throughTable(), ...unlessSingle(passes === 1 && !hopWords, 'y += 2;')]
+    : [`store<${yType}>(y, ${stored});`, ...unlessSingle(passes === 1 && !hopWords, `y += ${shape.outBytes};`)];
   const keep = [`store<i64>(partial, ${sum});`];
   const end =
     passes > 1
@@ -78,41 +78,47 @@ export function lanesSource(name: string, record: TableRecord): string {
     ? [...fill, 'do {', ...[...begin, ...pieces[0], ...end, next].map(indent), '} while (w < wEnd);']
     : hoppingLoop(fill, begin, pieces, [...end, next], hop);
   const body = [
-    `const rows = load<u16>(record, RECORD_ROWS) as usize;`,
-    `let x = operand(load<u16>(record, RECORD_A), arena);`,
-    ...(fused ? TABLE_PARAMETERS : []),
-    `let y = operand(load<u16>(${fused ? 'map' : 'record'}, RECORD_OUT), arena);`,
-    `let w = pool + load<u32>(record, RECORD_WEIGHTS);`,
+    'let x = elements;',
+    'let y = results;',
+    'let w = weights;',
     `let wEnd = w + rows * ${passRowBytes(record)};`,
-    `let shift: i64 = (load<u8>(record, RECORD_SHIFT) as i64)${inLane ? ` + ${inLane}` : ''};`,
+    ...(fused ? ['const last = (segments << segmentBits) - 1;'] : []),
+    `let shift: i64 = (rightShift as i64)${inLane ? ` + ${inLane}` : ''};`,
     `let acc: i64 = 0;`,
     ...(lanes > 1 && wide ? [`let total: i64 = 0;`] : []),
     ...declare,
     ...(passes > 1
       ? [
           `for (let pass = 0; pass < ${passes}; pass++) {`,
-          indent('let partial = operand(load<u16>(record, RECORD_B), arena);'),
-          ...(rowShifts ? [indent('let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);')] : []),
+          indent('let partial = carry;'),
+          ...(rowShifts ? [indent('let rowShift = rowShifts;')] : []),
           ...loop.map(indent),
           indent(`wEnd += rows * ${passRowBytes(record)};`),
           indent(`x += ${passWords * lanes * shape.aBytes};`),
           '}',
         ]
-      : [...(rowShifts ? ['let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);'] : []), ...loop]),
+      : [...(rowShifts ? ['let rowShift = rowShifts;'] : []), ...loop]),
   ];
   const repair = lanes > 1 && wide ? `const REPAIR: i64 = 1 << ${start - 1};\n` : '';
-  return `function ${name}(record: usize, arena: usize, pool: usize): void {\n${[repair.trim(), ...body].filter(Boolean).map(indent).join('\n')}\n}\n`;
+  const parameters = [...PARAMETERS, ...(fused ? TABLE_PARAMETERS : [])].join(', ');
+  return `${INLINE}function ${name}(${parameters}): void {\n${[repair.trim(), ...body].filter(Boolean).map(indent).join('\n')}\n}\n`;
 }
 
-/** Fields of the MAP_SLOPES record that follows. */
-const TABLE_PARAMETERS = [
-  'const map = record + RECORD_BYTES;',
-  'const segmentBits: u32 = load<u8>(map, RECORD_SHIFT);',
-  'const down: i32 = load<u8>(map, RECORD_SHIFT_B);',
-  'const origin = load<i32>(map, RECORD_ORIGIN);',
-  'const table = pool + load<u32>(map, RECORD_WEIGHTS);',
-  'const last = ((load<u16>(map, RECORD_COLS) as u32) << segmentBits) - 1;',
+const INLINE = '// @ts-ignore: decorator\n@inline\n';
+
+/** In the order of the arguments (kernels.ts); `single` is a literal: there is one row. */
+const PARAMETERS = [
+  ...['single: bool', 'rows: u32', 'rightShift: u32', 'elements: usize', 'weights: usize', 'rowShifts: usize'],
+  ...['carry: usize', 'results: usize'],
 ];
+
+/** Of the MAP_SLOPES record that follows. */
+const TABLE_PARAMETERS = ['segmentBits: u32', 'down: i32', 'origin: i32', 'segments: u32', 'table: usize'];
+
+/** Where one round of the loop is one row, it ends before anything goes on to the next when there is but one. */
+function unlessSingle(isRow: boolean, next: string): string[] {
+  return isRow ? ['if (single) break;', next] : [next];
+}
 
 /** What runtime/kernels/slopes.ts does with an element. */
 function throughTable(): string[] {

@@ -48,6 +48,6 @@ export interface StackBound {
 }
 
 export function nativeStackBound(wasm: Uint8Array, target: StackTarget): StackBound {
-  const { operations, bytes } = longestChain(wasm, 'run', framesFor(target));
+  const { operations, bytes } = longestChain(wasm, ['evaluate', 'run'], framesFor(target));
   return { operations, bytes: bytes + BELOW_FIRST_OPERATION_BYTES };
 }

@@ -37,8 +37,8 @@ interface Module {
   imports: number;
 }
 
-/** The chain of an exported function, with everything that it calls. */
-export function longestChain(wasm: Uint8Array, name: string, frames: Frames): ChainLength {
+/** The chain of the first function of these names that is exported, with everything that it calls. */
+export function longestChain(wasm: Uint8Array, names: readonly string[], frames: Frames): ChainLength {
   const module = parse(wasm);
   const known = new Map<number, ChainLength>();
   const of = (index: number): ChainLength => {
@@ -52,8 +52,8 @@ export function longestChain(wasm: Uint8Array, name: string, frames: Frames): Ch
     }
     return length;
   };
-  const index = module.exports.get(name);
-  if (index === undefined) throw new Error(`the module has no export ${name}`);
+  const index = names.map((name) => module.exports.get(name)).find((found) => found !== undefined);
+  if (index === undefined) throw new Error(`the module exports none of ${names.join(', ')}`);
   return of(index);
 }
 

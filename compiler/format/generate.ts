@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXPORTS, MODULE } from '../asc/limits.js';
+import { EXPORTS, MODULE, REQUIRED_EXPORTS, TABLE_ADDRESS } from '../asc/limits.js';
 import * as device from '../device/spec.js';
 import * as image from '../image/spec.js';
 import { PACKAGE_ROOT } from '../package-root.js';
@@ -132,7 +132,14 @@ function agentHeader(): string {
 }
 
 function moduleHeader(): string {
-  const list = constants([['MODULE_EXPORT_COUNT', EXPORTS.length]], {}, { MODULE });
+  const numbers: [string, number][] = [
+    ['MODULE_EXPORT_COUNT', EXPORTS.length],
+    ['MODULE_REQUIRED_EXPORT_COUNT', REQUIRED_EXPORTS.length],
+    ['MODULE_EXPORT_RUN', EXPORTS.indexOf('run')],
+    ['MODULE_EXPORT_EVALUATE', EXPORTS.indexOf('evaluate')],
+    ['MODULE_TABLE_ADDRESS', TABLE_ADDRESS],
+  ];
+  const list = constants(numbers, {}, { MODULE });
   // Each name ends in a zero, the list in another one.
   const names = `#define PE_MODULE_EXPORTS "${EXPORTS.join('\\0')}\\0"`;
   return cHeader('PE_MODULE_GEN_H', note('compiler/asc/limits.ts'), list, names);

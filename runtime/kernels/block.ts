@@ -1,22 +1,5 @@
-import { half, operand, saturate } from '../fixed';
-import {
-  FLAG_FIRST,
-  FLAG_LAST,
-  FLAG_ROW_SHIFTS,
-  FLAG_WRAP,
-  RECORD_A,
-  RECORD_B,
-  RECORD_BIAS,
-  RECORD_COLS,
-  RECORD_FLAGS,
-  RECORD_OUT,
-  RECORD_ROW_SHIFTS,
-  RECORD_ROWS,
-  RECORD_SHIFT,
-  RECORD_SHIFT_A,
-  RECORD_SHIFT_B,
-  RECORD_WEIGHTS,
-} from '../format.gen';
+import { half, saturate } from '../fixed';
+import { FLAG_FIRST, FLAG_LAST, FLAG_ROW_SHIFTS, FLAG_WRAP } from '../format.gen';
 
 /**
  * One leaf of a hierarchical matrix: s[i] = (sum_j W[i][j] x[j] << left[i]) + carried[i].
@@ -27,23 +10,35 @@ import {
  * once. W row-major [rows x cols]; the accumulator type A never overflows, by the compiler's proof.
  *
  * @typeParam W weights: i8, i16, i32   X inputs: i16, i32   A accumulators: i32, i64   Y outputs: i16, i32
+ * @param single a literal: there is one row
  */
-export function block<W, X, A, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record, RECORD_FLAGS);
-  const cols: u32 = load<u16>(record, RECORD_COLS);
-  const shift: u32 = load<u8>(record, RECORD_SHIFT);
-  const guard: u32 = load<u8>(record, RECORD_SHIFT_A);
-  const x = operand(load<u16>(record, RECORD_A), arena);
+// @ts-ignore: decorator
+@inline
+export function block<W, X, A, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  guard: u32,
+  lefts: u32,
+  rows: u32,
+  cols: u32,
+  x: usize,
+  weights: usize,
+  biases: usize,
+  rowShifts: usize,
+  carry: usize,
+  results: usize,
+): void {
   const xEnd = x + ((cols as usize) << alignof<X>());
   const xQuads = x + (((cols & ~3) as usize) << alignof<X>());
-  let weight = pool + load<u32>(record, RECORD_WEIGHTS);
-  let bias = pool + load<u32>(record, RECORD_BIAS);
-  let rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);
-  let left: u32 = load<u8>(record, RECORD_SHIFT_B);
-  let carried = operand(load<u16>(record, RECORD_B), arena);
-  let y = operand(load<u16>(record, RECORD_OUT), arena);
-  const yEnd = y + ((load<u16>(record, RECORD_ROWS) as usize) << alignof<Y>());
-  while (y < yEnd) {
+  const yEnd = results + ((rows as usize) << alignof<Y>());
+  let weight = weights;
+  let bias = biases;
+  let rowShift = rowShifts;
+  let left = lefts;
+  let carried = carry;
+  let y = results;
+  do {
     let sum: A = 0;
     let p = x;
     while (p < xQuads) {
@@ -69,8 +64,9 @@ export function block<W, X, A, Y>(record: usize, arena: usize, pool: usize): voi
     } else {
       store<A>(carried, sum);
     }
+    if (single) break;
     bias += 4;
     carried += sizeof<A>();
     y += sizeof<Y>();
-  }
+  } while (y < yEnd);
 }

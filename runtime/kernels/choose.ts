@@ -1,18 +1,5 @@
-import { at, half, operand, put, saturate } from '../fixed';
-import {
-  FLAG_BROADCAST_A,
-  FLAG_BROADCAST_B,
-  FLAG_BROADCAST_CONDITION,
-  RECORD_A,
-  RECORD_B,
-  RECORD_COLS,
-  RECORD_FLAGS,
-  RECORD_OUT,
-  RECORD_ROWS,
-  RECORD_SHIFT,
-  RECORD_SHIFT_A,
-  RECORD_SHIFT_B,
-} from '../format.gen';
+import { at, half, put, saturate } from '../fixed';
+import { FLAG_BROADCAST_A, FLAG_BROADCAST_B, FLAG_BROADCAST_CONDITION } from '../format.gen';
 
 /**
  * y[i] = sat(min(a[i] << shiftA, b[i] << shiftB) >> shift), rounded half up. The left shifts bring both operands to the
@@ -20,32 +7,61 @@ import {
  *
  * @typeParam P, Q operands   Y results: i16, i32
  */
-export function smaller<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  extremum<P, Q, Y>(record, arena, true);
+// @ts-ignore: decorator
+@inline
+export function smaller<P, Q, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  shiftA: u32,
+  shiftB: u32,
+  rows: u32,
+  a: usize,
+  b: usize,
+  y: usize,
+): void {
+  extremum<P, Q, Y>(true, single, flags, shift, shiftA, shiftB, rows, a, b, y);
 }
 
 /** y[i] = sat(max(a[i] << shiftA, b[i] << shiftB) >> shift), rounded half up. */
-export function larger<P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  extremum<P, Q, Y>(record, arena, false);
+// @ts-ignore: decorator
+@inline
+export function larger<P, Q, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  shiftA: u32,
+  shiftB: u32,
+  rows: u32,
+  a: usize,
+  b: usize,
+  y: usize,
+): void {
+  extremum<P, Q, Y>(false, single, flags, shift, shiftA, shiftB, rows, a, b, y);
 }
 
 // @ts-ignore: decorator
 @inline
-function extremum<P, Q, Y>(record: usize, arena: usize, smallest: bool): void {
-  const flags: u32 = load<u8>(record, RECORD_FLAGS);
-  const shift: u32 = load<u8>(record, RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
-  const shiftB: i64 = load<u8>(record, RECORD_SHIFT_B);
-  const a = operand(load<u16>(record, RECORD_A), arena);
-  const b = operand(load<u16>(record, RECORD_B), arena);
-  const y = operand(load<u16>(record, RECORD_OUT), arena);
-  const rows: u32 = load<u16>(record, RECORD_ROWS);
-  for (let i: u32 = 0; i < rows; i++) {
-    const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << shiftA;
-    const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << shiftB;
+function extremum<P, Q, Y>(
+  smallest: bool,
+  single: bool,
+  flags: u32,
+  shift: u32,
+  shiftA: u32,
+  shiftB: u32,
+  rows: u32,
+  a: usize,
+  b: usize,
+  y: usize,
+): void {
+  let i: u32 = 0;
+  do {
+    const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << (shiftA as i64);
+    const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << (shiftB as i64);
     const value = left < right == smallest ? left : right;
     put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));
-  }
+    if (single) break;
+  } while (++i < rows);
 }
 
 /**
@@ -54,21 +70,27 @@ function extremum<P, Q, Y>(record: usize, arena: usize, smallest: bool): void {
  *
  * @typeParam C condition   P, Q operands   Y results: i16, i32
  */
-export function choose<C, P, Q, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record, RECORD_FLAGS);
-  const shift: u32 = load<u8>(record, RECORD_SHIFT);
-  const shiftA: i64 = load<u8>(record, RECORD_SHIFT_A);
-  const shiftB: i64 = load<u8>(record, RECORD_SHIFT_B);
-  const condition = operand(load<u16>(record, RECORD_COLS), arena);
-  const a = operand(load<u16>(record, RECORD_A), arena);
-  const b = operand(load<u16>(record, RECORD_B), arena);
-  const y = operand(load<u16>(record, RECORD_OUT), arena);
-  const rows: u32 = load<u16>(record, RECORD_ROWS);
-  for (let i: u32 = 0; i < rows; i++) {
+// @ts-ignore: decorator
+@inline
+export function choose<C, P, Q, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  shiftA: u32,
+  shiftB: u32,
+  rows: u32,
+  condition: usize,
+  a: usize,
+  b: usize,
+  y: usize,
+): void {
+  let i: u32 = 0;
+  do {
     const value =
       at<C>(condition, flags & FLAG_BROADCAST_CONDITION ? 0 : i) > (0 as C)
-        ? (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << shiftA
-        : (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << shiftB;
+        ? (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << (shiftA as i64)
+        : (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << (shiftB as i64);
     put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));
-  }
+    if (single) break;
+  } while (++i < rows);
 }

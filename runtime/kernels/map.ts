@@ -1,21 +1,5 @@
-import { at, half, operand, put, saturate } from '../fixed';
-import {
-  FLAG_MIRRORED,
-  FLAG_OCTAVES,
-  FLAG_PERIODIC,
-  RECORD_A,
-  RECORD_BIAS,
-  RECORD_COLS,
-  RECORD_FLAGS,
-  RECORD_ORIGIN,
-  RECORD_OUT,
-  RECORD_ROW_SHIFTS,
-  RECORD_ROWS,
-  RECORD_SHIFT,
-  RECORD_SHIFT_A,
-  RECORD_SHIFT_B,
-  RECORD_WEIGHTS,
-} from '../format.gen';
+import { at, half, put, saturate } from '../fixed';
+import { FLAG_MIRRORED, FLAG_OCTAVES, FLAG_PERIODIC } from '../format.gen';
 
 /**
  * y[i] = table(x[i]), interpolated linearly between knots.
@@ -26,18 +10,25 @@ import {
  *
  * @typeParam X arguments: i16, i32   Y knots and results: i16, i32
  */
-export function mapLinear<X, Y>(record: usize, arena: usize, pool: usize): void {
-  const periodic = (load<u8>(record, RECORD_FLAGS) & FLAG_PERIODIC) != 0;
-  const shift: u32 = load<u8>(record, RECORD_SHIFT);
-  const turn: u32 = load<u8>(record, RECORD_SHIFT_A);
-  const origin = load<i32>(record, RECORD_ORIGIN);
-  const knots = pool + load<u32>(record, RECORD_WEIGHTS);
-  const last = ((load<u16>(record, RECORD_COLS) as u32) << shift) - 1;
-  const x = operand(load<u16>(record, RECORD_A), arena);
-  const y = operand(load<u16>(record, RECORD_OUT), arena);
-  const rows: u32 = load<u16>(record, RECORD_ROWS);
+// @ts-ignore: decorator
+@inline
+export function mapLinear<X, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  turn: u32,
+  origin: i32,
+  rows: u32,
+  cols: u32,
+  x: usize,
+  knots: usize,
+  y: usize,
+): void {
+  const periodic = (flags & FLAG_PERIODIC) != 0;
+  const last = (cols << shift) - 1;
   const mask: u32 = ((1 as u32) << shift) - 1;
-  for (let i: u32 = 0; i < rows; i++) {
+  let i: u32 = 0;
+  do {
     const argument = at<X>(x, i) as i32;
     const u: u32 = periodic ? ((argument << turn) as u32) + (origin as u32) : distance<X>(argument, origin, last);
     const segment = u >> shift;
@@ -45,7 +36,8 @@ export function mapLinear<X, Y>(record: usize, arena: usize, pool: usize): void 
     const right = at<Y>(knots, segment + 1) as i32;
     const rise = ((right as i64) - (left as i64)) * ((u & mask) as i64);
     put<Y>(y, i, ((left as i64) + ((rise + half<i64>(shift)) >> (shift as i64))) as Y);
-  }
+    if (single) break;
+  } while (++i < rows);
 }
 
 /** argument - origin, held to 0 .. last. */
@@ -68,24 +60,29 @@ function distance<X>(argument: i32, origin: i32, last: u32): u32 {
  *
  * @typeParam X arguments: i16, i32   Y results: i16, i32; coefficients are i32, constant term first
  */
-export function mapPolynomial<X, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record, RECORD_FLAGS);
-  const narrowest: u32 = load<u8>(record, RECORD_SHIFT);
-  const turn: u32 = load<u8>(record, RECORD_SHIFT_A);
-  const shiftB: u32 = load<u8>(record, RECORD_SHIFT_B);
-  const degree: u32 = load<u32>(record, RECORD_BIAS);
-  const octaveBits: u32 = load<u32>(record, RECORD_ROW_SHIFTS);
-  const origin = load<i32>(record, RECORD_ORIGIN);
-  const coefficients = pool + load<u32>(record, RECORD_WEIGHTS);
-  const segments: u32 = load<u16>(record, RECORD_COLS);
-  const x = operand(load<u16>(record, RECORD_A), arena);
-  const y = operand(load<u16>(record, RECORD_OUT), arena);
-  const rows: u32 = load<u16>(record, RECORD_ROWS);
+// @ts-ignore: decorator
+@inline
+export function mapPolynomial<X, Y>(
+  single: bool,
+  flags: u32,
+  narrowest: u32,
+  turn: u32,
+  shiftB: u32,
+  degree: u32,
+  octaveBits: u32,
+  origin: i32,
+  rows: u32,
+  segments: u32,
+  x: usize,
+  coefficients: usize,
+  y: usize,
+): void {
   const last: u32 =
     flags & FLAG_OCTAVES
       ? ((1 as u32) << (narrowest + octaveBits + (segments >> octaveBits) - 1)) - 1
       : (segments << narrowest) - 1;
-  for (let i: u32 = 0; i < rows; i++) {
+  let i: u32 = 0;
+  do {
     const argument = at<X>(x, i) as i32;
     let u: u32;
     if (flags & FLAG_PERIODIC) u = ((argument << turn) as u32) + (origin as u32);
@@ -98,12 +95,22 @@ export function mapPolynomial<X, Y>(record: usize, arena: usize, pool: usize): v
       segment = ((shift - narrowest) << octaveBits) + (u >> shift);
     }
     const t = (u & (((1 as u32) << shift) - 1)) as i64;
-    let c = coefficients + (((segment * (degree + 1) + degree) as usize) << 2);
-    let sum = load<i32>(c) as i64;
-    for (let k = degree; k > 0; k--) {
-      c -= 4;
-      sum = ((sum * t + half<i64>(shift)) >> (shift as i64)) + (load<i32>(c) as i64);
-    }
+    const c = coefficients + (((segment * (degree + 1)) as usize) << 2);
+    // Not in a loop: of a degree that is known when the module is made, only its own lines are left.
+    let sum: i64 = 0;
+    if (degree >= 5) sum = load<i32>(c, 20) as i64;
+    if (degree >= 4) sum = (degree > 4 ? horner(sum, t, shift) : 0) + (load<i32>(c, 16) as i64);
+    if (degree >= 3) sum = (degree > 3 ? horner(sum, t, shift) : 0) + (load<i32>(c, 12) as i64);
+    if (degree >= 2) sum = (degree > 2 ? horner(sum, t, shift) : 0) + (load<i32>(c, 8) as i64);
+    sum = (degree > 1 ? horner(sum, t, shift) : 0) + (load<i32>(c, 4) as i64);
+    sum = horner(sum, t, shift) + (load<i32>(c) as i64);
     put<Y>(y, i, saturate<Y, i64>((sum + half<i64>(shiftB)) >> (shiftB as i64)));
-  }
+    if (single) break;
+  } while (++i < rows);
+}
+
+// @ts-ignore: decorator
+@inline
+function horner(sum: i64, t: i64, shift: u32): i64 {
+  return (sum * t + half<i64>(shift)) >> (shift as i64);
 }

@@ -1,18 +1,5 @@
-import { at, half, operand, put, saturate } from '../fixed';
-import {
-  FLAG_BROADCAST_A,
-  FLAG_ROW_SHIFTS,
-  FLAG_WRAP,
-  RECORD_A,
-  RECORD_BIAS,
-  RECORD_FLAGS,
-  RECORD_OUT,
-  RECORD_ROW_SHIFTS,
-  RECORD_ROWS,
-  RECORD_SHIFT,
-  RECORD_SHIFT_A,
-  RECORD_WEIGHTS,
-} from '../format.gen';
+import { at, half, put, saturate } from '../fixed';
+import { FLAG_BROADCAST_A, FLAG_ROW_SHIFTS, FLAG_WRAP } from '../format.gen';
 
 /**
  * y[i] = sat((w[i] x[i] + (bias[i] << (shift[i] - guard))) >> shift[i]), rounded half up, with 64-bit products.
@@ -20,21 +7,28 @@ import {
  *
  * @typeParam W multipliers: i16, i32   X inputs: i16, i32   Y outputs: i16, i32
  */
-export function scale<W, X, Y>(record: usize, arena: usize, pool: usize): void {
-  const flags: u32 = load<u8>(record, RECORD_FLAGS);
-  const guard: u32 = load<u8>(record, RECORD_SHIFT_A);
-  const rows: u32 = load<u16>(record, RECORD_ROWS);
-  const x = operand(load<u16>(record, RECORD_A), arena);
-  const y = operand(load<u16>(record, RECORD_OUT), arena);
-  const weight = pool + load<u32>(record, RECORD_WEIGHTS);
-  const bias = pool + load<u32>(record, RECORD_BIAS);
-  const rowShift = pool + load<u32>(record, RECORD_ROW_SHIFTS);
-  let shift: u32 = load<u8>(record, RECORD_SHIFT);
-  for (let i: u32 = 0; i < rows; i++) {
-    if (flags & FLAG_ROW_SHIFTS) shift = at<u8>(rowShift, i);
+// @ts-ignore: decorator
+@inline
+export function scale<W, X, Y>(
+  single: bool,
+  flags: u32,
+  shift: u32,
+  guard: u32,
+  rows: u32,
+  x: usize,
+  weight: usize,
+  bias: usize,
+  rowShift: usize,
+  y: usize,
+): void {
+  let rightShift = shift;
+  let i: u32 = 0;
+  do {
+    if (flags & FLAG_ROW_SHIFTS) rightShift = at<u8>(rowShift, i);
     const value = at<X>(x, flags & FLAG_BROADCAST_A ? 0 : i) as i64;
-    const offset = ((at<i32>(bias, i) as i64) << ((shift - guard) as i64)) + half<i64>(shift);
-    const sum = ((at<W>(weight, i) as i64) * value + offset) >> (shift as i64);
+    const offset = ((at<i32>(bias, i) as i64) << ((rightShift - guard) as i64)) + half<i64>(rightShift);
+    const sum = ((at<W>(weight, i) as i64) * value + offset) >> (rightShift as i64);
     put<Y>(y, i, flags & FLAG_WRAP ? (sum as Y) : saturate<Y, i64>(sum));
-  }
+    if (single) break;
+  } while (++i < rows);
 }

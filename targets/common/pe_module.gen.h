@@ -3,7 +3,11 @@
 #define PE_MODULE_GEN_H
 #include <stdint.h>
 
-#define PE_MODULE_EXPORT_COUNT 0x6u
+#define PE_MODULE_EXPORT_COUNT 0x7u
+#define PE_MODULE_REQUIRED_EXPORT_COUNT 0x6u
+#define PE_MODULE_EXPORT_RUN 0x5u
+#define PE_MODULE_EXPORT_EVALUATE 0x6u
+#define PE_MODULE_TABLE_ADDRESS 0x8u
 #define PE_MODULE_MAX_TYPES 0x20u
 #define PE_MODULE_MAX_FUNCTIONS 0x60u
 #define PE_MODULE_MAX_PARAMETERS 0x10u
@@ -15,6 +19,6 @@
 #define PE_MODULE_MAX_WORK 0x4000u
 #define PE_MODULE_MAX_CHAIN 0x2000u
 
-#define PE_MODULE_EXPORTS "memory\0input\0output\0identity\0lastStatus\0run\0"
+#define PE_MODULE_EXPORTS "memory\0input\0output\0identity\0lastStatus\0run\0evaluate\0"
 
 #endif

@@ -71,6 +71,8 @@ typedef struct {
   uint32_t height;       // of the operand stack
   uint32_t depth;        // of the innermost block
   uint32_t operations;   // of the body so far
+  uint32_t entry;  // index of the function that evaluates: `evaluate`, or `run` where there is none
+  bool has_evaluate;
   bool is_reachable;
   bool is_open;  // the body has not ended
   const uint8_t *types[PE_MODULE_MAX_TYPES];  // where their parameters are counted
@@ -269,14 +271,19 @@ static void check_exports(checker_t *c) {
     const bool is_expected = read_byte(c) == (is_memory ? 2u : 0u);
     const uint32_t index = read_below(c, is_memory ? 1u : c->function_count, no_such_index);
     if (c->refusal != NULL) return;
+    if ((seen & 1u << place) != 0u) refuse(c, malformed);
     seen |= 1u << place;
+    if (place == PE_MODULE_EXPORT_EVALUATE || (place == PE_MODULE_EXPORT_RUN && (seen >> PE_MODULE_EXPORT_EVALUATE) == 0u)) {
+      c->entry = index;
+    }
     const uint32_t type = c->functions[index].type;
     if (!is_expected || (!is_memory && (c->types[type][0] != 0u || result_of(c, type) != I32))) {
       refuse(c, no_model);
     }
   }
-  // As many as there are, and every one of them.
-  if (seen != (1u << PE_MODULE_EXPORT_COUNT) - 1u) refuse(c, no_model);
+  c->has_evaluate = (seen >> PE_MODULE_EXPORT_EVALUATE) != 0u;
+  const uint32_t required = (1u << PE_MODULE_REQUIRED_EXPORT_COUNT) - 1u;
+  if ((seen & required) != required) refuse(c, no_model);
 }
 
 static void check_data(checker_t *c) {
@@ -569,10 +576,15 @@ static void check_code(checker_t *c) {
   }
 }
 
+// Where in `callees` those of a function end.
+static uint32_t calls_end(const checker_t *c, uint32_t index) {
+  return index + 1u < c->function_count ? c->functions[index + 1u].first_call : c->call_count;
+}
+
 // Adds to a function what its callees take; false while one of them is not known.
 static bool sum_calls(checker_t *c, uint32_t index) {
   function_t *function = &c->functions[index];
-  const uint32_t end = index + 1u < c->function_count ? function[1].first_call : c->call_count;
+  const uint32_t end = calls_end(c, index);
   uint32_t longest = 0;
   uint32_t work = function->operations;
   for (uint32_t i = function->first_call; i < end; i++) {
@@ -605,6 +617,21 @@ static uint32_t longest_chain(checker_t *c) {
   if (left > 0u) refuse(c, "the module calls itself");
   if (chain > PE_MAX_CHAIN) refuse(c, "the module needs too much native stack");
   return chain;
+}
+
+// Marks the functions that one function can come to, itself included.
+static void mark_needed(const checker_t *c, uint32_t from, uint8_t *needed) {
+  needed[from] = 1;
+  for (bool is_growing = true; is_growing;) {
+    is_growing = false;
+    for (uint32_t i = 0; i < c->function_count; i++) {
+      if (needed[i] == 0u) continue;
+      for (uint32_t k = c->functions[i].first_call; k < calls_end(c, i); k++) {
+        is_growing = is_growing || needed[c->callees[k]] == 0u;
+        needed[c->callees[k]] = 1;
+      }
+    }
+  }
 }
 
 // --- the module ------------------------------------------------------------------------------------------------------
@@ -679,6 +706,9 @@ const char *pe_validate(const uint8_t *module, uint32_t bytes, uint32_t memory_b
   if (c->refusal == NULL && facts != NULL) {
     facts->chain = chain;
     facts->loops = c->loop_count;
+    facts->has_evaluate = c->has_evaluate;
+    memset(facts->needed, 0, sizeof facts->needed);
+    mark_needed(c, c->entry, facts->needed);
   }
   return c->refusal;
 }

@@ -11,6 +11,7 @@
 #ifndef PE_VALIDATE_H
 #define PE_VALIDATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pe_module.gen.h"
@@ -30,6 +31,8 @@ extern "C" {
 typedef struct {
   uint32_t chain;  // operations, counted over the longest way from an export through calls
   uint32_t loops;  // loops in the code
+  bool has_evaluate;
+  uint8_t needed[PE_MODULE_MAX_FUNCTIONS];  // whether `evaluate` can come to it, or `run` where that is missing
 } pe_module_facts_t;
 
 // NULL when `module` may be given to wasm3 with `memory_bytes` of linear memory and wasm3's limits at least those of

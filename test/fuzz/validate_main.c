@@ -19,7 +19,7 @@ int main(void) {
     // A block of exactly this size: reading past it is seen.
     uint8_t *module = (uint8_t *)malloc(length > 0 ? length : 1);
     if (module == NULL || fread(module, 1, length, stdin) != length) return 1;
-    pe_module_facts_t facts = {0, 0};
+    pe_module_facts_t facts = {0};
     const char *refusal = pe_validate(module, length, memory, &facts);
     if (refusal != NULL) {
       printf("%s\n", refusal);
