@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
+import { firmwareFiles, LIBRARY_FILES, MODULE_FILES, TABLE_FILES } from '../../compiler/package/firmware.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { fillIn } from '../../compiler/package/templates.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
@@ -76,5 +76,23 @@ describe('firmware projects for esp32', () => {
 
   test('a target without projects has none', () => {
     expect(firmwareFiles(loadTarget('host'), '').size).toBe(0);
+  });
+});
+
+describe('firmware for block tables', () => {
+  test('is the project with the update agent, without wasm3 and what includes it', () => {
+    const files = firmwareFiles(loadTarget('cortex-m4'), '/* header */\n', 'c');
+    expect(new Set([...files.keys()].map((path) => path.split('/')[0]))).toEqual(new Set(['bare-metal-update']));
+    for (const name of [...LIBRARY_FILES, ...TABLE_FILES]) {
+      expect(files.has(`bare-metal-update/pinn_edge/${name}`), name).toBe(true);
+    }
+    const library = [...files].filter(([path]) => path.includes('/pinn_edge/') || path.includes('/model/'));
+    for (const [path, text] of library)
+      expect(text, path).not.toMatch(/#include "(wasm3|m3_\w+|pe_wasm3|pe_arena)\.h"/);
+  });
+
+  test('is the library by itself for targets of other tools', () => {
+    const names = [...firmwareFiles(target, '', 'c').keys()];
+    expect(names.sort()).toEqual([...LIBRARY_FILES, ...TABLE_FILES].map((name) => `pinn_edge/${name}`).sort());
   });
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { type LoadedBuild, loadBuild } from '../../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { BOARDS, exampleFile } from '../boards/setup.js';
 import { randoms } from '../helpers/models.js';
-import { temporaryFolder } from '../package/toolchain.js';
+import { hasTool, temporaryFolder } from '../package/toolchain.js';
 
 const folder = temporaryFolder();
 const processes: ChildProcess[] = [];
@@ -43,6 +43,11 @@ function cli(...args: string[]): Promise<Run> {
     });
     child.on('close', (code) => resolve({ ...run, code }));
   });
+}
+
+function run(command: string, args: readonly string[], options: SpawnSyncOptions) {
+  const { status, stderr } = spawnSync(command, args, { ...options, encoding: 'utf8' });
+  return { status, stderr };
 }
 
 function freePort(): Promise<number> {
@@ -118,6 +123,17 @@ describe.each(CASES)('on $name: $engine, replaced by $next', ({ name, engine, ne
     }
     while (!said.includes('runs')) await new Promise((resolve) => setTimeout(resolve, 100));
   }, 300_000);
+
+  test.skipIf(isSkipped || engine === 'wasm3' || !hasTool('cmake'))(
+    'CMake builds the firmware without warnings',
+    () => {
+      const cwd = join(place('burgers'), 'firmware', BARE_METAL_UPDATE);
+      const env = { ...process.env, CFLAGS: '-Werror' };
+      expect(run('cmake', ['-B', 'out'], { cwd, env })).toMatchObject({ status: 0 });
+      expect(run('cmake', ['--build', 'out'], { cwd, env })).toMatchObject({ status: 0, stderr: '' });
+    },
+    120_000,
+  );
 
   it('burgers is replaced by heat-rod and back over the UART, while queries go on', async () => {
     const [burgers, heatRod] = ['burgers', 'heat-rod'].map((example) => loadBuild(place(example)));
