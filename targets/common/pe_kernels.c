@@ -14,6 +14,14 @@
 #define PE_KERNEL static
 #endif
 
+// Defined by firmware that would rather be small than fast: kernels then look at the format of each record, but for
+// DENSE_DUAL, instead of having an instance for it. The integers are the same.
+#ifdef PE_SMALL_KERNELS
+#define PE_IS_SMALL 1
+#else
+#define PE_IS_SMALL 0
+#endif
+
 // The kernels that take most of the time have one instance per format; of the width of results they look at the record.
 #define PE_OUT(r) ((r)->format & PE_FORMAT_OUT_WIDE)
 
@@ -80,6 +88,10 @@ PE_LINEAR_KERNEL(linear_32_16, PE_FORMAT_A_WIDE)
 PE_LINEAR_KERNEL(linear_16_32, PE_FORMAT_OUT_WIDE)
 PE_LINEAR_KERNEL(linear_32_32, PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
 
+PE_KERNEL void linear_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  pe_map_linear(r, r->format, arena, pool);
+}
+
 PE_KERNEL void polynomial(const pe_record_t *r, void *arena, const uint8_t *pool) {
   pe_map_polynomial(r, r->format, arena, pool);
 }
@@ -103,6 +115,10 @@ PE_KERNEL void extremum(const pe_record_t *r, void *arena) {
 PE_KERNEL void choose(const pe_record_t *r, void *arena) { pe_select(r, r->format, arena); }
 
 static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  if (PE_IS_SMALL) {
+    dense_any(r, arena, pool);
+    return;
+  }
   switch (r->format & ~PE_FORMAT_OUT_WIDE) {
     case PE_FORMAT_WEIGHT_8:
       dense_8_16_32(r, arena, pool);
@@ -155,6 +171,10 @@ static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  if (PE_IS_SMALL) {
+    block_any(r, arena, pool);
+    return;
+  }
   switch (r->format & ~PE_FORMAT_OUT_WIDE) {
     case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE:
       block_8_16_64(r, arena, pool);
@@ -169,6 +189,10 @@ static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void linear(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  if (PE_IS_SMALL) {
+    linear_any(r, arena, pool);
+    return;
+  }
   switch (r->format & (PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)) {
     case 0u:
       linear_16_16(r, arena, pool);

@@ -39,6 +39,12 @@ it.each([1, 2, 3])('dual blocks, seed %i: odd rows, any columns, shifts, groups,
   requireEqual(buildWalker(folder, ['-O3']), dualTable(seed), seed);
 });
 
+it('kernels that are small instead of fast give the same integers', () => {
+  const walker = buildWalker(folder, ['-Os', '-DPE_SMALL_KERNELS']);
+  requireEqual(walker, nativeOnly(randomTable(4)), 4);
+  requireEqual(walker, dualTable(4), 4);
+});
+
 /** Kinds for the interpreter's packed kernels. */
 const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
 

@@ -19,7 +19,7 @@ import { exampleFile } from '../boards/setup.js';
 import { randoms } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
 import { run, temporaryFolder } from '../package/toolchain.js';
-import { buildProgram, CORE_SOURCES, imageOf, TABLE_SOURCES, TARGET } from './fixture.js';
+import { buildProgram, CORE_SOURCES, imageOf, SANITIZED, TABLE_SOURCES, TARGET } from './fixture.js';
 
 /** Model images that carry a block table (payload kind 2), evaluated without wasm3. */
 
@@ -29,20 +29,24 @@ const SOURCES = [...CORE_SOURCES, ...TABLE_SOURCES, 'pe_image.c', 'pe_signature.
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 let program = '';
+let frugal = '';
 let bits = '';
 let small: CompiledModel;
 
 beforeAll(async () => {
   const own = (name: string) => join(PACKAGE_ROOT, 'test/update', name);
   program = buildProgram(folder.path, 'table', [own('table_test.c'), ...SOURCES]);
+  frugal = buildProgram(folder.path, 'frugal', [own('table_test.c'), ...SOURCES], {
+    flags: [...SANITIZED, '-DPE_SMALL_KERNELS'],
+  });
   bits = buildProgram(folder.path, 'bits', [own('image_test.c'), ...SOURCES], { flags: ['-O3', '-DWITHOUT_WASM3'] });
   small = await smallModel('c');
 }, 300_000);
 
-function drive(mode: string, image: Uint8Array, more: readonly string[] = [], input = '') {
+function drive(mode: string, image: Uint8Array, more: readonly string[] = [], input = '', by = program) {
   const file = join(folder.path, 'model.img');
   writeFileSync(file, image);
-  const result = run(program, [mode, file, String(targetClass(TARGET)), ...more], input);
+  const result = run(by, [mode, file, String(targetClass(TARGET)), ...more], input);
   expect(result.stderr).toBe('');
   return { status: result.status, lines: result.stdout.trim().split('\n') };
 }
@@ -77,6 +81,8 @@ describe.each(EXAMPLES)('%s', (example) => {
     const answers = lines.slice(1 + table.inputs.length + width).map((line) => line.split(' ').map(Number));
     expect(answers.map(([result]) => result)).toEqual([...wanted.statuses]);
     expect(answers.flatMap(([, ...words]) => words)).toEqual([...wanted.outputs]);
+    // Kernels that are small instead of fast.
+    expect(drive('words', image, [], text(inputs, table.inputs.length), frugal)).toEqual({ status, lines });
   });
 });
 
