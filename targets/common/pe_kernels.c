@@ -151,6 +151,10 @@ static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  if (PE_IS_SMALL) {
+    starts_any(r, arena, pool);
+    return;
+  }
   switch (r->format & ~PE_FORMAT_OUT_WIDE) {
     case PE_FORMAT_WEIGHT_8:
       starts_8_16_32(r, arena, pool);
@@ -210,6 +214,10 @@ static void linear(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void horner(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  if (PE_IS_SMALL) {
+    horner_any(r, arena, pool);
+    return;
+  }
   switch (r->format) {
     case 0u:
       horner_16_16(r, arena, pool);
