@@ -9,117 +9,101 @@
 #include "pe_kernels_scale.h"
 
 #if defined(__GNUC__)
-#define PE_KERNEL __attribute__((noinline)) static
+#define PE_ALONE __attribute__((noinline)) static
 #else
-#define PE_KERNEL static
+#define PE_ALONE static
 #endif
 
-// Defined by firmware that would rather be small than fast: kernels then look at the format of each record, but for
-// DENSE_DUAL, instead of having an instance for it. The integers are the same.
+// Defined by firmware that would rather be small than fast: kernels then look at the format of each record instead of
+// having an instance for it. The integers are the same.
 #ifdef PE_SMALL_KERNELS
 #define PE_IS_SMALL 1
 #else
 #define PE_IS_SMALL 0
 #endif
 
-// The kernels that take most of the time have one instance per format; of the width of results they look at the record.
+// What a kernel's instance is chosen by; small ones have no choice.
+#define PE_CHOICE(key) (PE_IS_SMALL ? UINT32_MAX : (key))
+
+// An instance of a kernel, for records of one format (or of a few, where `format` reads the record). The record is
+// copied, out of reach of what the kernel stores, so that what it says is read once.
+#define PE_KERNEL(name, kernel, format)                                              \
+  PE_ALONE void name(const pe_record_t *shared, void *arena, const uint8_t *pool) {  \
+    const pe_record_t own = *shared;                                                 \
+    const pe_record_t *const r = &own;                                               \
+    kernel(r, format, arena, pool);                                                  \
+  }
+
+// The same for records whose flags are known as well.
+#define PE_KERNEL_OF(name, kernel, format, known_flags)                              \
+  PE_ALONE void name(const pe_record_t *shared, void *arena, const uint8_t *pool) {  \
+    pe_record_t own = *shared;                                                       \
+    own.flags = (known_flags);                                                       \
+    kernel(&own, format, arena, pool);                                               \
+  }
+
+// The kernels that take most of the time have one instance per format; of the width of results most look at the record.
 #define PE_OUT(r) ((r)->format & PE_FORMAT_OUT_WIDE)
 
-#define PE_DENSE_KERNEL(name, format)                                                          \
-  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) {                \
-    pe_dense(r, (format) | PE_OUT(r), arena, pool);                                            \
-  }
-
-PE_DENSE_KERNEL(dense_8_16_32, PE_FORMAT_WEIGHT_8)
-PE_DENSE_KERNEL(dense_16_16_32, PE_FORMAT_WEIGHT_16)
-PE_DENSE_KERNEL(dense_8_16_64, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE)
-PE_DENSE_KERNEL(dense_16_16_64, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE)
-PE_DENSE_KERNEL(dense_32_16_64, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE)
-PE_DENSE_KERNEL(dense_8_32_64, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
-PE_DENSE_KERNEL(dense_16_32_64, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
-PE_DENSE_KERNEL(dense_32_32_64, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+PE_KERNEL(dense_8_16_32, pe_dense, PE_FORMAT_WEIGHT_8 | PE_OUT(r))
+PE_KERNEL(dense_16_16_32, pe_dense, PE_FORMAT_WEIGHT_16 | PE_OUT(r))
+PE_KERNEL(dense_8_16_64, pe_dense, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
+PE_KERNEL(dense_16_16_64, pe_dense, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
+PE_KERNEL(dense_32_16_64, pe_dense, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
+PE_KERNEL(dense_8_32_64, pe_dense, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
+PE_KERNEL(dense_16_32_64, pe_dense, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
+PE_KERNEL(dense_32_32_64, pe_dense, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
 
 // Every other format, such as a 32-bit accumulator of 32-bit numbers, which no compiler makes.
-PE_KERNEL void dense_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_dense(r, r->format, arena, pool);
-}
+PE_KERNEL(dense_any, pe_dense, r->format)
 
-#define PE_STARTS_KERNEL(name, format)                                                         \
-  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) {                \
-    pe_dense_starts(r, (format) | PE_OUT(r), arena, pool);                                     \
-  }
+// Sums that tables read: 32 bits, with one shift or one for each row.
+#define PE_STARTS_32 (PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
+PE_KERNEL_OF(starts_8_32, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0u)
+PE_KERNEL_OF(starts_8_32_rows, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)
+PE_KERNEL_OF(starts_16_32, pe_dense_starts, PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0u)
+PE_KERNEL_OF(starts_16_32_rows, pe_dense_starts, PE_FORMAT_WEIGHT_16 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)
+PE_KERNEL_OF(starts_8_16, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, 0u)
+PE_KERNEL_OF(starts_8_16_rows, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, PE_FLAG_ROW_SHIFTS)
+PE_KERNEL(starts_any, pe_dense_starts, r->format)
 
-PE_STARTS_KERNEL(starts_8_16_32, PE_FORMAT_WEIGHT_8)
-PE_STARTS_KERNEL(starts_8_32_64, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
-PE_STARTS_KERNEL(starts_16_32_64, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
-PE_STARTS_KERNEL(starts_32_32_64, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+#define PE_DUAL_64 (PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_OUT_WIDE)
+#define PE_DUAL_32 (PE_FORMAT_WEIGHT_16 | PE_FORMAT_OUT_WIDE)
+PE_KERNEL_OF(dual_64, pe_dense_dual, PE_DUAL_64, 0u)
+PE_KERNEL_OF(dual_64_rows, pe_dense_dual, PE_DUAL_64, PE_FLAG_ROW_SHIFTS)
+PE_KERNEL_OF(dual_32, pe_dense_dual, PE_DUAL_32, 0u)
+PE_KERNEL_OF(dual_32_rows, pe_dense_dual, PE_DUAL_32, PE_FLAG_ROW_SHIFTS)
+PE_KERNEL(dual_any, pe_dense_dual, r->format)
 
-PE_KERNEL void starts_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_dense_starts(r, r->format, arena, pool);
-}
+PE_KERNEL(scale, pe_scale, r->format)
 
-PE_KERNEL void dual_32(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_dense_dual(r, PE_OUT(r), arena, pool);
-}
+PE_KERNEL(block_8_16_64, pe_block, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
+PE_KERNEL(block_16_16_64, pe_block, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
+PE_KERNEL(block_any, pe_block, r->format)
 
-PE_KERNEL void dual_64(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_dense_dual(r, PE_FORMAT_ACC_WIDE | PE_OUT(r), arena, pool);
-}
+PE_KERNEL_OF(linear_16_16, pe_map_linear, 0u, 0u)
+PE_KERNEL_OF(linear_32_16, pe_map_linear, PE_FORMAT_A_WIDE, 0u)
+PE_KERNEL(linear_any, pe_map_linear, r->format)
 
-PE_KERNEL void scale(const pe_record_t *r, void *arena, const uint8_t *pool) { pe_scale(r, r->format, arena, pool); }
+PE_KERNEL(polynomial, pe_map_polynomial, r->format)
 
-#define PE_BLOCK_KERNEL(name, format)                                                          \
-  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) {                \
-    pe_block(r, (format) | PE_OUT(r), arena, pool);                                            \
-  }
+PE_KERNEL_OF(horner_16_16, pe_map_horner, 0u, 0u)
+PE_KERNEL_OF(horner_32_16, pe_map_horner, PE_FORMAT_A_WIDE, 0u)
+PE_KERNEL(horner_any, pe_map_horner, r->format)
 
-PE_BLOCK_KERNEL(block_8_16_64, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE)
-PE_BLOCK_KERNEL(block_16_16_64, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE)
-
-PE_KERNEL void block_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_block(r, r->format, arena, pool);
-}
-
-#define PE_LINEAR_KERNEL(name, format) \
-  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) { pe_map_linear(r, format, arena, pool); }
-
-PE_LINEAR_KERNEL(linear_16_16, 0u)
-PE_LINEAR_KERNEL(linear_32_16, PE_FORMAT_A_WIDE)
-PE_LINEAR_KERNEL(linear_16_32, PE_FORMAT_OUT_WIDE)
-PE_LINEAR_KERNEL(linear_32_32, PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
-
-PE_KERNEL void linear_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_map_linear(r, r->format, arena, pool);
-}
-
-PE_KERNEL void polynomial(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_map_polynomial(r, r->format, arena, pool);
-}
-
-#define PE_HORNER_KERNEL(name, format) \
-  PE_KERNEL void name(const pe_record_t *r, void *arena, const uint8_t *pool) { pe_map_horner(r, format, arena, pool); }
-
-PE_HORNER_KERNEL(horner_16_16, 0u)
-PE_HORNER_KERNEL(horner_32_16, PE_FORMAT_A_WIDE)
-
-PE_KERNEL void horner_any(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  pe_map_horner(r, r->format, arena, pool);
-}
-
-PE_KERNEL void add(const pe_record_t *r, void *arena) { pe_add(r, r->format, arena); }
-PE_KERNEL void mul(const pe_record_t *r, void *arena) { pe_mul(r, r->format, arena); }
-PE_KERNEL void copy(const pe_record_t *r, void *arena) { pe_copy(r, r->format, arena); }
-PE_KERNEL void extremum(const pe_record_t *r, void *arena) {
+PE_ALONE void add(const pe_record_t *r, void *arena) { pe_add(r, r->format, arena); }
+PE_ALONE void mul(const pe_record_t *r, void *arena) { pe_mul(r, r->format, arena); }
+PE_ALONE void copy(const pe_record_t *r, void *arena) { pe_copy(r, r->format, arena); }
+PE_ALONE void extremum(const pe_record_t *r, void *arena) {
   pe_extremum(r, r->format, arena, r->kind == PE_KIND_MIN ? 1u : 0u);
 }
-PE_KERNEL void choose(const pe_record_t *r, void *arena) { pe_select(r, r->format, arena); }
+PE_ALONE void choose(const pe_record_t *r, void *arena) { pe_select(r, r->format, arena); }
+
+// Format and flags as one number.
+#define PE_OF(format, flags) ((uint32_t)(format) | (uint32_t)(flags) << 8)
 
 static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  if (PE_IS_SMALL) {
-    dense_any(r, arena, pool);
-    return;
-  }
-  switch (r->format & ~PE_FORMAT_OUT_WIDE) {
+  switch (PE_CHOICE((uint32_t)r->format & ~PE_FORMAT_OUT_WIDE)) {
     case PE_FORMAT_WEIGHT_8:
       dense_8_16_32(r, arena, pool);
       break;
@@ -151,22 +135,24 @@ static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  if (PE_IS_SMALL) {
-    starts_any(r, arena, pool);
-    return;
-  }
-  switch (r->format & ~PE_FORMAT_OUT_WIDE) {
-    case PE_FORMAT_WEIGHT_8:
-      starts_8_16_32(r, arena, pool);
+  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
+    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0):
+      starts_8_32(r, arena, pool);
       break;
-    case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      starts_8_32_64(r, arena, pool);
+    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS):
+      starts_8_32_rows(r, arena, pool);
       break;
-    case PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      starts_16_32_64(r, arena, pool);
+    case PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0):
+      starts_16_32(r, arena, pool);
       break;
-    case PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      starts_32_32_64(r, arena, pool);
+    case PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS):
+      starts_16_32_rows(r, arena, pool);
+      break;
+    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, 0):
+      starts_8_16(r, arena, pool);
+      break;
+    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, PE_FLAG_ROW_SHIFTS):
+      starts_8_16_rows(r, arena, pool);
       break;
     default:
       starts_any(r, arena, pool);
@@ -174,12 +160,28 @@ static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
   }
 }
 
-static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  if (PE_IS_SMALL) {
-    block_any(r, arena, pool);
-    return;
+static void dual(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
+    case PE_OF(PE_DUAL_64, 0):
+      dual_64(r, arena, pool);
+      break;
+    case PE_OF(PE_DUAL_64, PE_FLAG_ROW_SHIFTS):
+      dual_64_rows(r, arena, pool);
+      break;
+    case PE_OF(PE_DUAL_32, 0):
+      dual_32(r, arena, pool);
+      break;
+    case PE_OF(PE_DUAL_32, PE_FLAG_ROW_SHIFTS):
+      dual_32_rows(r, arena, pool);
+      break;
+    default:
+      dual_any(r, arena, pool);
+      break;
   }
-  switch (r->format & ~PE_FORMAT_OUT_WIDE) {
+}
+
+static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  switch (PE_CHOICE((uint32_t)r->format & ~PE_FORMAT_OUT_WIDE)) {
     case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE:
       block_8_16_64(r, arena, pool);
       break;
@@ -193,36 +195,25 @@ static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
 }
 
 static void linear(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  if (PE_IS_SMALL) {
-    linear_any(r, arena, pool);
-    return;
-  }
-  switch (r->format & (PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)) {
-    case 0u:
+  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
+    case PE_OF(0, 0):
       linear_16_16(r, arena, pool);
       break;
-    case PE_FORMAT_A_WIDE:
+    case PE_OF(PE_FORMAT_A_WIDE, 0):
       linear_32_16(r, arena, pool);
       break;
-    case PE_FORMAT_OUT_WIDE:
-      linear_16_32(r, arena, pool);
-      break;
     default:
-      linear_32_32(r, arena, pool);
+      linear_any(r, arena, pool);
       break;
   }
 }
 
 static void horner(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  if (PE_IS_SMALL) {
-    horner_any(r, arena, pool);
-    return;
-  }
-  switch (r->format) {
-    case 0u:
+  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
+    case PE_OF(0, 0):
       horner_16_16(r, arena, pool);
       break;
-    case PE_FORMAT_A_WIDE:
+    case PE_OF(PE_FORMAT_A_WIDE, 0):
       horner_32_16(r, arena, pool);
       break;
     default:
@@ -237,11 +228,7 @@ static void step(const pe_record_t *r, void *arena, const uint8_t *pool) {
       dense(r, arena, pool);
       break;
     case PE_KIND_DENSE_DUAL:
-      if ((r->format & PE_FORMAT_ACC_WIDE) != 0u) {
-        dual_64(r, arena, pool);
-      } else {
-        dual_32(r, arena, pool);
-      }
+      dual(r, arena, pool);
       break;
     case PE_KIND_DENSE_STARTS:
       starts(r, arena, pool);

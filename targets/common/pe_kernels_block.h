@@ -30,9 +30,9 @@ PE_INLINE void pe_block(const pe_record_t *r, uint32_t format, void *arena, cons
     const uint32_t left = (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? pool[r->row_shifts + row] : r->shift_b;
     uint64_t sum = pe_block_start(r, format, pool, carried, row);
     if ((format & PE_FORMAT_ACC_WIDE) != 0u) {
-      sum += pe_dot_64(weights, x, r->cols, format) << left;
+      sum += pe_add_products_64(0, weights, x, r->cols, format) << left;
     } else {
-      const uint32_t low = (uint32_t)sum + (pe_dot_32(weights, x, r->cols, format) << left);
+      const uint32_t low = (uint32_t)sum + (pe_add_products_32(0, weights, x, r->cols, format) << left);
       sum = (uint64_t)(int64_t)(int32_t)low;
     }
     if ((r->flags & PE_FLAG_LAST) != 0u) {

@@ -14,16 +14,16 @@ PE_INLINE uint32_t pe_row_shift(const pe_record_t *r, const uint8_t *pool, uint3
   return (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? pool[r->row_shifts + row] : r->shift;
 }
 
-PE_INLINE uint32_t pe_dot_32(const uint8_t *weights, const void *x, uint32_t cols, uint32_t format) {
+PE_INLINE uint32_t pe_add_products_32(uint32_t sum, const uint8_t *weights, const void *x, uint32_t cols,
+                                      uint32_t format) {
   const uint32_t wide = format & PE_FORMAT_A_WIDE;
-  uint32_t sum = 0;
   for (uint32_t c = 0; c < cols; c++) sum += (uint32_t)pe_weight(weights, c, format) * (uint32_t)pe_load(x, c, wide);
   return sum;
 }
 
-PE_INLINE uint64_t pe_dot_64(const uint8_t *weights, const void *x, uint32_t cols, uint32_t format) {
+PE_INLINE uint64_t pe_add_products_64(uint64_t sum, const uint8_t *weights, const void *x, uint32_t cols,
+                                      uint32_t format) {
   const uint32_t wide = format & PE_FORMAT_A_WIDE;
-  uint64_t sum = 0;
   for (uint32_t c = 0; c < cols; c++) {
     sum += (uint64_t)((int64_t)pe_weight(weights, c, format) * pe_load(x, c, wide));
   }
@@ -44,10 +44,10 @@ PE_INLINE void pe_dense(const pe_record_t *r, uint32_t format, void *arena, cons
     const uint32_t shift = pe_row_shift(r, pool, row);
     if ((format & PE_FORMAT_ACC_WIDE) != 0u) {
       const uint64_t start = pe_shift_left(bias[row], shift - r->shift_a) + pe_half(shift);
-      pe_store_shifted(y, row, out_wide, start + pe_dot_64(weights, x, cols, format), shift, wraps);
+      pe_store_shifted(y, row, out_wide, pe_add_products_64(start, weights, x, cols, format), shift, wraps);
     } else {
       const uint32_t start = ((uint32_t)bias[row] << (shift - r->shift_a)) + (uint32_t)pe_half(shift);
-      const int32_t sum = (int32_t)(start + pe_dot_32(weights, x, cols, format)) >> shift;
+      const int32_t sum = (int32_t)pe_add_products_32(start, weights, x, cols, format) >> shift;
       pe_store(y, row, out_wide, wraps != 0u || out_wide != 0u ? sum : pe_saturate_narrow(sum));
     }
     weights += row_bytes;
@@ -86,8 +86,10 @@ PE_INLINE void pe_dense_starts(const pe_record_t *r, uint32_t format, void *aren
   const uint32_t row_bytes = cols * pe_weight_bytes(format);
   const uint8_t *weights = pool + r->weights;
   for (uint32_t row = 0; row < rows; row++) {
-    uint64_t sum = pe_row_start(r, format, pool, row);
-    sum += (format & PE_FORMAT_ACC_WIDE) != 0u ? pe_dot_64(weights, x, cols, format) : pe_dot_32(weights, x, cols, format);
+    const uint64_t start = pe_row_start(r, format, pool, row);
+    const uint64_t sum = (format & PE_FORMAT_ACC_WIDE) != 0u
+                             ? pe_add_products_64(start, weights, x, cols, format)
+                             : pe_add_products_32((uint32_t)start, weights, x, cols, format);
     pe_finish_row(r, format, pool, y, row, sum);
     weights += row_bytes;
   }

@@ -25,27 +25,26 @@ typedef struct {
 
 #if PE_DSP
 
-// Both rows of a pair: weights of 16 bytes per 4 columns.
-PE_INLINE pe_sums_t pe_dual_rows(const pe_pair_t *w, const pe_pair_t *x, uint32_t cols, uint32_t acc_wide,
-                                 uint32_t group, pe_sums_t sums) {
+// Adds the products of both rows of a pair, whose weights take 16 bytes per 4 columns. Returns the next pair's weights.
+PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *w, const pe_pair_t *x, uint32_t cols,
+                                       uint32_t acc_wide, uint32_t group) {
   (void)group;
   if (acc_wide != 0u) {
-    uint64_t first = sums.first, second = sums.second;
+    uint64_t first = sums->first, second = sums->second;
     PE_ADD_ROWS(PE_QUAD_64, x, w, first, second, cols);
-    sums.first = first;
-    sums.second = second;
+    sums->first = first;
+    sums->second = second;
   } else {
-    uint32_t first = (uint32_t)sums.first, second = (uint32_t)sums.second;
+    uint32_t first = (uint32_t)sums->first, second = (uint32_t)sums->second;
     PE_ADD_ROWS(PE_QUAD_32, x, w, first, second, cols);
-    sums.first = first;
-    sums.second = second;
+    sums->first = first;
+    sums->second = second;
   }
-  return sums;
+  return w;
 }
 
-PE_INLINE uint64_t pe_single_row(const pe_pair_t *w, const pe_pair_t *x, uint32_t cols, uint32_t group) {
-  (void)group;
-  int64_t sum = 0;
+PE_INLINE uint64_t pe_add_single(uint64_t start, const pe_pair_t *w, const pe_pair_t *x, uint32_t cols) {
+  int64_t sum = (int64_t)start;
   for (uint32_t c = 0; c < cols; c += 4u) {
     sum = __smlald((int16x2_t)x[0], (int16x2_t)w[0], sum);
     sum = __smlald((int16x2_t)x[1], (int16x2_t)w[1], sum);
@@ -64,18 +63,18 @@ PE_INLINE uint32_t pe_pair_product(const pe_narrow_t *w, const pe_narrow_t *x) {
 
 PE_INLINE uint64_t pe_signed(uint32_t sum) { return (uint64_t)(int64_t)(int32_t)sum; }
 
-PE_INLINE pe_sums_t pe_dual_rows(const pe_pair_t *weights, const pe_pair_t *inputs, uint32_t cols, uint32_t acc_wide,
-                                 uint32_t group, pe_sums_t sums) {
+PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *weights, const pe_pair_t *inputs,
+                                       uint32_t cols, uint32_t acc_wide, uint32_t group) {
   const pe_narrow_t *w = (const pe_narrow_t *)weights;
   const pe_narrow_t *x = (const pe_narrow_t *)inputs;
   if (acc_wide != 0u && group < 4u) {
     for (uint32_t c = 0; c < cols; c += 4u) {
-      sums.first += pe_signed(pe_pair_product(w, x)) + pe_signed(pe_pair_product(w + 2, x + 2));
-      sums.second += pe_signed(pe_pair_product(w + 4, x)) + pe_signed(pe_pair_product(w + 6, x + 2));
+      sums->first += pe_signed(pe_pair_product(w, x)) + pe_signed(pe_pair_product(w + 2, x + 2));
+      sums->second += pe_signed(pe_pair_product(w + 4, x)) + pe_signed(pe_pair_product(w + 6, x + 2));
       x += 4;
       w += 8;
     }
-    return sums;
+    return weights + cols;
   }
   for (uint32_t c = 0; c < cols;) {
     const uint32_t end = acc_wide != 0u && group < cols - c ? c + group : cols;
@@ -91,17 +90,15 @@ PE_INLINE pe_sums_t pe_dual_rows(const pe_pair_t *weights, const pe_pair_t *inpu
       x += 4;
       w += 8;
     }
-    sums.first += pe_signed(first);
-    sums.second += pe_signed(second);
+    sums->first += pe_signed(first);
+    sums->second += pe_signed(second);
   }
-  return sums;
+  return weights + cols;
 }
 
-PE_INLINE uint64_t pe_single_row(const pe_pair_t *weights, const pe_pair_t *inputs, uint32_t cols, uint32_t group) {
+PE_INLINE uint64_t pe_add_single(uint64_t sum, const pe_pair_t *weights, const pe_pair_t *inputs, uint32_t cols) {
   const pe_narrow_t *w = (const pe_narrow_t *)weights;
   const pe_narrow_t *x = (const pe_narrow_t *)inputs;
-  (void)group;
-  uint64_t sum = 0;
   for (uint32_t c = 0; c < cols; c += 2u) sum += pe_signed(pe_pair_product(w + c, x + c));
   return sum;
 }
@@ -117,15 +114,14 @@ PE_INLINE void pe_dense_dual(const pe_record_t *r, uint32_t format, void *arena,
   const uint32_t group = (uint32_t)1u << r->shift_b;
   uint32_t row = 0;
   for (; row + 1u < rows; row += 2u) {
-    const pe_sums_t starts = {pe_row_start(r, format, pool, row), pe_row_start(r, format, pool, row + 1u)};
-    const pe_sums_t sums = pe_dual_rows(w, x, cols, format & PE_FORMAT_ACC_WIDE, group, starts);
+    pe_sums_t sums = {pe_row_start(r, format, pool, row), pe_row_start(r, format, pool, row + 1u)};
+    w = pe_add_pair(&sums, w, x, cols, format & PE_FORMAT_ACC_WIDE, group);
     pe_finish_row(r, format, pool, y, row, sums.first);
     pe_finish_row(r, format, pool, y, row + 1u, sums.second);
-    w += cols;
   }
   if (row < rows) {
     const uint64_t start = pe_row_start(r, format, pool, row);
-    pe_finish_row(r, format, pool, y, row, start + pe_single_row(w, x, cols, group));
+    pe_finish_row(r, format, pool, y, row, pe_add_single(start, w, x, cols));
   }
 }
 
