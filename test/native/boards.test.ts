@@ -26,14 +26,17 @@ function asNative(seed: number): BlockTable {
 }
 
 describe.each(BOARDS)('$name', ({ board, isSkipped }) => {
-  const run = (table: BlockTable, seed: number) => runTableOnBoard(board, table, randomWords(seed, POINTS)).points;
+  const run = (table: BlockTable, seed: number, way?: 'walked') =>
+    runTableOnBoard(board, table, randomWords(seed, POINTS), way).points;
 
-  test.skipIf(isSkipped).each([1, 2])('every kind in every format, seed %i, by shared kernels', (seed) => {
-    expect(run(asNative(seed), seed)).toBe(POINTS);
+  test.skipIf(isSkipped)("every kind in every format, by the library's kernels", () => {
+    expect(run(asNative(1), 1, 'walked')).toBe(POINTS);
+    expect(run(dualTable(3), 3, 'walked')).toBe(POINTS);
   });
 
-  test.skipIf(isSkipped)('dual blocks and rows with starts, by shared kernels', () => {
-    expect(run(dualTable(3), 3)).toBe(POINTS);
+  test.skipIf(isSkipped)('every kind in every format, in one program', () => {
+    expect(run(asNative(2), 2)).toBe(POINTS);
+    expect(run(dualTable(4), 4)).toBe(POINTS);
   });
 
   // Up to 15 records, each has a kernel of its own, with everything known.
