@@ -1,19 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Board, loadBoard } from '../compiler/boards/boards.js';
 import { createBoardEngine } from '../compiler/boards/engine.js';
 import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/cost/instructions.js';
-import { FRAME_CLASSES, type FrameClass } from '../compiler/cost/op-chain.js';
 import type { Goal } from '../compiler/goal.js';
 import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../compiler/lower/layout.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
-import { compilerFlags, WASM3_UNIT } from '../compiler/package/bare-metal.js';
 import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
-import { wasm3Folder } from '../compiler/package/wasm3.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { type CompiledModel, compile } from '../compiler/pipeline.js';
 import { measureNativePrices } from './native-prices.js';
@@ -22,49 +17,9 @@ import { measureNativePrices } from './native-prices.js';
  * `npm run calibrate [-- <board or engine> ...]`: measures what the cost models need to know of each instruction set and
  * writes it as data.
  *
- * compiler/cost/frames.json: bytes of native stack that an operation of wasm3 takes, as the board's C compiler lays it
- * out (-fstack-usage), the largest of each class, for boards whose compiler makes no tail calls.
- *
  * compiler/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
  * run on the board. compiler/cost/native.json: the same of the kernels in C (native-prices.ts).
  */
-
-/** Which of wasm3's operations belong to a class. Rotations and bulk memory never occur in a module. */
-const OPERATIONS: Record<FrameClass, RegExp> = {
-  move: /^op_(SetSlot|CopySlot|PreserveSetSlot|PreserveCopySlot|SetRegister|GetGlobal|SetGlobal|Const)/,
-  int32: /^op_[iu]32_(?!Load|Store|Rot|Reinterpret|Trunc)/,
-  int64: /^op_[iu]64_(?!Load|Store|Rot|Reinterpret|Trunc)/,
-  load: /^op_.*_Load_/,
-  store: /^op_.*_Store_/,
-  branch: /^op_(If|Branch|ContinueLoop|Return|Select)/,
-  loop: /^op_(Counted)?Loop/,
-  call: /^op_(Call$|Entry)/,
-};
-
-function framesOf(boardName: string): Record<FrameClass, number> {
-  const board = loadBoard(boardName);
-  const folder = mkdtempSync(join(tmpdir(), 'pinn-edge-calibrate-'));
-  try {
-    const { every, wasm3 } = compilerFlags(board);
-    const library = join(PACKAGE_ROOT, 'targets/common');
-    const includes = ['-I', library, '-isystem', wasm3Folder()];
-    const output = ['-fstack-usage', '-c', join(library, WASM3_UNIT), '-o', join(folder, 'wasm3.o')];
-    const args = [...every, ...wasm3, ...includes, ...output];
-    const { status, stderr } = spawnSync(board.compiler.command, args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
-    // file:line:column:function <tab> bytes <tab> static
-    const lines = readFileSync(join(folder, 'wasm3.su'), 'utf8').trim().split('\n');
-    const frames = lines.map((line) => {
-      const [place, bytes] = line.split('\t');
-      return { name: place.slice(place.lastIndexOf(':') + 1), bytes: Number(bytes) };
-    });
-    const largest = (kind: FrameClass) =>
-      frames.reduce((most, { name, bytes }) => (OPERATIONS[kind].test(name) ? Math.max(most, bytes) : most), 0);
-    return Object.fromEntries(FRAME_CLASSES.map((kind) => [kind, largest(kind)])) as Record<FrameClass, number>;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 /** Networks of many shapes, with weights of a fixed sequence: what they compute does not matter. */
 const NETWORKS: [widths: number[], activation: string, tolerance: number][] = [
@@ -170,7 +125,6 @@ const interpreted = isOf('wasm3') ? await compiledNetworks() : undefined;
 for (const name of chosen.length ? chosen : BOARDS) {
   const board = loadBoard(name);
   if (interpreted) {
-    if (!board.tailCalls) update('frames.json', { [board.isa]: framesOf(name) });
     const samples = samplesOn(board, interpreted);
     const prices = fit(samples);
     update('instructions.json', { [board.isa]: prices });

@@ -1,15 +1,21 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { EXPORTS, MODULE, REQUIRED_EXPORTS } from './limits.js';
 import { EMPTY_BLOCK, I32, I64, Reader, Refusal } from './mvp.js';
+import { FRAME_CLASSES, type Frames, type Translated, translate } from './translate.js';
 
 /**
  * Which modules a device takes: the check of targets/common/pe_validate.c, made when a module is built. What the two
- * accept is the same (test/fuzz/validate.test.ts); types of operands are left to the WebAssembly engine here. The
+ * accept is the same (test/fuzz/validate.test.ts), but for the native stack, which the target decides
+ * (compiler/cost/native-stack.ts); types of operands are left to the WebAssembly engine here. The
  * limits are those of limits.ts.
  */
 
 /** V8's, which Node's type library leaves out. */
 declare const WebAssembly: { validate(bytes: Uint8Array): boolean };
+
+/** For the operations alone. */
+const NO_FRAMES = Object.fromEntries(FRAME_CLASSES.map((kind) => [kind, 0])) as Record<keyof Frames, number>;
+const NOTHING_NESTS = { frames: NO_FRAMES, operationsPerPage: 1, importChain: 0 };
 
 const PAGE_BYTES = 65536;
 const SECTION = {
@@ -34,13 +40,6 @@ interface FunctionType {
   result?: number;
 }
 
-interface Body {
-  /** Operations of the function itself. */
-  operations: number;
-  /** Indices of the functions that it calls, one per call instruction. */
-  callees: number[];
-}
-
 interface ModuleParts {
   types: FunctionType[];
   hasTable: boolean;
@@ -49,7 +48,8 @@ interface ModuleParts {
   /** Type of each function, imports first. */
   functions: FunctionType[];
   globals: number;
-  bodies: Body[];
+  /** Of all functions. */
+  calls: number;
 }
 
 /** Throws PE8401 with the reason why a device would refuse the module with `memoryBytes` of linear memory. */
@@ -62,9 +62,9 @@ export function requireDeviceModule(wasm: Uint8Array, memoryBytes: number): void
 export function deviceRefusal(wasm: Uint8Array, memoryBytes: number): string | undefined {
   try {
     if (!WebAssembly.validate(wasm)) return 'it is not valid WebAssembly';
-    const parts: ModuleParts = { types: [], hasTable: false, imports: 0, functions: [], globals: 0, bodies: [] };
+    const parts: ModuleParts = { types: [], hasTable: false, imports: 0, functions: [], globals: 0, calls: 0 };
     readSections(wasm, memoryBytes, parts);
-    checkCalls(parts.bodies);
+    checkWork(translate(wasm, NOTHING_NESTS).functions);
     return undefined;
   } catch (error) {
     if (error instanceof Refusal) return error.message;
@@ -117,13 +117,10 @@ function readSection(id: number, section: Reader, memoryBytes: number, parts: Mo
       checkExports(section, parts);
       return;
     case SECTION.code:
-      parts.bodies = list(section, MODULE.MAX_FUNCTIONS, 'functions', (i) =>
+      list(section, MODULE.MAX_FUNCTIONS, 'functions', (i) =>
         readBody(section.sub(section.leb()), parts.functions[parts.imports + i], parts),
       );
-      if (parts.imports) parts.bodies.unshift({ operations: 1, callees: [] });
-      if (parts.bodies.reduce((sum, { callees }) => sum + callees.length, 0) > MODULE.MAX_CALLS) {
-        throw new Refusal(`it has more than ${MODULE.MAX_CALLS} calls`);
-      }
+      requireAtMost(parts.calls, MODULE.MAX_CALLS, 'calls');
       return;
     default:
       list(section, Number.MAX_SAFE_INTEGER, 'data segments', () => {
@@ -244,9 +241,6 @@ const SIMPLE: readonly (readonly [number, number, number, number])[] = [
   [0xa7, 0xa7, 1, 1],
   [0xac, 0xad, 1, 1],
 ];
-/** Constants, reads of locals and ends of blocks take no operation of their own in wasm3. */
-const WITHOUT_OPERATION: ReadonlySet<number> = new Set([0x01, 0x02, 0x0b, 0x1a, 0x20, 0x41, 0x42]);
-
 interface Block {
   opcode: number;
   results: number;
@@ -254,7 +248,7 @@ interface Block {
 }
 
 /** Walks one body: heights of the operand stack, nesting, calls, and that all code can be reached. */
-function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
+function readBody(body: Reader, type: FunctionType, parts: ModuleParts): void {
   let locals = type.parameters.length;
   list(body, MODULE.MAX_VALUES, 'groups of locals', () => {
     locals += body.leb();
@@ -262,9 +256,7 @@ function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
     requireInteger(body.byte(), 'a local');
   });
   const blocks: Block[] = [{ opcode: 0x02, results: type.result === undefined ? 0 : 1, height: 0 }];
-  const callees: number[] = [];
   let height = 0;
-  let operations = 1;
   let reachable = true;
   const requireRoom = () =>
     requireAtMost(locals + height + blocks.length, MODULE.MAX_VALUES - 1, 'locals, operands and open blocks');
@@ -285,7 +277,6 @@ function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
   };
   while (blocks.length > 0) {
     const opcode = body.byte();
-    if (!WITHOUT_OPERATION.has(opcode)) operations++;
     const innermost = blocks[blocks.length - 1];
     if (opcode === 0x0b || opcode === 0x05) {
       height = innermost.height;
@@ -322,7 +313,7 @@ function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
       jump();
     } else if (opcode === 0x10) {
       const callee = body.leb();
-      callees.push(callee);
+      parts.calls++;
       height -= parts.functions[callee].parameters.length;
       push(parts.functions[callee].result === undefined ? 0 : 1);
     } else if (opcode === 0x20 || opcode === 0x23) {
@@ -345,7 +336,6 @@ function readBody(body: Reader, type: FunctionType, parts: ModuleParts): Body {
       push(1);
     } else throw new Refusal(`it uses opcode 0x${opcode.toString(16)}`);
   }
-  return { operations, callees };
 }
 
 function isLoad(opcode: number): boolean {
@@ -357,21 +347,18 @@ function isStore(opcode: number): boolean {
 }
 
 /** No function calls itself, and with what it calls none is too long. */
-function checkCalls(bodies: readonly Body[]): void {
-  const known: ({ work: number; chain: number } | 'open')[] = [];
-  const measure = (index: number): { work: number; chain: number } => {
+function checkWork(functions: readonly Translated[]): void {
+  const known: (number | 'open')[] = [];
+  const measure = (index: number): number => {
     const before = known[index];
     if (before === 'open') throw new Refusal('a function calls itself');
-    if (before) return before;
+    if (before !== undefined) return before;
     known[index] = 'open';
-    const { operations, callees } = bodies[index];
-    const called = callees.map(measure);
-    const work = called.reduce((sum, callee) => sum + callee.work, operations);
-    const chain = called.reduce((most, callee) => Math.max(most, callee.chain), 0) + operations;
+    const { operations, calls } = functions[index];
+    const work = calls.reduce((sum, { callee }) => sum + measure(callee), operations);
     requireAtMost(work, MODULE.MAX_WORK, 'operations in a function with all that it calls');
-    requireAtMost(chain, MODULE.MAX_CHAIN, 'operations in a chain of calls');
-    known[index] = { work, chain };
-    return { work, chain };
+    known[index] = work;
+    return work;
   };
-  for (const index of bodies.keys()) measure(index);
+  for (const index of functions.keys()) measure(index);
 }

@@ -8,12 +8,11 @@ export const MODULE = {
   MAX_FUNCTIONS: 96,
   MAX_PARAMETERS: 16, // of one function
   MAX_GLOBALS: 8,
-  MAX_CALLS: 384, // call instructions
+  MAX_CALLS: 192, // call instructions
   MAX_NESTING: 96, // blocks in one another, the body included
   MAX_VALUES: 192, // locals, operands and open blocks at one time; wasm3 holds 256 places and needs 60 for constants
   MAX_TARGETS: 64, // of one br_table
   MAX_WORK: 0x4000, // operations of a function with all that it calls, every loop run once
-  MAX_CHAIN: 0x2000, // the same along the longest way through calls; a device may take less (PE_MAX_CHAIN)
 } as const;
 
 /** Where the block table of a module lies in its linear memory. */

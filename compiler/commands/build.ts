@@ -182,7 +182,7 @@ function needsOfWasm3(report: Report): string[][] {
     ],
     [
       'stack',
-      `${bytes(report.nativeStackBytes)} native, ${report.tailCalls ? 'with tail calls (estimated from this host)' : `at most: ${count(report.nestedOperations)} operations nest without tail calls`}`,
+      `${bytes(report.nativeStackBytes)} native at most${report.tailCalls ? '' : `: ${count(report.nestedOperations)} operations nest without tail calls`}`,
     ],
   ];
 }

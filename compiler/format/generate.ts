@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXPORTS, MODULE, REQUIRED_EXPORTS, TABLE_ADDRESS } from '../asc/limits.js';
+import { FRAME_CLASSES, type Frames } from '../asc/translate.js';
+import * as stack from '../cost/native-stack.js';
 import * as device from '../device/spec.js';
 import * as image from '../image/spec.js';
 import { PACKAGE_ROOT } from '../package-root.js';
@@ -145,10 +147,30 @@ function moduleHeader(): string {
   return cHeader('PE_MODULE_GEN_H', note('compiler/asc/limits.ts'), list, names);
 }
 
+function framesHeader(): string {
+  const list: [string, number][] = [
+    ...FRAME_CLASSES.map((kind, i): [string, number] => [`FRAME_${kind.toUpperCase()}`, i]),
+    ['FRAME_UNIT_BYTES', stack.FRAME_UNIT_BYTES],
+    ['RUN_STACK_BYTES', stack.RUN_STACK_BYTES],
+    ['OPEN_STACK_BYTES', stack.OPEN_STACK_BYTES],
+    ['VALIDATE_STACK_BYTES', stack.VALIDATE_STACK_BYTES],
+    ['IMPORT_STACK_BYTES', stack.IMPORT_STACK_BYTES],
+  ];
+  const { isas, largest, tailCalls, tailCalls64 } = stack.allFrames();
+  const tables = Object.entries({ ...isas, largest, 'tail-calls': tailCalls, 'tail-calls-64': tailCalls64 }).map(
+    ([name, frames]: [string, Frames]) => {
+      const units = FRAME_CLASSES.map((kind) => `${Math.ceil(frames[kind] / stack.FRAME_UNIT_BYTES)}u`);
+      return `#define PE_FRAMES_${name.replaceAll('-', '_').toUpperCase()} {${units.join(', ')}}`;
+    },
+  );
+  return cHeader('PE_FRAMES_GEN_H', note('compiler/cost/frames.json'), list, tables.join('\n'));
+}
+
 const FILES: [string, () => string][] = [
   ['runtime/format.gen.ts', assemblyScript],
   ['targets/common/pe_format.gen.h', tableHeader],
   ['targets/common/pe_module.gen.h', moduleHeader],
+  ['targets/common/pe_frames.gen.h', framesHeader],
   ['targets/common/pe_image.gen.h', imageHeader],
   ['targets/common/pe_agent.gen.h', agentHeader],
 ];

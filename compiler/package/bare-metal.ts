@@ -1,3 +1,4 @@
+import { libraryStackBytes } from '../cost/native-stack.js';
 import type { Target } from './targets.js';
 
 /** How the bare-metal project is compiled: by CMake, and with the same flags for the emulated boards. */
@@ -25,8 +26,12 @@ const LINK_FLAGS = ['-nostartfiles', '-Wl,--gc-sections', '-T', LINKER_SCRIPT];
 
 /** Flags of the C compiler for every file, further ones for wasm3's and for kernels, and for linking. */
 export function compilerFlags(target: Target): Record<'every' | 'wasm3' | 'kernel' | 'link', string[]> {
+  const defines = [
+    `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`,
+    `-DPE_NATIVE_STACK_BYTES=${libraryStackBytes(target)}`,
+  ];
   return {
-    every: [...target.flags, ...COMMON_FLAGS, ...WARNINGS, `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`],
+    every: [...target.flags, ...COMMON_FLAGS, ...WARNINGS, ...defines],
     wasm3: WASM3_FLAGS,
     kernel: KERNEL_FLAGS,
     link: [...target.flags, ...LINK_FLAGS, ...(target.compiler?.linkFlags ?? [])],

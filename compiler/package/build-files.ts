@@ -1,5 +1,5 @@
 import { layersOf } from '../compress/layers.js';
-import { nativeStackBound } from '../cost/native-stack.js';
+import { libraryStackBytes, nativeStackBound } from '../cost/native-stack.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine } from '../engines/create.js';
 import { disassemble } from '../format/disassemble.js';
@@ -147,8 +147,7 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
         (isChip && compiled.engine === 'wasm3+native' ? SMALL_MODULE_BYTES : 0) +
         Math.ceil((usage.codePageBytes * heapScale) / codePageBytes) * codePageBytes,
       wasm3StackBytes: stackBytes,
-      // With tail calls, reading the module takes more of it than any evaluation does.
-      nativeStackBytes: target.tailCalls ? Math.max(usage.nativeStackBytes, bound.bytes) : bound.bytes,
+      nativeStackBytes: bound.bytes,
       nestedOperations: bound.operations,
     };
   } finally {
@@ -170,7 +169,7 @@ function requireFit(report: Report, target: Target): void {
       target.ramBytes,
     ],
     ['RAM in one piece', ramBytes, modelBytes, target.ramBlockBytes],
-    ['the native stack', nativeStackBytes, 0, target.nativeStackBytes],
+    ['the native stack', nativeStackBytes, 0, libraryStackBytes(target)],
   ];
   for (const [what, need, ofModel, have] of needs) {
     if (need <= have) continue;

@@ -14,10 +14,15 @@ export const LIBRARY_FILES = [
   ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
 ] as const;
 
+/** The check of modules. */
+export const VALIDATE_SOURCES = [
+  ...['pe_check_read.c', 'pe_check_sections.c', 'pe_check_code.c', 'pe_check_stack.c', 'pe_validate.c'],
+] as const;
+
 /** What models in modules need besides: wasm3 and the check before it. */
 export const MODULE_FILES = [
   ...['pe_module.c', 'pe_module.h', 'pe_module.gen.h', 'pe_arena.c', 'pe_arena.h', 'pe_steps.h'],
-  ...['pe_validate.c', 'pe_validate.h', 'pe_wasm3.c', 'pe_wasm3.h'],
+  ...[...VALIDATE_SOURCES, 'pe_validate.h', 'pe_check.h', 'pe_frames.gen.h', 'pe_wasm3.c', 'pe_wasm3.h'],
 ] as const;
 
 /** What block tables need besides: their check and the kernels in C. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { libraryStackBytes } from '../cost/native-stack.js';
 import { PACKAGE_ROOT, VERSION } from '../package-root.js';
 import type { Target, TargetProject } from './targets.js';
 
@@ -32,6 +33,7 @@ function valuesFor(target: Target, project: TargetProject): Record<string, strin
     target: name,
     chip,
     nativeStackBytes: String(nativeStackBytes),
+    libraryStackBytes: String(libraryStackBytes(target)),
     defaultStackBytes: String(defaultStackBytes),
     codePageBytes: String(wasm3.codePageBytes),
     wasm3Version: wasm3.version,

@@ -164,7 +164,7 @@ pe_result_t pe_module_open(pe_t *pe, void *memory, size_t bytes, pe_link_kernels
   if (pe_crc32(model->payload, model->payload_bytes) != model->payload_crc) return PE_ERROR_CORRUPT;
   pe_module_facts_t facts;
   pe->detail = pe_validate(model->payload, model->payload_bytes, model->memory_bytes, &facts);
-  if (pe->detail != NULL) return PE_ERROR_MODULE;
+  if (pe->detail != NULL) return pe->detail == pe_stack_exceeded ? PE_ERROR_STACK : PE_ERROR_MODULE;
   pe_arena_t arena;
   pe_arena_init(&arena, memory, bytes);
   pe_arena_select(&arena);

@@ -12,12 +12,11 @@
 #define PE_MODULE_MAX_FUNCTIONS 0x60u
 #define PE_MODULE_MAX_PARAMETERS 0x10u
 #define PE_MODULE_MAX_GLOBALS 0x8u
-#define PE_MODULE_MAX_CALLS 0x180u
+#define PE_MODULE_MAX_CALLS 0xc0u
 #define PE_MODULE_MAX_NESTING 0x60u
 #define PE_MODULE_MAX_VALUES 0xc0u
 #define PE_MODULE_MAX_TARGETS 0x40u
 #define PE_MODULE_MAX_WORK 0x4000u
-#define PE_MODULE_MAX_CHAIN 0x2000u
 
 #define PE_MODULE_EXPORTS "memory\0input\0output\0identity\0lastStatus\0run\0evaluate\0"
 

@@ -4,14 +4,13 @@
 // What passes is a valid WebAssembly 1.0 module (Core Specification 1.0, sections 3 and 5) without floats, tables, start
 // function and growing memory, with the exports of a pinn-edge model and nothing else, with data inside the memory it
 // declares, without recursion and without code behind an unconditional branch, and within the limits of PE_MODULE_...
-// (compiler/asc/limits.ts). It imports nothing, or pe.walk, and then has a block table in a custom section (pe_native.h).
-// The compiler holds what it makes to the same (compiler/asc/device.ts).
+// (compiler/asc/limits.ts) and of the native stack, whatever its inputs. It imports nothing, or pe.walk, and then has a
+// block table in a custom section (pe_native.h). The compiler holds what it makes to the same (compiler/asc/device.ts).
 //
 // Every byte of code is read once; nothing is allocated, and less than 2.5 kB of stack are used.
 #ifndef PE_VALIDATE_H
 #define PE_VALIDATE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "pe_module.gen.h"
@@ -20,20 +19,36 @@
 extern "C" {
 #endif
 
-// Longest chain of operations, calls included, that wasm3 nests natively when it is compiled without tail calls (Xtensa,
-// ARMv6-M): each takes some 32 to 64 bytes of native stack until a loop continues or a function returns. A project with
-// a small stack sets it to what its stack holds.
-#ifndef PE_MAX_CHAIN
-#define PE_MAX_CHAIN PE_MODULE_MAX_CHAIN
+// Whether the C compiler makes tail calls of wasm3's operations. Compilers for Xtensa and ARMv6-M make none, and others
+// none without optimisation: there every operation nests a native call until a loop goes round or a function returns.
+#ifndef PE_TAIL_CALLS
+#if defined(__XTENSA__) || defined(__ARM_ARCH_6M__) || !defined(__OPTIMIZE__)
+#define PE_TAIL_CALLS 0
+#else
+#define PE_TAIL_CALLS 1
+#endif
+#endif
+
+// Native stack, in bytes, that pe_open and evaluations may take, with the frames of whoever calls them in the same task.
+// Modules that could take more are refused. Projects that `pinn-edge build` writes set it to what their stack holds.
+#ifndef PE_NATIVE_STACK_BYTES
+#if UINTPTR_MAX > 0xffffffffu
+#define PE_NATIVE_STACK_BYTES 524288
+#elif PE_TAIL_CALLS
+#define PE_NATIVE_STACK_BYTES 7168
+#else
+#define PE_NATIVE_STACK_BYTES 15360
+#endif
 #endif
 
 // What is known of a module that passed.
 typedef struct {
-  uint32_t chain;  // operations, counted over the longest way from an export through calls
-  uint32_t loops;  // loops in the code
-  bool has_evaluate;
-  uint8_t needed[PE_MODULE_MAX_FUNCTIONS];  // whether `evaluate` can come to it, or `run` where that is missing
+  uint32_t native_stack_bytes;  // the most that opening and evaluating it can take
+  uint32_t loops;               // in the code
 } pe_module_facts_t;
+
+// The reason for which a module is refused that could take more than PE_NATIVE_STACK_BYTES.
+extern const char pe_stack_exceeded[];
 
 // NULL when `module` may be given to wasm3 with `memory_bytes` of linear memory and wasm3's limits at least those of
 // pe_wasm3.h; else the reason, a constant text. `facts` may be NULL, and is written only when the module passes.

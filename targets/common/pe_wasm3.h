@@ -18,6 +18,10 @@
 #ifndef d_m3MaxFunctionStackHeight
 #define d_m3MaxFunctionStackHeight 256
 #endif
+// Constants of one function that take no operation; pe_check_stack.c counts on them.
+#ifndef d_m3MaxConstantTableSize
+#define d_m3MaxConstantTableSize 120
+#endif
 #ifndef d_m3VerboseErrorMessages
 #define d_m3VerboseErrorMessages 0
 #endif

@@ -221,6 +221,8 @@ const char *pe_text(pe_result_t result) {
       return "the outputs differ from those recorded when the model was built";
     case PE_ERROR_ENGINE:
       return "the firmware has no engine for this kind of model";
+    case PE_ERROR_STACK:
+      return "the module could overflow the native stack";
   }
   return "unknown result";
 }

@@ -76,7 +76,9 @@ typedef enum {
   // The outputs for a golden vector are not those recorded when the model was built.
   PE_ERROR_GOLDEN = -11,
   // The descriptor names no engine: the firmware was built without one for this kind of model.
-  PE_ERROR_ENGINE = -12
+  PE_ERROR_ENGINE = -12,
+  // The module could take more native stack than there is (PE_NATIVE_STACK_BYTES in pe_validate.h).
+  PE_ERROR_STACK = -13
 } pe_result_t;
 
 struct pe;

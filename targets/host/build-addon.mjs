@@ -42,6 +42,7 @@ const WASM3_CONFIGURATION = {
   d_m3HasWASI: 0,
   d_m3CodePageAlignSize: 1024,
   d_m3MaxFunctionStackHeight: 256,
+  d_m3MaxConstantTableSize: 120,
 };
 
 const WASM3_UNITS = ['bind', 'code', 'compile', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];

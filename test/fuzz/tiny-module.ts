@@ -1,5 +1,8 @@
 /** The smallest module with everything that a model's module has, put together by hand so that parts can be wrong. */
 
+/** Linear memory of these modules, in bytes. */
+export const MEMORY_BYTES = 4096;
+
 export interface Parts {
   custom: number[];
   import: number[];
@@ -8,6 +11,8 @@ export interface Parts {
   data: number[];
   /** Body of the export `run`, function 4: locals, instructions and end. */
   run: number[];
+  /** Bodies of functions from 6 on, without parameters, which return an i32. */
+  more: number[][];
 }
 
 const I32 = 0x7f;
@@ -43,7 +48,8 @@ function exported(name: string, kind: number, index: number): number[] {
 /** The sections of a module; what is undefined is left out. */
 export function assemble(parts: Partial<Parts>): Uint8Array {
   const constant = [0, 0x41, 16, 0x0b];
-  const bodies = [constant, constant, constant, constant, parts.run ?? RUN, FUNCTION_5];
+  const more = parts.more ?? [];
+  const bodies = [constant, constant, constant, constant, parts.run ?? RUN, FUNCTION_5, ...more];
   const exports = [
     exported('memory', 2, 0),
     ...['input', 'output', 'identity', 'lastStatus', 'run'].map((name, i) => exported(name, 0, i)),
@@ -53,7 +59,7 @@ export function assemble(parts: Partial<Parts>): Uint8Array {
     ...section(0, parts.custom),
     ...section(1, [2, 0x60, 0, 1, I32, 0x60, 2, I32, I32, 1, I32]),
     ...section(2, parts.import),
-    ...section(3, [6, 0, 0, 0, 0, 0, 1]),
+    ...section(3, [bodies.length, 0, 0, 0, 0, 0, 1, ...more.map(() => 0)]),
     ...section(4, parts.table),
     ...section(5, [1, 0, 1]),
     ...section(6, [2, I32, 1, 0x41, 0, 0x0b, I64, 0, 0x42, 0x7f, 0x0b]),

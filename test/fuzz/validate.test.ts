@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deviceRefusal } from '../../compiler/asc/device.js';
 import { MODULE } from '../../compiler/asc/limits.js';
+import { nativeStackBound } from '../../compiler/cost/native-stack.js';
+import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { randoms } from '../helpers/models.js';
@@ -10,19 +12,22 @@ import { moduleOf } from '../helpers/modules.js';
 import { randomTable } from '../helpers/random-table.js';
 import { smallModel } from '../package/fixture.js';
 import { C99, COMMON, CPP11, compileOrThrow, temporaryFolder, WARNINGS } from '../package/toolchain.js';
-import { assemble, type Parts, tinyModule, tinyNativeModule } from './tiny-module.js';
+import { assemble, MEMORY_BYTES, type Parts, tinyModule, tinyNativeModule } from './tiny-module.js';
 
 /** The check of modules on the device, beside the one of the compiler (asc/device.ts). */
 
-const SOURCE = join(COMMON, 'pe_validate.c');
+const SOURCES = VALIDATE_SOURCES.map((name) => join(COMMON, name));
 const SANITIZERS = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
 const folder = temporaryFolder();
 const program = join(folder.path, 'validate');
-const MEMORY = 4096;
+const MEMORY = MEMORY_BYTES;
+/** Of this machine, as the C check is compiled here. */
+const HOST = { isa: process.arch === 'x64' ? 'x86-64' : 'other', tailCalls: false, wasm3: { codePageBytes: 1024 } };
 
 beforeAll(() => {
   const main = join(PACKAGE_ROOT, 'test', 'fuzz', 'validate_main.c');
-  compileOrThrow('cc', [...C99, ...SANITIZERS, ...WARNINGS, `-I${COMMON}`, main, SOURCE, '-o', program]);
+  const stack = ['-DPE_TAIL_CALLS=0', '-DPE_NATIVE_STACK_BYTES=0x7fffffff'];
+  compileOrThrow('cc', [...C99, ...SANITIZERS, ...WARNINGS, ...stack, `-I${COMMON}`, main, ...SOURCES, '-o', program]);
 });
 afterAll(() => folder.remove());
 
@@ -80,11 +85,13 @@ function mutate(wasm: Uint8Array, next: () => number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-describe('the C file', () => {
-  test.each(['-O0', '-O2', '-Os'])('compiles as C99 and as C++11 without warnings (%s)', (level) => {
-    const flags = [level, ...WARNINGS, '-c', SOURCE, '-o', '/dev/null'];
-    compileOrThrow('cc', [...C99, ...flags]);
-    compileOrThrow('cc', [...CPP11, ...flags]);
+describe('the C files', () => {
+  test.each(['-O0', '-O2', '-Os'])('compile as C99 and as C++11 without warnings (%s)', (level) => {
+    const flags = [level, ...WARNINGS, '-c', '-o', '/dev/null'];
+    for (const source of SOURCES) {
+      compileOrThrow('cc', [...C99, ...flags, source]);
+      compileOrThrow('cc', [...flags, ...CPP11, source]);
+    }
   });
 });
 
@@ -102,7 +109,10 @@ describe('modules that the compiler makes', () => {
       candidates.map(() => undefined),
     );
     candidates.push({ wasm: tinyNativeModule(), memoryBytes: MEMORY });
-    for (const verdict of deviceVerdicts(candidates)) expect(verdict).toMatch(/^ok \d+ \d+$/);
+    deviceVerdicts(candidates).forEach((verdict, i) => {
+      const { bytes } = nativeStackBound(candidates[i].wasm, HOST);
+      expect(verdict).toMatch(new RegExp(`^ok ${bytes} \\d+$`));
+    });
     // Not with less memory than their data take.
     const cramped = { wasm: compiled.wasm, memoryBytes: 64 };
     expect(accepts(cramped)).toBe(false);
@@ -129,9 +139,12 @@ describe('damaged modules', () => {
     expect(
       different.map(({ wasm, memoryBytes }) => [deviceRefusal(wasm, memoryBytes), Buffer.from(wasm).toString('hex')]),
     ).toEqual([]);
-    const taken = verdicts.filter((verdict) => verdict.startsWith('ok')).length;
-    expect(taken).toBeGreaterThan(500);
-    expect(verdicts.length - taken).toBeGreaterThan(5000);
+    // And both say that these take the same native stack at most.
+    const taken = candidates.filter((_, i) => verdicts[i].startsWith('ok'));
+    const bounds = verdicts.filter((verdict) => verdict.startsWith('ok')).map((verdict) => verdict.split(' ')[1]);
+    expect(taken.map(({ wasm }) => String(nativeStackBound(wasm, HOST).bytes))).toEqual(bounds);
+    expect(taken.length).toBeGreaterThan(500);
+    expect(verdicts.length - taken.length).toBeGreaterThan(5000);
   }, 300_000);
 });
 
@@ -176,9 +189,9 @@ describe('what is refused, and why', () => {
     ['too many locals', tiny({ run: [1, 0xc0, 0x01, 0x7f, 0x41, 0, 0x0b] }), 'exceeds a limit'],
     ['too deep blocks', body(...many(96, [0x02, 0x40]), ...many(96, [0x0b]), 0x41, 0), 'exceeds a limit'],
     [
-      'too long a chain',
-      body(...many(MODULE.MAX_CHAIN / 2 + 1, [0x41, 0, 0x24, 0, 0x23, 0, 0x1a]), 0x41, 0),
-      'native stack',
+      'too much work',
+      body(...many(MODULE.MAX_WORK / 2, [0x41, 0, 0x24, 0, 0x23, 0, 0x1a]), 0x41, 0),
+      'exceeds a limit',
     ],
   ])('%s', (_name, candidate, reason) => {
     expect(deviceVerdicts([candidate])[0]).toContain(reason);

@@ -24,7 +24,7 @@ int main(void) {
     if (refusal != NULL) {
       printf("%s\n", refusal);
     } else {
-      printf("ok %u %u\n", (unsigned)facts.chain, (unsigned)facts.loops);
+      printf("ok %u %u\n", (unsigned)facts.native_stack_bytes, (unsigned)facts.loops);
     }
     free(module);
   }

@@ -5,7 +5,7 @@ import { compileAssemblyScript } from '../../compiler/asc/compile.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
 import { readHeader } from '../../compiler/format/table.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
+import { firmwareFiles, VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
 import { modelHeader } from '../../compiler/package/header.js';
 import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { loadTarget } from '../../compiler/package/targets.js';
@@ -27,7 +27,7 @@ import {
   wasm3Object,
 } from './toolchain.js';
 
-const LIBRARY = ['pinn_edge.c', 'pe_module.c', 'pe_arena.c', 'pe_crc32.c', 'pe_validate.c'].map((name) =>
+const LIBRARY = ['pinn_edge.c', 'pe_module.c', 'pe_arena.c', 'pe_crc32.c', ...VALIDATE_SOURCES].map((name) =>
   join(COMMON, name),
 );
 const FLAVOURS = [

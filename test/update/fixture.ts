@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { encodeImage, type ImageInput } from '../../compiler/image/image.js';
 import { PAYLOAD } from '../../compiler/image/spec.js';
+import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
 import type { CompiledModel } from '../../compiler/pipeline.js';
 import { headerInputOf } from '../package/fixture.js';
 import { C99, COMMON, compileOrThrow, includes, WARNINGS, wasm3Object } from '../package/toolchain.js';
@@ -9,7 +10,7 @@ export const TARGET = 'host';
 
 /** The C files of the firmware library: what every program needs, and the engines, without wasm3's files. */
 export const CORE_SOURCES = ['pinn_edge.c', 'pe_crc32.c'];
-export const MODULE_SOURCES = ['pe_module.c', 'pe_arena.c', 'pe_validate.c'];
+export const MODULE_SOURCES = ['pe_module.c', 'pe_arena.c', ...VALIDATE_SOURCES];
 export const TABLE_SOURCES = ['pe_table_engine.c', 'pe_table.c', 'pe_kernels.c'];
 export const UPDATE_SOURCES = [
   ...['pe_image.c', 'pe_signature.c', 'pe_slots.c', 'pe_runner.c', 'pe_agent.c', 'pe_update_text.c'],
