@@ -52,6 +52,7 @@ const MESSAGES = {
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',
   PE6003: 'the module refused to run: status {status} ({name})',
   PE6004: 'AssemblyScript rejected the generated entry: {reason}',
+  PE6009: 'the module stopped while it ran ({reason}); build the model again',
   // 7xxx: import
   PE7001:
     'cannot tell what {file} is; known are .json (pinn-edge/1), .onnx, .pt .pth .pkl (PyTorch, DeepXDE), .h5 .hdf5 .keras (Keras), .safetensors, .npz and .npy',

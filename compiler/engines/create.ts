@@ -82,16 +82,16 @@ export interface Wasm3Engine extends Engine {
   dispose(): void;
 }
 
-/** wasm3 with the memory limit, stack size and tail calls of the target. */
+/** wasm3 with the memory limit, stack size and tail calls of the target, and the device's checks and limits. */
 export function createWasm3Engine(runnable: Runnable): Wasm3Engine {
   const { wasm, inputCount, outputCount, memoryBytes, wasm3 } = runnable;
-  const module = Wasm3Module.load(wasm, { ...wasm3, memoryLimitBytes: memoryBytes });
+  const module = Wasm3Module.load(wasm, { ...wasm3, memoryLimitBytes: memoryBytes, isModel: true });
   const input = Number(module.call('input'));
   const output = Number(module.call('output'));
   return {
     name: 'wasm3',
     run(inputs) {
-      const result = module.runBatch('run', input, inputs, inputCount, output, outputCount);
+      const result = runModule(() => module.runBatch('run', input, inputs, inputCount, output, outputCount));
       requireAnswers(result.statuses);
       return result;
     },
@@ -99,6 +99,15 @@ export function createWasm3Engine(runnable: Runnable): Wasm3Engine {
     identity: () => Number(module.call('identity')) >>> 0,
     dispose: () => void module.dispose(),
   };
+}
+
+/** A trap, or too many rounds of loops: only in modules that no compiler of ours made, or on too small a stack. */
+function runModule<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new PinnEdgeError('PE6009', { reason: (error as Error).message });
+  }
 }
 
 function requireAnswers(statuses: ArrayLike<number>): void {

@@ -45,10 +45,15 @@ const WASM3_CONFIGURATION = {
   d_m3MaxConstantTableSize: 120,
 };
 
-const WASM3_UNITS = ['bind', 'code', 'compile', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
+const WASM3_UNITS = ['bind', 'code', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
+// wasm3's translation with the firmware library's count of the rounds of loops.
+const COUNTED_UNIT = 'wasm3_compile';
 const OWN_UNITS = ['counted_heap', 'private_stack', 'table_node', 'wasm3_node'];
-// The block kernels and the table check of the firmware library: the same C as on the devices.
-const LIBRARY_UNITS = ['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'];
+// The block kernels and the checks of tables and modules of the firmware library: the same C as on the devices.
+const LIBRARY_UNITS = [
+  ...['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'],
+  ...['pe_check_read', 'pe_check_sections', 'pe_check_code', 'pe_check_stack', 'pe_validate'],
+];
 const OWN_HEADERS = ['counted_heap.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'];
 
 const FLAVOURS = [
@@ -114,10 +119,11 @@ function listInputs(wasm3Folder, nodeApiFolder) {
   return [
     fileURLToPath(import.meta.url),
     ...OWN_HEADERS.map((name) => join(hostFolder, name)),
-    ...OWN_UNITS.map((unit) => join(hostFolder, `${unit}.c`)),
+    ...[...OWN_UNITS, COUNTED_UNIT].map((unit) => join(hostFolder, `${unit}.c`)),
     ...LIBRARY_UNITS.map((unit) => join(commonFolder, `${unit}.c`)),
     ...headers(commonFolder).filter((file) => basename(file).startsWith('pe_')),
     ...WASM3_UNITS.map((unit) => join(wasm3Folder, `m3_${unit}.c`)),
+    join(wasm3Folder, 'm3_compile.c'),
     ...headers(wasm3Folder),
     ...headers(nodeApiFolder),
   ];
@@ -211,17 +217,21 @@ function planCompilations(context) {
       ...extraFlags,
     ],
   }));
+  const wasm3Sources = [
+    join(hostFolder, `${COUNTED_UNIT}.c`),
+    ...WASM3_UNITS.map((unit) => join(wasm3Folder, `m3_${unit}.c`)),
+  ];
   const wasm3 = FLAVOURS.flatMap((flavour) =>
-    WASM3_UNITS.map((unit) => ({
+    wasm3Sources.map((source) => ({
       flavour: flavour.name,
-      source: join(wasm3Folder, `m3_${unit}.c`),
-      object: join(temporary, `${flavour.name}-m3_${unit}.o`),
-      flags: [...common, ...WASM3_FLAGS, `-I${wasm3Folder}`, ...flavour.flags, ...extraFlags],
+      source,
+      object: join(temporary, `${flavour.name}-${basename(source, '.c')}.o`),
+      flags: [...common, ...WASM3_FLAGS, `-I${commonFolder}`, `-I${wasm3Folder}`, ...flavour.flags, ...extraFlags],
     })),
   );
-  // m3_compile.c holds every operation and takes longest: first, so that the two jobs end together.
+  // The translation holds every operation and takes longest: first, so that the two jobs end together.
   return [...wasm3, ...own].sort(
-    (a, b) => Number(b.source.endsWith('m3_compile.c')) - Number(a.source.endsWith('m3_compile.c')),
+    (a, b) => Number(b.source.endsWith('_compile.c')) - Number(a.source.endsWith('_compile.c')),
   );
 }
 

@@ -27,6 +27,12 @@ export interface Wasm3Options {
    * but allocation and deep native stack during a run. Default false: everything is compiled on loading.
    */
   lazy?: boolean;
+  /**
+   * True treats the module as a device treats a model, with `memoryLimitBytes` as its memory: one that pe_validate.h
+   * refuses is not loaded, and a call ends with an error after PE_MAX_STEPS rounds of loops (pinn_edge.h). Default
+   * false: any module, with 2^32 - 1 rounds per call.
+   */
+  isModel?: boolean;
 }
 
 /**
@@ -85,7 +91,14 @@ interface FoundFunction {
 /** The addon's functions; wasm3_node.c describes them. */
 interface Addon {
   version: string;
-  load(wasm: Uint8Array, stackBytes: number, memoryLimit: number, heapLimit: number, compileAll: boolean): Handle;
+  load(
+    wasm: Uint8Array,
+    stackBytes: number,
+    memoryLimit: number,
+    heapLimit: number,
+    compileAll: boolean,
+    isModel: boolean,
+  ): Handle;
   find(handle: Handle, name: string): FoundFunction;
   call(handle: Handle, id: number, slots: BigInt64Array): void;
   runBatch(
@@ -148,7 +161,8 @@ export class Wasm3Module {
     const heapLimit = checkInteger('heapLimitBytes', options.heapLimitBytes ?? DEFAULT_HEAP_LIMIT_BYTES, 1, 2 ** 30);
     const exports = exportedFunctions(wasm);
     const addon = loadAddon(options.tailCalls ?? true);
-    const handle = addon.load(wasm, stackBytes, memoryLimit, heapLimit, !(options.lazy ?? false));
+    const isModel = options.isModel ?? false;
+    const handle = addon.load(wasm, stackBytes, memoryLimit, heapLimit, !(options.lazy ?? false), isModel);
     return new Wasm3Module(addon, handle, exports);
   }
 
@@ -176,8 +190,8 @@ export class Wasm3Module {
    * Runs a function without arguments that returns an i32 once per point, within one native call. Point p writes the
    * words inputs[p * inputCount ..] to linear memory at inputAddress before its call, and outputCount words at
    * outputAddress are copied out after it. Counts are at least 1; inputs.length must be a multiple of inputCount.
-   * Throws an Error that names the point when one traps, and for addresses outside linear memory. An endless loop in
-   * the module never returns.
+   * Throws an Error that names the point when one traps, and for addresses outside linear memory. An endless loop
+   * ends with an error as well.
    */
   runBatch(
     name: string,

@@ -3,7 +3,7 @@
 //
 // Functions exported to JavaScript (handle: the object that load() returned):
 //   version                                                            wasm3's version string
-//   load(wasm, stackBytes, memoryLimit, heapLimit, compileAll)         -> handle
+//   load(wasm, stackBytes, memoryLimit, heapLimit, compileAll, isModel) -> handle
 //   find(handle, name)                                                 -> { id, parameters, results } e.g. 'iI', 'i'
 //   call(handle, id, slots)                                            slots: BigInt64Array, arguments in, result out
 //   runBatch(handle, id, inputAddress, inputs, outputAddress, outputs, statuses)
@@ -25,6 +25,8 @@
 #include "counted_heap.h"
 #include "m3_env.h"
 #include "pe_native.h"
+#include "pe_validate.h"
+#include "pinn_edge.h"
 #include "private_stack.h"
 #include "table_node.h"
 
@@ -46,6 +48,8 @@ struct instance {
   uint32_t wasm_bytes;
   pe_native_t native;  // kernels for modules that import them
   uint32_t stack_bytes;
+  uint32_t step_limit;  // rounds of loops per call
+  uint32_t steps_left;
   IM3Environment environment;
   IM3Runtime runtime;
   IM3Module module;
@@ -122,6 +126,7 @@ static M3Result load_body(struct task *task) {
   instance->environment = m3_NewEnvironment();
   instance->runtime = m3_NewRuntime(instance->environment, instance->stack_bytes, NULL);
   instance->runtime->memoryLimit = load->memory_limit;
+  instance->runtime->userdata = &instance->steps_left;
   M3Result result = m3_ParseModule(instance->environment, &instance->module, instance->wasm, instance->wasm_bytes);
   if (result != NULL) return result;
   if (uses_multiple_results(instance->module)) return "functions or blocks with several results are not supported";
@@ -135,7 +140,10 @@ static M3Result load_body(struct task *task) {
   return result == NULL && load->compile_all ? m3_CompileModule(instance->module) : result;
 }
 
-static M3Result start_body(struct task *task) { return m3_RunStart(task->instance->module); }
+static M3Result start_body(struct task *task) {
+  task->instance->steps_left = task->instance->step_limit;
+  return m3_RunStart(task->instance->module);
+}
 
 static M3Result find_body(struct task *task) {
   struct find_task *find = (struct find_task *)task;
@@ -144,6 +152,7 @@ static M3Result find_body(struct task *task) {
 
 static M3Result call_body(struct task *task) {
   const struct call_task *call = (struct call_task *)task;
+  task->instance->steps_left = task->instance->step_limit;
   M3Result result = m3_Call(call->function, call->argument_count, call->arguments);
   if (result != NULL || call->function->funcType->numRets == 0) return result;
   const void *values[1] = {call->value};
@@ -355,6 +364,18 @@ static bool copy_wasm(napi_env env, struct instance *instance, const void *bytes
   return true;
 }
 
+// What devices do with a model: the same check before wasm3 sees the module, and the same limit to its loops.
+static bool treat_as_model(napi_env env, struct load_task *load, bool is_model) {
+  struct instance *instance = load->base.instance;
+  instance->step_limit = is_model ? PE_MAX_STEPS(load->memory_limit) : UINT32_MAX;
+  const char *refusal =
+      is_model ? pe_validate(instance->wasm, instance->wasm_bytes, load->memory_limit, NULL) : NULL;
+  if (refusal == NULL) return true;
+  char sentence[256];
+  snprintf(sentence, sizeof sentence, "wasm3: devices refuse it: %s", refusal);
+  return throw_sentence(env, sentence);
+}
+
 static bool open_instance(napi_env env, struct load_task *load, uint32_t heap_limit) {
   struct instance *instance = load->base.instance;
   if (!heap_open(&instance->heap, heap_limit)) {
@@ -370,10 +391,11 @@ static bool open_instance(napi_env env, struct load_task *load, uint32_t heap_li
 }
 
 static napi_value load(napi_env env, napi_callback_info info) {
-  napi_value values[5], handle = NULL;
+  napi_value values[6], handle = NULL;
   void *bytes;
   size_t size;
   uint32_t heap_limit;
+  bool is_model;
   struct load_task task = {.base.body = load_body};
   struct instance *instance = calloc(1, sizeof *instance);
   if (instance == NULL) {
@@ -381,11 +403,12 @@ static napi_value load(napi_env env, napi_callback_info info) {
     return NULL;
   }
   task.base.instance = instance;
-  instance->open = get_arguments(env, info, 5, values) &&
+  instance->open = get_arguments(env, info, 6, values) &&
                    get_array(env, values[0], napi_uint8_array, &bytes, &size) &&
                    get_number(env, values[1], &instance->stack_bytes) &&
                    get_number(env, values[2], &task.memory_limit) && get_number(env, values[3], &heap_limit) &&
-                   get_bool(env, values[4], &task.compile_all) && copy_wasm(env, instance, bytes, size) &&
+                   get_bool(env, values[4], &task.compile_all) && get_bool(env, values[5], &is_model) &&
+                   copy_wasm(env, instance, bytes, size) && treat_as_model(env, &task, is_model) &&
                    open_instance(env, &task, heap_limit);
   if (!instance->open) {
     close_instance(instance);

@@ -11,6 +11,8 @@ export interface Parts {
   data: number[];
   /** Body of the export `run`, function 4: locals, instructions and end. */
   run: number[];
+  /** What the export `identity` returns; 16 unless it is given. */
+  identity: number;
   /** Bodies of functions from 6 on, without parameters, which return an i32. */
   more: number[][];
 }
@@ -37,6 +39,13 @@ function leb(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
 }
 
+/** Of an i32. */
+function signedLeb(value: number): number[] {
+  const word = value | 0;
+  const rest = word >> 6;
+  return rest === 0 || rest === -1 ? [word & 0x7f] : [(word & 0x7f) | 0x80, ...signedLeb(word >> 7)];
+}
+
 function section(id: number, contents: number[] | undefined): number[] {
   return contents ? [id, ...leb(contents.length), ...contents] : [];
 }
@@ -49,7 +58,8 @@ function exported(name: string, kind: number, index: number): number[] {
 export function assemble(parts: Partial<Parts>): Uint8Array {
   const constant = [0, 0x41, 16, 0x0b];
   const more = parts.more ?? [];
-  const bodies = [constant, constant, constant, constant, parts.run ?? RUN, FUNCTION_5, ...more];
+  const identity = parts.identity === undefined ? constant : [0, 0x41, ...signedLeb(parts.identity), 0x0b];
+  const bodies = [constant, constant, identity, constant, parts.run ?? RUN, FUNCTION_5, ...more];
   const exports = [
     exported('memory', 2, 0),
     ...['input', 'output', 'identity', 'lastStatus', 'run'].map((name, i) => exported(name, 0, i)),
