@@ -45,6 +45,9 @@ typedef struct {
 } pe_function_t;
 
 typedef struct {
+  bool is_reachable;
+  bool is_open;          // the body has not ended
+  pe_block_t *innermost;
   const char *refusal;  // NULL so far; afterwards nothing is read any more
   const uint8_t *at;
   const uint8_t *end;  // of the section or body that is read
@@ -65,8 +68,6 @@ typedef struct {
   uint32_t longest;      // of the body so far
   uint32_t constants;    // 32-bit places of the body's constants so far
   uint32_t in_register;  // operand that wasm3 holds in its register, from 1; 0: none
-  bool is_reachable;
-  bool is_open;  // the body has not ended
   const uint8_t *types[PE_MODULE_MAX_TYPES];  // where their parameters are counted
   pe_function_t functions[PE_MODULE_MAX_FUNCTIONS];
   uint8_t globals[PE_MODULE_MAX_GLOBALS];  // type, and 1 << 7 when it can be set
@@ -132,11 +133,9 @@ void pe_stack_call(pe_checker_t *c, uint32_t callee);
 void pe_stack_jump(pe_checker_t *c, uint32_t type);
 void pe_stack_branch_table(pe_checker_t *c, uint32_t targets);
 
-// `block` begins here; its end is reached by a branch; it goes on with its else; it ends.
+// `block` begins here; its end is reached from here.
 void pe_stack_start_block(pe_checker_t *c, pe_block_t *block);
 void pe_stack_reach(const pe_checker_t *c, pe_block_t *block);
-void pe_stack_else(pe_checker_t *c, pe_block_t *block, bool is_reached);
-void pe_stack_end_block(pe_checker_t *c, pe_block_t *block, bool is_reached);
 
 // What an import takes.
 void pe_stack_import(pe_function_t *function);

@@ -34,8 +34,6 @@ static void set_type(pe_checker_t *c, uint32_t index, uint32_t type) {
   c->wide[index / 32u] = type == PE_I64 ? c->wide[index / 32u] | bit : c->wide[index / 32u] & ~bit;
 }
 
-static pe_block_t *innermost(pe_checker_t *c) { return &c->blocks[c->depth]; }
-
 // Whether there is room for one more operand or block. wasm3 keeps a place per open block as well, for its result.
 static bool has_room(pe_checker_t *c) {
   if (c->local_count + c->height + c->depth + 1u < PE_MODULE_MAX_VALUES) return true;
@@ -49,7 +47,7 @@ static void push(pe_checker_t *c, uint32_t type) {
 }
 
 static uint8_t pop_any(pe_checker_t *c) {
-  if (c->height == innermost(c)->height) {
+  if (c->height == c->innermost->height) {
     pe_refuse(c, wrong_type);
     return PE_I32;
   }
@@ -78,47 +76,53 @@ static void open_block(pe_checker_t *c, uint8_t opcode, uint8_t type) {
     return;
   }
   c->depth++;
-  innermost(c)->opcode = opcode;
-  innermost(c)->type = type;
-  innermost(c)->height = (uint8_t)c->height;
-  pe_stack_start_block(c, innermost(c));
+  c->innermost++;
+  c->innermost->opcode = opcode;
+  c->innermost->type = type;
+  c->innermost->height = (uint8_t)c->height;
+  pe_stack_start_block(c, c->innermost);
 }
 
-// The operands at the end of a block are its result, unless the end cannot be reached.
-static void check_block_end(pe_checker_t *c) {
+// The operands at the end of a block are its result, unless the end cannot be reached. Returns the chain on which the
+// end was reached before.
+static uint32_t check_block_end(pe_checker_t *c) {
+  pe_block_t *block = c->innermost;
+  const uint32_t chain = block->chain;
   if (c->is_reachable) {
-    pop(c, innermost(c)->type);
-    if (innermost(c)->type != PE_NOTHING) pe_stack_add(c, PE_FRAME_MOVE, 1);
+    pop(c, block->type);
+    if (block->type != PE_NOTHING) pe_stack_add(c, PE_FRAME_MOVE, 1);
+    pe_stack_reach(c, block);
   } else {
-    c->height = innermost(c)->height;
+    c->height = block->height;
     c->in_register = 0;
   }
-  if (c->height != innermost(c)->height) pe_refuse(c, wrong_type);
+  if (c->height != block->height) pe_refuse(c, wrong_type);
   c->is_reachable = true;
+  return chain;
 }
 
 static void check_else(pe_checker_t *c) {
-  if (innermost(c)->opcode != OP_IF) pe_refuse(c, pe_malformed);
-  const bool is_reached = c->is_reachable;
-  check_block_end(c);
-  innermost(c)->opcode = OP_ELSE;
-  pe_stack_else(c, innermost(c), is_reached);
+  if (c->innermost->opcode != OP_IF) pe_refuse(c, pe_malformed);
+  c->chain = check_block_end(c);
+  c->innermost->opcode = OP_ELSE;
+  // It stands on a page of its own, from which a jump leads back.
+  pe_stack_add(c, PE_FRAME_BRANCH, 2);
 }
 
 static void check_end(pe_checker_t *c) {
-  const bool is_reached = c->is_reachable;
   check_block_end(c);
-  pe_stack_end_block(c, innermost(c), is_reached);
-  const pe_block_t ended = *innermost(c);
+  c->chain = c->innermost->chain;
+  const pe_block_t ended = *c->innermost;
   if (ended.opcode == OP_IF && ended.type != PE_NOTHING) pe_refuse(c, wrong_type);
   c->is_open = c->depth != 0u;
   if (!c->is_open) return;
   c->depth--;
+  c->innermost--;
   push(c, ended.type);
 }
 
 // The block that a label names.
-static pe_block_t *read_label(pe_checker_t *c) { return &c->blocks[c->depth - pe_read_index(c, c->depth + 1u)]; }
+static pe_block_t *read_label(pe_checker_t *c) { return c->innermost - pe_read_index(c, c->depth + 1u); }
 
 // Operands of a branch there: those of a loop's start, of which there are none, or results.
 static uint32_t label_type(const pe_block_t *target) { return target->opcode == OP_LOOP ? PE_NOTHING : target->type; }
@@ -353,6 +357,7 @@ static void check_body(pe_checker_t *c, pe_function_t *function) {
   c->height = 0;
   c->depth = 0;
   c->is_reachable = true;
+  c->innermost = c->blocks;
   c->blocks[0].opcode = OP_BLOCK;
   c->blocks[0].type = pe_result_of(c, function->type);
   c->blocks[0].height = 0;

@@ -93,19 +93,6 @@ void pe_stack_reach(const pe_checker_t *c, pe_block_t *block) {
   if (c->chain > block->chain) block->chain = held(c->chain);
 }
 
-// An else stands on a page of its own, from which a jump leads back.
-void pe_stack_else(pe_checker_t *c, pe_block_t *block, bool is_reached) {
-  const uint32_t chain = block->chain;
-  if (is_reached) pe_stack_reach(c, block);
-  c->chain = chain;
-  pe_stack_add(c, PE_FRAME_BRANCH, 2);
-}
-
-void pe_stack_end_block(pe_checker_t *c, pe_block_t *block, bool is_reached) {
-  if (is_reached) pe_stack_reach(c, block);
-  c->chain = block->chain;
-}
-
 void pe_stack_start_body(pe_checker_t *c, pe_function_t *function) {
   c->operations = 0;
   c->chain = 0;
