@@ -19,6 +19,6 @@ export const MODULE = {
 export const TABLE_ADDRESS = 8;
 
 /** Exports of a module: the memory, and functions without parameters that return an i32. */
-export const REQUIRED_EXPORTS = ['memory', 'input', 'output', 'identity', 'lastStatus', 'run'] as const;
+export const REQUIRED_EXPORTS = ['memory', 'input', 'output', 'identity', 'run', 'lastStatus'] as const;
 /** Exports that it may have besides. */
 export const EXPORTS = [...REQUIRED_EXPORTS, 'evaluate'] as const;

@@ -41,6 +41,8 @@ export interface Translation {
   functions: Translated[];
   /** Blocks in one another, at most, without the body. */
   deepest: number;
+  /** Functions that are exported, by their names. */
+  exports: ReadonlyMap<string, number>;
 }
 
 /** How a chip's wasm3 is set. */
@@ -65,7 +67,7 @@ export function translate(wasm: Uint8Array, settings: TranslationSettings): Tran
     functions.push(walk.run(body, module.functions[module.imports + i]));
     deepest = Math.max(deepest, walk.deepest);
   });
-  return { functions, deepest };
+  return { functions, deepest, exports: module.exports };
 }
 
 interface FunctionType {
@@ -77,12 +79,13 @@ interface Module {
   types: FunctionType[];
   /** Type index of each function. */
   functions: number[];
+  exports: Map<string, number>;
   bodies: Reader[];
   imports: number;
 }
 
 function parse(wasm: Uint8Array): Module {
-  const module: Module = { types: [], functions: [], bodies: [], imports: 0 };
+  const module: Module = { types: [], functions: [], exports: new Map(), bodies: [], imports: 0 };
   const reader = new Reader(wasm, 8, wasm.length);
   const each = (section: Reader, visit: () => void) => {
     for (let n = section.leb(); n > 0; n--) visit();
@@ -109,7 +112,14 @@ function parse(wasm: Uint8Array): Module {
         module.imports++;
       });
     } else if (id === 3) each(section, () => module.functions.push(section.leb()));
-    else if (id === 10) each(section, () => module.bodies.push(section.sub(section.leb())));
+    else if (id === 7) {
+      each(section, () => {
+        const name = Array.from({ length: section.leb() }, () => String.fromCharCode(section.byte())).join('');
+        const kind = section.byte();
+        const index = section.leb();
+        if (kind === 0) module.exports.set(name, index);
+      });
+    } else if (id === 10) each(section, () => module.bodies.push(section.sub(section.leb())));
   }
   return module;
 }

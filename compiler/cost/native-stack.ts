@@ -22,7 +22,7 @@ export const RUN_STACK_BYTES = 512;
 export const OPEN_STACK_BYTES = 768;
 
 /** pe_open with the check of the module, which is over when wasm3 begins. */
-export const VALIDATE_STACK_BYTES = 3072;
+export const VALIDATE_STACK_BYTES = 3328;
 
 /** The kernels in C, with pe.walk. */
 export const IMPORT_STACK_BYTES = 512;
@@ -87,6 +87,8 @@ export function framesFor({ isa, tailCalls }: StackTarget): Frames {
 export interface StackBound {
   operations: number;
   bytes: number;
+  /** The module's own share, without the check before it. */
+  moduleBytes: number;
 }
 
 export function nativeStackBound(wasm: Uint8Array, target: StackTarget): StackBound {
@@ -98,7 +100,11 @@ export function nativeStackBound(wasm: Uint8Array, target: StackTarget): StackBo
   const open = OPEN_STACK_BYTES + (translation.deepest + 1) * frames.block;
   const each = framesOf((kind) => (kind !== 'block' && frames[kind] > 0 ? 1 : 0));
   const counted = translate(wasm, { frames: each, operationsPerPage, importChain: 1 });
-  return { operations: longestChain(counted), bytes: Math.max(run, open, VALIDATE_STACK_BYTES) };
+  return {
+    operations: longestChain(counted),
+    bytes: Math.max(run, open, VALIDATE_STACK_BYTES),
+    moduleBytes: Math.max(run, open),
+  };
 }
 
 /** Each operation takes four words at most; the page's head takes eight, and the last eight are left. */
@@ -107,13 +113,14 @@ function operationsOnPage({ isa, wasm3 }: StackTarget): number {
   return Math.floor((Math.floor(wasm3.codePageBytes / wordBytes) - 16) / 4);
 }
 
-/** The longest chain of any function, with everything that it calls; no function calls itself. */
-function longestChain({ functions }: Translation): number {
+/** The longest chain of what the firmware library calls, with everything that that calls; no function calls itself. */
+function longestChain({ functions, exports }: Translation): number {
   const known: number[] = [];
   const of = (index: number): number =>
     (known[index] ??= functions[index].calls.reduce(
       (most, { callee, chain }) => Math.max(most, chain + of(callee)),
       functions[index].chain,
     ));
-  return functions.reduce((most, _, index) => Math.max(most, of(index)), 0);
+  const entries = ['input', 'output', 'identity', exports.has('evaluate') ? 'evaluate' : 'run'];
+  return entries.reduce((most, name) => Math.max(most, of(exports.get(name)!)), 0);
 }

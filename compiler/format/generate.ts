@@ -137,6 +137,7 @@ function moduleHeader(): string {
   const numbers: [string, number][] = [
     ['MODULE_EXPORT_COUNT', EXPORTS.length],
     ['MODULE_REQUIRED_EXPORT_COUNT', REQUIRED_EXPORTS.length],
+    ['MODULE_EXPORT_INPUT', EXPORTS.indexOf('input')],
     ['MODULE_EXPORT_RUN', EXPORTS.indexOf('run')],
     ['MODULE_EXPORT_EVALUATE', EXPORTS.indexOf('evaluate')],
     ['MODULE_TABLE_ADDRESS', TABLE_ADDRESS],

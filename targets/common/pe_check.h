@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-// Types as WebAssembly writes them. The low bit of their complement says whether a value has 64 bits.
+// Types as WebAssembly writes them.
 #define PE_I32 0x7fu
 #define PE_I64 0x7eu
 #define PE_NOTHING 0x40u
@@ -58,7 +58,6 @@ typedef struct {
   uint32_t function_count;  // imports included, which come first
   uint32_t global_count;
   uint32_t call_count;
-  uint32_t loop_count;
   uint32_t deepest;      // blocks in one another, of all bodies
   uint32_t local_count;  // parameters included
   uint32_t height;       // of the operand stack
@@ -68,13 +67,14 @@ typedef struct {
   uint32_t longest;      // of the body so far
   uint32_t constants;    // 32-bit places of the body's constants so far
   uint32_t in_register;  // operand that wasm3 holds in its register, from 1; 0: none
+  uint8_t entries[PE_MODULE_EXPORT_COUNT];  // functions by their place in PE_MODULE_EXPORTS, from 1
   const uint8_t *types[PE_MODULE_MAX_TYPES];  // where their parameters are counted
   pe_function_t functions[PE_MODULE_MAX_FUNCTIONS];
   uint8_t globals[PE_MODULE_MAX_GLOBALS];  // type, and 1 << 7 when it can be set
   pe_block_t blocks[PE_MODULE_MAX_NESTING];
   uint8_t callees[PE_MODULE_MAX_CALLS];
   uint16_t calls[PE_MODULE_MAX_CALLS];  // the chain where each is called
-  uint32_t wide[PE_MODULE_MAX_VALUES / 32u];  // one bit per local and, behind them, per operand: whether it has 64 bits
+  uint8_t values[PE_MODULE_MAX_VALUES];  // types of locals and, behind them, of operands
 } pe_checker_t;
 
 // Reasons that several parts give.
@@ -136,9 +136,6 @@ void pe_stack_branch_table(pe_checker_t *c, uint32_t targets);
 // `block` begins here; its end is reached from here.
 void pe_stack_start_block(pe_checker_t *c, pe_block_t *block);
 void pe_stack_reach(const pe_checker_t *c, pe_block_t *block);
-
-// What an import takes.
-void pe_stack_import(pe_function_t *function);
 
 // Adds what functions call to what they take, and holds the sums to the limits.
 void pe_stack_sum(pe_checker_t *c, pe_module_facts_t *facts);

@@ -25,15 +25,6 @@ enum {
 
 static const char wrong_type[] = "the module has a type error";
 
-static uint8_t type_at(const pe_checker_t *c, uint32_t index) {
-  return (uint8_t)(PE_I32 - ((c->wide[index / 32u] >> (index % 32u)) & 1u));
-}
-
-static void set_type(pe_checker_t *c, uint32_t index, uint32_t type) {
-  const uint32_t bit = (uint32_t)1 << (index % 32u);
-  c->wide[index / 32u] = type == PE_I64 ? c->wide[index / 32u] | bit : c->wide[index / 32u] & ~bit;
-}
-
 // Whether there is room for one more operand or block. wasm3 keeps a place per open block as well, for its result.
 static bool has_room(pe_checker_t *c) {
   if (c->local_count + c->height + c->depth + 1u < PE_MODULE_MAX_VALUES) return true;
@@ -43,7 +34,7 @@ static bool has_room(pe_checker_t *c) {
 
 static void push(pe_checker_t *c, uint32_t type) {
   if (type == PE_NOTHING || !has_room(c)) return;
-  set_type(c, c->local_count + c->height++, type);
+  c->values[c->local_count + c->height++] = (uint8_t)type;
 }
 
 static uint8_t pop_any(pe_checker_t *c) {
@@ -53,7 +44,7 @@ static uint8_t pop_any(pe_checker_t *c) {
   }
   c->height--;
   if (c->in_register > c->height) c->in_register = 0;
-  return type_at(c, c->local_count + c->height);
+  return c->values[c->local_count + c->height];
 }
 
 static void pop(pe_checker_t *c, uint32_t type) {
@@ -185,7 +176,7 @@ static void check_call(pe_checker_t *c) {
 }
 
 static void check_local(pe_checker_t *c, uint8_t opcode) {
-  const uint32_t type = type_at(c, pe_read_index(c, c->local_count));
+  const uint32_t type = c->values[pe_read_index(c, c->local_count)];
   const uint32_t in_register = c->in_register;
   if (opcode != OP_LOCAL_GET) {
     pop(c, type);
@@ -255,10 +246,7 @@ static void check_start_of_block(pe_checker_t *c, uint8_t opcode) {
   if (opcode == OP_IF) pop(c, PE_I32);
   pe_stack_spill(c);
   pe_stack_add(c, PE_FRAME_MOVE, copies);
-  if (opcode == OP_LOOP) {
-    c->loop_count++;
-    pe_stack_add(c, PE_FRAME_LOOP, 1);
-  }
+  if (opcode == OP_LOOP) pe_stack_add(c, PE_FRAME_LOOP, 1);
   if (opcode == OP_IF) pe_stack_add(c, PE_FRAME_BRANCH, 1);
   const uint8_t type = pe_read_byte(c);
   if (type != PE_I32 && type != PE_I64 && type != PE_NOTHING) pe_refuse(c, pe_malformed);
@@ -344,11 +332,11 @@ static void check_instruction(pe_checker_t *c) {
 
 static void read_locals(pe_checker_t *c, const uint8_t *type) {
   c->local_count = type[0];
-  for (uint32_t i = 0; i < c->local_count; i++) set_type(c, i, type[1u + i]);
+  for (uint32_t i = 0; i < c->local_count; i++) c->values[i] = type[1u + i];
   for (uint32_t groups = pe_read_count(c, PE_MODULE_MAX_VALUES); groups > 0u && c->refusal == NULL; groups--) {
     uint32_t count = pe_read_count(c, PE_MODULE_MAX_VALUES - 1u - c->local_count);
     const uint8_t local = pe_read_type(c);
-    for (; count > 0u; count--) set_type(c, c->local_count++, local);
+    for (; count > 0u; count--) c->values[c->local_count++] = local;
   }
 }
 

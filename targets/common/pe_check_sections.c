@@ -42,7 +42,9 @@ static void check_imports(pe_checker_t *c) {
   const uint8_t *types = c->types[type];
   if (types[0] != 2u || types[1] != PE_I32 || types[2] != PE_I32 || pe_result_of(c, type) != PE_I32) pe_refuse(c, pe_no_model);
   c->functions[0].type = (uint8_t)type;
-  pe_stack_import(&c->functions[0]);
+  c->functions[0].chain = PE_IMPORT_STACK_BYTES / PE_FRAME_UNIT_BYTES;
+  c->functions[0].work = 1;
+  c->functions[0].is_summed = true;
   c->import_count = 1;
 }
 
@@ -100,14 +102,16 @@ static void check_exports(pe_checker_t *c) {
     const bool is_expected = pe_read_byte(c) == (is_memory ? 2u : 0u);
     const uint32_t index = pe_read_index(c, is_memory ? 1u : c->function_count);
     if (c->refusal != NULL) return;
+    if ((seen & 1u << place) != 0u) pe_refuse(c, pe_malformed);
     seen |= 1u << place;
+    c->entries[place] = (uint8_t)(index + 1u);
     const uint32_t type = c->functions[index].type;
     if (!is_expected || (!is_memory && (c->types[type][0] != 0u || pe_result_of(c, type) != PE_I32))) {
       pe_refuse(c, pe_no_model);
     }
   }
-  // As many as there are, and every one of them.
-  if (seen != (1u << PE_MODULE_EXPORT_COUNT) - 1u) pe_refuse(c, pe_no_model);
+  const uint32_t required = (1u << PE_MODULE_REQUIRED_EXPORT_COUNT) - 1u;
+  if ((seen & required) != required) pe_refuse(c, pe_no_model);
 }
 
 static void check_data(pe_checker_t *c) {

@@ -10,7 +10,9 @@
 // copied where a block begins; where a page of code is full, a jump leads to the next one.
 #include "pe_check.h"
 
-const char pe_stack_exceeded[] = "the native stack is too small";
+#include <string.h>
+
+const char pe_stack_exceeded[] = "too little native stack";
 
 #if PE_NATIVE_STACK_BYTES < PE_VALIDATE_STACK_BYTES
 #error "PE_NATIVE_STACK_BYTES is less than checking a module takes"
@@ -111,23 +113,21 @@ void pe_stack_end_body(pe_checker_t *c, pe_function_t *function) {
   pe_stack_add(c, PE_FRAME_BRANCH, 1);
   const uint32_t pages = (c->operations / PAGE_OPERATIONS + 1u) * frames[PE_FRAME_BRANCH];
   function->chain = held(c->longest + pages);
-  function->work = held(c->operations);
+  function->work = (uint16_t)c->operations;
   for (uint32_t i = function->first_call; i < c->call_count; i++) c->calls[i] = held(c->calls[i] + pages);
 }
 
-void pe_stack_import(pe_function_t *function) {
-  function->chain = PE_IMPORT_STACK_BYTES / UNIT_BYTES;
-  function->work = 1;
-  function->is_summed = true;
+// Where in `calls` those of a function end.
+static uint32_t calls_end(const pe_checker_t *c, uint32_t index) {
+  return index + 1u < c->function_count ? c->functions[index + 1u].first_call : c->call_count;
 }
 
 // Adds to a function what its callees take; false while one of them is not known.
 static bool sum_calls(pe_checker_t *c, uint32_t index) {
   pe_function_t *function = &c->functions[index];
-  const uint32_t end = index + 1u < c->function_count ? function[1].first_call : c->call_count;
   uint32_t longest = function->chain;
   uint32_t work = function->work;
-  for (uint32_t i = function->first_call; i < end; i++) {
+  for (uint32_t i = function->first_call; i < calls_end(c, index); i++) {
     const pe_function_t *callee = &c->functions[c->callees[i]];
     if (!callee->is_summed) return false;
     const uint32_t chain = (uint32_t)c->calls[i] + callee->chain;
@@ -136,36 +136,53 @@ static bool sum_calls(pe_checker_t *c, uint32_t index) {
   }
   if (work > PE_MODULE_MAX_WORK) pe_refuse(c, pe_too_much);
   function->chain = held(longest);
-  function->work = held(work);
+  function->work = (uint16_t)work;
   function->is_summed = true;
   return true;
 }
 
-// Functions are summed from the leaves upwards, so that what remains calls itself.
-static uint32_t longest_chain(pe_checker_t *c) {
-  uint32_t chain = 0;
-  uint32_t left = c->function_count - c->import_count;
-  for (uint32_t before = 0; left > 0u && left != before;) {
-    before = left;
+// Functions are summed from the leaves upwards, so that what remains calls itself. Returns their number, in that order.
+static uint32_t sum_functions(pe_checker_t *c, uint8_t *order) {
+  uint32_t count = 0;
+  for (uint32_t before = 1; before != count;) {
+    before = count;
     for (uint32_t i = 0; i < c->function_count; i++) {
-      if (c->functions[i].is_summed || !sum_calls(c, i)) continue;
-      left--;
-      if (c->functions[i].chain > chain) chain = c->functions[i].chain;
+      if (!c->functions[i].is_summed && sum_calls(c, i)) order[count++] = (uint8_t)i;
     }
   }
-  if (left > 0u) pe_refuse(c, "the module calls itself");
+  if (count + c->import_count < c->function_count) pe_refuse(c, "the module calls itself");
+  return count;
+}
+
+// The longest of what the library calls, and whether a function is needed for it: callers come before their callees.
+static uint32_t longest_chain(const pe_checker_t *c, const uint8_t *order, uint32_t count, bool *needed) {
+  uint32_t chain = 0;
+  while (count > 0u) {
+    const uint32_t index = order[--count];
+    if (!needed[index]) continue;
+    if (c->functions[index].chain > chain) chain = c->functions[index].chain;
+    for (uint32_t i = c->functions[index].first_call; i < calls_end(c, index); i++) needed[c->callees[i]] = true;
+  }
   return chain;
 }
 
 void pe_stack_sum(pe_checker_t *c, pe_module_facts_t *facts) {
+  uint8_t order[PE_MODULE_MAX_FUNCTIONS];
+  const uint32_t count = sum_functions(c, order);
+  memset(facts, 0, sizeof *facts);
+  facts->has_evaluate = c->entries[PE_MODULE_EXPORT_EVALUATE] != 0u;
+  if (facts->has_evaluate) c->entries[PE_MODULE_EXPORT_RUN] = c->entries[PE_MODULE_EXPORT_EVALUATE];
+  for (uint32_t i = 0; i < PE_MODULE_ENTRIES; i++) {
+    const uint32_t index = c->entries[PE_MODULE_EXPORT_INPUT + i] - 1u;
+    facts->entries[i] = (uint8_t)index;
+    facts->needed[index] = true;
+  }
   // Pages of code that blocks in one another had begun when they were left.
-  const uint32_t chain = longest_chain(c) + (c->deepest + 1u) * frames[PE_FRAME_BRANCH];
+  const uint32_t chain =
+      longest_chain(c, order, count, facts->needed) + (c->deepest + 1u) * frames[PE_FRAME_BRANCH];
   const uint32_t run = PE_RUN_STACK_BYTES + UNIT_BYTES * chain;
   const uint32_t open = PE_OPEN_STACK_BYTES + UNIT_BYTES * (c->deepest + 1u) * frames[PE_FRAME_BLOCK];
-  uint32_t bytes = run > open ? run : open;
-  if (bytes < PE_VALIDATE_STACK_BYTES) bytes = PE_VALIDATE_STACK_BYTES;
+  const uint32_t bytes = run > open ? run : open;
   if (chain >= MOST_UNITS || bytes > PE_NATIVE_STACK_BYTES) pe_refuse(c, pe_stack_exceeded);
-  if (c->refusal != NULL || facts == NULL) return;
   facts->native_stack_bytes = bytes;
-  facts->loops = c->loop_count;
 }

@@ -49,20 +49,6 @@ static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
   return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
 }
 
-static pe_result_t find(pe_t *pe, const char *name, IM3Function *function) {
-  const M3Result reason = m3_FindFunction(function, pe->runtime, name);
-  if (reason != m3Err_none) return fail(pe, PE_ERROR_EXPORT, reason);
-  const bool fits = m3_GetArgCount(*function) == 0 && m3_GetRetCount(*function) == 1 &&
-                    m3_GetRetType(*function, 0) == c_m3Type_i32;
-  return fits ? PE_OK : fail(pe, PE_ERROR_EXPORT, m3Err_malformedFunctionSignature);
-}
-
-static pe_result_t call_export(pe_t *pe, const char *name, uint32_t *value) {
-  IM3Function function;
-  const pe_result_t result = find(pe, name, &function);
-  return result == PE_OK ? call(pe, function, value) : result;
-}
-
 pe_result_t pe_module_run(pe_t *pe) {
   uint32_t status;
   const pe_result_t result = call(pe, pe->run, &status);
@@ -73,13 +59,13 @@ pe_result_t pe_module_run(pe_t *pe) {
   return PE_ERROR_TABLE;
 }
 
-// Translates the functions that an evaluation can come to. Left alone, wasm3 would do so when they are first called, and
-// allocate then; and the rest, a check of the block table for other hosts, would take memory and time for nothing.
+// Translates the functions that are ever called. Left alone, wasm3 would do so when they are first called, and allocate
+// and recurse then; and the rest, a check of the block table for other hosts, would take memory and time for nothing.
 static M3Result compile(IM3Module module, const pe_module_facts_t *facts) {
   M3Result reason = m3Err_none;
   for (uint32_t i = 0; i < module->numFunctions && reason == m3Err_none; i++) {
     IM3Function function = &module->functions[i];
-    if (facts->needed[i] != 0u && function->wasm != NULL && function->compiled == NULL) reason = CompileFunction(function);
+    if (facts->needed[i] && function->wasm != NULL && function->compiled == NULL) reason = CompileFunction(function);
   }
   return reason;
 }
@@ -101,9 +87,11 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link, const pe_module
   }
   if (reason == m3Err_none) reason = compile(module, facts);
   if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
-  reason = m3_RunStart(module);
-  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
+  return PE_OK;
 }
+
+// The check has seen that it has no parameters and returns an i32; it is translated.
+static IM3Function function_at(const pe_t *pe, uint32_t index) { return &pe->runtime->modules->functions[index]; }
 
 // What the module's `run` checks before its first evaluation (runtime/check.ts), by the same numbers, in a tenth of the
 // instructions.
@@ -119,26 +107,21 @@ static uint32_t check_table(const pe_t *pe) {
   const uint32_t start = PE_HEADER_CRC + WORD_BYTES;
   if (header.total_bytes < start || header.total_bytes > memory_bytes - PE_MODULE_TABLE_ADDRESS) return PE_CHECK_SIZE;
   if (header.crc != pe_crc32(table + start, header.total_bytes - start)) return PE_CHECK_CRC;
-  if (header.header_bytes != PE_HEADER_BYTES) return PE_CHECK_LAYOUT;
   return header.crc == pe->model->identity ? PE_CHECK_OK : PE_CHECK_FORMAT;
 }
 
-// A module that has it evaluates without a look at its block table: then the library looks.
-static pe_result_t find_run(pe_t *pe, const pe_module_facts_t *facts) {
-  if (!facts->has_evaluate) return find(pe, "run", &pe->run);
-  pe->failed_check = check_table(pe);
-  return pe->failed_check == PE_CHECK_OK ? find(pe, "evaluate", &pe->run) : PE_ERROR_TABLE;
-}
-
 static pe_result_t find_exports(pe_t *pe, const pe_module_facts_t *facts) {
-  uint32_t identity, input, output;
-  pe_result_t result = call_export(pe, "identity", &identity);
-  if (result == PE_OK) result = call_export(pe, "input", &input);
-  if (result == PE_OK) result = call_export(pe, "output", &output);
-  if (result != PE_OK) return result;
-  if (identity != pe->model->identity) return PE_ERROR_IDENTITY;
-  result = find_run(pe, facts);
-  if (result != PE_OK) return result;
+  uint32_t values[PE_MODULE_ENTRIES - 1u];  // input, output, identity
+  for (uint32_t i = 0; i < PE_MODULE_ENTRIES - 1u; i++) {
+    const pe_result_t result = call(pe, function_at(pe, facts->entries[i]), &values[i]);
+    if (result != PE_OK) return result;
+  }
+  const uint32_t input = values[0], output = values[1];
+  if (values[2] != pe->model->identity) return PE_ERROR_IDENTITY;
+  pe->run = function_at(pe, facts->entries[PE_MODULE_ENTRIES - 1u]);
+  // A module that has `evaluate` does so without a look at its block table: then the library looks.
+  if (facts->has_evaluate) pe->failed_check = check_table(pe);
+  if (pe->failed_check != PE_CHECK_OK) return PE_ERROR_TABLE;
   if (!are_words_inside(pe, input, pe->model->input_count) || !are_words_inside(pe, output, pe->model->output_count)) {
     return fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);
   }

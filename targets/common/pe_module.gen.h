@@ -5,7 +5,8 @@
 
 #define PE_MODULE_EXPORT_COUNT 0x7u
 #define PE_MODULE_REQUIRED_EXPORT_COUNT 0x6u
-#define PE_MODULE_EXPORT_RUN 0x5u
+#define PE_MODULE_EXPORT_INPUT 0x1u
+#define PE_MODULE_EXPORT_RUN 0x4u
 #define PE_MODULE_EXPORT_EVALUATE 0x6u
 #define PE_MODULE_TABLE_ADDRESS 0x8u
 #define PE_MODULE_MAX_TYPES 0x20u
@@ -18,6 +19,6 @@
 #define PE_MODULE_MAX_TARGETS 0x40u
 #define PE_MODULE_MAX_WORK 0x4000u
 
-#define PE_MODULE_EXPORTS "memory\0input\0output\0identity\0lastStatus\0run\0evaluate\0"
+#define PE_MODULE_EXPORTS "memory\0input\0output\0identity\0run\0lastStatus\0evaluate\0"
 
 #endif

@@ -11,6 +11,7 @@
 #ifndef PE_VALIDATE_H
 #define PE_VALIDATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pe_module.gen.h"
@@ -41,17 +42,22 @@ extern "C" {
 #endif
 #endif
 
+#define PE_MODULE_ENTRIES (PE_MODULE_EXPORT_RUN - PE_MODULE_EXPORT_INPUT + 1u)
+
 // What is known of a module that passed.
 typedef struct {
-  uint32_t native_stack_bytes;  // the most that opening and evaluating it can take
-  uint32_t loops;               // in the code
+  uint32_t native_stack_bytes;  // the most that translating and evaluating it can take
+  bool has_evaluate;
+  uint8_t entries[PE_MODULE_ENTRIES];    // what the library calls: input, output, identity, and evaluate or else run
+  bool needed[PE_MODULE_MAX_FUNCTIONS];  // whether these can come to a function
 } pe_module_facts_t;
 
 // The reason for which a module is refused that could take more than PE_NATIVE_STACK_BYTES.
 extern const char pe_stack_exceeded[];
 
 // NULL when `module` may be given to wasm3 with `memory_bytes` of linear memory and wasm3's limits at least those of
-// pe_wasm3.h; else the reason, a constant text. `facts` may be NULL, and is written only when the module passes.
+// pe_wasm3.h; else the reason, a constant text. `facts` are those of a module
+// that passes, else undefined.
 const char *pe_validate(const uint8_t *module, uint32_t bytes, uint32_t memory_bytes, pe_module_facts_t *facts);
 
 #ifdef __cplusplus

@@ -222,7 +222,7 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_ENGINE:
       return "the firmware has no engine for this kind of model";
     case PE_ERROR_STACK:
-      return "the module could overflow the native stack";
+      return "the native stack is too small for the module";
   }
   return "unknown result";
 }

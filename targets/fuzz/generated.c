@@ -423,7 +423,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   model.inputs = inputs;
   model.outputs = outputs;
 
-  const char *refusal = pe_validate(wasm, maker.length, MEMORY_BYTES, NULL);
+  pe_module_facts_t facts;
+  const char *refusal = pe_validate(wasm, maker.length, MEMORY_BYTES, &facts);
   if (refusal != NULL) {
     if (strcmp(refusal, "the module exceeds a limit") != 0) fprintf(stderr, "%s\n", refusal);
     MUST(strcmp(refusal, "the module exceeds a limit") == 0);

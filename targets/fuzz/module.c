@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   model.outputs = outputs;
 
   model.engine = &pe_native_engine;
-  const char *refusal = pe_validate(model.payload, model.payload_bytes, model.memory_bytes, NULL);
+  pe_module_facts_t facts;
+  const char *refusal = pe_validate(model.payload, model.payload_bytes, model.memory_bytes, &facts);
   static uint8_t arena[ARENA_BYTES];
   pe_t pe;
   const pe_result_t opened = pe_open(&pe, &model, arena, sizeof arena);

@@ -368,8 +368,9 @@ static bool copy_wasm(napi_env env, struct instance *instance, const void *bytes
 static bool treat_as_model(napi_env env, struct load_task *load, bool is_model) {
   struct instance *instance = load->base.instance;
   instance->step_limit = is_model ? PE_MAX_STEPS(load->memory_limit) : UINT32_MAX;
+  pe_module_facts_t facts;
   const char *refusal =
-      is_model ? pe_validate(instance->wasm, instance->wasm_bytes, load->memory_limit, NULL) : NULL;
+      is_model ? pe_validate(instance->wasm, instance->wasm_bytes, load->memory_limit, &facts) : NULL;
   if (refusal == NULL) return true;
   char sentence[256];
   snprintf(sentence, sizeof sentence, "wasm3: devices refuse it: %s", refusal);

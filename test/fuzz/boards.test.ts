@@ -76,7 +76,7 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))('$name', ({ bo
       const taken = stackOf(board, last);
       expect(taken).toBeLessThanOrEqual(bound);
       expect(taken).toBeGreaterThan(0.6 * bound);
-      expect(refusalOf(board, next)).toContain('overflow the native stack');
+      expect(refusalOf(board, next)).toContain('native stack is too small');
     },
     300_000,
   );
