@@ -8,7 +8,7 @@ import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';
 import { searchStructured } from './structured-search.js';
-import { makePool, type Samples, type Teacher } from './teacher.js';
+import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
 
 /**
  * The search over all methods: neurons taken out step by step, then every single method as it would run alone, as long as
@@ -111,15 +111,21 @@ async function narrower(
   { bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
 ): Promise<SearchAllResult['rounded']> {
   const { graph } = teacher;
+  let best: SearchAllResult['rounded'];
+  const wins = (bytes: number) => bytes < Math.min(limit, best?.bytes ?? Number.POSITIVE_INFINITY);
   for (const bits of [8, 16] as const) {
-    if (weightBytes(graph, bits) >= limit) return undefined;
+    if (!wins(weightBytes(graph, bits))) return best;
     const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, unseen, unseen, options);
     attempts.push(...tried.map((a) => ({ ...a, what: `int${bits}, ${a.what}` })));
-    if (bytes !== undefined) return { bytes, widths: `${bits} bits` };
-    const mixed = bits === 8 && options.round ? roundWithin(teacher, graph, unseen, options.share) : undefined;
-    if (mixed && storedBytes(mixed) < Math.min(limit, weightBytes(graph, 16))) {
-      return { bytes: storedBytes(mixed), widths: '8 to 32 bits by matrix' };
-    }
+    if (bytes !== undefined) best = { bytes, widths: `${bits} bits` };
   }
-  return undefined;
+  const mixed = options.round ? roundWithin(teacher, graph, unseen, options.share) : undefined;
+  if (mixed && wins(storedBytes(mixed))) {
+    const bytes = storedBytes(mixed);
+    const error = shareOf(teacher, mixed, unseen);
+    const parameters = irParameterCount(mixed);
+    attempts.push({ what: 'rounded by matrix', parameters, bytes, cost: costOf(mixed, 'size'), error, kept: true });
+    best = { bytes, widths: '8 to 32 bits by matrix' };
+  }
+  return best;
 }

@@ -168,24 +168,31 @@ async function withinBudget(
   const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), budget, options);
   if (!graph) throw new PinnEdgeError(budget.code, { limit: budget.limit, smallest: Math.ceil(smallest) });
   const anyError = { ...options, share: Number.POSITIVE_INFINITY };
-  return summarize(teacher, unseen, anyError, { graph, attempts, how: 'prune + refine' });
+  return summarize(teacher, unseen, anyError, {
+    graph,
+    bytes: weightBytes(graph, 16),
+    attempts,
+    how: 'prune + refine',
+  });
 }
 
 async function searched(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Compressed> {
   const { rounded, closest, ...found } = await searchAll(teacher, unseen, options);
-  if (rounded) {
-    // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
-    const whole = summarize(teacher, unseen, options, { attempts: found.attempts, how: '' });
-    const detail = `left as it is: its weights in ${rounded.widths} take less than any structure that was found`;
-    return { ...whole, detail, bytes: { ...whole.bytes, after: rounded.bytes } };
+  // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
+  const result = summarize(teacher, unseen, options, rounded ? { attempts: found.attempts, how: '' } : found);
+  if (result.changed) return result;
+  const after = rounded?.bytes ?? result.bytes.after;
+  const left = { ...result, bytes: { ...result.bytes, after } };
+  if (found.graph) {
+    const detail = `left as it is: its weights in ${rounded?.widths} take less than any structure that was found`;
+    return { ...left, detail };
   }
-  const result = summarize(teacher, unseen, options, found);
-  if (result.changed || !closest) return result;
+  if (!closest) return left;
   const { error, graph } = closest;
   const offered = nearestTolerance(teacher, error / options.share);
   const offer = `--tol ${offered} would give ${irParameterCount(graph).toLocaleString('en-US')} parameters`;
   return {
-    ...result,
+    ...left,
     bestReached: error,
     detail: `left as it is: none of ${found.attempts.length} smaller networks keeps the tolerance; ${offer}`,
   };
@@ -221,13 +228,18 @@ function summarize(
       ? `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`
       : 'left as it is: no smaller structure keeps the tolerance',
     parameters: { before, after },
-    bytes: { before: 4 * before, after: kept ? (bytes ?? weightBytes(graph, 16)) : weightBytes(graph, 16) },
+    bytes: { before: 4 * before, after: kept && bytes !== undefined ? bytes : unstructuredBytes(graph, options) },
     layers: kept ? compressedLayers(graph, matrices) : undefined,
     tangentKernel: kept ? compareTangentKernels(teacher, graph) : undefined,
     error: kept ? spent : 0,
     relativeError: kept && errors ? relativeErrorOf(teacher, errors) : 0,
     attempts,
   };
+}
+
+/** Bytes of a network that stays as it is: float32, or what formats will most likely make of it. */
+function unstructuredBytes(graph: IrGraph, { round }: CompressOptions): number {
+  return weightBytes(graph, round ? 32 : 16);
 }
 
 function relativeErrorOf({ allowances, largestOutputs }: Teacher, errors: Float64Array): number {
