@@ -166,7 +166,12 @@ function blockMatrix(layer: Layer, read: AffineNode, allowed: number): { node: I
     aim *= Math.min(0.9, (0.95 * bound) / stored.error);
     roundoff *= 0.5;
   }
-  return { node: read, report: { ...reportOf(layer, [], bound, 0), structure: 'dense' } };
+  return { node: asItIs(read), report: { ...reportOf(layer, [], bound, 0), structure: 'dense' } };
+}
+
+/** A step whose matrix stays dense: in float32, until the whole network is rounded to the least precision. */
+export function asItIs(read: AffineNode): AffineNode {
+  return { ...read, weight: read.weight.map(Math.fround), precision: 32 };
 }
 
 interface Stored {

@@ -28,9 +28,11 @@ export function roundWithin(teacher: Teacher, graph: IrGraph, samples: Samples, 
   }
   const order = Array.from(sites.keys()).sort((a, b) => sites[b].weight.length - sites[a].weight.length);
   for (const k of order.slice(0, MOST_NARROWED)) {
-    if (bits[k] === 8) continue;
-    const narrower = bits.map((b, i): WeightBits => (i !== k ? b : b === 32 ? 16 : 8));
-    if (errorOf(narrower) <= limit) bits[k] = narrower[k];
+    while (bits[k] > 8) {
+      const narrower = bits.map((b, i): WeightBits => (i !== k ? b : b === 32 ? 16 : 8));
+      if (errorOf(narrower) > limit) break;
+      bits[k] = narrower[k];
+    }
   }
   return withPrecision(graph, bits, false);
 }

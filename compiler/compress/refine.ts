@@ -54,8 +54,11 @@ export interface Refined {
 
 /** More parameters than this are refined by J J^T, which grows with the points, not by J^T J. */
 export const LARGEST_NORMAL_EQUATIONS = 1000;
-/** Points that stay, then: so many residuals, but not fewer points; those of the largest errors join them, as many again. */
-const DUAL = { residuals: 384, points: 192 } as const;
+/**
+ * Points that stay, then: so many residuals at first, but not fewer points; those of the largest errors join them, as many
+ * again. As long as the errors between them are much larger than at them, there are too few, and they are doubled.
+ */
+const DUAL = { residuals: 384, points: 192, most: 1536, overfit: 3 } as const;
 /** Steps between looks at the pool. */
 const LOOK = 4;
 const MAX_NORM = 16;
@@ -80,7 +83,7 @@ export async function refine(
   const count = dual
     ? Math.max(DUAL.points, Math.ceil(DUAL.residuals / outputs))
     : Math.min(Math.max(512, wantedPoints), 8192);
-  const base = askTeacher(teacher, trainingPoints(teacher, count));
+  let base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
   const system = dual ? dualSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
   const problem = new Problem(teacher, graph, base, system);
@@ -88,14 +91,17 @@ export async function refine(
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
   let step = 0;
+  let work = 0;
   while (best.error > options.target && step < options.maxSteps) {
     if (!problem.step()) {
       if (!problem.raiseNorm()) break;
       continue;
     }
     step++;
+    work += system.work(base.count);
     if (step % LOOK) continue;
-    const { share: error, peaked, outputs: shares } = toleranceShare(teacher, worst.update(graph), pool.interior);
+    const errors = worst.update(graph);
+    const { share: error, peaked, outputs: shares } = toleranceShare(teacher, errors, pool.interior);
     if (error < best.error) best = { theta: readParameters(graph), error };
     history.push(error);
     if (await options.checkpoint?.()) break;
@@ -103,10 +109,14 @@ export async function refine(
     if (!peaked) problem.lowerNorm();
     else if (stalled(history)) problem.raiseNorm();
     problem.balance(shares);
+    if (dual && largest(errors) > DUAL.overfit * problem.peak && 2 * base.count * outputs <= DUAL.most) {
+      base = askTeacher(teacher, trainingPoints(teacher, 2 * base.count));
+      worst.capacity = base.count >> 1;
+    }
     problem.setSamples(joinSamples(base, worst.samples()));
   }
   writeParameters(graph, best.theta);
-  return { graph, error: best.error, steps: step, work: step * system.work(base.count) };
+  return { graph, error: best.error, steps: step, work };
 }
 
 /** True when the error falls by less than a fifth in three looks. */
@@ -149,6 +159,11 @@ class Problem {
   ) {
     this.balances = Array.from(teacher.allowances, () => 1);
     this.errors = residuals(teacher, graph, samples);
+  }
+
+  /** Largest error at the points, by the balances of the outputs. */
+  get peak(): number {
+    return largest(this.errors);
   }
 
   setSamples(samples: Samples): void {

@@ -86,8 +86,11 @@ class Search {
       const error = await this.withoutRefinement(analysis);
       if (this.options.refine) await this.withRefinement(analysis, error);
     }
-    const { best, attempts } = this;
-    return { graph: best?.graph, bytes: best?.bytes, matrices: best?.matrices, attempts };
+    const { best, attempts, teacher, unseen, options } = this;
+    // The precision of a structure is that of a bound; what the network needs is often less.
+    const rounded = best && roundWithin(teacher, best.graph, unseen, options.target);
+    const graph = rounded ?? best?.graph;
+    return { graph, bytes: graph && storedBytes(graph), matrices: best?.matrices, attempts };
   }
 
   private analyze(graph: IrGraph): HierarchyAnalysis {
@@ -164,7 +167,7 @@ class Search {
     }
     const bytes = storedBytes(graph);
     const keeps = share <= options.target;
-    const kept = keeps && bytes < (this.best?.bytes ?? 4 * trainableCount(teacher.graph));
+    const kept = keeps && bytes < (this.best?.bytes ?? 4 * trainableCount(teacher.graph) + 1);
     if (kept) this.best = { ...candidate, graph, bytes };
     const attempt = { what, parameters: trainableCount(graph), bytes, cost: bytes, error: share, kept };
     this.attempts.push(attempt);

@@ -4,6 +4,7 @@ import { type Core, coresOf, trainHalf } from '../ir/tensor-train.js';
 import type { AffineNode, IrGraph, TrainHalf } from '../ir/types.js';
 import { activationNorm } from './block-tree.js';
 import {
+  asItIs,
   type HierarchyAnalysis,
   type Layer,
   type MatrixReport,
@@ -58,7 +59,7 @@ function trainMatrix(layer: Layer, read: AffineNode, allowed: number): { node: A
     const node = trainNode({ ...read, bias, precision }, halves[0], halves[1], rank);
     return { node, report: { ...named, structure: 'tensor-train', error, share: error * norm } };
   }
-  return { node: read, report: { ...named, structure: 'dense', error: 0, share: 0 } };
+  return { node: asItIs(read), report: { ...named, structure: 'dense', error: 0, share: 0 } };
 }
 
 function trainNode(read: AffineNode, output: TrainHalf, input: TrainHalf, rank: number): AffineNode {

@@ -15,7 +15,7 @@ export class WorstPoints {
   constructor(
     private readonly teacher: Teacher,
     private readonly pool: Samples,
-    private readonly capacity: number,
+    public capacity: number,
   ) {
     this.random = generator(teacher.seed + 1);
   }
