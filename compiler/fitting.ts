@@ -1,6 +1,7 @@
 import { type Measurement, measureError, type OutputError, type PointFunction } from './accuracy/measure.js';
 import type { Analysis } from './analysis.js';
 import { trainableCount } from './compress/parameters.js';
+import type { InterpreterPrices } from './cost/instructions.js';
 import { type NativePrices, nativeInstructions } from './cost/native.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from './engines/types.js';
 import { encodeTable, tableCrc } from './format/table.js';
@@ -48,12 +49,16 @@ export interface Attempt {
 export interface Preference {
   /** Formats of the interpreter's packed kernels; the noise model's plans are taken as they are. */
   lanes?: SpeedOptions;
+  /** With `lanes`: prices by which function tables are chosen. */
+  interpreter?: InterpreterPrices;
   /** Few instructions of the native kernels, at these prices. */
   native?: NativePrices;
 }
 
 /** Bytes of flash that a build for speed gives for one instruction less in every answer. */
 const BYTES_PER_INSTRUCTION = 4;
+/** The same under the interpreter, whose answers take some twenty times as many. */
+const BYTES_PER_INTERPRETED_INSTRUCTION = 1 / 4;
 
 function planPreference({ lanes, native }: Preference): PlanPreference {
   if (lanes) return FOR_LANES;
@@ -71,11 +76,13 @@ function nativeCost({ table, peaks }: LoweredModel, tableBytes: number, prices: 
   return nativeInstructions(dualTable(table, peaks), prices) + tableBytes / BYTES_PER_INSTRUCTION;
 }
 
-/** Bytes that the degrees of a function table are worth to the native kernels; the first is interpolated linearly. */
-function degreeBytes(elements: number, prices: NativePrices): readonly number[] {
+type MapPrices = Record<'linear.element' | 'polynomial.element' | 'polynomial.degree', number>;
+
+/** Bytes that the degrees of a function table are worth; the first is interpolated linearly. */
+function degreeBytes(elements: number, prices: MapPrices, bytesPerInstruction: number): readonly number[] {
   const polynomial = bytesPerDegree(prices['polynomial.degree']).map((cost) => prices['polynomial.element'] + cost);
   polynomial[1] = prices['linear.element'];
-  return polynomial.map((instructions) => BYTES_PER_INSTRUCTION * elements * instructions);
+  return polynomial.map((instructions) => bytesPerInstruction * elements * instructions);
 }
 
 const MAX_ATTEMPTS = 8;
@@ -184,9 +191,11 @@ export class Fitting {
   /** One plan, quantised, lowered and measured. */
   attempt(plan: Plan, speed = this.prefer.lanes): Attempt {
     const { graph, ranges } = this.analysis;
-    const { native } = this.prefer;
+    const { native, interpreter } = this.prefer;
     const options: QuantizeOptions = { built: this.built, speed };
-    if (native) options.degreeBytes = (elements) => degreeBytes(elements, native);
+    if (native) options.degreeBytes = (elements) => degreeBytes(elements, native, BYTES_PER_INSTRUCTION);
+    if (interpreter)
+      options.degreeBytes = (elements) => degreeBytes(elements, interpreter, BYTES_PER_INTERPRETED_INSTRUCTION);
     const rounding = this.rounder.round(quantize(graph, ranges, plan, options));
     const quantized = quantize(graph, ranges, plan, { ...options, rounding });
     const lowered = lower(quantized, this.model.inputs);

@@ -7,6 +7,7 @@ import { generateSources } from './codegen/entry.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { trainableCount } from './compress/parameters.js';
+import { interpreterPrices } from './cost/instructions.js';
 import { nativePrices } from './cost/native.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import type { Attempt, Preference } from './fitting.js';
@@ -173,7 +174,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 function preference(engine: BuildEngine, goal: Goal, precision: Precision, isa: string): Preference {
   if (goal !== 'speed' || precision !== 'auto') return {};
   if (engine !== 'wasm3') return { native: nativePrices(isa) };
-  return { lanes: { laneColumns: new Map(), oneShift: new Set() } };
+  return { lanes: { laneColumns: new Map(), oneShift: new Set() }, interpreter: interpreterPrices(isa) };
 }
 
 /** The block table with its weights in the order that the engine's kernels read them. */

@@ -1,3 +1,4 @@
+import { interpreterPrices } from '../cost/instructions.js';
 import type { BlocksNode, IrGraph } from '../ir/types.js';
 import { weightSites } from './parameters.js';
 
@@ -49,20 +50,23 @@ export function estimatedWork(graph: IrGraph): number {
   return work;
 }
 
-/** Instructions of a Cortex-M4 under wasm3 (QEMU counts them), fitted to the examples' board budgets. */
-const INSTRUCTIONS = { mac: 115, row: 1000, element: 1400, other: 400, step: 1500, start: 3000 } as const;
+/** The board whose instructions `--max-instructions` counts, and the usual degree of a function table. */
+const ISA = 'armv7e-m';
+const TABLE_DEGREE = 3;
 
-/** About how many instructions an answer takes with 16-bit values and weights. */
+/** About how many instructions an answer takes under wasm3 with 16-bit values and weights, by the cost model. */
 export function estimatedInstructions(graph: IrGraph): number {
-  let sum: number = INSTRUCTIONS.start;
+  const prices = interpreterPrices(ISA);
+  const element = prices['polynomial.element'] + TABLE_DEGREE * prices['polynomial.degree'];
+  let sum = prices.answer;
   for (const node of graph.nodes) {
     if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
-    sum += INSTRUCTIONS.step;
-    if (node.kind === 'affine') sum += INSTRUCTIONS.mac * node.weight.length + INSTRUCTIONS.row * node.width;
+    sum += prices.record;
+    if (node.kind === 'affine') sum += prices['dense.product'] * node.weight.length + prices['dense.row'] * node.width;
     else if (node.kind === 'blocks') {
-      sum += INSTRUCTIONS.row * node.width;
-      for (const { weight } of node.leaves) sum += INSTRUCTIONS.step + INSTRUCTIONS.mac * weight.length;
-    } else sum += (node.kind === 'map' ? INSTRUCTIONS.element : INSTRUCTIONS.other) * node.width;
+      sum += prices['dense.row'] * node.width;
+      for (const { weight } of node.leaves) sum += prices.record + prices['dense.product'] * weight.length;
+    } else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
   }
   return sum;
 }

@@ -2,6 +2,7 @@ import { lanesShape, rowWords } from '../format/lanes.js';
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { readPackageJson } from '../package-root.js';
+import { NEAREST } from './nearest.js';
 
 /**
  * The cost model of the interpreter: instructions per answer as a sum over what the records of a table make it do, each
@@ -89,12 +90,23 @@ function countRecord(record: TableRecord, add: (feature: Feature, times: number)
   }
 }
 
-type Prices = Record<string, Record<Feature, number>>;
+export type InterpreterPrices = Record<Feature, number>;
+
+function measuredPrices(isa: string): InterpreterPrices | undefined {
+  const { isas } = readPackageJson('compiler/cost/instructions.json') as { isas: Record<string, InterpreterPrices> };
+  return isas[isa];
+}
+
+/** The prices of an instruction set, or of the nearest one that was measured, for choices that need some. */
+export function interpreterPrices(isa: string): InterpreterPrices {
+  const prices = measuredPrices(isa) ?? measuredPrices(NEAREST[isa]);
+  if (!prices) throw new Error(`no prices for the instruction set ${isa}: npm run calibrate`);
+  return prices;
+}
 
 /** Instructions of one answer under wasm3, or undefined for an instruction set that no board is emulated of. */
 export function predictInstructions(table: BlockTable, isa: string): number | undefined {
-  const { isas } = readPackageJson('compiler/cost/instructions.json') as { isas: Prices };
-  const prices = isas[isa];
+  const prices = measuredPrices(isa);
   if (!prices) return undefined;
   const counts = countFeatures(table);
   return Math.round(FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0));

@@ -2,6 +2,7 @@ import { isMatrix, isPolynomial, recordShape } from '../format/record.js';
 import { FORMAT, KIND } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { readPackageJson } from '../package-root.js';
+import { NEAREST } from './nearest.js';
 
 /**
  * The cost model of the native engines (`c`, `wasm3+native`): instructions that the kernels in targets/common spend,
@@ -67,13 +68,6 @@ export function nativeInstructions(table: BlockTable, prices: NativePrices): num
   const counts = countNativeFeatures(table);
   return NATIVE_FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0);
 }
-
-/** Instruction sets that no board is emulated of, and the nearest one that is. */
-const NEAREST: Record<string, string> = {
-  'xtensa-lx6': 'xtensa-lx106',
-  'xtensa-lx7': 'xtensa-lx106',
-  native: 'armv7-m',
-};
 
 /** The prices of an instruction set, or of the nearest one that was measured. */
 export function nativePrices(isa: string): NativePrices {

@@ -11,7 +11,7 @@ import {
   type ScaleNode,
 } from '../ir/types.js';
 import { quantizeBlocks } from './blocks.js';
-import { buildTable, bytesPerDegree, type FunctionTable, usefulDomain } from './function-table.js';
+import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
 import type { Plan } from './plan.js';
 import type { Rounding } from './rounding.js';
 import {
@@ -30,7 +30,7 @@ export interface QuantizeOptions {
   speed?: SpeedOptions;
   /**
    * Bytes that a function table's degree is worth, from 0 on, where `elements` of values go through it: degree costs
-   * time, segments cost memory. Default: what suits {@link speed}, or else size.
+   * time, segments cost memory. Default: what suits size.
    */
   degreeBytes?: (elements: number) => readonly number[];
   /** Weights to store in place of the graph's, for the affine steps that it names. */
@@ -59,8 +59,6 @@ export function quantize(graph: IrGraph, ranges: Ranges, plan: Plan, options: Qu
 const WIDE_LIMIT = 2 ** 29;
 /** A 16-bit value may reach 2^15 and saturate by one unit: 1.0 then uses all 16 bits. */
 const NARROW_LIMIT = 2 ** 15;
-/** Another multiply per element is worth this many bytes of a table, where speed counts under the interpreter. */
-const BYTES_PER_DEGREE_FOR_LANES = 2000;
 const MAX_EXPONENT = 40;
 const MIN_EXPONENT = -40;
 /** Steps from zero to the largest argument of a table of slopes. */
@@ -290,9 +288,7 @@ class Quantizer {
   }
 
   private degreeBytes(maps: readonly MapNode[]): readonly number[] | undefined {
-    const { speed, degreeBytes } = this.options;
-    if (speed) return bytesPerDegree(BYTES_PER_DEGREE_FOR_LANES);
-    return degreeBytes?.(maps.reduce((n, map) => n + map.width, 0));
+    return this.options.degreeBytes?.(maps.reduce((n, map) => n + map.width, 0));
   }
 
   private groupExponent(maps: readonly MapNode[], bits: ValueBits): number {

@@ -12,6 +12,11 @@ extern "C" {
 // CRC-32 of `count` bytes; 0 of none.
 uint32_t pe_crc32(const uint8_t *bytes, uint32_t count);
 
+#define PE_CRC32_SCRATCH_WORDS 1024u
+
+// The same at a third of the instructions, for large `count`, where memory is to be had that is overwritten.
+uint32_t pe_crc32_in(const uint8_t *bytes, uint32_t count, uint32_t *scratch);
+
 #ifdef __cplusplus
 }
 #endif
