@@ -82,8 +82,7 @@ const MESSAGES = {
   // 90xx: images, keys and devices
   PE9001: '{file} is not a model image that can be used: {reason}',
   PE9002: '{file} is no Ed25519 {kind} key; make one with: pinn-edge keygen',
-  PE9003:
-    '{build} has no model.img: a build of the engine c is part of its firmware; build the model with --engine wasm3',
+  PE9003: '{build} has no model.img; build it again with this version of pinn-edge',
   PE9004: '{file} is not signed with {key}: it is signed {how}',
   PE9010: 'cannot open {port}: {reason}',
   PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',
@@ -100,14 +99,16 @@ const MESSAGES = {
   PE9021: 'the device runs {running}, not the model of {build}; send it first: pinn-edge flash {build} --port {port}',
   PE9022:
     'the device answers {found} where {wanted} is right, output {output} of point {point}: the update did not work',
+  PE9023:
+    'the firmware of the device has no engine for a {kind}: build the model with --engine {engine}, or the firmware with {missing} among its engines',
   PE9024: 'the device changed its answers during the transfer: {found}, then {now}',
   PE9025: 'the device cannot evaluate point {point}: error {result} of pe_run_words',
   PE9030: 'no tool writes firmware to {target}; an emulated board is run by: pinn-edge simulate <build> --on {target}',
   PE9031: '{tool} is not installed ({command} was not found); {install}',
   PE9032: '{image} is not there yet; make it first: {build}',
   PE9033: 'the tool failed ({how}): {line}',
-  PE9023:
-    'the firmware of the device has no engine for a {kind}: build the model with --engine {engine}, or the firmware with {missing} among its engines',
+  PE9034:
+    '{directory} has no project {project} for {tool} to write: a build of the engine c is for a project of your own, with {directory}/c or {directory}/firmware/pinn_edge in it',
   // 92xx: targets
   PE9201: '{name} cannot be emulated: {reason}; boards are {names}',
   PE9202:

@@ -20,6 +20,7 @@ export interface FullOptions {
 export function flashFull(directory: string, options: FullOptions): void {
   const target = loadTarget(options.target ?? targetOf(directory));
   const plan = fullFlash(chooseTool(target, options.tool), directory, options.port);
+  if (!options.target) requireProject(directory, plan);
   if (plan.needsPort && !options.dryRun) {
     throw new PinnEdgeError('PE3005', { option: '--port', reason: `is missing: ${plan.line}` });
   }
@@ -39,6 +40,12 @@ function targetOf(directory: string): string {
   const { report } = loadBuild(directory);
   const own = join(directory, 'target.json');
   return existsSync(own) ? own : report.target;
+}
+
+/** Builds of the engine `c` are sources for a project of the user's own. */
+function requireProject(directory: string, { folder, tool }: FullFlash): void {
+  if (loadBuild(directory).report.engine !== 'c' || existsSync(folder)) return;
+  throw new PinnEdgeError('PE9034', { directory, tool: tool.name, project: tool.project });
 }
 
 /** The one that was asked for, or the first that is installed, or the first. */

@@ -105,13 +105,17 @@ function buildText({ report, directory }: LoadedBuild): string {
     ),
     '\nsizes\n',
     columns([
-      ['module', bytes(report.wasmBytes)],
+      ...(report.engine === 'c' ? [] : [['module', bytes(report.wasmBytes)]]),
       ['weights', bytes(report.weightBytes), `${bytes(report.float32Bytes)} as float32`],
       ['multiply-accumulates', count(report.macs), `${count(report.denseMacs)} before compression`],
       ['weights and table', bytes(report.modelBytes), `${bytes(report.float32Bytes)} as float32`],
-      ['module memory', bytes(report.memoryBytes), `arena ${bytes(report.arenaBytes)}`],
-      ['wasm3 heap', bytes(report.wasm3HeapBytes), 'estimate'],
-      ['native stack', bytes(report.nativeStackBytes), 'estimate'],
+      ...(report.engine === 'c'
+        ? [['arena', bytes(report.arenaBytes)]]
+        : [
+            ['module memory', bytes(report.memoryBytes), `arena ${bytes(report.arenaBytes)}`],
+            ['wasm3 heap', bytes(report.wasm3HeapBytes), 'estimate'],
+            ['native stack', bytes(report.nativeStackBytes), 'estimate'],
+          ]),
     ]),
     '\nvalues\n',
     columns(

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DeviceClient } from '../../compiler/device/client.js';
@@ -70,7 +70,7 @@ async function device(runs: string, options: Partial<DeviceOptions> = {}): Promi
 }
 
 describe('builds of the engine c', () => {
-  test('write an image of their block table', () => {
+  test('write an image of their block table', async () => {
     const file = readFileSync(image('table'));
     const report = JSON.parse(readFileSync(join(folder.path, 'build/table/report.json'), 'utf8'));
     expect(readImage('table', file)).toMatchObject({
@@ -81,6 +81,17 @@ describe('builds of the engine c', () => {
       heapBytes: 0,
     });
     expect(readImage('module', readFileSync(image('module'))).kind).toBe(PAYLOAD.MODULE);
+    const { out } = await cli('inspect', 'build/table');
+    expect(out).toMatch(/^\s*arena +\d+ B$/m);
+    expect(out).not.toContain('wasm3 heap');
+  });
+
+  test('have no firmware for the tools of other targets', async () => {
+    const options = ['--target', 'nrf52840', '--engine', 'c', '--compress', 'none', '-o', 'build/nrf'];
+    expect(await cli('build', 'table/model.json', ...options)).toMatchObject({ code: 0 });
+    const full = await cli('flash', 'build/nrf', '--full', '--dry-run');
+    expect(full).toMatchObject({ code: 2, err: expect.stringContaining('PE9034: build/nrf has no project zephyr') });
+    expect(existsSync(join(folder.path, 'build/nrf/firmware/pinn_edge/pe_table_engine.c'))).toBe(true);
   });
 });
 
