@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listBoards } from '../../compiler/boards/boards.js';
@@ -11,14 +11,13 @@ import type { Golden } from '../../compiler/package/golden.js';
 import type { LoadedBuild } from '../../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { temporaryFolder } from '../helpers/cli.js';
-import { BOARDS, buildInto, exampleFile } from './setup.js';
+import { BOARDS, buildInto, EXAMPLES, exampleFile } from './setup.js';
 
 /**
  * Every example on every emulated board: the golden vectors bit for bit, and what they take must not grow by
  * more than 3 % beyond budgets.json; UPDATE_BUDGETS=1 writes that file anew.
  */
 const TOLERANCE = 1e-3;
-const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => existsSync(exampleFile(name)));
 
 /** The network that other runtimes are compared with. */
 const YARDSTICK = 'front';

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
 import { missingTools } from '../../compiler/boards/tools.js';
@@ -33,6 +34,9 @@ export async function buildInto(
   writeBuild(folder, packageBuild(compiled, loadTarget(target)).files);
   return loadBuild(folder);
 }
+
+/** Names of the examples. */
+export const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => existsSync(exampleFile(name)));
 
 export function exampleFile(name: string): string {
   return join(PACKAGE_ROOT, 'examples', name, 'model.json');

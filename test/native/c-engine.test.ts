@@ -1,23 +1,22 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
+import { RP2040JS } from '../../compiler/boards/rp2040.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { nodeFiles } from '../../compiler/node-files.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { compile } from '../../compiler/pipeline.js';
 import { verify } from '../../compiler/verify/verify.js';
-import { BOARDS, exampleFile } from '../boards/setup.js';
+import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { C99, CPP11, compileOrThrow, run, WARNINGS } from '../package/toolchain.js';
 import { SANITIZERS } from './walk.js';
 
 /** Builds of the engine `c`: every example, on this machine and on the boards, bit for bit. */
 
-const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => !['common'].includes(name));
 const folder = temporaryFolder();
 const builds = new Map<string, LoadedBuild>();
 
@@ -76,21 +75,22 @@ const GROWTH = 1.03;
 type Budget = Record<string, Record<string, Record<string, number>>>;
 const budget: Budget = JSON.parse(readFileSync(BUDGET_FILE, 'utf8'));
 
-/** One board per instruction set, and the one with dual multiply-accumulate. */
-const KINDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'rv32imc', 'xtensa'];
-
-describe.each(BOARDS.filter(({ name }) => KINDS.includes(name)))('$name', ({ name, board, isSkipped }) => {
-  test.skipIf(isSkipped).each(EXAMPLES)('%s: golden vectors bit for bit, within its budget', (example) => {
-    // The engine compares every word with the oracle's.
-    const { instructions, flashBytes, stackBytes } = createBoardEngine(board, builds.get(example)!).figures();
-    const figures: Record<string, number> = { instructions: Math.round(instructions), flashBytes, stackBytes };
-    if (process.env.UPDATE_BUDGETS === '1') {
-      budget[example] = { ...budget[example], [name]: figures };
-      writeFileSync(BUDGET_FILE, `${JSON.stringify(budget, null, 2)}\n`);
-    }
-    for (const [what, figure] of Object.entries(figures)) {
-      const planned = budget[example]?.[name]?.[what] ?? 0;
-      expect(figure, `${what} of ${example} on ${name}: budget ${planned}`).toBeLessThanOrEqual(GROWTH * planned);
-    }
-  });
-});
+// rp2040js is slow: it has tests of its own.
+describe.each(BOARDS.filter(({ board }) => board.emulator.command !== RP2040JS))(
+  '$name',
+  ({ name, board, isSkipped }) => {
+    test.skipIf(isSkipped).each(EXAMPLES)('%s: golden vectors bit for bit, within its budget', (example) => {
+      // The engine compares every word with the oracle's.
+      const { instructions, flashBytes, stackBytes } = createBoardEngine(board, builds.get(example)!).figures();
+      const figures: Record<string, number> = { instructions: Math.round(instructions), flashBytes, stackBytes };
+      if (process.env.UPDATE_BUDGETS === '1') {
+        budget[example] = { ...budget[example], [name]: figures };
+        writeFileSync(BUDGET_FILE, `${JSON.stringify(budget, null, 2)}\n`);
+      }
+      for (const [what, figure] of Object.entries(figures)) {
+        const planned = budget[example]?.[name]?.[what] ?? 0;
+        expect(figure, `${what} of ${example} on ${name}: budget ${planned}`).toBeLessThanOrEqual(GROWTH * planned);
+      }
+    });
+  },
+);

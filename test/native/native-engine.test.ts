@@ -1,6 +1,5 @@
-import { beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { requireMvp } from '../../compiler/asc/mvp.js';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
 import { WALK_IMPORT, withTable } from '../../compiler/codegen/native-entry.js';
 import { createEngine } from '../../compiler/engines/create.js';
 import { CHECK, STATUS } from '../../compiler/format/spec.js';
@@ -13,7 +12,7 @@ import { loadTarget } from '../../compiler/package/targets.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { verify } from '../../compiler/verify/verify.js';
 import { Wasm3Module } from '../../targets/host/wasm3.js';
-import { BOARDS, exampleFile } from '../boards/setup.js';
+import { exampleFile } from '../boards/setup.js';
 
 /** Modules whose kernels the firmware brings: the same integers, and no way out of their memory. */
 
@@ -98,12 +97,3 @@ describe('what is damaged', () => {
     expect(() => run(without)).toThrow('missing imported function');
   });
 });
-
-describe.each(BOARDS.filter(({ name }) => ['cortex-m0', 'cortex-m4', 'rv32imc', 'xtensa'].includes(name)))(
-  '$name',
-  ({ board, isSkipped }) => {
-    test.skipIf(isSkipped)('golden vectors bit for bit', () => {
-      expect(createBoardEngine(board, build).figures().points).toBeGreaterThan(20);
-    });
-  },
-);

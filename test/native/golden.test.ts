@@ -1,0 +1,36 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createBoardEngine } from '../../compiler/boards/engine.js';
+import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import { loadModel } from '../../compiler/model/load.js';
+import { nodeFiles } from '../../compiler/node-files.js';
+import { packageBuild } from '../../compiler/package/build-files.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
+import { loadTarget } from '../../compiler/package/targets.js';
+import { compile } from '../../compiler/pipeline.js';
+import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
+
+/**
+ * Modules whose kernels the firmware brings: every example's golden vectors on every emulated board. (wasm3 alone:
+ * test/boards/examples.test.ts; the engine `c`: c-engine.test.ts.)
+ */
+
+const builds = new Map<string, LoadedBuild>();
+
+beforeAll(async () => {
+  for (const name of EXAMPLES) {
+    const options = { tolerance: 1e-3, engine: 'wasm3+native' } as const;
+    const compiled = await compile(loadModel(exampleFile(name), nodeFiles), options);
+    builds.set(name, builtInMemory(compiled, packageBuild(compiled, loadTarget('cortex-m0'))));
+  }
+}, 300_000);
+
+// rp2040js is slow: it has tests of its own.
+describe.each(BOARDS.filter(({ board }) => board.emulator.command !== RP2040JS))('$name', ({ board, isSkipped }) => {
+  test.skipIf(isSkipped).each(EXAMPLES)('%s: golden vectors bit for bit', (name) => {
+    const build = builds.get(name)!;
+    // The engine compares every word with the oracle's.
+    const { points, stackBytes } = createBoardEngine(board, build).figures();
+    expect(points).toBeGreaterThan(20);
+    if (!board.tailCalls) expect(stackBytes).toBeLessThanOrEqual(build.report.nativeStackBytes);
+  });
+});
