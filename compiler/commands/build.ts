@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress.js';
+import type { TimeEstimate } from '../cost/time.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
 import { GOALS, type Goal } from '../goal.js';
@@ -153,11 +154,18 @@ function summary(report: Report, points: number, directory: string): string {
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
     ['work', work(report)],
+    ...(report.time ? [['time', time(report.time)]] : []),
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
   const files = report.engine === 'c' ? 'c/' : 'model.wasm  model.img  pinn_model.h';
   const flash = report.engine === 'c' ? '' : `    pinn-edge flash ${directory} --port ...`;
   return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...${flash}\n`;
+}
+
+/** At one instruction per cycle, which the text says. */
+function time({ seconds, instructions, isa, clockHz }: TimeEstimate): string {
+  const each = seconds < 1e-3 ? `${(seconds * 1e6).toPrecision(2)} us` : `${Number((seconds * 1e3).toPrecision(2))} ms`;
+  return `about ${each} per answer at ${clockHz / 1e6} MHz, an estimate: ${count(instructions)} instructions (${isa}), one per cycle, no waiting for memory`;
 }
 
 function work(report: Report): string {

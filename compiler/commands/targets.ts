@@ -52,7 +52,15 @@ function description(target: Target): string {
     ...(target.constantsInRam ? [['constants', 'take RAM too', 'constantsInRam'] as [string, string, string]] : []),
     ['native stack', `${bytes(target.nativeStackBytes)} in the generated projects`, 'nativeStackBytes'],
     ['by default', bytes(target.defaultStackBytes), 'defaultStackBytes'],
-    ...(target.clockHz ? [['clock', `${target.clockHz / 1e6} MHz`, 'clockHz'] as [string, string, string]] : []),
+    ...(target.clockHz
+      ? [
+          [
+            'clock',
+            `${target.clockHz / 1e6} MHz; build estimates the time per answer at one instruction per cycle`,
+            'clockHz',
+          ] as [string, string, string],
+        ]
+      : []),
     [
       'wasm3',
       `${target.wasm3.version}, stack ${bytes(target.wasm3.stackBytes)}, code pages of ${target.wasm3.codePageBytes} B`,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
 import type { CompressedModel } from '../compress/compress.js';
 import { predictInstructions } from '../cost/instructions.js';
+import { estimateTime, type TimeEstimate } from '../cost/time.js';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { readHeader } from '../format/table.js';
 import type { Goal } from '../goal.js';
@@ -73,6 +74,8 @@ export interface Report {
   layers: LayerReport[];
   /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts). */
   instructions?: number;
+  /** About how long an answer takes, an estimate (cost/time.ts). */
+  time?: TimeEstimate;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
   weights: {
     name: string;
@@ -150,6 +153,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
     layers,
     instructions: compiled.engine === 'wasm3' ? predictInstructions(lowered.table, target.isa) : undefined,
+    time: estimateTime(lowered.table, compiled.engine, target),
     ...formatTables(compiled),
   };
 }

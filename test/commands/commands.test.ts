@@ -286,16 +286,13 @@ describe('pinn-edge inspect, targets and help', () => {
 
   it('a model that does not fit is refused in a sentence', () => {
     const own = join(folder, 'small.json');
-    writeFileSync(
-      own,
-      JSON.stringify({ ...loadTarget('esp32'), name: 'small', ramBytes: 20_000, ramBlockBytes: 9000 }),
-    );
+    writeFileSync(own, JSON.stringify({ ...loadTarget('esp32'), name: 'small', ramBytes: 9000, ramBlockBytes: 9000 }));
     expectSentence(
       cli(['build', model, ...PLAIN, '--target', own, '-o', join(folder, 'none')]),
       2,
       'does not fit small: RAM needs',
     );
-    const constants = { ...loadTarget('esp8266'), name: 'smaller', ramBytes: 20_000, ramBlockBytes: 9000 };
+    const constants = { ...loadTarget('esp8266'), name: 'smaller', ramBytes: 9000, ramBlockBytes: 9000 };
     writeFileSync(own, JSON.stringify(constants));
     expectSentence(
       cli(['build', model, ...PLAIN, '--target', own, '-o', join(folder, 'none')]),
