@@ -57,6 +57,9 @@ export function wasm3Object(flags: readonly string[]): string {
 /** An absent tool fails the tests instead of skipping them where everything is meant to be installed. */
 export const TOOLS_REQUIRED = process.env.PINN_EDGE_REQUIRE_TOOLS === '1';
 
+/** The same of tools from Python's registry, but where PINN_EDGE_NO_PIP says that they could not be had. */
+export const PIP_TOOLS_REQUIRED = TOOLS_REQUIRED && process.env.PINN_EDGE_NO_PIP !== '1';
+
 export function hasTool(command: string, question = '--version'): boolean {
   return spawnSync(command, [question], { stdio: 'ignore' }).status === 0;
 }
