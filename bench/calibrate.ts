@@ -11,6 +11,7 @@ import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
 import { PACKAGE_ROOT } from '../compiler/package-root.js';
 import { type CompiledModel, compile } from '../compiler/pipeline.js';
+import type { Precision } from '../compiler/quantize/plan.js';
 import { measureNativePrices } from './native-prices.js';
 
 /**
@@ -32,11 +33,15 @@ const NETWORKS: [widths: number[], activation: string, tolerance: number][] = [
   [[4, 16, 64, 1], 'sigmoid', 1e-3],
   [[2, 20, 20, 1], 'tanh', 1e-4],
 ];
-const WAYS: [Goal, LayoutOptions][] = [
-  ['size', LARGEST_KERNELS],
-  ['speed', LARGEST_KERNELS],
-  ['speed', SHALLOW_KERNELS],
+const WAYS: [Goal, LayoutOptions, Precision][] = [
+  ['size', LARGEST_KERNELS, 'auto'],
+  ['speed', LARGEST_KERNELS, 'auto'],
+  ['speed', SHALLOW_KERNELS, 'auto'],
+  // Weights that do not bend to the lanes, whose sums are split.
+  ['speed', LARGEST_KERNELS, '16'],
 ];
+/** What weights and values of 16 bits keep with any of the networks. */
+const PLAIN_TOLERANCE = 3e-2;
 
 function network(widths: readonly number[], activation: string): Model {
   let state = 1;
@@ -94,7 +99,10 @@ async function compiledNetworks(): Promise<CompiledModel[]> {
   const list: CompiledModel[] = [];
   for (const [widths, activation, tolerance] of NETWORKS) {
     const model = network(widths, activation);
-    for (const [goal, kernels] of WAYS) list.push(await compile(model, { tolerance, goal, kernels }));
+    for (const [goal, kernels, precision] of WAYS) {
+      const kept = precision === 'auto' ? tolerance : PLAIN_TOLERANCE;
+      list.push(await compile(model, { tolerance: kept, goal, kernels, precision }));
+    }
     process.stderr.write(`${model.name} compiled\n`);
   }
   return list;

@@ -141,7 +141,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const { attempt, measured } = fitted ?? within(whole);
   const { quantized } = attempt;
-  const { lowered, table } = layOutFor(engine, goal, kernels, attempt);
+  const { lowered, table } = layOutFor(engine, goal, kernels, attempt, options.isa ?? DEFAULT_ISA);
   requireValidTable(table);
   const spent = {
     compress: compressed?.relativeError ?? 0,
@@ -183,10 +183,13 @@ function layOutFor(
   goal: Goal,
   kernels: LayoutOptions,
   { lowered, tableBytes }: Attempt,
+  isa: string,
 ): { lowered: LoweredModel; table: Uint8Array } {
   if (engine === 'wasm3' && goal !== 'speed') return { lowered, table: tableBytes };
   const laidOut =
-    engine === 'wasm3' ? layOut(lowered, kernels) : { ...lowered, table: dualTable(lowered.table, lowered.peaks) };
+    engine === 'wasm3'
+      ? layOut(lowered, kernels, interpreterPrices(isa))
+      : { ...lowered, table: dualTable(lowered.table, lowered.peaks) };
   return { lowered: laidOut, table: encodeTable(laidOut.table) };
 }
 

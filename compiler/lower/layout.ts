@@ -23,14 +23,18 @@ export const SHALLOW_KERNELS: LayoutOptions = { maxWords: 32, hopWords: 8 };
 /** For chips where an operation of the interpreter leaves nothing on the native stack. */
 export const LARGEST_KERNELS: LayoutOptions = { maxWords: 64, hopWords: 0 };
 
-export function layOut(lowered: LoweredModel, options: LayoutOptions): LoweredModel {
+/** Instructions of a multiply-add of packed words, and of a split; of the cost model. */
+export type LanePrices = Record<'lanes.word' | 'lanes.split', number>;
+
+export function layOut(lowered: LoweredModel, options: LayoutOptions, prices: LanePrices): LoweredModel {
   const { table } = lowered;
   const pool = new PoolBuilder();
   let arenaBytes = table.arenaBytes;
   // Sums between passes are dead when a record ends: one place serves all.
   let sumRows = 0;
   const records = table.records.map((record, i) => {
-    const laid = lanesRecord(record, table, lowered.peaks[i], options, pool) ?? slopesRecord(record, table, pool);
+    const laid =
+      lanesRecord(record, table, lowered.peaks[i], options, prices, pool) ?? slopesRecord(record, table, pool);
     if (!laid) return copied(record, table, pool);
     if (laid.kind === KIND.LANES) {
       arenaBytes = Math.max(arenaBytes, 2 * laid.a + laid.cols * recordShape(laid).aBytes);
@@ -144,11 +148,12 @@ function lanesRecord(
   table: BlockTable,
   peak: number,
   options: LayoutOptions,
+  prices: LanePrices,
   pool: PoolBuilder,
 ): TableRecord | undefined {
   if (record.kind !== KIND.DENSE || record.cols === 0) return undefined;
   const matrix = matrixOf(record, table, peak);
-  const choice = record.format & FORMAT.A_WIDE ? singleLane(matrix, options) : packedLanes(matrix, options);
+  const choice = record.format & FORMAT.A_WIDE ? singleLane(matrix, options) : packedLanes(matrix, options, prices);
   if (!choice) return undefined;
   const { shape, inLane } = choice;
   const { passWords, lanes } = shape;
@@ -204,10 +209,10 @@ function singleLane({ cols }: Matrix, { maxWords, hopWords }: LayoutOptions): Ch
 }
 
 /**
- * The most products per multiply, and the fewest splits, for which no lane can overflow: in every row and between any
+ * The products per multiply and the splits that cost least, such that no lane can overflow: in every row and between any
  * two splits, sum |w| max|x| (and what the sum starts with, where it stays in its lane) is below 2^(bits - 1).
  */
-function packedLanes(matrix: Matrix, { maxWords, hopWords }: LayoutOptions): Choice | undefined {
+function packedLanes(matrix: Matrix, { maxWords, hopWords }: LayoutOptions, prices: LanePrices): Choice | undefined {
   let best: (Choice & { cost: number }) | undefined;
   for (const lanes of [2, 3]) {
     const words = Math.ceil(matrix.cols / lanes);
@@ -222,7 +227,7 @@ function packedLanes(matrix: Matrix, { maxWords, hopWords }: LayoutOptions): Cho
       const perSplit = Math.min(splitWords, passWords);
       if (!inLane && !lanesHold(matrix, lanes, perSplit, limit, false)) continue;
       const splits = inLane ? 0 : Math.ceil(passWords / perSplit) * passes;
-      const cost = words * WORD_COST + splits * SPLIT_COST;
+      const cost = words * prices['lanes.word'] + splits * prices['lanes.split'];
       if (!best || cost < best.cost) {
         best = { shape: { lanes, passWords, splitWords: perSplit, hopWords: hop }, inLane, cost };
       }
@@ -231,10 +236,6 @@ function packedLanes(matrix: Matrix, { maxWords, hopWords }: LayoutOptions): Cho
   }
   return best;
 }
-
-/** Instructions of a multiply-add of packed words, and of a split, on a Cortex-M4. */
-const WORD_COST = 63;
-const SPLIT_COST = 60;
 
 function lanesHold(matrix: Matrix, lanes: number, words: number, limit: number, withStart: boolean): boolean {
   const { rows, cols, starts, peak } = matrix;

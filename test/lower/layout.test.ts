@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { interpreterPrices } from '../../compiler/cost/instructions.js';
 import { checkTable } from '../../compiler/format/check.js';
 import { lanesShape } from '../../compiler/format/lanes.js';
 import { KIND, LANE_BITS } from '../../compiler/format/spec.js';
@@ -16,6 +17,7 @@ function lowered(table: BlockTable, peak: (record: TableRecord) => number): Lowe
   return { table, recordNames: [], peaks, inputFormats: [], outputFormats: [], macs: 0 };
 }
 
+const PRICES = interpreterPrices('armv7e-m');
 const WIDEST = (record: TableRecord) => (record.format & 1 ? 2 ** 31 : 2 ** 15);
 
 function expectSame(before: BlockTable, after: BlockTable, words: Int32Array): void {
@@ -32,7 +34,7 @@ const WAYS: [string, LayoutOptions][] = [
 describe.each(WAYS)('layout with %s', (_, options) => {
   it('gives the integers of the plain table: random records', () => {
     const table = randomTable(5);
-    const laid = layOut(lowered(table, WIDEST), options).table;
+    const laid = layOut(lowered(table, WIDEST), options, PRICES).table;
     const kinds = laid.records.map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === KIND.LANES).length).toBeGreaterThan(20);
     expect(kinds.filter((kind) => kind === KIND.MAP_SLOPES).length).toBeGreaterThan(2);
@@ -42,7 +44,7 @@ describe.each(WAYS)('layout with %s', (_, options) => {
   it('gives the integers of the plain table: sums at the very limit of their lanes', () => {
     for (const magnitude of [2, 40, 1000, 32767]) {
       const table = oneMatrix(7, 21, magnitude);
-      expectSame(table, layOut(lowered(table, WIDEST), options).table, extremeWords(12, 300));
+      expectSame(table, layOut(lowered(table, WIDEST), options, PRICES).table, extremeWords(12, 300));
     }
   });
 });
@@ -53,6 +55,7 @@ describe('the proof of a lane', () => {
       const [record] = layOut(
         lowered(oneMatrix(4, 24, magnitude), () => peak),
         LARGEST_KERNELS,
+        PRICES,
       ).table.records;
       return { ...lanesShape(record), sum: magnitude * peak };
     };
