@@ -24,7 +24,7 @@ export function splitSummary(text: string): { rest: string; summary: string } {
 
 function summary(rows: readonly Row[]): string {
   return `${SUMMARY}
-Weight bytes at equal error, written by \`npm run bench:compress -- --write\`; parameters, errors, tangent kernels and times
+Weight bytes at equal error (\`*\`: search ended early), written by \`npm run bench:compress -- --write\`; parameters, errors, tangent kernels and times
 are in [benchmarks-compress.md](benchmarks-compress.md).
 
 ${bytesTable(examplesOf(rows))}
@@ -53,8 +53,11 @@ function floors(rows: readonly Row[]): string {
     return shared.length ? geometricMean(shared) : undefined;
   });
   const text = (value: number | undefined) => (value === undefined ? '' : `${value.toPrecision(3)}x`);
-  const verdict = (factor: number, values: readonly (number | undefined)[]) =>
-    values.every((v) => v !== undefined && v >= factor) ? 'pass' : 'fail';
+  // What has not been run decides nothing.
+  const verdict = (factor: number, values: readonly (number | undefined)[]) => {
+    const known = values.filter((v) => v !== undefined);
+    return known.length ? (known.every((v) => v >= factor) ? 'pass' : 'fail') : '';
+  };
   return `
 ${markdown([
   ['weight bytes at 1e-3 against float32', 'at least', 'auto', 'build', ''],
@@ -82,15 +85,16 @@ Made by \`npm run bench:compress -- --write\`. The tolerance is the largest erro
 output; a relative L2 error of more than a third of it counts as exceeded too. \`smaller\` is against float32 weights.
 
 - Every method gets the whole tolerance for the weights and is refined after the structural step. Bytes are those of the
-  weights as the method stores them: 16 bits per weight, \`hmatrix\` and \`tt\` 8, 16 or 32 per matrix, \`magnitude\` 16 and an
-  8-bit column step per weight that is left, \`int8\` and \`int16\` their own width; biases 32 bits.
+  weights as the method stores them: every matrix with 8, 16 or 32 bits, the fewest that keep the tolerance, \`magnitude\` with
+  8 more for the column step of every weight that is left, \`int8\` and \`int16\` one width and scale per tensor; biases 32 bits.
 - \`auto\` takes the smallest of them all. NTK distance 0: the network is left as it is, only its formats are narrower.
 - \`build\` is \`auto\` taken through formats and tables: bytes of the integer weights and biases in the module, error of the
   module itself, all within the tolerance.
 - \`none keeps it\`: the error is the smallest that the method reached.
 - Errors are measured on points that the compression never saw. NTK distance: ||Theta - Theta_H||_F / ||Theta||_F on sample
-  points. MACs: multiply-accumulates per answer. Seconds are CPU time, mostly of one
-  core; \`*\`: the search was ended there with the best so far (\`--row-seconds\`), so another machine may get further.
+  points. MACs: multiply-accumulates per answer. Seconds are CPU time, mostly of one core.
+- \`*\`: the search was ended with the best so far (\`--row-seconds\`), before refinement had finished or even begun: with more
+  time the method may get further.
 
 ## Bytes at equal error
 
@@ -123,7 +127,8 @@ function bytesTable(rows: readonly Row[]): string {
     const key = `${row.model} ${row.tolerance}`;
     lines.set(key, [...(lines.get(key) ?? []), row]);
   }
-  const cell = (row: Row | undefined) => (row ? (row.bytes === undefined ? 'none' : thousands(row.bytes)) : '');
+  const cell = (row: Row | undefined) =>
+    row ? `${row.bytes === undefined ? 'none' : thousands(row.bytes)}${row.cut ? '*' : ''}` : '';
   return markdown([
     ['model', 'tolerance', 'float32', ...methods],
     ...[...lines.values()].map((group) => [

@@ -30,7 +30,7 @@ export function withStructureOptions(command: Command): Command {
       'adaptive',
     )
     .option('--leaf-size <n>', 'hmatrix: smallest rows and columns of a block', countOption('--leaf-size', 2, 1024), 8)
-    .option('--no-refine', 'hmatrix, tt: leave the weights as the structure gives them')
+    .option('--no-refine', 'single methods: leave the weights as the method gives them')
     .option(
       '--block-rank <lambda>',
       'hmatrix: weight of the nuclear norms of the blocks during refinement, such as 1e-3',

@@ -3,7 +3,7 @@ import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import type { MatrixReport } from './hmatrix.js';
-import { irParameterCount, weightSites } from './parameters.js';
+import { irParameterCount, trainableCount, weightSites } from './parameters.js';
 import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';
@@ -11,7 +11,7 @@ import { searchStructured } from './structured-search.js';
 import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
 
 /**
- * The search over all methods: neurons taken out step by step, then every single method as it would run alone, as long as
+ * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every single method as it would run alone, as long as
  * it can still win, then those that make matrices smaller once more on what is left. The network of fewest bytes wins (of
  * least work for `speed`), so no single method with the same options ends below it.
  */
@@ -54,25 +54,29 @@ export function runMethod(
 const STRUCTURES = ['prune', 'lowrank', 'svd', 'magnitude', 'tt', 'hmatrix'] as const;
 /** Those that work on matrices, and so on what is left once neurons are gone. */
 const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
+/** Up to so many parameters, all methods without refinement are a matter of seconds, so that there is a result soon. */
+const LARGEST_GLANCE = 10_000;
 /** Networks of more parameters than this are made smaller by a second method, once pruned. */
 const COMBINED_FROM = 300;
 
 export async function searchAll(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<SearchAllResult> {
   const { purpose, share } = options;
   const whole = withoutBlocks(teacher.graph);
-  const { graph: pruned, attempts, closest } = await searchPruned(teacher, whole, { ...options, target: share });
+  const attempts: Attempt[] = [];
   const pool = makePool(teacher);
-  const stored = (pruned && options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
-  let best: Result = { graph: stored, bytes: stored && storedBytes(stored), attempts, how: 'prune + refine' };
+  let best: Result = { attempts, how: '' };
   const measure = () =>
-    purpose === 'size' ? (best.bytes ?? weightBytes(whole, 16)) : costOf(best.graph ?? teacher.graph, purpose);
+    purpose === 'size'
+      ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
+      : costOf(best.graph ?? teacher.graph, purpose);
 
-  const tryMethod = async (method: SingleName, start: IrGraph, name: string) => {
+  const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
     const beat = measure();
     if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
     const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, pool, unseen, {
       ...options,
+      refine,
       beat: purpose === 'size' || (method !== 'hmatrix' && method !== 'tt') ? beat : undefined,
       onAttempt: (attempt) =>
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.bytes < measure() }),
@@ -82,10 +86,20 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
     if (wins) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 
-  for (const method of STRUCTURES) {
-    // The runtime multiplies by zeros as by any weight.
-    if (method !== 'magnitude' || purpose === 'size') await tryMethod(method, whole, method);
+  // The runtime multiplies by zeros as by any weight.
+  const structures = STRUCTURES.filter((method) => method !== 'magnitude' || purpose === 'size');
+  if (trainableCount(whole) <= LARGEST_GLANCE) {
+    for (const method of structures) await tryMethod(method, whole, method, false);
   }
+  const { graph: pruned, closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
+  attempts.push(...search.attempts);
+  if (pruned) {
+    const stored = (options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
+    const bytes = storedBytes(stored);
+    const wins = (purpose === 'size' ? bytes : costOf(stored, purpose)) < measure();
+    if (wins || !best.graph) best = { graph: stored, bytes, attempts, how: 'prune + refine' };
+  }
+  for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
     const from = best.graph;
     for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);

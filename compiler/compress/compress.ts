@@ -35,7 +35,7 @@ export interface CompressOptions {
   round: boolean;
   /** hmatrix: where blocks may be divided. */
   tree: TreeOptions;
-  /** hmatrix and tt: refine the weights that are left. */
+  /** Single methods: refine the weights that are left. */
   refine: boolean;
   /** Weight of the nuclear norms of low-rank blocks during refinement, 0 for none. */
   blockRank: number;

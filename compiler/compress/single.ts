@@ -82,6 +82,8 @@ export interface SingleOptions {
   purpose: Purpose;
   /** Round the weights of the result to the least precision per matrix that keeps the share. */
   round: boolean;
+  /** Refine the weights that are left. */
+  refine: boolean;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   /** Only networks that measure less than this are of interest: bytes as the method stores them, or multiply-adds. */
@@ -163,7 +165,7 @@ class Run {
     if (!this.wins(family, family.apply(Math.exp(largest)))) return;
     let low = await this.unrefined(family, smallest, largest);
     let high = largest;
-    for (let n = 0; n < REFINED_TRIES && !this.exhausted(); n++) {
+    for (let n = 0; this.options.refine && n < REFINED_TRIES && !this.exhausted(); n++) {
       const middle = (low + high) / 2;
       if (await this.refined(family, middle)) low = middle;
       else high = middle;
