@@ -82,8 +82,10 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.bytes < measure() }),
     });
     attempts.push(...found.attempts.map(named));
-    const wins = found.graph && (purpose === 'size' ? found.bytes! : costOf(found.graph, purpose)) < beat;
-    if (wins) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+    const { graph } = found;
+    if (!graph || !isStructure(found, start)) return;
+    if ((purpose === 'size' ? found.bytes! : costOf(graph, purpose)) < beat)
+      best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 
   // The runtime multiplies by zeros as by any weight.
@@ -106,6 +108,13 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
   }
   const rounded = purpose === 'size' ? await narrower(teacher, unseen, options, best) : undefined;
   return { ...best, closest, rounded };
+}
+
+/** Fewer numbers, zeros or blocks: narrower weights alone are looked at for the whole network in the end. */
+function isStructure({ graph, bytes }: Found, start: IrGraph): boolean {
+  if (!graph) return false;
+  const fewer = irParameterCount(graph) < irParameterCount(start);
+  return fewer || bytes! < storedBytes(graph) || graph.nodes.some(({ kind }) => kind === 'blocks');
 }
 
 /** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
