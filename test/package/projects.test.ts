@@ -118,6 +118,18 @@ test('the targets of the field are there', () => {
   );
 });
 
+test("the partition for models of ESP-IDF's project with the agent is two sectors and two slots, aligned to be mapped", () => {
+  const rows = firmwareFiles(loadTarget('esp32'), '').get('esp-idf-update/partitions.csv')!.split('\n');
+  const [, , , offset, size] = rows
+    .find((row) => row.startsWith('models,'))!
+    .split(',')
+    .map((cell) => cell.trim());
+  // Pages that the cache maps have 64 KiB (ESP-IDF Programming Guide, SPI Flash API, memory mapping).
+  expect(Number(offset) % 0x10000).toBe(0);
+  expect((Number(size) / 4096 - 2) % 2).toBe(0);
+  expect(Number(offset) + Number(size)).toBeLessThanOrEqual(4 * 2 ** 20);
+});
+
 test("ESP-IDF's partitions lie one after the other in 4 MB, the slots for models as pe_slots.h wants them", () => {
   const rows = firmwareFiles(loadTarget('esp32'), '')
     .get('esp-idf/partitions.csv')!
