@@ -45,17 +45,8 @@
 // The kernels that take most of the time have one instance per format; of the width of results most look at the record.
 #define PE_OUT(r) ((r)->format & PE_FORMAT_OUT_WIDE)
 
-PE_KERNEL(dense_8_16_32, pe_dense, PE_FORMAT_WEIGHT_8 | PE_OUT(r))
-PE_KERNEL(dense_16_16_32, pe_dense, PE_FORMAT_WEIGHT_16 | PE_OUT(r))
-PE_KERNEL(dense_8_16_64, pe_dense, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
-PE_KERNEL(dense_16_16_64, pe_dense, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
-PE_KERNEL(dense_32_16_64, pe_dense, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
-PE_KERNEL(dense_8_32_64, pe_dense, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
-PE_KERNEL(dense_16_32_64, pe_dense, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
-PE_KERNEL(dense_32_32_64, pe_dense, PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_OUT(r))
-
-// Every other format, such as a 32-bit accumulator of 32-bit numbers, which no compiler makes.
-PE_KERNEL(dense_any, pe_dense, r->format)
+// Where results may need more than 32 bits, which is rare.
+PE_KERNEL(dense, pe_dense, r->format)
 
 // Sums that tables read: 32 bits, with one shift or one for each row.
 #define PE_STARTS_32 (PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
@@ -101,38 +92,6 @@ PE_ALONE void choose(const pe_record_t *r, void *arena) { pe_select(r, r->format
 
 // Format and flags as one number.
 #define PE_OF(format, flags) ((uint32_t)(format) | (uint32_t)(flags) << 8)
-
-static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE((uint32_t)r->format & ~PE_FORMAT_OUT_WIDE)) {
-    case PE_FORMAT_WEIGHT_8:
-      dense_8_16_32(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_16:
-      dense_16_16_32(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE:
-      dense_8_16_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE:
-      dense_16_16_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE:
-      dense_32_16_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      dense_8_32_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      dense_16_32_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_32 | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:
-      dense_32_32_64(r, arena, pool);
-      break;
-    default:
-      dense_any(r, arena, pool);
-      break;
-  }
-}
 
 static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
   switch (PE_CHOICE(PE_OF(r->format, r->flags))) {

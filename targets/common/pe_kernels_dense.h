@@ -14,19 +14,49 @@ PE_INLINE uint32_t pe_row_shift(const pe_record_t *r, const uint8_t *pool, uint3
   return (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? pool[r->row_shifts + row] : r->shift;
 }
 
+// One product, modulo 2^32.
+PE_INLINE uint32_t pe_product_32(const uint8_t *weights, const void *x, uint32_t col, uint32_t format) {
+  return (uint32_t)pe_weight(weights, col, format) * (uint32_t)pe_load(x, col, format & PE_FORMAT_A_WIDE);
+}
+
+PE_INLINE uint64_t pe_product_64(const uint8_t *weights, const void *x, uint32_t col, uint32_t format) {
+  return (uint64_t)((int64_t)pe_weight(weights, col, format) * pe_load(x, col, format & PE_FORMAT_A_WIDE));
+}
+
+// The columns that are multiplied four a round, as compilers do not unroll the loop by themselves.
+PE_INLINE uint32_t pe_in_rounds(uint32_t cols) {
+#ifdef PE_SMALL_KERNELS
+  (void)cols;
+  return 0;
+#else
+  return cols & ~(uint32_t)3u;
+#endif
+}
+
+// The sum with the products of a row, four columns a round.
 PE_INLINE uint32_t pe_add_products_32(uint32_t sum, const uint8_t *weights, const void *x, uint32_t cols,
                                       uint32_t format) {
-  const uint32_t wide = format & PE_FORMAT_A_WIDE;
-  for (uint32_t c = 0; c < cols; c++) sum += (uint32_t)pe_weight(weights, c, format) * (uint32_t)pe_load(x, c, wide);
+  uint32_t c = 0;
+  for (; c < pe_in_rounds(cols); c += 4u) {
+    sum += pe_product_32(weights, x, c, format);
+    sum += pe_product_32(weights, x, c + 1u, format);
+    sum += pe_product_32(weights, x, c + 2u, format);
+    sum += pe_product_32(weights, x, c + 3u, format);
+  }
+  for (; c < cols; c++) sum += pe_product_32(weights, x, c, format);
   return sum;
 }
 
 PE_INLINE uint64_t pe_add_products_64(uint64_t sum, const uint8_t *weights, const void *x, uint32_t cols,
                                       uint32_t format) {
-  const uint32_t wide = format & PE_FORMAT_A_WIDE;
-  for (uint32_t c = 0; c < cols; c++) {
-    sum += (uint64_t)((int64_t)pe_weight(weights, c, format) * pe_load(x, c, wide));
+  uint32_t c = 0;
+  for (; c < pe_in_rounds(cols); c += 4u) {
+    sum += pe_product_64(weights, x, c, format);
+    sum += pe_product_64(weights, x, c + 1u, format);
+    sum += pe_product_64(weights, x, c + 2u, format);
+    sum += pe_product_64(weights, x, c + 3u, format);
   }
+  for (; c < cols; c++) sum += pe_product_64(weights, x, c, format);
   return sum;
 }
 

@@ -16,6 +16,15 @@ static bool is_plausible(const pe_model_t *model) {
 }
 
 // Words are little-endian on every machine.
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static void store_word(uint8_t *at, int32_t word) { memcpy(at, &word, WORD_BYTES); }
+
+static int32_t load_word(const uint8_t *at) {
+  int32_t word;
+  memcpy(&word, at, WORD_BYTES);
+  return word;
+}
+#else
 static void store_word(uint8_t *at, int32_t word) {
   const uint32_t bits = (uint32_t)word;
   for (unsigned i = 0; i < WORD_BYTES; i++) at[i] = (uint8_t)(bits >> (8 * i));
@@ -27,6 +36,7 @@ static int32_t load_word(const uint8_t *at) {
   // Beyond INT32_MAX the conversion would be up to the compiler.
   return bits <= INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
 }
+#endif
 
 // Evaluates the input words that lie in place.
 static pe_result_t run(pe_t *pe) {

@@ -6,7 +6,7 @@ import { RP2040JS } from '../../compiler/boards/rp2040.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { nodeFiles } from '../../compiler/node-files.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
-import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
+import { builtInMemory, type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { compile } from '../../compiler/pipeline.js';
 import { verify } from '../../compiler/verify/verify.js';
@@ -58,6 +58,16 @@ describe('a build on disk', () => {
       expect(report.ramBytes).toBe(report.arenaBytes);
       expect(report.ramBytes).toBeLessThan(2048);
     }
+  });
+
+  it('takes at most 2 kB of RAM, stack included, for a network of three layers of 64 neurons', async () => {
+    const front = loadModel(exampleFile('front'), nodeFiles);
+    const compiled = await compile(front, { tolerance: 1e-3, engine: 'c', goal: 'memory' });
+    const build = builtInMemory(compiled, packageBuild(compiled, loadTarget('cortex-m4')));
+    expect(build.report.layers.filter(({ rows }) => rows === 64)).toHaveLength(3);
+    const board = BOARDS.find(({ name }) => name === 'cortex-m4')!;
+    const stack = board.isSkipped ? 0 : createBoardEngine(board.board, build).figures().stackBytes;
+    expect(build.report.ramBytes + stack - 4 * 3).toBeLessThanOrEqual(2048);
   });
 
   it('is simulated by its C kernels; a module is not to be had', () => {
