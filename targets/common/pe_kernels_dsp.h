@@ -7,8 +7,9 @@
 
 #include "pe_kernels_fixed.h"
 
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_UNALIGNED) && \
-    !defined(PE_NO_DSP)
+// Without optimisation compilers keep registers to themselves that the assembly needs.
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && defined(__thumb2__) && defined(__ARM_FEATURE_SIMD32) && \
+    defined(__ARM_FEATURE_UNALIGNED) && !defined(PE_NO_DSP)
 #define PE_DSP 1
 #else
 #define PE_DSP 0
@@ -37,22 +38,25 @@ PE_INLINE int32_t pe_add_upper(int32_t base, int32_t a, int32_t b) {
   return sum;
 }
 
-// Weights and inputs of 2 rows x 4 columns: the weights of a row are two words.
+// Weights and inputs of 2 rows x 4 columns: the weights of a row are two words. More words at once would leave the
+// compiler too few registers for the rest.
 #define PE_QUAD_64                          \
   "ldmia.w %[x]!, {r2, r3}\n"               \
-  "ldmia.w %[w]!, {r4, r5, r6, r8}\n"       \
+  "ldmia.w %[w]!, {r4, r5}\n"               \
   "smlald %Q[first], %R[first], r2, r4\n"   \
-  "smlald %Q[second], %R[second], r2, r6\n" \
   "smlald %Q[first], %R[first], r3, r5\n"   \
-  "smlald %Q[second], %R[second], r3, r8\n"
+  "ldmia.w %[w]!, {r4, r5}\n"               \
+  "smlald %Q[second], %R[second], r2, r4\n" \
+  "smlald %Q[second], %R[second], r3, r5\n"
 
-#define PE_QUAD_32                         \
-  "ldmia.w %[x]!, {r2, r3}\n"              \
-  "ldmia.w %[w]!, {r4, r5, r6, r8}\n"      \
-  "smlad %[first], r2, r4, %[first]\n"     \
-  "smlad %[second], r2, r6, %[second]\n"   \
-  "smlad %[first], r3, r5, %[first]\n"     \
-  "smlad %[second], r3, r8, %[second]\n"
+#define PE_QUAD_32                       \
+  "ldmia.w %[x]!, {r2, r3}\n"            \
+  "ldmia.w %[w]!, {r4, r5}\n"            \
+  "smlad %[first], r2, r4, %[first]\n"   \
+  "smlad %[first], r3, r5, %[first]\n"   \
+  "ldmia.w %[w]!, {r4, r5}\n"            \
+  "smlad %[second], r2, r4, %[second]\n" \
+  "smlad %[second], r3, r5, %[second]\n"
 
 // Adds the products of `cols` columns, a multiple of 4, to the sums of two rows: 16 columns a round, then 4.
 #define PE_ADD_ROWS(quad, x, w, first, second, cols)                                                      \
@@ -65,7 +69,7 @@ PE_INLINE int32_t pe_add_upper(int32_t base, int32_t a, int32_t b) {
                        "bne 1b\n"                                                                         \
                        : [x] "+r"(x), [w] "+r"(w), [first] "+r"(first), [second] "+r"(second)             \
                        : [end] "r"(rounds)                                                                \
-                       : "r2", "r3", "r4", "r5", "r6", "r8", "cc", "memory");                             \
+                       : "r2", "r3", "r4", "r5", "cc", "memory");                             \
     }                                                                                                     \
     if (((cols) & 15u) != 0u) {                                                                           \
       __asm__ volatile("1:\n" quad                                                                        \
@@ -73,7 +77,7 @@ PE_INLINE int32_t pe_add_upper(int32_t base, int32_t a, int32_t b) {
                        "bne 1b\n"                                                                         \
                        : [x] "+r"(x), [w] "+r"(w), [first] "+r"(first), [second] "+r"(second)             \
                        : [end] "r"(end)                                                                   \
-                       : "r2", "r3", "r4", "r5", "r6", "r8", "cc", "memory");                             \
+                       : "r2", "r3", "r4", "r5", "cc", "memory");                             \
     }                                                                                                     \
   } while (0)
 

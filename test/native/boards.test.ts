@@ -1,17 +1,21 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runTableOnBoard } from '../../compiler/boards/table.js';
 import { FORMAT, KIND } from '../../compiler/format/spec.js';
 import type { BlockTable } from '../../compiler/format/table.js';
 import { dualTable as nativeTable } from '../../compiler/lower/dual.js';
 import { BOARDS } from '../boards/setup.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { randomTable, randomWords } from '../helpers/random-table.js';
+import { C99, COMMON, compileOrThrow, WARNINGS } from '../package/toolchain.js';
 
 /**
  * The kernels in C on the emulated boards, record by record the integers of the oracle: portable C99 on Cortex-M0, M3,
  * rv32imc and Xtensa, the DSP extension on Cortex-M4, M7 and M33.
  */
 
+const folder = temporaryFolder();
 const POINTS = 60;
 /** Kinds for the interpreter's packed kernels. */
 const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
@@ -38,6 +42,14 @@ describe.each(BOARDS)('$name', ({ board, isSkipped }) => {
     expect(run(asNative(2), 2)).toBe(POINTS);
     expect(run(dualTable(4), 4)).toBe(POINTS);
   });
+
+  test.skipIf(isSkipped).each(['-O0', '-O1', '-O2', '-O3', '-Os'])(
+    'kernels compile without warnings at %s',
+    (level) => {
+      const flags = [...board.flags, ...C99, ...WARNINGS, level, `-I${COMMON}`, '-c', join(COMMON, 'pe_kernels.c')];
+      compileOrThrow(board.compiler.command, [...flags, '-o', join(folder, `${board.name}${level}.o`)]);
+    },
+  );
 
   // Up to 15 records, each has a kernel of its own, with everything known.
   test.skipIf(isSkipped).each([5, 6])('kernels made for one record, seed %i', (seed) => {
