@@ -15,11 +15,11 @@ const WITH_64_BITS = /^(native|x86-64)$/;
 /** Frames are multiples of this, and devices count in it; `npm run format:generate` gives it to them. */
 export const FRAME_UNIT_BYTES = 8;
 
-/** Below the first operation: the firmware library's frames and m3_Call. */
-export const RUN_STACK_BYTES = 512;
+/** Below the first operation: the frames of pe_open, with what is known of the module, and m3_Call. */
+export const RUN_STACK_BYTES = 640;
 
 /** Below the translation of a function's first block: pe_open, m3_CompileModule, and what allocates pages in the end. */
-export const OPEN_STACK_BYTES = 768;
+export const OPEN_STACK_BYTES = 896;
 
 /** pe_open with the check of the module, which is over when wasm3 begins. */
 export const VALIDATE_STACK_BYTES = 3328;
