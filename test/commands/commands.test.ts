@@ -144,7 +144,7 @@ describe('pinn-edge build', () => {
   it('refuses a model that the target has no room for, and says what would fit', () => {
     const large = join(folder, 'large.json');
     writeFileSync(large, JSON.stringify(perceptron([2, 256, 256, 256, 1])));
-    const result = cli(['build', large, ...PLAIN, '--target', 'esp32', '-o', join(folder, 'large')]);
+    const result = cli(['build', large, ...PLAIN, '--for', 'size', '--target', 'esp32', '-o', join(folder, 'large')]);
     expectSentence(result, 2, 'PE4002', 'too many', 'parameters would fit');
   });
 
