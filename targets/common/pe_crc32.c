@@ -18,21 +18,11 @@ uint32_t pe_crc32(const uint8_t *bytes, uint32_t count) {
   return ~crc;
 }
 
-// Four bytes at a time (Kounavis and Berry, "A systematic approach to building high performance software-based CRC
-// generators", ISCC 2005): scratch[256 k + b] is what byte b adds when k bytes come after it.
+// Byte by byte, with the table of 256 entries in `scratch` (Sarwate, "Computation of cyclic redundancy checks via table
+// look-up", CACM 31(8), 1988).
 uint32_t pe_crc32_in(const uint8_t *bytes, uint32_t count, uint32_t *scratch) {
-  for (uint32_t b = 0; b < 256u; b++) scratch[b] = add_byte(b, 0);
-  for (uint32_t i = 256; i < PE_CRC32_SCRATCH_WORDS; i++) {
-    const uint32_t before = scratch[i - 256u];
-    scratch[i] = (before >> 8) ^ scratch[before & 0xffu];
-  }
+  for (uint32_t b = 0; b < PE_CRC32_SCRATCH_WORDS; b++) scratch[b] = add_byte(b, 0);
   uint32_t crc = 0xffffffffu;
-  const uint8_t *at = bytes;
-  for (const uint8_t *end = bytes + (count & ~3u); at != end; at += 4) {
-    crc ^= (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-    crc = scratch[768u + (crc & 0xffu)] ^ scratch[512u + ((crc >> 8) & 0xffu)] ^ scratch[256u + ((crc >> 16) & 0xffu)] ^
-          scratch[crc >> 24];
-  }
-  for (const uint8_t *end = bytes + count; at != end; at++) crc = add_byte(crc, *at);
+  for (uint32_t i = 0; i < count; i++) crc = (crc >> 8) ^ scratch[(crc ^ bytes[i]) & 0xffu];
   return ~crc;
 }

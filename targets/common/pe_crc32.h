@@ -12,9 +12,9 @@ extern "C" {
 // CRC-32 of `count` bytes; 0 of none.
 uint32_t pe_crc32(const uint8_t *bytes, uint32_t count);
 
-#define PE_CRC32_SCRATCH_WORDS 1024u
+#define PE_CRC32_SCRATCH_WORDS 256u
 
-// The same at a third of the instructions, for large `count`, where memory is to be had that is overwritten.
+// The same in fewer instructions, where memory is to be had that is overwritten.
 uint32_t pe_crc32_in(const uint8_t *bytes, uint32_t count, uint32_t *scratch);
 
 #ifdef __cplusplus

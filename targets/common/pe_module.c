@@ -93,19 +93,15 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link, const pe_module
 // The check has seen that it has no parameters and returns an i32; it is translated.
 static IM3Function function_at(const pe_t *pe, uint32_t index) { return &pe->runtime->modules->functions[index]; }
 
-// What the module's `run` checks before its first evaluation (runtime/check.ts), by the same numbers; but the table's
-// bytes are among those of which the CRC-32 was compared before, so that it need not be computed again.
+// What is left of the checks that the module's `run` makes before its first evaluation (runtime/check.ts): the bytes of
+// the table are among those of which the CRC-32 was compared, so its own need only be the one that the model names.
 static uint32_t check_table(const pe_t *pe) {
-  uint32_t memory_bytes = 0;
-  const uint8_t *memory = m3_GetMemory(pe->runtime, &memory_bytes, 0);
-  pe_header_t header;
-  if (memory_bytes < PE_MODULE_TABLE_ADDRESS + sizeof header) return PE_CHECK_SIZE;
-  memcpy(&header, memory + PE_MODULE_TABLE_ADDRESS, sizeof header);
-  if (header.magic != PE_MAGIC) return PE_CHECK_MAGIC;
-  if (header.version != PE_FORMAT_VERSION) return PE_CHECK_VERSION;
-  if (header.total_bytes > memory_bytes - PE_MODULE_TABLE_ADDRESS) return PE_CHECK_SIZE;
-  if (header.header_bytes != PE_HEADER_BYTES) return PE_CHECK_LAYOUT;
-  return header.crc == pe->model->identity ? PE_CHECK_OK : PE_CHECK_FORMAT;
+  uint32_t crc;
+  // The memory of a module that passed the check is as large as its descriptor says.
+  if (pe->model->memory_bytes < PE_MODULE_TABLE_ADDRESS + PE_HEADER_BYTES) return PE_CHECK_SIZE;
+  const uint8_t *memory = m3_GetMemory(pe->runtime, NULL, 0);
+  memcpy(&crc, memory + PE_MODULE_TABLE_ADDRESS + PE_HEADER_CRC, sizeof crc);
+  return crc == pe->model->identity ? PE_CHECK_OK : PE_CHECK_FORMAT;
 }
 
 static pe_result_t find_exports(pe_t *pe, const pe_module_facts_t *facts) {
@@ -138,24 +134,21 @@ static pe_result_t open_in(pe_arena_t *arena, pe_t *pe, pe_link_kernels_t link, 
   return result == PE_CLAMPED ? PE_OK : result;
 }
 
-// With the arena as scratch memory, which wasm3 does not have yet.
-static uint32_t payload_crc(const pe_model_t *model, void *memory, size_t bytes) {
-  const size_t skipped = (sizeof(uint32_t) - (uintptr_t)memory % sizeof(uint32_t)) % sizeof(uint32_t);
-  if (bytes < skipped + sizeof(uint32_t) * PE_CRC32_SCRATCH_WORDS) return pe_crc32(model->payload, model->payload_bytes);
-  uint32_t *scratch = (uint32_t *)(void *)((uint8_t *)memory + skipped);
-  return pe_crc32_in(model->payload, model->payload_bytes, scratch);
-}
-
 pe_result_t pe_module_open(pe_t *pe, void *memory, size_t bytes, pe_link_kernels_t link) {
   const pe_model_t *model = pe->model;
   if (model->stack_bytes == 0u || model->stack_bytes > MOST_BYTES) return PE_ERROR_ARGUMENT;
-  // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one.
-  if (payload_crc(model, memory, bytes) != model->payload_crc) return PE_ERROR_CORRUPT;
+  pe_arena_t arena;
+  pe_arena_init(&arena, memory, bytes);
+  if ((size_t)(arena.end - arena.start) < sizeof(uint32_t) * PE_CRC32_SCRATCH_WORDS) {
+    return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  }
+  // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one. It does
+  // not have the arena yet.
+  uint32_t *scratch = (uint32_t *)(void *)arena.start;
+  if (pe_crc32_in(model->payload, model->payload_bytes, scratch) != model->payload_crc) return PE_ERROR_CORRUPT;
   pe_module_facts_t facts;
   pe->detail = pe_validate(model->payload, model->payload_bytes, model->memory_bytes, &facts);
   if (pe->detail != NULL) return pe->detail == pe_stack_exceeded ? PE_ERROR_STACK : PE_ERROR_MODULE;
-  pe_arena_t arena;
-  pe_arena_init(&arena, memory, bytes);
   pe_arena_select(&arena);
   const pe_result_t result = open_in(&arena, pe, link, &facts);
   pe_arena_select(NULL);
