@@ -206,7 +206,7 @@ const char *pe_text(pe_result_t result) {
     case PE_OK:
       return "no error";
     case PE_CLAMPED:
-      return "an input was outside its range and was moved to the nearest end of it";
+      return "an input was moved to the nearest end of its range";
     case PE_ERROR_ARGUMENT:
       return "a null pointer or an impossible model descriptor was given";
     case PE_ERROR_CLOSED:
@@ -218,7 +218,7 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_MODULE:
       return "wasm3 cannot load the module";
     case PE_ERROR_EXPORT:
-      return "the module is not a pinn-edge model: an export is missing or wrong";
+      return "the input or output words lie outside the memory";
     case PE_ERROR_IDENTITY:
       return "the payload holds another model than its descriptor says";
     case PE_ERROR_TABLE:
@@ -228,11 +228,11 @@ const char *pe_text(pe_result_t result) {
     case PE_ERROR_NAN:
       return "an input is not a number";
     case PE_ERROR_GOLDEN:
-      return "the outputs differ from those recorded when the model was built";
+      return "the outputs differ from those of the build";
     case PE_ERROR_ENGINE:
       return "the firmware has no engine for this kind of model";
     case PE_ERROR_STACK:
-      return "the native stack is too small for the module";
+      return "the native stack is too small";
   }
   return "unknown result";
 }
