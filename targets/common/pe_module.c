@@ -139,7 +139,9 @@ pe_result_t pe_module_open(pe_t *pe, void *memory, size_t bytes, pe_link_kernels
   if (model->stack_bytes == 0u || model->stack_bytes > MOST_BYTES) return PE_ERROR_ARGUMENT;
   pe_arena_t arena;
   pe_arena_init(&arena, memory, bytes);
-  if ((size_t)(arena.end - arena.start) < sizeof(uint32_t) * PE_CRC32_SCRATCH_WORDS) return PE_ERROR_MEMORY;
+  if ((size_t)(arena.end - arena.start) < sizeof(uint32_t) * PE_CRC32_SCRATCH_WORDS) {
+    return fail(pe, PE_ERROR_MEMORY, m3Err_mallocFailed);
+  }
   // wasm3 0.5.0 does not validate and can be led out of its memory by a damaged module, so it never sees one. It does
   // not have the arena yet.
   uint32_t *scratch = (uint32_t *)(void *)arena.start;
