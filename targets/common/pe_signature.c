@@ -248,12 +248,15 @@ typedef struct {
   field_t x, y, z, t;
 } point_t;
 
-static const point_t base_point = {
-    {{0x8f25d51au, 0xc9562d60u, 0x9525a7b2u, 0x692cc760u, 0xfdd6dc5cu, 0xc0a4e231u, 0xcd6e53feu, 0x216936d3u}},
-    {{0x66666658u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u}},
-    {{1, 0, 0, 0, 0, 0, 0, 0}},
-    {{0xa5b7dda3u, 0x6dde8ab3u, 0x775152f5u, 0x20f09f80u, 0x64abe37du, 0x66ea4e8eu, 0xd78b7665u, 0x67875f0fu}},
-};
+// Of the base point, whose y is 4/5.
+static const field_t base_x = {{0x8f25d51au, 0xc9562d60u, 0x9525a7b2u, 0x692cc760u, 0xfdd6dc5cu, 0xc0a4e231u, 0xcd6e53feu, 0x216936d3u}};
+static const field_t base_y = {{0x66666658u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u, 0x66666666u}};
+
+// Z and T of the point whose x and y are set.
+static void complete(point_t *p) {
+  p->z = one;
+  multiply(&p->t, &p->x, &p->y);
+}
 
 // r = p + q, for all points, equal ones too (Hisil, Wong, Carter and Dawson, ASIACRYPT 2008, section 3.1).
 static void add_points(point_t *r, const point_t *p, const point_t *q) {
@@ -308,8 +311,7 @@ static bool decode_negative(point_t *p, const uint8_t bytes[PE_PUBLIC_KEY_BYTES]
   reduce(&p->x);
   if (sign != 0 && equal(&p->x, &zero)) return false;
   if ((p->x.w[0] & 1u) == sign) subtract(&p->x, &zero, &p->x);
-  p->z = one;
-  multiply(&p->t, &p->x, &p->y);
+  complete(p);
   return true;
 }
 
@@ -348,10 +350,15 @@ bool pe_signature_check(const uint8_t signature[PE_SIGNATURE_BYTES], const uint8
     hash_end(&hash, digest);
   }
   const number_t h = reduce_hash(digest);
-  terms[0] = base_point;
+  terms[0].x = base_x;
+  terms[0].y = base_y;
+  complete(&terms[0]);
   add_points(&terms[2], &terms[0], &terms[1]);
   // [s]B + [h](-A), both at once from the top bit down.
-  point_t sum = {{{0, 0, 0, 0, 0, 0, 0, 0}}, {{1, 0, 0, 0, 0, 0, 0, 0}}, {{1, 0, 0, 0, 0, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0, 0}}};
+  point_t sum;
+  sum.x = zero;
+  sum.y = one;
+  complete(&sum);
   for (unsigned i = 253; i-- > 0;) {
     add_points(&sum, &sum, &sum);
     const unsigned which = bit_of(&s, i) + 2u * bit_of(&h, i);

@@ -47,7 +47,7 @@ const MACHINES = [
 ];
 
 /** The library's budget on Cortex-M4, without update agent; other instruction sets take up to a third more. */
-const MAX_CODE_BYTES = 8448;
+const MAX_CODE_BYTES = 8192;
 const codeBudget = (flags: readonly string[]) => (flags.includes('-mthumb') ? 1 : 4 / 3) * MAX_CODE_BYTES;
 
 const folder = temporaryFolder();
