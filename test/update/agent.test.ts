@@ -87,7 +87,7 @@ describe('the agent', () => {
     expect(info).toMatchObject({ name: 'mlp', version: 3, slot: 2, inputCount: 2, outputCount: 2, goldenCount: 28 });
     let queries = 0;
     const between = {
-      bytes: 500,
+      bytes: 250,
       run: async () => {
         await requireAnswers(client, oldModel);
         queries++;

@@ -65,7 +65,7 @@ describe('power loss', () => {
       expect(lines).toHaveLength(5);
       for (const line of lines.slice(0, 4)) {
         const [operations, cuts, before, after] = line.match(/\d+/g)!.map(Number);
-        expect(operations).toBeGreaterThan(line.startsWith('a rollback') ? 1 : 20);
+        expect(operations).toBeGreaterThan(line.startsWith('a rollback') ? 1 : 10);
         expect(cuts).toBe(3 * operations);
         expect(before + after).toBe(cuts);
         // Both do happen: until the record is written the old model runs, and the new one afterwards.

@@ -201,7 +201,7 @@ static void storms(unsigned updates) {
     while (!is_running(to)) {
       nor.operations = 0;
       nor.cut = (cut_t)(nor_random(&nor) % CUT_KINDS);
-      nor.cut_at = 1u + nor_random(&nor) % 700u;
+      nor.cut_at = 1u + nor_random(&nor) % 300u;
       (void)send(to, true);
       if (nor.powered) continue;
       cuts++;
