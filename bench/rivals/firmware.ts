@@ -121,5 +121,9 @@ function runCompiler(board: Board, folder: string, args: readonly string[]): voi
   if (status === 0) return;
   const lines = (error?.message ?? stderr).split('\n');
   const reason = lines.find((line) => /error|undefined|overflow/i.test(line)) ?? lines[0];
-  throw new PinnEdgeError('PE8002', { board: board.name, reason });
+  // A C++ library for Arm is a package of its own.
+  const advice = /fatal error: c\w+: No such file/.test(reason)
+    ? '; on Debian: apt-get install libstdc++-arm-none-eabi-newlib'
+    : '';
+  throw new PinnEdgeError('PE8002', { board: board.name, reason: `${reason}${advice}` });
 }

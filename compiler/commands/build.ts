@@ -157,14 +157,14 @@ function summary(report: Report, points: number, directory: string): string {
     ...(report.time ? [['time', time(report.time)]] : []),
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
-  const files = report.engine === 'c' ? 'c/' : 'model.wasm  model.img  pinn_model.h';
-  const flash = report.engine === 'c' ? '' : `    pinn-edge flash ${directory} --port ...`;
-  return `\n${body}\n  ${directory}/   ${files}  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...${flash}\n`;
+  const model = report.engine === 'c' ? 'c/' : 'model.wasm';
+  return `\n${body}\n  ${directory}/   ${model}  model.img  pinn_model.h  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...    pinn-edge flash ${directory} --port ...\n`;
 }
 
 /** At one instruction per cycle, which the text says. */
 function time({ seconds, instructions, isa, clockHz }: TimeEstimate): string {
-  const each = seconds < 1e-3 ? `${(seconds * 1e6).toPrecision(2)} us` : `${Number((seconds * 1e3).toPrecision(2))} ms`;
+  const significant = (value: number) => Number(value.toPrecision(2));
+  const each = seconds < 1e-3 ? `${significant(seconds * 1e6)} us` : `${significant(seconds * 1e3)} ms`;
   return `about ${each} per answer at ${clockHz / 1e6} MHz, an estimate: ${count(instructions)} instructions (${isa}), one per cycle, no waiting for memory`;
 }
 
