@@ -2,7 +2,7 @@ import type { BuildEngine } from '../compiler/engines/build-engine.js';
 import { createEngine, type Runnable } from '../compiler/engines/create.js';
 import { type EngineName, inputWordFormats, toWords } from '../compiler/engines/types.js';
 import type { CompiledModel } from '../compiler/index.js';
-import { linearMemoryBytes } from '../compiler/package/memory.js';
+import { buildMemoryBytes } from '../compiler/package/memory.js';
 import { loadTarget } from '../compiler/package/targets.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { inputBox, interiorPoints } from '../compiler/sample/points.js';
@@ -20,7 +20,7 @@ export async function measureHost(example: string, variant: Variant, compiled: C
   const runnable: Runnable = {
     wasm,
     table,
-    memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
+    memoryBytes: buildMemoryBytes(compiled),
     inputCount: model.inputs.length,
     outputCount: model.outputs.length,
     wasm3: { stackBytes: target.wasm3.stackBytes, tailCalls: target.tailCalls },

@@ -13,7 +13,7 @@ import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
 import { buildImage } from './image.js';
 import { quantizedBits } from './layer-report.js';
-import { linearMemoryBytes } from './memory.js';
+import { buildMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import { pictures } from './structure-svg.js';
 import type { Target } from './targets.js';
@@ -48,8 +48,7 @@ export interface PackageOptions {
 export function packageBuild(compiled: CompiledModel, target: Target, options: PackageOptions = {}): PackagedBuild {
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);
-  const tableInMemory = compiled.engine === 'wasm3' ? table.length : 0;
-  const memoryBytes = linearMemoryBytes(tableInMemory, lowered.table.arenaBytes);
+  const memoryBytes = buildMemoryBytes(compiled);
   const isC = compiled.engine === 'c';
   const figures = isC ? NO_INTERPRETER : runOnce(compiled, target, golden, memoryBytes);
   const report = makeReport(compiled, target, figures, options.version ?? 1);
