@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../compiler/package-root.js';
-import { writeFileWhole } from '../compiler/write-file.js';
+import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
+import { writeFileWhole } from '../compiler/host/write-file.js';
 import { ROWS, type Row } from './compress-rows.js';
 
 /** Writes docs/benchmarks-compress.md from the rows of `npm run bench:compress`, and its summary into docs/benchmarks.md. */

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FRAME_CLASSES, type FrameClass, type Frames } from '../compiler/asc/translate.js';
 import { loadBoard } from '../compiler/boards/boards.js';
+import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { WASM3_FLAGS, WASM3_UNIT } from '../compiler/package/bare-metal.js';
 import { wasm3Folder } from '../compiler/package/wasm3.js';
-import { PACKAGE_ROOT } from '../compiler/package-root.js';
 
 /**
  * `npm run frames`: bytes of native stack that wasm3's operations take, as C compilers lay them out (-fstack-usage), into

@@ -1,8 +1,8 @@
 /** The library behind the commands: `import { compile, simulate, verify } from 'pinn-edge'`. */
 
+import { nodeFiles } from './host/node-files.js';
 import { loadModel as loadModelWith } from './model/load.js';
 import type { Model } from './model/types.js';
-import { nodeFiles } from './node-files.js';
 
 /** Reads and validates a `pinn-edge/1` model file. */
 export function loadModel(file: string): Model {

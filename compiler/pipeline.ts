@@ -1,19 +1,18 @@
 import type { Measurement } from './accuracy/measure.js';
-import { type Analysis, analyze } from './analysis.js';
 import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
 import { requireDeviceModule } from './asc/device.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
+import { linearMemoryBytes } from './codegen/linear-memory.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { trainableCount } from './compress/parameters.js';
+import type { Goal } from './cost/goal.js';
 import { interpreterPrices } from './cost/instructions.js';
 import { nativePrices } from './cost/native.js';
 import type { BuildEngine } from './engines/build-engine.js';
-import type { Attempt, Preference } from './fitting.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable, tableCrc } from './format/table.js';
-import type { Goal } from './goal.js';
 import { buildIr } from './ir/build.js';
 import type { Ranges } from './ir/ranges.js';
 import { foldGraph, toTurns } from './ir/simplify.js';
@@ -22,11 +21,14 @@ import { dualTable } from './lower/dual.js';
 import { LARGEST_KERNELS, type LayoutOptions, layOut } from './lower/layout.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
-import { linearMemoryBytes } from './package/memory.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
 import type { QuantizedGraph } from './quantize/types.js';
-import { quantizeWithin, splitError, unlessUnreachable } from './spend.js';
+import { type Analysis, analyze } from './tolerance/analysis.js';
+import { splitError } from './tolerance/error.js';
+import type { Attempt } from './tolerance/fitting.js';
+import type { Preference } from './tolerance/preference.js';
+import { quantizeWithin, unlessUnreachable } from './tolerance/spend.js';
 
 /**
  * The whole way from a model to a module, one screen:

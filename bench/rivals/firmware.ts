@@ -6,10 +6,10 @@ import type { Board } from '../../compiler/boards/boards.js';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
 import { requireTools, toolVersion } from '../../compiler/boards/tools.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { BARE_METAL, compilerFlags } from '../../compiler/package/bare-metal.js';
 import { firmwareFiles } from '../../compiler/package/firmware.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 /** Firmware of a rival for an emulated board: its files, the harness, and the board's own start and console. */
 export interface RivalProgram {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
-import { PACKAGE_ROOT, readPackageJson } from '../package-root.js';
+import { PACKAGE_ROOT, readPackageJson } from '../host/package-root.js';
 
 /** Sources of one module by path: the generated entry and the runtime files that it may import. */
 export type Sources = ReadonlyMap<string, string>;

@@ -2,6 +2,7 @@ import { TABLE_ADDRESS } from '../asc/limits.js';
 import { kernelIdentity } from '../format/record.js';
 import { type BlockTable, readHeader, type TableRecord } from '../format/table.js';
 import { type Kernel, kernelsOf, type Places } from './kernels.js';
+import { arenaAddress } from './linear-memory.js';
 
 /**
  * The AssemblyScript that runs the records of one table. Of few records each is a call with what it says as literals, so
@@ -131,7 +132,7 @@ function imports(kernels: readonly Kernel[], text: string): string {
 /** Where the numbers of a table lie in linear memory (see entry.ts). */
 export function placesOf(bytes: Uint8Array): Places {
   return {
-    arena: TABLE_ADDRESS + Math.ceil(bytes.length / 8) * 8,
+    arena: arenaAddress(bytes.length),
     pool: TABLE_ADDRESS + readHeader(bytes).poolOffset,
   };
 }

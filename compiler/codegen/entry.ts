@@ -12,14 +12,7 @@ export interface GeneratedSources {
 
 /**
  * The AssemblyScript sources of one model: its block table as static data, its arena, and code for just the records of
- * that table, which must be valid.
- *
- *     linear memory
- *     +-------------+ 8
- *     | block table |
- *     +-------------+ aligned to 8
- *     | arena       | zero at start: input words, output words, values
- *     +-------------+
+ * that table, which must be valid. Where they lie in memory: linear-memory.ts.
  */
 export function generateSources(table: BlockTable, bytes: Uint8Array, title: string): GeneratedSources {
   return { entry: entrySource(table, bytes, title), dispatch: dispatchSource(table, placesOf(bytes), title) };

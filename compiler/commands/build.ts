@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress.js';
+import { GOALS, type Goal } from '../cost/goal.js';
 import type { TimeEstimate } from '../cost/time.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
-import { GOALS, type Goal } from '../goal.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
 import { parameterCount } from '../model/types.js';
 import { packageBuild } from '../package/build-files.js';

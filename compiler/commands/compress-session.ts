@@ -5,11 +5,11 @@ import { setImmediate } from 'node:timers/promises';
 import envPaths from 'env-paths';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
+import { VERSION } from '../host/package-root.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { loadModel, modelToJson } from '../model/load.js';
 import type { Model } from '../model/types.js';
 import { modelHash } from '../package/report.js';
-import { VERSION } from '../package-root.js';
-import { writeFileWhole } from '../write-file.js';
 import { bytes, writeNote } from './output.js';
 
 /**

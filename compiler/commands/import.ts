@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
+import { nodeFiles } from '../host/node-files.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { initialSpec } from '../import/spec-init.js';
 import { parameterCount } from '../model/types.js';
 import { writeModel } from '../model/write.js';
-import { nodeFiles } from '../node-files.js';
-import { writeFileWhole } from '../write-file.js';
 import { count, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 

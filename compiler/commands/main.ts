@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
-import { VERSION } from '../package-root.js';
+import { VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
 import { compressCommand } from './compress.js';
 import { flashCommand } from './flash.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { PinnEdgeError, type Problem } from '../diagnostics.js';
+import { nodeFiles } from '../host/node-files.js';
 import { isForeign } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
@@ -9,7 +10,6 @@ import type { ImportOptions, InputFacts, OutputFacts } from '../import/types.js'
 import { loadModel } from '../model/load.js';
 import { checkPhysics } from '../model/physics.js';
 import type { Model, Physics } from '../model/types.js';
-import { nodeFiles } from '../node-files.js';
 import { writeNote } from './output.js';
 
 /** The model argument of the commands: a pinn-edge/1 file, or what a framework saved, with the facts that it lacks. */

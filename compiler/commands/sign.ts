@@ -2,9 +2,9 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { readImage } from '../image/image.js';
 import { isSignedBy, readPrivateKey, readPublicKey, signImage } from '../image/keys.js';
-import { writeFileWhole } from '../write-file.js';
 import { readImageFile, readText } from './device-options.js';
 import { writeOut } from './output.js';
 

@@ -5,8 +5,8 @@ import type { TreeShape } from '../compress/block-tree.js';
 import type { CompressedModel, CompressOptions } from '../compress/compress.js';
 import type { CompressedLayer } from '../compress/layers.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { pictures } from '../package/structure-svg.js';
-import { writeFileWhole } from '../write-file.js';
 import { choiceOption, countOption } from './options.js';
 import { columns, count } from './output.js';
 

@@ -1,7 +1,7 @@
 import { lanesShape, rowWords } from '../format/lanes.js';
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
-import { readPackageJson } from '../package-root.js';
+import { readPackageJson } from '../host/package-root.js';
 import { NEAREST } from './nearest.js';
 
 /**

@@ -1,5 +1,5 @@
 import { FRAME_CLASSES, type Frames, type Translation, translate } from '../asc/translate.js';
-import { readPackageJson } from '../package-root.js';
+import { readPackageJson } from '../host/package-root.js';
 
 /** The native stack that a module can take on a chip: the number that the device works out when it opens it. */
 

@@ -4,8 +4,8 @@ import { EXPORTS, MODULE, REQUIRED_EXPORTS, TABLE_ADDRESS } from '../asc/limits.
 import { FRAME_CLASSES, type Frames } from '../asc/translate.js';
 import * as stack from '../cost/native-stack.js';
 import * as device from '../device/spec.js';
+import { PACKAGE_ROOT } from '../host/package-root.js';
 import * as image from '../image/spec.js';
-import { PACKAGE_ROOT } from '../package-root.js';
 import { type Field, type IntegerType, type Layout, layoutOf } from './layout.js';
 import {
   CHECK,

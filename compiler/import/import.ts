@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import type { FileReader } from '../model/host.js';
+import type { FileReader } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS } from './detect.js';
 import type { Imported } from './source.js';

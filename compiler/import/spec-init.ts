@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import type { FileReader } from '../model/host.js';
+import type { FileReader } from '../host/file-reader.js';
 import { legalIdentifier } from './builder.js';
 import { detectFormat, FORMATS } from './detect.js';
 import { modelName } from './finish.js';

@@ -2,7 +2,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
-import { readPackageJson } from '../package-root.js';
+import { readPackageJson } from '../host/package-root.js';
 import type { ActivationName } from './activations.js';
 import type { InputFacts, OutputFacts } from './types.js';
 

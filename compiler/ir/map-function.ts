@@ -1,4 +1,12 @@
-import { elu, FUNCTIONS, type FunctionName, leakyRelu, lookup, power, type ScalarFunction } from '../functions.js';
+import {
+  elu,
+  FUNCTIONS,
+  type FunctionName,
+  leakyRelu,
+  lookup,
+  power,
+  type ScalarFunction,
+} from '../model/functions.js';
 
 /**
  * A function of one variable made of steps applied in order, so that chains of elementwise operations become one table.

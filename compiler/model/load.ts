@@ -1,9 +1,9 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
-import { readPackageJson } from '../package-root.js';
+import type { FileReader } from '../host/file-reader.js';
+import { readPackageJson } from '../host/package-root.js';
 import { checkGraph } from './graph.js';
-import type { FileReader } from './host.js';
 import { checkPhysics } from './physics.js';
 import { nonFiniteProblem, readSafetensors } from './safetensors.js';
 import type { Model, ModelNode, Tensor } from './types.js';

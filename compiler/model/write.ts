@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { writeFileWhole } from '../write-file.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { modelToJson } from './load.js';
 import { writeSafetensors } from './safetensors.js';
 import type { Model } from './types.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type CModel, generateC } from '../codegen/c.js';
 import { rows, word } from '../codegen/c-text.js';
 import { decodeTable } from '../format/table.js';
-import { PACKAGE_ROOT } from '../package-root.js';
+import { PACKAGE_ROOT } from '../host/package-root.js';
 import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildEngine } from '../engines/build-engine.js';
-import { PACKAGE_ROOT } from '../package-root.js';
+import { PACKAGE_ROOT } from '../host/package-root.js';
 import { BARE_METAL, BARE_METAL_UPDATE, toolchainFile } from './bare-metal.js';
 import type { Target, TargetProject } from './targets.js';
 import { templateFiles } from './templates.js';

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
 import type { CompressedModel } from '../compress/compress.js';
+import type { Goal } from '../cost/goal.js';
 import { predictInstructions } from '../cost/instructions.js';
 import { estimateTime, type TimeEstimate } from '../cost/time.js';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { readHeader } from '../format/table.js';
-import type { Goal } from '../goal.js';
+import { VERSION } from '../host/package-root.js';
 import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
 import { modelToJson } from '../model/load.js';
 import { type Model, parameterCount } from '../model/types.js';
-import { VERSION } from '../package-root.js';
 import type { CompiledModel } from '../pipeline.js';
 import { tableBytes } from '../quantize/function-table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
-import { PACKAGE_ROOT, readPackageJson } from '../package-root.js';
+import { PACKAGE_ROOT, readPackageJson } from '../host/package-root.js';
 import { missingValues } from './templates.js';
 
 /** A board and how pinn-edge builds for it; targets/target.schema.json describes every field with its unit. */

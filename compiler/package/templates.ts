@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { libraryStackBytes } from '../cost/native-stack.js';
-import { PACKAGE_ROOT, VERSION } from '../package-root.js';
+import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
 import type { Target, TargetProject } from './targets.js';
 
 /** The templates of firmware projects in targets/: text files in which `@name@` stands for a value of the target. */

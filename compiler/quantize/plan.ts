@@ -17,7 +17,7 @@ import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from './types.
  *
  * Rounding errors are modelled as independent and uniform: a value with last bit d adds variance d^2/12 per component,
  * carried to the outputs by the gradient of the float network; the worst point of the sample counts. The model only
- * proposes: what is built is measured with the integers themselves, and the budget is corrected (see spend.ts).
+ * proposes: what is built is measured with the integers themselves, and the budget is corrected (see tolerance/spend.ts).
  */
 export interface Plan {
   bits: ReadonlyMap<Leaf, ValueBits>;

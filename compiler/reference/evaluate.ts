@@ -1,4 +1,13 @@
-import { clip, elu, FUNCTIONS, hardSigmoid, leakyRelu, lookup, power, type ScalarFunction } from '../functions.js';
+import {
+  clip,
+  elu,
+  FUNCTIONS,
+  hardSigmoid,
+  leakyRelu,
+  lookup,
+  power,
+  type ScalarFunction,
+} from '../model/functions.js';
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 import { denseStep } from './dense.js';
 import { factors, hierarchicalStep } from './structured.js';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { loadBoard } from '../../compiler/boards/boards.js';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
-import type { Goal } from '../../compiler/goal.js';
+import type { Goal } from '../../compiler/cost/goal.js';
+import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { nodeFiles } from '../../compiler/node-files.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { builtInMemory } from '../../compiler/package/store.js';
 import { compile } from '../../compiler/pipeline.js';

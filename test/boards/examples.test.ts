@@ -5,11 +5,11 @@ import { listBoards } from '../../compiler/boards/boards.js';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
 import type { BoardFigures } from '../../compiler/boards/figures.js';
 import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import type { Goal } from '../../compiler/cost/goal.js';
 import { BUILD_ENGINES, type BuildEngine } from '../../compiler/engines/build-engine.js';
-import type { Goal } from '../../compiler/goal.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import type { Golden } from '../../compiler/package/golden.js';
 import type { LoadedBuild } from '../../compiler/package/store.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { BOARDS, buildInto, EXAMPLES, exampleFile } from './setup.js';
 

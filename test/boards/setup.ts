@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
 import { missingTools } from '../../compiler/boards/tools.js';
+import { nodeFiles } from '../../compiler/host/node-files.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { nodeFiles } from '../../compiler/node-files.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { type CompileOptions, compile } from '../../compiler/pipeline.js';
 import { TOOLS_REQUIRED } from '../package/toolchain.js';
 

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT, readPackageJson } from '../../compiler/host/package-root.js';
 import { loadTarget } from '../../compiler/package/targets.js';
-import { PACKAGE_ROOT, readPackageJson } from '../../compiler/package-root.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 

@@ -17,7 +17,7 @@ import {
   trainingPoints,
   unseenSamples,
 } from '../../compiler/compress/teacher.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

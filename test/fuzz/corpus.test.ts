@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { C99, COMMON, compileOrThrow, includes, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
 import { seeds } from './seeds.js';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 
 /** Runs the real command in a process of its own, from dist/ (the test command builds it first). */
 export function cli(args: string[], options: { input?: string; cwd?: string; env?: Record<string, string> } = {}) {

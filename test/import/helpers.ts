@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { FileReader } from '../../compiler/model/host.js';
+import type { FileReader } from '../../compiler/host/file-reader.js';
 
 /** The disk. */
 export const files: FileReader = {

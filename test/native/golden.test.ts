@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
 import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { nodeFiles } from '../../compiler/node-files.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { firmwareFiles, LIBRARY_FILES, MODULE_FILES, TABLE_FILES } from '../../compiler/package/firmware.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { fillIn } from '../../compiler/package/templates.js';
 import { wasm3Folder } from '../../compiler/package/wasm3.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 const target = loadTarget('esp32');
 const files = firmwareFiles(target, '/* header */\n');

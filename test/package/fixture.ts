@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import type { BuildEngine } from '../../compiler/engines/build-engine.js';
 import { outputWordFormats } from '../../compiler/engines/types.js';
 import { readHeader } from '../../compiler/format/table.js';
 import { goldenVectors } from '../../compiler/package/golden.js';
 import { type HeaderInput, modelHeader } from '../../compiler/package/header.js';
-import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { modelFrom, perceptron } from '../helpers/models.js';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
 import { toolVersion } from '../../compiler/boards/tools.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
 import { wasm3Files, wasm3Folder } from '../../compiler/package/wasm3.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 
 /** C compilers and wasm3's sources for tests of the firmware library. */
 

@@ -2,13 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_MEASURE } from '../../compiler/accuracy/measure.js';
+import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { createEngine, type Runnable } from '../../compiler/engines/create.js';
 import type { EngineName } from '../../compiler/engines/types.js';
-import { measureLowered } from '../../compiler/fitting.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/index.js';
-import { linearMemoryBytes } from '../../compiler/package/memory.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { measureLowered } from '../../compiler/tolerance/error.js';
 import { tableRandom } from '../helpers/random-table.js';
 
 const EXAMPLES = ['burgers', 'heat-rod', 'poisson-wide', 'front', 'battery-spm'];

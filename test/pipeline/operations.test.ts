@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { createEngine, type Runnable } from '../../compiler/engines/create.js';
 import type { EngineName } from '../../compiler/engines/types.js';
-import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { tableRandom } from '../helpers/random-table.js';

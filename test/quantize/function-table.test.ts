@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FUNCTIONS } from '../../compiler/functions.js';
+import { FUNCTIONS } from '../../compiler/model/functions.js';
 import { buildTable, tableBytes, tableFunction, usefulDomain } from '../../compiler/quantize/function-table.js';
 
 const CASES: [string, (x: number) => number, number, number, number][] = [

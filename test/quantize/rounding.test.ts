@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { analyze } from '../../compiler/analysis.js';
 import { affineNodes } from '../../compiler/compress/parameters.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
@@ -7,6 +6,7 @@ import type { AffineNode } from '../../compiler/ir/types.js';
 import { planFormats } from '../../compiler/quantize/plan.js';
 import { quantize } from '../../compiler/quantize/quantize.js';
 import { type RoundedWeights, WeightRounder } from '../../compiler/quantize/rounding.js';
+import { analyze } from '../../compiler/tolerance/analysis.js';
 import { gatedNetwork } from '../compress/helpers.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { modelFromIr } from '../../compiler/compress/ir-to-model.js';
 import { forEachJacobianBlock } from '../../compiler/compress/jacobian.js';
 import { GRAM_BLOCK } from '../../compiler/compress/normal-equations.js';
@@ -14,7 +15,6 @@ import { foldGraph, simplify } from '../../compiler/ir/simplify.js';
 import { loadModel, modelToJson } from '../../compiler/model/load.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Model } from '../../compiler/model/types.js';
-import { linearMemoryBytes } from '../../compiler/package/memory.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { coveringPoints, inputBox } from '../../compiler/sample/points.js';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { perceptron } from '../helpers/models.js';
 import { C99, compileOrThrow, includes, STUBS, temporaryFolder, WARNINGS, wasm3Object } from '../package/toolchain.js';
 import { CORE_SOURCES, MODULE_SOURCES, SANITIZED, UPDATE_SOURCES } from './fixture.js';

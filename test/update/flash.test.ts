@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { perceptron } from '../helpers/models.js';
 import { temporaryFolder } from '../package/toolchain.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { targetClass } from '../../compiler/image/image.js';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
 import { compile } from '../../compiler/pipeline.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';

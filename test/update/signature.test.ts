@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/package-root.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { C99, COMMON, compileOrThrow, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
 
 const folder = temporaryFolder();

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../../package-root.js';
+import { PACKAGE_ROOT } from '../../host/package-root.js';
 
 /**
  * Compiles gram.as.ts into gram.gen.ts: `node dist/compiler/compress/simd/build.js`. The module is kept in the package,

@@ -1,4 +1,4 @@
-import { FUNCTIONS, type FunctionName } from '../../functions.js';
+import { FUNCTIONS, type FunctionName } from '../../model/functions.js';
 import { broadcastShapes, broadcastTo, combine, mapArray, type NdArray } from './ndarray.js';
 import {
   attribute,

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { PinnEdgeError } from './diagnostics.js';
+import { PinnEdgeError } from '../diagnostics.js';
 
 /** Writes a file beside its place and moves it there, so that it is whole or absent. */
 export function writeFileWhole(file: string, contents: string | Uint8Array, mode?: number): void {

@@ -1,24 +1,13 @@
-import { DEFAULT_MEASURE, type Measurement } from './accuracy/measure.js';
+import { DEFAULT_MEASURE, type Measurement } from '../accuracy/measure.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import type { IrGraph, IrNode } from '../ir/types.js';
+import type { Model } from '../model/types.js';
+import type { Precision } from '../quantize/plan.js';
+import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from '../quantize/quantize.js';
 import { type Analysis, formatPoint } from './analysis.js';
-import { PinnEdgeError } from './diagnostics.js';
-import { fromWords, inputWordFormats, toWords } from './engines/types.js';
-import {
-  ATTEMPT_POINTS,
-  type Attempt,
-  Fitting,
-  measureLowered,
-  type Preference,
-  shareOfAllowance,
-  shareOfErrors,
-} from './fitting.js';
-import { evaluateIr } from './ir/evaluate.js';
-import type { IrGraph, IrNode } from './ir/types.js';
-import type { Model } from './model/types.js';
-import { createOracle } from './oracle/oracle.js';
-import { tableFunction } from './quantize/function-table.js';
-import type { Precision } from './quantize/plan.js';
-import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from './quantize/quantize.js';
-import { coveringPoints } from './sample/points.js';
+import { measureLowered, shareOfAllowance, shareOfErrors } from './error.js';
+import { type Attempt, Fitting } from './fitting.js';
+import type { Preference } from './preference.js';
 
 /**
  * Spends the tolerance: the cheapest formats and tables whose error, measured with the integers themselves, still keeps
@@ -142,35 +131,4 @@ function unreachable(
 function roundUp(value: number): string {
   const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
   return (Math.ceil(value / unit) * unit).toPrecision(2);
-}
-
-/** Error of the tables alone (float network with tables for functions), and of the integers against that. */
-export function splitError(
-  model: Model,
-  { quantized, lowered }: Pick<Attempt, 'quantized' | 'lowered'>,
-  analysis: Analysis,
-): { tables: number; formats: number } {
-  const { graph } = analysis;
-  const points = coveringPoints(analysis.box, ATTEMPT_POINTS);
-  const functions = new Map<IrNode, (x: number) => number>();
-  for (const [node, table] of quantized.tables) {
-    const f = tableFunction(table);
-    functions.set(node, node.fn.phase ? (x) => f(x + node.fn.phase) : f);
-  }
-  const d = model.inputs.length;
-  const width = model.outputs.length;
-  const tabled = evaluateIr(graph, points, d, functions).get(graph.output)!;
-  const exact = evaluateIr(graph, points, d).get(graph.output)!;
-  const oracle = createOracle(lowered.table);
-  const graphUnits = lowered.table.outputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
-  const words = toWords(points, inputWordFormats(lowered.table));
-  const integers = fromWords(oracle.run(words).outputs, graphUnits);
-  let tables = 0;
-  let formats = 0;
-  for (let i = 0; i < exact.length; i++) {
-    const unit = (analysis.largestReference[i % width] || 1) / Math.abs(model.outputs[i % width].scale ?? 1);
-    tables = Math.max(tables, Math.abs(tabled[i] - exact[i]) / unit);
-    formats = Math.max(formats, Math.abs(integers[i] - tabled[i]) / unit);
-  }
-  return { tables, formats };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { FileReader } from './model/host.js';
+import type { FileReader } from './file-reader.js';
 
 /** Files of this machine. */
 export const nodeFiles: FileReader = {

@@ -1,0 +1,78 @@
+import { type Measurement, measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
+import { evaluateIr } from '../ir/evaluate.js';
+import type { IrNode } from '../ir/types.js';
+import type { LoweredModel } from '../lower/lower.js';
+import type { Model } from '../model/types.js';
+import { createOracle } from '../oracle/oracle.js';
+import { tableFunction } from '../quantize/function-table.js';
+import type { QuantizedGraph } from '../quantize/types.js';
+import { evaluateReference } from '../reference/evaluate.js';
+import { coveringPoints } from '../sample/points.js';
+import type { Analysis } from './analysis.js';
+
+/** The error of a lowered model, by its own integers, and what it is of the error that is allowed. */
+
+/** Points that formats are tried on. */
+export const ATTEMPT_POINTS = 1024;
+/** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
+const L2_SHARE = 1 / 3;
+
+/** The largest of {@link shareOfAllowance} over the outputs. */
+export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis): number {
+  return errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
+}
+
+/** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */
+export function shareOfAllowance(error: OutputError, k: number, { allowances, largestReference }: Analysis): number {
+  const relativeAllowance = largestReference[k] > 0 ? allowances[k] / largestReference[k] : Number.POSITIVE_INFINITY;
+  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (L2_SHARE * relativeAllowance));
+}
+
+/** Error of the integers themselves, by the oracle, against the float64 reference. */
+export function measureLowered(
+  model: Model,
+  lowered: LoweredModel,
+  options: Parameters<typeof measureError>[3],
+): Measurement {
+  return measureError(model, approximate(model, lowered), (points) => evaluateReference(model, points), options);
+}
+
+/** The answers of the integers, in engineering units. */
+export function approximate(model: Model, lowered: LoweredModel): PointFunction {
+  const oracle = createOracle(lowered.table);
+  const inputs = inputWordFormats(lowered.table);
+  const outputs = outputWordFormats(lowered.table, model.outputs);
+  return (points) => fromWords(oracle.run(toWords(points, inputs)).outputs, outputs);
+}
+
+/** Error of the tables alone (float network with tables for functions), and of the integers against that. */
+export function splitError(
+  model: Model,
+  { quantized, lowered }: { quantized: QuantizedGraph; lowered: LoweredModel },
+  analysis: Analysis,
+): { tables: number; formats: number } {
+  const { graph } = analysis;
+  const points = coveringPoints(analysis.box, ATTEMPT_POINTS);
+  const functions = new Map<IrNode, (x: number) => number>();
+  for (const [node, table] of quantized.tables) {
+    const f = tableFunction(table);
+    functions.set(node, node.fn.phase ? (x) => f(x + node.fn.phase) : f);
+  }
+  const d = model.inputs.length;
+  const width = model.outputs.length;
+  const tabled = evaluateIr(graph, points, d, functions).get(graph.output)!;
+  const exact = evaluateIr(graph, points, d).get(graph.output)!;
+  const oracle = createOracle(lowered.table);
+  const graphUnits = lowered.table.outputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
+  const words = toWords(points, inputWordFormats(lowered.table));
+  const integers = fromWords(oracle.run(words).outputs, graphUnits);
+  let tables = 0;
+  let formats = 0;
+  for (let i = 0; i < exact.length; i++) {
+    const unit = (analysis.largestReference[i % width] || 1) / Math.abs(model.outputs[i % width].scale ?? 1);
+    tables = Math.max(tables, Math.abs(tabled[i] - exact[i]) / unit);
+    formats = Math.max(formats, Math.abs(integers[i] - tabled[i]) / unit);
+  }
+  return { tables, formats };
+}

@@ -1,0 +1,178 @@
+import type { OutputError } from '../accuracy/measure.js';
+import { trainableCount } from '../compress/parameters.js';
+import { encodeTable, tableCrc } from '../format/table.js';
+import type { AffineNode, BlockLeaf } from '../ir/types.js';
+import { type LoweredModel, lower } from '../lower/lower.js';
+import type { Model } from '../model/types.js';
+import type { FunctionTable } from '../quantize/function-table.js';
+import { type Plan, type Precision, planFormats } from '../quantize/plan.js';
+import { type QuantizeOptions, quantize } from '../quantize/quantize.js';
+import { WeightRounder } from '../quantize/rounding.js';
+import type { QuantizedGraph, WeightBits } from '../quantize/types.js';
+import { evaluateReference } from '../reference/evaluate.js';
+import type { Box } from '../sample/points.js';
+import { sobolPoints } from '../sample/sobol.js';
+import { type Analysis, inGraphUnits } from './analysis.js';
+import { searchBudget } from './budget.js';
+import { ATTEMPT_POINTS, approximate, measureLowered, shareOfErrors } from './error.js';
+import { movesOf } from './moves.js';
+import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
+
+/**
+ * Plans of formats, tried with their own integers: the noise model proposes a plan for a budget, and from there whatever
+ * can be narrower alone, by measurement, becomes so.
+ */
+
+export interface Attempt {
+  plan: Plan;
+  quantized: QuantizedGraph;
+  lowered: LoweredModel;
+  tableBytes: Uint8Array;
+  /** Largest error of an output divided by what is allowed for it. */
+  share: number;
+  /** How many of the watched points `share` knows of. */
+  watched: number;
+  /** What the search holds down; see {@link costOf}. */
+  cost: number;
+}
+
+/** Multiply-adds of the oracle that a descent may take; larger networks are narrowed fewer times. */
+const DESCENT_WORK = 4e8;
+const MAX_TRIES = 14;
+
+/** Tries plans with their own integers, each table once. */
+export class Fitting {
+  private readonly known = new Map<number, Attempt>();
+  private readonly built = new Map<string, FunctionTable>();
+  /** Points where checks found large errors, and around them. */
+  private watched = new Float64Array(0);
+  private readonly rounder: WeightRounder;
+  private readonly tries: number;
+
+  constructor(
+    private readonly model: Model,
+    private readonly analysis: Analysis,
+    private readonly precision: Precision,
+    private readonly prefer: Preference = {},
+  ) {
+    const { graph, box, allowances } = analysis;
+    this.rounder = new WeightRounder(graph, box, model.inputs.length, inGraphUnits(model, allowances));
+    const macs = trainableCount(graph) + graph.nodes.reduce((n, node) => n + node.width, 0);
+    this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * ATTEMPT_POINTS * 1.3)));
+  }
+
+  /**
+   * The cheapest plan whose error is within the margin, else the most accurate one: first a budget for the noise model,
+   * then, from its plan and, where that has 32-bit weights, from one with wide values, whatever can be narrower alone by measurement.
+   */
+  cheapest(margin: number): Attempt {
+    const cheapestKnown = () =>
+      [...this.known.values()].sort((a, b) => a.cost - b.cost).find((attempt) => this.shareOf(attempt) <= margin);
+    const descends = this.precision === 'auto' && !this.prefer.lanes;
+    const known = cheapestKnown();
+    if (known) {
+      if (descends) this.descend(known, margin);
+      return cheapestKnown()!;
+    }
+    const { graph, ranges, sensitivity } = this.analysis;
+    const planned = searchBudget(
+      (budget) =>
+        this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer))),
+      margin,
+    );
+    if (planned.share > margin || !descends) return planned;
+    this.descend(planned, margin);
+    if ([...planned.plan.weightBits.values()].includes(32)) {
+      const wide = this.wideValues(planned.plan, margin);
+      if (wide) this.descend(wide, margin);
+    }
+    return cheapestKnown()!;
+  }
+
+  /** One plan, quantised, lowered and measured. */
+  attempt(plan: Plan, speed = this.prefer.lanes): Attempt {
+    const { graph, ranges } = this.analysis;
+    const options: QuantizeOptions = { built: this.built, speed, degreeBytes: degreePrices(this.prefer) };
+    const rounding = this.rounder.round(quantize(graph, ranges, plan, options));
+    const quantized = quantize(graph, ranges, plan, { ...options, rounding });
+    const lowered = lower(quantized, this.model.inputs);
+    const tableBytes = encodeTable(lowered.table);
+    const identity = tableCrc(tableBytes);
+    let attempt = this.known.get(identity);
+    if (!attempt) {
+      const { outputs } = measureLowered(this.model, lowered, { samples: ATTEMPT_POINTS, searches: 0 });
+      const share = shareOfErrors(outputs, this.analysis);
+      const cost = costOf(lowered, tableBytes.length, plan, this.prefer);
+      attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
+      this.known.set(identity, attempt);
+    }
+    this.shareOf(attempt);
+    return attempt;
+  }
+
+  /** From now on errors are looked for where these are largest, too. */
+  watch(errors: readonly OutputError[]): void {
+    const around = errors.flatMap(({ worstAt }) => neighbourhood(worstAt, this.analysis.box));
+    this.watched = Float64Array.from([...this.watched, ...around]);
+  }
+
+  /** The attempt's share, the watched points included. */
+  shareOf(attempt: Attempt): number {
+    const { model, analysis, watched } = this;
+    const fresh = watched.subarray(attempt.watched);
+    attempt.watched = watched.length;
+    if (!fresh.length) return attempt.share;
+    const wanted = evaluateReference(model, fresh);
+    approximate(
+      model,
+      attempt.lowered,
+    )(fresh).forEach((v, i) => {
+      const error = Math.abs(v - wanted[i]) / analysis.allowances[i % model.outputs.length];
+      attempt.share = Math.max(attempt.share, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+    });
+    return attempt.share;
+  }
+
+  /** All values wide and as many weights narrow as that allows: the noise model widens values last. */
+  private wideValues(plan: Plan, margin: number): Attempt | undefined {
+    const bits = new Map([...plan.bits].map(([leaf]) => [leaf, 32 as const]));
+    const weights = [...plan.weightBits.keys()].sort((a, b) => a.weight.length - b.weight.length);
+    const weightBits = new Map<AffineNode | BlockLeaf, WeightBits>(weights.map((node) => [node, 16]));
+    for (const node of [undefined, ...weights]) {
+      if (node) weightBits.set(node, 32);
+      const attempt = this.attempt({ ...plan, bits, weightBits: new Map(weightBits) });
+      if (attempt.share <= margin) return attempt;
+    }
+    return undefined;
+  }
+
+  private descend(start: Attempt, margin: number): Attempt {
+    let best = start;
+    const refused = new Set<object>();
+    for (let n = 0; n < this.tries; n++) {
+      const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
+      if (!move) break;
+      const attempt = this.attempt(move.plan);
+      if (attempt.share <= margin && attempt.cost < best.cost) best = attempt;
+      else refused.add(move.what);
+    }
+    return best;
+  }
+}
+
+/** Points around one at distances of 2^-5 to 2^-16 of the box, row-major; the point itself first. */
+const NEIGHBOURS = 96;
+
+function neighbourhood(centre: readonly number[], { min, max }: Box): number[] {
+  const d = centre.length;
+  const unit = sobolPoints(NEIGHBOURS, d);
+  const points = [...centre];
+  for (let p = 0; p < NEIGHBOURS; p++) {
+    const reach = 2 ** (-5 - (p % 12));
+    centre.forEach((x, k) => {
+      const moved = x + reach * (2 * unit[p * d + k] - 1) * (max[k] - min[k]);
+      points.push(Math.min(max[k], Math.max(min[k], moved)));
+    });
+  }
+  return points;
+}

@@ -1,0 +1,51 @@
+import type { NativePrices } from '../cost/native.js';
+import type { AffineNode, BlockLeaf } from '../ir/types.js';
+import { type Plan, WIDE_VALUE_BYTES } from '../quantize/plan.js';
+import { segmentsOf, type WeightBits } from '../quantize/types.js';
+import { BYTES_PER_INSTRUCTION } from './preference.js';
+
+/** A plan with one thing narrower, and about what that saves, in bytes or in the native kernels' instructions. */
+export interface Move {
+  what: object;
+  plan: Plan;
+  saving: number;
+}
+
+/** A table of twice the error takes about this many bytes less. */
+const COARSER_TABLE_SAVING = 80;
+const COARSER_TABLES = {};
+
+/** Everything that can be narrower and saves by it, what saves most first. */
+export function movesOf(plan: Plan, native?: NativePrices): Move[] {
+  const moves: Move[] = [];
+  for (const [node, bits] of plan.weightBits) {
+    if (bits === 8) continue;
+    const narrower: WeightBits = bits === 32 ? 16 : 8;
+    const bytes = (node.weight.length * (bits - narrower)) / 8;
+    const saving = native
+      ? bytes / BYTES_PER_INSTRUCTION +
+        node.weight.length * (productPrice(plan, node, bits, native) - productPrice(plan, node, narrower, native))
+      : bytes;
+    if (saving <= 0) continue;
+    moves.push({ what: node, saving, plan: { ...plan, weightBits: new Map(plan.weightBits).set(node, narrower) } });
+  }
+  for (const group of plan.groups) {
+    if (plan.bits.get(group[0]) === 16) continue;
+    const bits = new Map(plan.bits);
+    for (const leaf of group) bits.set(leaf, 16);
+    const saving = WIDE_VALUE_BYTES * group.reduce((n, leaf) => n + leaf.width, 0);
+    moves.push({ what: group, saving, plan: { ...plan, bits } });
+  }
+  if (plan.tableErrors.size) {
+    const tableErrors = new Map([...plan.tableErrors].map(([node, error]) => [node, 2 * error]));
+    moves.push({ what: COARSER_TABLES, saving: COARSER_TABLE_SAVING, plan: { ...plan, tableErrors } });
+  }
+  return moves.sort((a, b) => b.saving - a.saving);
+}
+
+/** Instructions of one product of a matrix with weights of so many bits. */
+function productPrice(plan: Plan, { x }: AffineNode | BlockLeaf, bits: WeightBits, prices: NativePrices): number {
+  const isWide = bits === 32 || segmentsOf(x).some(({ leaf }) => plan.bits.get(leaf) === 32);
+  if (isWide) return prices['dense32.product'];
+  return prices[bits === 16 ? 'dual64.product' : 'dense8.product'];
+}
