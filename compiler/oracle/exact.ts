@@ -40,3 +40,17 @@ export function roundShift(high: number, low: number, shift: number): number {
     ? shiftRight(high + POWER[shift - 16], low, shift)
     : shiftRight(high, low + POWER[shift - 1], shift);
 }
+
+/** floor((a 2^sa + b 2^sb + half) / 2^shift); one of sa, sb is zero in practice, both are handled. */
+export function shiftedSum(a: number, sa: number, b: number, sb: number, shift: number): number {
+  let high = 0;
+  let low = 0;
+  for (const [value, left] of [
+    [a, sa],
+    [b, sb],
+  ]) {
+    if (left >= 15) high += value * 2 ** (left - 15);
+    else low += value * 2 ** left;
+  }
+  return shift === 0 ? high * 2 ** 15 + low : roundShift(high, low, shift);
+}
