@@ -48,13 +48,15 @@ const WASM3_CONFIGURATION = {
 const WASM3_UNITS = ['bind', 'code', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
 // wasm3's translation with the firmware library's count of the rounds of loops.
 const COUNTED_UNIT = 'wasm3_compile';
-const OWN_UNITS = ['counted_heap', 'private_stack', 'table_node', 'wasm3_node'];
+const OWN_UNITS = ['counted_heap', 'instance', 'node_values', 'private_stack', 'table_node', 'wasm3_node'];
 // The block kernels and the checks of tables and modules of the firmware library: the same C as on the devices.
 const LIBRARY_UNITS = [
   ...['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'],
   ...['pe_check_read', 'pe_check_sections', 'pe_check_code', 'pe_check_stack', 'pe_validate'],
 ];
-const OWN_HEADERS = ['counted_heap.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'];
+const OWN_HEADERS = [
+  ...['counted_heap.h', 'instance.h', 'node_values.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'],
+];
 
 const FLAVOURS = [
   { name: 'wasm3', flags: [] },

@@ -1,5 +1,3 @@
-#define NAPI_VERSION 8
-
 #include "table_node.h"
 
 #include <stdbool.h>
@@ -7,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node_values.h"
 #include "pe_kernels.h"
 #include "pe_table.h"
 
@@ -22,25 +21,20 @@ struct job {
 };
 
 static bool get_words(napi_env env, napi_value value, struct words *words) {
-  napi_typedarray_type type;
   void *data;
-  bool is_array = false;
-  if (napi_is_typedarray(env, value, &is_array) != napi_ok || !is_array) return false;
-  if (napi_get_typedarray_info(env, value, &type, &words->length, &data, NULL, NULL) != napi_ok) return false;
+  if (!get_array(env, value, napi_int32_array, &data, &words->length)) return false;
   words->data = data;
-  return type == napi_int32_array;
+  return true;
 }
 
 static bool copy_table(napi_env env, napi_value value, struct job *job) {
-  napi_typedarray_type type;
   void *data;
-  bool is_array = false;
-  if (napi_is_typedarray(env, value, &is_array) != napi_ok || !is_array) return false;
-  if (napi_get_typedarray_info(env, value, &type, &job->table_bytes, &data, NULL, NULL) != napi_ok) return false;
-  if (type != napi_uint8_array || job->table_bytes > UINT32_MAX) return false;
+  if (!get_array(env, value, napi_uint8_array, &data, &job->table_bytes)) return false;
+  if (job->table_bytes > UINT32_MAX) return throw_sentence(env, "kernels: the table is larger than 4 GiB");
   job->table = malloc(job->table_bytes + 1);
-  if (job->table != NULL) memcpy(job->table, data, job->table_bytes);
-  return job->table != NULL;
+  if (job->table == NULL) return throw_sentence(env, "kernels: no memory left for the table");
+  memcpy(job->table, data, job->table_bytes);
+  return true;
 }
 
 static bool counts_fit(const struct job *job, const pe_header_t *header) {
@@ -61,30 +55,25 @@ static bool run_points(const struct job *job, const pe_header_t *header) {
   return true;
 }
 
+// Checks the table and runs it; writes the number of the check that refused it. False with an exception pending.
+static bool run_checked(napi_env env, const struct job *job, uint32_t *check) {
+  const pe_header_t *header = (const pe_header_t *)(const void *)job->table;
+  *check = pe_table_check(job->table, (uint32_t)job->table_bytes, UINT32_MAX);
+  if (*check != PE_CHECK_OK) return true;
+  if (!counts_fit(job, header)) {
+    return throw_sentence(env, "kernels: inputs, outputs and statuses do not fit the table");
+  }
+  return run_points(job, header) || throw_sentence(env, "kernels: no memory left for the arena");
+}
+
 napi_value run_table(napi_env env, napi_callback_info info) {
   napi_value values[4], result = NULL;
-  size_t count = 4;
   struct job job = {0};
-  const char *failure = NULL;
   uint32_t check = 0;
-  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok || count != 4 ||
-      !get_words(env, values[1], &job.inputs) || !get_words(env, values[2], &job.outputs) ||
-      !get_words(env, values[3], &job.statuses) || !copy_table(env, values[0], &job)) {
-    failure = "kernels: wrong arguments, or no memory left";
-  } else {
-    const pe_header_t *header = (const pe_header_t *)(const void *)job.table;
-    check = pe_table_check(job.table, (uint32_t)job.table_bytes, UINT32_MAX);
-    if (check == PE_CHECK_OK && !counts_fit(&job, header)) {
-      failure = "kernels: inputs, outputs and statuses do not fit the table";
-    } else if (check == PE_CHECK_OK && !run_points(&job, header)) {
-      failure = "kernels: no memory left for the arena";
-    }
-  }
+  const bool ran = get_arguments(env, info, 4, values) && get_words(env, values[1], &job.inputs) &&
+                   get_words(env, values[2], &job.outputs) && get_words(env, values[3], &job.statuses) &&
+                   copy_table(env, values[0], &job) && run_checked(env, &job, &check);
   free(job.table);
-  if (failure != NULL) {
-    napi_throw_error(env, NULL, failure);
-  } else {
-    napi_create_uint32(env, check, &result);
-  }
+  if (ran) napi_create_uint32(env, check, &result);
   return result;
 }

@@ -2,7 +2,7 @@
 #ifndef TABLE_NODE_H
 #define TABLE_NODE_H
 
-#include <node_api.h>
+#include "node_values.h"
 
 // runTable(table, inputs, outputs, statuses) -> number of the check that refused the table, 0 for none
 // table: Uint8Array, inputs, outputs and statuses: Int32Array, point after point.

@@ -1,5 +1,5 @@
 // Node-API addon around wasm3: one instance is one module with its own runtime, heap and native stack.
-// The typed face is wasm3.ts, which checks what users pass; here only what memory safety needs is checked again.
+// The typed face is wasm3.ts, which checks what users pass; node_values.h checks again what memory safety needs.
 //
 // Functions exported to JavaScript (handle: the object that load() returned):
 //   version                                                            wasm3's version string
@@ -12,22 +12,16 @@
 //   dispose(handle)                                                    -> bytes that wasm3 itself left unfreed
 //   runTable(table, inputs, outputs, statuses)                         see table_node.h; needs no module
 
-#define NAPI_VERSION 8
-
-#include <node_api.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "counted_heap.h"
-#include "m3_env.h"
-#include "pe_native.h"
+#include "instance.h"
+#include "node_values.h"
 #include "pe_validate.h"
 #include "pinn_edge.h"
-#include "private_stack.h"
 #include "table_node.h"
 
 // Native stack set aside per byte of wasm. On x86-64 straight-line code without tail calls takes 16 bytes per operation
@@ -38,209 +32,9 @@
 #define MAX_SIGNATURE d_m3MaxSaneFunctionArgRetCount
 #define MAX_NAME_BYTES 1024
 
-struct instance {
-  bool open;
-  bool out_of_order;  // wasm3's state is undefined since it ran out of memory
-  jmp_buf out_of_memory;
-  struct counted_heap heap;
-  struct private_stack stack;
-  unsigned char *wasm;  // wasm3 keeps pointers into it
-  uint32_t wasm_bytes;
-  pe_native_t native;  // kernels for modules that import them
-  uint32_t stack_bytes;
-  uint32_t step_limit;  // rounds of loops per call
-  uint32_t steps_left;
-  IM3Environment environment;
-  IM3Runtime runtime;
-  IM3Module module;
-  size_t native_load_bytes;
-  size_t native_run_bytes;
-  int64_t reported_bytes;  // what the garbage collector was told this instance holds
-};
-
 static const napi_type_tag handle_tag = {0x5b6f2f0c3d7a4e19, 0x8a1c94d0e2b7f365};
 
-// wasm3 calls this (declared weak there) before every call of a wasm function. Recursion whose frames are smaller on
-// the wasm stack than on the native one would otherwise overflow the native stack before wasm3's own check trips.
-M3Result m3_Yield(void) { return stack_is_exhausted() ? m3Err_trapStackOverflow : m3Err_none; }
-
-// --- tasks: everything that enters wasm3, run on the private stack -----------------------------------------------
-
-// The first member of every task.
-struct task {
-  M3Result (*body)(struct task *task);
-  struct instance *instance;
-  M3Result result;  // NULL: success
-};
-
-struct load_task {
-  struct task base;
-  uint32_t memory_limit;
-  bool compile_all;
-};
-
-struct find_task {
-  struct task base;
-  const char *name;
-  IM3Function function;
-};
-
-struct call_task {
-  struct task base;
-  IM3Function function;
-  const void **arguments;
-  uint32_t argument_count;
-  void *value;  // 8 bytes for the result
-};
-
-struct batch_task {
-  struct call_task call;
-  uint32_t points;
-  uint32_t input_address;
-  uint32_t input_bytes;
-  const unsigned char *inputs;
-  uint32_t output_address;
-  uint32_t output_bytes;
-  unsigned char *outputs;
-  int32_t *statuses;
-  uint32_t failed_point;
-};
-
-// One block type with many results turns a few wasm bytes into hundreds of operations, for which no native stack
-// could be set aside in advance; and it is no part of the MVP that modules are limited to.
-static bool uses_multiple_results(IM3Module module) {
-  for (uint32_t i = 0; i < module->numFuncTypes; i++) {
-    if (module->funcTypes[i]->numRets > 1) return true;
-  }
-  return false;
-}
-
-static size_t initial_linear_bytes(IM3Module module, uint32_t memory_limit) {
-  size_t bytes = (size_t)module->memoryInfo.initPages * d_m3MemPageSize;
-  return memory_limit != 0 && bytes > memory_limit ? memory_limit : bytes;
-}
-
-static M3Result load_body(struct task *task) {
-  const struct load_task *load = (struct load_task *)task;
-  struct instance *instance = task->instance;
-  instance->environment = m3_NewEnvironment();
-  instance->runtime = m3_NewRuntime(instance->environment, instance->stack_bytes, NULL);
-  instance->runtime->memoryLimit = load->memory_limit;
-  instance->runtime->userdata = &instance->steps_left;
-  M3Result result = m3_ParseModule(instance->environment, &instance->module, instance->wasm, instance->wasm_bytes);
-  if (result != NULL) return result;
-  if (uses_multiple_results(instance->module)) return "functions or blocks with several results are not supported";
-  // wasm3 computes the bytes of linear memory in 32 bits.
-  if (instance->module->memoryInfo.initPages > 65535) return "linear memory of more than 65535 pages";
-  instance->heap.expected_linear_bytes =
-      initial_linear_bytes(instance->module, load->memory_limit) + sizeof(M3MemoryHeader);
-  result = m3_LoadModule(instance->runtime, instance->module);
-  instance->heap.expected_linear_bytes = 0;
-  if (result == NULL) result = pe_native_link(&instance->native, instance->module, instance->wasm, instance->wasm_bytes);
-  return result == NULL && load->compile_all ? m3_CompileModule(instance->module) : result;
-}
-
-static M3Result start_body(struct task *task) {
-  task->instance->steps_left = task->instance->step_limit;
-  return m3_RunStart(task->instance->module);
-}
-
-static M3Result find_body(struct task *task) {
-  struct find_task *find = (struct find_task *)task;
-  return m3_FindFunction(&find->function, task->instance->runtime, find->name);
-}
-
-static M3Result call_body(struct task *task) {
-  const struct call_task *call = (struct call_task *)task;
-  task->instance->steps_left = task->instance->step_limit;
-  M3Result result = m3_Call(call->function, call->argument_count, call->arguments);
-  if (result != NULL || call->function->funcType->numRets == 0) return result;
-  const void *values[1] = {call->value};
-  return m3_GetResults(call->function, 1, values);
-}
-
-static bool linear_range(struct instance *instance, uint32_t address, size_t bytes, unsigned char **start) {
-  M3MemoryHeader *header = instance->runtime->memory.mallocated;
-  if (header == NULL || address > header->length || bytes > header->length - address) return false;
-  *start = m3MemData(header) + address;
-  return true;
-}
-
-static M3Result run_point(struct batch_task *batch, uint32_t point) {
-  struct instance *instance = batch->call.base.instance;
-  unsigned char *memory;
-  if (!linear_range(instance, batch->input_address, batch->input_bytes, &memory)) {
-    return "the inputs lie outside linear memory";
-  }
-  memcpy(memory, batch->inputs + (size_t)point * batch->input_bytes, batch->input_bytes);
-  M3Result result = call_body(&batch->call.base);
-  if (result != NULL) return result;
-  memcpy(&batch->statuses[point], batch->call.value, sizeof batch->statuses[point]);
-  // The module may have grown, and so moved, its memory.
-  if (!linear_range(instance, batch->output_address, batch->output_bytes, &memory)) {
-    return "the outputs lie outside linear memory";
-  }
-  memcpy(batch->outputs + (size_t)point * batch->output_bytes, memory, batch->output_bytes);
-  return NULL;
-}
-
-static M3Result batch_body(struct task *task) {
-  struct batch_task *batch = (struct batch_task *)task;
-  M3Result result = NULL;
-  for (uint32_t point = 0; result == NULL && point < batch->points; point++) {
-    batch->failed_point = point;
-    result = run_point(batch, point);
-  }
-  return result;
-}
-
-// Runs a task's body on the private stack. When memory runs out the body is left wherever it was; what wasm3 holds is
-// then in no defined state, and the instance is good for disposal only.
-static void enter(void *argument) {
-  struct task *task = argument;
-  struct instance *instance = task->instance;
-  heap_select(&instance->heap);
-  if (_setjmp(instance->out_of_memory) == 0) {
-    instance->heap.out_of_memory = &instance->out_of_memory;
-    task->result = task->body(task);
-  } else {
-    instance->out_of_order = true;
-    task->result = m3Err_mallocFailed;
-  }
-  instance->heap.out_of_memory = NULL;
-}
-
-// --- instances ---------------------------------------------------------------------------------------------------
-
-static void keep_maximum(size_t *maximum, size_t value) {
-  if (value > *maximum) *maximum = value;
-}
-
-// Compilation of a function that a run reaches first (lazy loading) counts to the run: on a device it happens there.
-static bool run_task(struct task *task, size_t *high_water_mark) {
-  size_t used = 0;
-  if (!stack_run(&task->instance->stack, enter, task, &used)) return false;
-  keep_maximum(high_water_mark, used);
-  return true;
-}
-
-// Frees the interpreter by its own functions first, if it is in order: what is still counted then, wasm3 has leaked.
-static size_t close_instance(struct instance *instance) {
-  size_t leaked = 0;
-  if (instance->open && !instance->out_of_order) {
-    heap_select(&instance->heap);
-    m3_FreeRuntime(instance->runtime);
-    m3_FreeEnvironment(instance->environment);
-    heap_select(NULL);
-    leaked = instance->heap.linear.live + instance->heap.interpreter.live;
-  }
-  heap_close(&instance->heap);
-  stack_close(&instance->stack);
-  free(instance->wasm);
-  instance->wasm = NULL;
-  instance->open = false;
-  return leaked;
-}
+// --- module handles ----------------------------------------------------------------------------------------------
 
 static void report_memory(napi_env env, struct instance *instance, int64_t bytes) {
   int64_t total;
@@ -254,41 +48,6 @@ static void finalize_instance(napi_env env, void *data, void *hint) {
   close_instance(instance);
   report_memory(env, instance, 0);
   free(instance);
-}
-
-// --- Node-API helpers: each returns false, or NULL, with a JavaScript exception pending ---------------------------
-
-static bool throw_sentence(napi_env env, const char *sentence) {
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_error(env, NULL, sentence);
-  return false;
-}
-
-// wasm3's verdict, what it noted about it, and the place: "wasm3: [trap] stack overflow in run".
-static bool throw_verdict(napi_env env, struct task *task, const char *place, const char *name) {
-  char sentence[512 + MAX_NAME_BYTES];
-  M3ErrorInfo note = {0};
-  if (!task->instance->out_of_order) m3_GetErrorInfo(task->instance->runtime, &note);
-  bool noted = note.result == task->result && note.message != NULL && note.message[0] != 0;
-  snprintf(sentence, sizeof sentence, "wasm3: %s%s%s %s%s", task->result, noted ? ": " : "",
-           noted ? note.message : "", place, name);
-  return throw_sentence(env, sentence);
-}
-
-// True when the task succeeded, else an exception is pending.
-static bool run_or_throw(napi_env env, struct task *task, size_t *high_water_mark, const char *place,
-                         const char *name) {
-  if (!run_task(task, high_water_mark)) {
-    return throw_sentence(env, "wasm3: the system gave no thread for the interpreter");
-  }
-  return task->result == NULL || throw_verdict(env, task, place, name);
-}
-
-static bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values) {
-  size_t given = count;
-  if (napi_get_cb_info(env, info, &given, values, NULL, NULL) == napi_ok && given == count) return true;
-  return throw_sentence(env, "wasm3: the addon was called with the wrong number of arguments");
 }
 
 static bool get_instance(napi_env env, napi_value handle, struct instance **instance) {
@@ -309,30 +68,6 @@ static bool get_usable_instance(napi_env env, napi_value handle, struct instance
   return throw_sentence(env, "wasm3: the module cannot be used any more since the interpreter ran out of memory");
 }
 
-static bool get_number(napi_env env, napi_value value, uint32_t *number) {
-  double given = 0;
-  if (napi_get_value_double(env, value, &given) == napi_ok && given >= 0 && given <= UINT32_MAX) {
-    *number = (uint32_t)given;
-    return true;
-  }
-  return throw_sentence(env, "wasm3: the addon expected a number from 0 to 4294967295");
-}
-
-static bool get_bool(napi_env env, napi_value value, bool *flag) {
-  if (napi_get_value_bool(env, value, flag) == napi_ok) return true;
-  return throw_sentence(env, "wasm3: the addon expected true or false");
-}
-
-static bool get_array(napi_env env, napi_value value, napi_typedarray_type type, void **data, size_t *length) {
-  napi_typedarray_type given;
-  bool is_array = false;
-  if (napi_is_typedarray(env, value, &is_array) == napi_ok && is_array &&
-      napi_get_typedarray_info(env, value, &given, length, data, NULL, NULL) == napi_ok && given == type) {
-    return true;
-  }
-  return throw_sentence(env, "wasm3: the addon was called with the wrong kind of typed array");
-}
-
 static bool get_function(napi_env env, struct instance *instance, napi_value id, IM3Function *function) {
   uint32_t index;
   if (!get_number(env, id, &index)) return false;
@@ -341,16 +76,26 @@ static bool get_function(napi_env env, struct instance *instance, napi_value id,
   return throw_sentence(env, "wasm3: the addon was called with the id of a function that was not found before");
 }
 
-static void set_number(napi_env env, napi_value object, const char *name, double number) {
-  napi_value value;
-  if (napi_create_double(env, number, &value) == napi_ok) napi_set_named_property(env, object, name, value);
+// --- tasks whose failure is a JavaScript exception ---------------------------------------------------------------
+
+// wasm3's verdict, what it noted about it, and the place: "wasm3: [trap] stack overflow in run".
+static bool throw_verdict(napi_env env, struct task *task, const char *place, const char *name) {
+  char sentence[512 + MAX_NAME_BYTES];
+  M3ErrorInfo note = {0};
+  if (!task->instance->out_of_order) m3_GetErrorInfo(task->instance->runtime, &note);
+  bool noted = note.result == task->result && note.message != NULL && note.message[0] != 0;
+  snprintf(sentence, sizeof sentence, "wasm3: %s%s%s %s%s", task->result, noted ? ": " : "",
+           noted ? note.message : "", place, name);
+  return throw_sentence(env, sentence);
 }
 
-static void set_string(napi_env env, napi_value object, const char *name, const char *string, size_t length) {
-  napi_value value;
-  if (napi_create_string_latin1(env, string, length, &value) == napi_ok) {
-    napi_set_named_property(env, object, name, value);
+// True when the task succeeded, else an exception is pending.
+static bool run_or_throw(napi_env env, struct task *task, size_t *high_water_mark, const char *place,
+                         const char *name) {
+  if (!run_task(task, high_water_mark)) {
+    return throw_sentence(env, "wasm3: the system gave no thread for the interpreter");
   }
+  return task->result == NULL || throw_verdict(env, task, place, name);
 }
 
 // --- functions exported to JavaScript ----------------------------------------------------------------------------
@@ -572,27 +317,12 @@ static napi_value write_memory(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-struct code_pages {
-  size_t bytes;
-  size_t words;
-};
-
-static void count_code_pages(struct code_pages *pages, IM3CodePage page) {
-  for (; page != NULL; page = page->info.next) {
-    pages->bytes += sizeof(M3CodePageHeader) + page->info.numLines * sizeof(code_t);
-    pages->words += page->info.lineIndex;
-  }
-}
-
 static napi_value usage(napi_env env, napi_callback_info info) {
   napi_value values[1], object = NULL;
   struct instance *instance;
   if (!get_arguments(env, info, 1, values) || !get_usable_instance(env, values[0], &instance)) return NULL;
   if (napi_create_object(env, &object) != napi_ok) return NULL;
-  struct code_pages pages = {0};
-  count_code_pages(&pages, instance->runtime->pagesOpen);
-  count_code_pages(&pages, instance->runtime->pagesFull);
-  count_code_pages(&pages, instance->environment->pagesReleased);
+  const struct code_pages pages = count_code_pages(instance);
   // The header before linear memory is the interpreter's.
   const struct heap_count *linear = &instance->heap.linear;
   const struct heap_count *interpreter = &instance->heap.interpreter;
