@@ -18,11 +18,35 @@ uint32_t pe_crc32(const uint8_t *bytes, uint32_t count) {
   return ~crc;
 }
 
-// Byte by byte, with the table of 256 entries in `scratch` (Sarwate, "Computation of cyclic redundancy checks via table
-// look-up", CACM 31(8), 1988).
+// Words may be read where they lie, whatever type they have.
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+typedef uint32_t __attribute__((may_alias)) word_t;
+#define WORD_BYTES ((uint32_t)sizeof(word_t))
+#endif
+
+// As a macro: compiled for size it would be a call for every byte.
+#define SHIFT_BYTE(crc, table) ((crc) = ((crc) >> 8) ^ (table)[(crc) & 0xffu])
+
+// With the table of 256 entries in `scratch` (Sarwate, "Computation of cyclic redundancy checks via table look-up", CACM
+// 31(8), 1988). On a word boundary four bytes are added at once, which saves half of the loop's instructions.
 uint32_t pe_crc32_in(const uint8_t *bytes, uint32_t count, uint32_t *scratch) {
   for (uint32_t b = 0; b < PE_CRC32_SCRATCH_WORDS; b++) scratch[b] = add_byte(b, 0);
   uint32_t crc = 0xffffffffu;
-  for (uint32_t i = 0; i < count; i++) crc = (crc >> 8) ^ scratch[(crc ^ bytes[i]) & 0xffu];
+  uint32_t i = 0;
+#ifdef WORD_BYTES
+  if ((uintptr_t)bytes % WORD_BYTES == 0u) {
+    for (; count - i >= WORD_BYTES; i += WORD_BYTES) {
+      crc ^= *(const word_t *)(const void *)(bytes + i);
+      SHIFT_BYTE(crc, scratch);
+      SHIFT_BYTE(crc, scratch);
+      SHIFT_BYTE(crc, scratch);
+      SHIFT_BYTE(crc, scratch);
+    }
+  }
+#endif
+  for (; i < count; i++) {
+    crc ^= bytes[i];
+    SHIFT_BYTE(crc, scratch);
+  }
   return ~crc;
 }

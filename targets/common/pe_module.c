@@ -84,6 +84,7 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link, const pe_module
   if (reason == m3Err_none && link != NULL) {
     reason = link(&pe->native, module, model->payload, model->payload_bytes);
     pe->native.max_walks = MAX_WALKS;
+    pe->native.is_intact = 1;
   }
   if (reason == m3Err_none) reason = compile(module, facts);
   if (reason != m3Err_none) return fail(pe, PE_ERROR_MODULE, reason);
@@ -93,15 +94,26 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link, const pe_module
 // The check has seen that it has no parameters and returns an i32; it is translated.
 static IM3Function function_at(const pe_t *pe, uint32_t index) { return &pe->runtime->modules->functions[index]; }
 
-// What is left of the checks that the module's `run` makes before its first evaluation (runtime/check.ts): the bytes of
-// the table are among those of which the CRC-32 was compared, so its own need only be the one that the model names.
-static uint32_t check_table(const pe_t *pe) {
+// The bytes of the block table are among those of which the CRC-32 was compared, so its own need only be the one that the
+// model names.
+static uint32_t check_identity(const pe_t *pe, const uint8_t *table, uint32_t bytes) {
   uint32_t crc;
-  // The memory of a module that passed the check is as large as its descriptor says.
-  if (pe->model->memory_bytes < PE_MODULE_TABLE_ADDRESS + PE_HEADER_BYTES) return PE_CHECK_SIZE;
-  const uint8_t *memory = m3_GetMemory(pe->runtime, NULL, 0);
-  memcpy(&crc, memory + PE_MODULE_TABLE_ADDRESS + PE_HEADER_CRC, sizeof crc);
+  if (bytes < PE_HEADER_BYTES) return PE_CHECK_SIZE;
+  memcpy(&crc, table + PE_HEADER_CRC, sizeof crc);
   return crc == pe->model->identity ? PE_CHECK_OK : PE_CHECK_FORMAT;
+}
+
+// What is left of the checks that the module's `run` makes before its first evaluation (runtime/check.ts), or of those of
+// a table for kernels in C (pe_native.c).
+static uint32_t check_table(const pe_t *pe, const pe_module_facts_t *facts) {
+  if (pe->native.table != NULL) return check_identity(pe, pe->native.table, pe->native.table_bytes);
+  // A module that has `evaluate` does so without a look at its block table: then the library looks.
+  if (!facts->has_evaluate) return PE_CHECK_OK;
+  // The memory of a module that passed the check is as large as its descriptor says.
+  const uint32_t memory_bytes = pe->model->memory_bytes;
+  if (memory_bytes < PE_MODULE_TABLE_ADDRESS) return PE_CHECK_SIZE;
+  const uint8_t *memory = m3_GetMemory(pe->runtime, NULL, 0);
+  return check_identity(pe, memory + PE_MODULE_TABLE_ADDRESS, memory_bytes - PE_MODULE_TABLE_ADDRESS);
 }
 
 static pe_result_t find_exports(pe_t *pe, const pe_module_facts_t *facts) {
@@ -113,8 +125,7 @@ static pe_result_t find_exports(pe_t *pe, const pe_module_facts_t *facts) {
   const uint32_t input = values[0], output = values[1];
   if (values[2] != pe->model->identity) return PE_ERROR_IDENTITY;
   pe->run = function_at(pe, facts->entries[PE_MODULE_ENTRIES - 1u]);
-  // A module that has `evaluate` does so without a look at its block table: then the library looks.
-  if (facts->has_evaluate) pe->failed_check = check_table(pe);
+  pe->failed_check = check_table(pe, facts);
   if (pe->failed_check != PE_CHECK_OK) return PE_ERROR_TABLE;
   if (!are_words_inside(pe, input, pe->model->input_count) || !are_words_inside(pe, output, pe->model->output_count)) {
     return fail(pe, PE_ERROR_EXPORT, m3Err_trapOutOfBoundsMemoryAccess);

@@ -64,7 +64,9 @@ static void find_table(pe_native_t *native, const uint8_t *wasm, uint32_t wasm_b
 static void check(pe_native_t *native, uint32_t bytes) {
   if (native->is_checked != 0u) return;
   native->is_checked = 1u;
-  native->failed_check = pe_table_check(native->table, native->table_bytes, bytes);
+  native->failed_check = native->is_intact != 0u
+                             ? pe_table_check_intact(native->table, native->table_bytes, bytes)
+                             : pe_table_check(native->table, native->table_bytes, bytes);
   if (native->failed_check != PE_CHECK_OK) return;
   native->is_long = pe_table_steps(native->table) > PE_MAX_WORK(native->table_bytes) ? 1u : 0u;
 }

@@ -27,6 +27,7 @@ struct M3Module;
 typedef struct {
   const uint8_t *table;
   uint32_t table_bytes;
+  uint32_t is_intact;     // 1 when the CRC-32 of the module's bytes was compared: that of the table in them is not again
   uint32_t is_checked;    // 1 after the first walk
   uint32_t failed_check;  // PE_CHECK_... that refused the table then, and refuses it ever after
   uint32_t is_long;       // 1 when a walk would take more steps than it may (PE_MAX_WORK in pe_table.h)

@@ -165,9 +165,12 @@ static bool groups_fit(const pe_record_t *r, const int16_t *weights) {
     const int16_t *w = weights + (row < pairs ? (row & ~(uint32_t)1u) * r->cols + 4u * (row & 1u) : row * r->cols);
     const uint32_t step = row < pairs ? 8u : 4u;
     uint32_t sum = 0;
-    for (uint32_t c = 0; c < r->cols; c++) {
+    for (uint32_t c = 0; c < r->cols; c += 4u, w += step) {
+      const uint32_t first = magnitude(w[0]) + magnitude(w[1]);
+      const uint32_t second = magnitude(w[2]) + magnitude(w[3]);
       if ((c & (group - 1u)) == 0u) sum = 0;
-      sum += magnitude(w[(c >> 2) * step + (c & 3u)]);
+      // Groups of two are the smallest.
+      sum = group == 2u && first > second ? first : group == 2u ? second : sum + first + second;
       if (sum > 65535u) return false;
     }
   }
@@ -233,14 +236,14 @@ static uint32_t check_record(const pe_record_t *r, const pe_limits_t *limits) {
   return is_weighted(r->kind) ? check_weights(r, limits, min_shift) : PE_CHECK_OK;
 }
 
-static uint32_t check_header(const uint8_t *table, uint32_t bytes, uint32_t arena_capacity) {
+static uint32_t check_header(const uint8_t *table, uint32_t bytes, uint32_t arena_capacity, bool is_intact) {
   const pe_header_t *h = (const pe_header_t *)(const void *)table;
   if (bytes < PE_HEADER_BYTES) return PE_CHECK_SIZE;
   if (h->magic != PE_MAGIC) return PE_CHECK_MAGIC;
   if (h->version != PE_FORMAT_VERSION) return PE_CHECK_VERSION;
   if (h->total_bytes != bytes) return PE_CHECK_SIZE;
   const uint32_t crc_start = PE_HEADER_CRC + 4u;
-  if (h->crc != pe_crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
+  if (!is_intact && h->crc != pe_crc32(table + crc_start, bytes - crc_start)) return PE_CHECK_CRC;
   const uint32_t records_offset =
       PE_HEADER_BYTES + (uint32_t)h->input_count * PE_INPUT_BYTES + (uint32_t)h->output_count * PE_OUTPUT_BYTES;
   const uint32_t pool_offset = records_offset + (uint32_t)h->record_count * PE_RECORD_BYTES;
@@ -254,9 +257,9 @@ static uint32_t check_header(const uint8_t *table, uint32_t bytes, uint32_t aren
   return has_room ? PE_CHECK_OK : PE_CHECK_ARENA;
 }
 
-uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity) {
+static uint32_t check_table(const void *table, uint32_t bytes, uint32_t arena_capacity, bool is_intact) {
   const uint8_t *at = (const uint8_t *)table;
-  const uint32_t failed = check_header(at, bytes, arena_capacity);
+  const uint32_t failed = check_header(at, bytes, arena_capacity, is_intact);
   if (failed != PE_CHECK_OK) return failed;
   const pe_header_t *h = (const pe_header_t *)table;
   const pe_input_t *inputs = (const pe_input_t *)(const void *)(at + PE_HEADER_BYTES);
@@ -270,6 +273,14 @@ uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capaci
     if (check != PE_CHECK_OK) return check;
   }
   return PE_CHECK_OK;
+}
+
+uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity) {
+  return check_table(table, bytes, arena_capacity, false);
+}
+
+uint32_t pe_table_check_intact(const void *table, uint32_t bytes, uint32_t arena_capacity) {
+  return check_table(table, bytes, arena_capacity, true);
 }
 
 uint64_t pe_table_steps(const void *table) {

@@ -16,6 +16,9 @@ extern "C" {
 // has `bytes` bytes; `arena_capacity` is the room for its arena, in bytes. Nothing is written.
 uint32_t pe_table_check(const void *table, uint32_t bytes, uint32_t arena_capacity);
 
+// The same without the table's own CRC-32, for bytes that are part of others whose CRC-32 was compared.
+uint32_t pe_table_check_intact(const void *table, uint32_t bytes, uint32_t arena_capacity);
+
 // How many steps one evaluation may take: tables that would take more are not run. Models take about one for every byte
 // of their table, and a few times as many where blocks share weights.
 #ifndef PE_MAX_WORK
