@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PACKAGE_ROOT, readPackageJson } from '../../compiler/host/package-root.js';
 import { loadTarget } from '../../compiler/package/targets.js';
-import { cli, temporaryFolder } from '../helpers/cli.js';
+import { CLI, cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 
 const folder = temporaryFolder();
@@ -93,14 +93,7 @@ describe('pinn-edge build', () => {
     mkdirSync(place);
     const target = join(place, 'out');
     for (const delay of [300, 700, 1100, 1500, 1900]) {
-      const child = spawn(process.execPath, [
-        join(PACKAGE_ROOT, 'dist/compiler/cli.js'),
-        'build',
-        model,
-        ...PLAIN,
-        '-o',
-        target,
-      ]);
+      const child = spawn(process.execPath, [CLI, 'build', model, ...PLAIN, '-o', target]);
       setTimeout(() => child.kill('SIGINT'), delay);
       await new Promise((resolve) => child.on('exit', resolve));
       // Either nothing, or a build that verifies.

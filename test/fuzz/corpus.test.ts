@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { C99, COMMON, compileOrThrow, includes, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
+import { temporaryFolder } from '../helpers/cli.js';
+import { C99, COMMON, compileOrThrow, includes, run, WARNINGS } from '../package/toolchain.js';
 import { seeds } from './seeds.js';
 
 /**
@@ -24,18 +25,17 @@ interface FuzzTarget {
 const targets = JSON.parse(readFileSync(join(FUZZ, 'targets.json'), 'utf8')) as Record<string, FuzzTarget>;
 
 const folder = temporaryFolder();
-const wasm3 = join(folder.path, 'pe_wasm3.o');
+const wasm3 = join(folder, 'pe_wasm3.o');
 
 beforeAll(async () => {
   const flags = [...SANITIZERS, ...DEFINITIONS, ...includes(FUZZ)];
   compileOrThrow('cc', [...flags, ...WASM3_FLAGS, '-c', join(COMMON, 'pe_wasm3.c'), '-o', wasm3]);
   for (const [name, bytes] of await seeds()) {
-    const file = join(folder.path, 'seeds', name);
+    const file = join(folder, 'seeds', name);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bytes);
   }
 }, 300_000);
-afterAll(() => folder.remove());
 
 function filesIn(path: string): string[] {
   if (!existsSync(path)) return [];
@@ -47,12 +47,12 @@ function filesIn(path: string): string[] {
 describe.each(Object.keys(targets))('fuzz target %s', (name) => {
   test('finds nothing in the seeds and the corpus', () => {
     const { sources, wasm3: withWasm3, maxBytes } = targets[name];
-    const program = join(folder.path, name);
+    const program = join(folder, name);
     const files = [join(FUZZ, `${name}.c`), join(FUZZ, 'replay.c'), ...sources.map((source) => join(COMMON, source))];
     if (withWasm3) files.push(join(FUZZ, 'arena.c'), wasm3);
     const flags = [...C99, ...SANITIZERS, ...DEFINITIONS, ...WARNINGS, ...includes(FUZZ)];
     compileOrThrow('cc', [...flags, ...files, '-lm', '-o', program]);
-    const inputs = [...filesIn(join(folder.path, 'seeds', name)), ...filesIn(join(FUZZ, 'corpus', name))];
+    const inputs = [...filesIn(join(folder, 'seeds', name)), ...filesIn(join(FUZZ, 'corpus', name))];
     expect(inputs.length).toBeGreaterThan(0);
     const { status, stdout, stderr } = run(program, inputs);
     // The last input that was begun is the one that it stopped at.

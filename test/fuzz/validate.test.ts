@@ -1,17 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { deviceRefusal } from '../../compiler/asc/device.js';
 import { MODULE } from '../../compiler/asc/limits.js';
 import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { nativeStackBound } from '../../compiler/cost/native-stack.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { moduleOf } from '../helpers/modules.js';
 import { randomTable } from '../helpers/random-table.js';
 import { smallModel } from '../package/fixture.js';
-import { C99, COMMON, CPP11, compileOrThrow, temporaryFolder, WARNINGS } from '../package/toolchain.js';
+import { C99, COMMON, CPP11, compileOrThrow, WARNINGS } from '../package/toolchain.js';
 import { assemble, MEMORY_BYTES, type Parts, tinyModule, tinyNativeModule } from './tiny-module.js';
 
 /** The check of modules on the device, beside the one of the compiler (asc/device.ts). */
@@ -19,7 +20,7 @@ import { assemble, MEMORY_BYTES, type Parts, tinyModule, tinyNativeModule } from
 const SOURCES = VALIDATE_SOURCES.map((name) => join(COMMON, name));
 const SANITIZERS = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
 const folder = temporaryFolder();
-const program = join(folder.path, 'validate');
+const program = join(folder, 'validate');
 const MEMORY = MEMORY_BYTES;
 /** Of this machine, as the C check is compiled here. */
 const HOST = { isa: process.arch === 'x64' ? 'x86-64' : 'other', tailCalls: false, wasm3: { codePageBytes: 1024 } };
@@ -29,7 +30,6 @@ beforeAll(() => {
   const stack = ['-DPE_TAIL_CALLS=0', '-DPE_NATIVE_STACK_BYTES=0x7fffffff'];
   compileOrThrow('cc', [...C99, ...SANITIZERS, ...WARNINGS, ...stack, `-I${COMMON}`, main, ...SOURCES, '-o', program]);
 });
-afterAll(() => folder.remove());
 
 interface Candidate {
   wasm: Uint8Array;

@@ -1,20 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
 import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { smallModel, writeHeader } from './fixture.js';
 import {
+  adviceFor,
   C99,
   COMMON,
   CPP11,
   compileOrThrow,
   hasTool,
   includes,
+  isSkippedWithout,
   run,
   STUBS,
-  TOOLS_REQUIRED,
-  temporaryFolder,
   WARNINGS,
 } from './toolchain.js';
 
@@ -24,25 +25,21 @@ const MACHINES = [
     name: 'ARM Cortex-M4F',
     tools: 'arm-none-eabi',
     flags: ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'],
-    packages: 'gcc-arm-none-eabi libnewlib-arm-none-eabi',
   },
   {
     name: 'ARM Cortex-M0',
     tools: 'arm-none-eabi',
     flags: ['-mcpu=cortex-m0', '-mthumb'],
-    packages: 'gcc-arm-none-eabi libnewlib-arm-none-eabi',
   },
   {
     name: 'RISC-V rv32imc',
     tools: 'riscv64-unknown-elf',
     flags: ['--specs=picolibc.specs', '-march=rv32imc', '-mabi=ilp32'],
-    packages: 'gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf',
   },
   {
     name: 'Xtensa LX106',
     tools: 'xtensa-lx106-elf',
     flags: ['--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs', '-mlongcalls'],
-    packages: 'gcc-xtensa-lx106 picolibc-xtensa-lx106-elf',
   },
 ];
 
@@ -53,26 +50,21 @@ const codeBudget = (flags: readonly string[]) => (flags.includes('-mthumb') ? 1 
 const folder = temporaryFolder();
 
 beforeAll(async () => {
-  writeHeader(folder.path, await smallModel());
+  writeHeader(folder, await smallModel());
   // pinn_model.h in a C++ file, without a C++ library.
   writeFileSync(
-    join(folder.path, 'user.cpp'),
+    join(folder, 'user.cpp'),
     '#include "pinn_model.h"\npe_result_t open_model(pe_t *pe);\nstatic uint8_t arena[PINN_MODEL_ARENA_BYTES];\npe_result_t open_model(pe_t *pe) { return pe_open(pe, &pinn_model, arena, sizeof arena); }\n',
   );
 }, 300_000);
-afterAll(() => folder.remove());
 
-describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
+describe.each(MACHINES)('$name', ({ tools, flags }) => {
   const compiler = `${tools}-gcc`;
-  const present = hasTool(compiler);
-  const advice = `${compiler} is not installed; on Debian: apt-get install ${packages}`;
-  // The reporter shows skipped tests by their number only.
-  if (!present && !TOOLS_REQUIRED) process.stderr.write(`skipped: ${advice}\n`);
-  const it = test.skipIf(!present && !TOOLS_REQUIRED);
+  const it = test.skipIf(isSkippedWithout(compiler));
   const compile = (source: string, language: readonly string[], more: readonly string[] = []) => {
-    const object = join(folder.path, `${tools}-${basename(source)}.o`);
+    const object = join(folder, `${tools}-${basename(source)}.o`);
     compileOrThrow(compiler, [
-      ...[...flags, ...language, '-Os', ...WARNINGS, ...more, ...includes(folder.path, STUBS)],
+      ...[...flags, ...language, '-Os', ...WARNINGS, ...more, ...includes(folder, STUBS)],
       ...['-c', source, '-o', object],
     ]);
     const sizes = run(`${tools}-size`, [object]).stdout.split('\n')[1].trim().split(/\s+/).map(Number);
@@ -80,7 +72,7 @@ describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
   };
 
   it('has its compiler', () => {
-    expect(present, advice).toBe(true);
+    expect(hasTool(compiler), adviceFor(compiler)).toBe(true);
   });
 
   it('the library compiles without warnings, as C99 and as C++11, and is small', () => {
@@ -101,6 +93,6 @@ describe.each(MACHINES)('$name', ({ tools, flags, packages }) => {
   });
 
   it('a C++ user of the model header compiles without warnings', () => {
-    compile(join(folder.path, 'user.cpp'), CPP11);
+    compile(join(folder, 'user.cpp'), CPP11);
   });
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { compileAssemblyScript } from '../../compiler/asc/compile.js';
 import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
@@ -11,6 +11,7 @@ import { firmwareFiles, VALIDATE_SOURCES } from '../../compiler/package/firmware
 import { modelHeader } from '../../compiler/package/header.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import type { CompiledModel } from '../../compiler/pipeline.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { headerInputOf, smallModel, writeHeader } from './fixture.js';
 import {
@@ -22,7 +23,6 @@ import {
   type RunResult,
   run,
   STUBS,
-  temporaryFolder,
   WARNINGS,
   wasm3Object,
 } from './toolchain.js';
@@ -44,9 +44,8 @@ let compiled: CompiledModel;
 
 beforeAll(async () => {
   compiled = await smallModel();
-  writeHeader(folder.path, compiled);
+  writeHeader(folder, compiled);
 }, 300_000);
-afterAll(() => folder.remove());
 
 /** Compiles sources with the library and wasm3 into one program. */
 function link(
@@ -55,11 +54,11 @@ function link(
   flags: readonly string[],
   extra: readonly string[] = [],
 ): string {
-  const place = join(folder.path, `${program}${flags.length}`);
+  const place = join(folder, `${program}${flags.length}`);
   const objects = [...LIBRARY, ...sources].map((source, i) => {
     const object = `${place}-${i}.o`;
     const language = source.endsWith('.cpp') ? CPP11 : C99;
-    const all = [...language, ...flags, ...WARNINGS, ...includes(folder.path, STUBS)];
+    const all = [...language, ...flags, ...WARNINGS, ...includes(folder, STUBS)];
     compileOrThrow('cc', [...all, '-c', source, '-o', object]);
     return object;
   });
@@ -70,7 +69,7 @@ function link(
 describe('warnings', () => {
   test.each(['-O0', '-O2', '-Os'])('the library compiles as C99 and as C++11 without any (%s)', (level) => {
     for (const file of LIBRARY) {
-      const flags = [level, ...WARNINGS, ...includes(folder.path), '-c', file, '-o', '/dev/null'];
+      const flags = [level, ...WARNINGS, ...includes(folder), '-c', file, '-o', '/dev/null'];
       compileOrThrow('cc', [...C99, ...flags]);
       compileOrThrow('cc', [...CPP11, ...flags]);
     }
@@ -78,18 +77,10 @@ describe('warnings', () => {
 
   test('the model header compiles by itself as C99 and as C++11, wherever wasm3 is', () => {
     writeFileSync(
-      join(folder.path, 'user.c'),
+      join(folder, 'user.c'),
       '#include "pinn_model.h"\nconst pe_model_t *model(void);\nconst pe_model_t *model(void) { return &pinn_model; }\n',
     );
-    const flags = [
-      ...WARNINGS,
-      `-I${COMMON}`,
-      `-I${folder.path}`,
-      '-c',
-      join(folder.path, 'user.c'),
-      '-o',
-      '/dev/null',
-    ];
+    const flags = [...WARNINGS, `-I${COMMON}`, `-I${folder}`, '-c', join(folder, 'user.c'), '-o', '/dev/null'];
     compileOrThrow('cc', [...C99, ...flags]);
     compileOrThrow('cc', [...CPP11, ...flags]);
   });
@@ -181,7 +172,7 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
 
   describe('modules that are not the model', () => {
     const open = (wasm: Uint8Array, memory = 65536, identity = 1, stack = 2048): [number, string] => {
-      const file = join(folder.path, 'other.wasm');
+      const file = join(folder, 'other.wasm');
       writeFileSync(file, wasm);
       const { status, stdout, stderr } = run(program, ['open', file, String(identity), String(memory), String(stack)]);
       expect(stderr).toBe('');
@@ -248,10 +239,10 @@ describe('example applications', () => {
 
   /** Writes a project as a build does, and returns the path of one of its files. */
   function application(target: string, path: string, header = modelHeader(headerInputOf(compiled))): string {
-    const file = join(folder.path, target, path);
+    const file = join(folder, target, path);
     for (const name of [path, join(dirname(path), 'pinn_model.h')]) {
-      mkdirSync(dirname(join(folder.path, target, name)), { recursive: true });
-      writeFileSync(join(folder.path, target, name), firmwareFiles(loadTarget(target), header).get(name) ?? header);
+      mkdirSync(dirname(join(folder, target, name)), { recursive: true });
+      writeFileSync(join(folder, target, name), firmwareFiles(loadTarget(target), header).get(name) ?? header);
     }
     return file;
   }

@@ -1,27 +1,26 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
 import { modelHeader } from '../../compiler/package/header.js';
 import { listTargets, loadTarget, type Target } from '../../compiler/package/targets.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { headerInputOf, smallModel } from './fixture.js';
 import {
   C99,
   CPP11,
   compileOrThrow,
   hasTool,
+  isSkippedWithout,
   PIP_TOOLS_REQUIRED,
   run,
   STUBS,
-  TOOLS_REQUIRED,
-  temporaryFolder,
   WARNINGS,
 } from './toolchain.js';
 
 /** Every project of every target: its files, its data, and its own C and C++ files compiled for the target's core. */
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 /** Compilers of the instruction sets, with what their C libraries need. */
 function compilerFor({ isa, flags, compiler }: Target): { command: string; flags: string[] } | undefined {
@@ -41,7 +40,7 @@ const roots = new Map<string, string>();
 beforeAll(async () => {
   const header = modelHeader(headerInputOf(await smallModel()));
   for (const target of TARGETS) {
-    const root = join(folder.path, target.name);
+    const root = join(folder, target.name);
     roots.set(target.name, root);
     for (const [path, text] of firmwareFiles(target, header)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -86,10 +85,7 @@ describe.each(TARGETS)('$name', (target) => {
   });
 
   const compiler = compilerFor(target)!;
-  const isSkipped = !hasTool(compiler.command) && !TOOLS_REQUIRED;
-  if (isSkipped) process.stderr.write(`skipped: ${compiler.command} is not installed\n`);
-
-  test.skipIf(isSkipped)('its applications compile without warnings', () => {
+  test.skipIf(isSkippedWithout(compiler.command))('its applications compile without warnings', () => {
     for (const project of target.projects) {
       const root = join(roots.get(target.name)!, project.name);
       const own = [...files.keys()].filter(
@@ -162,7 +158,8 @@ describe('project files in the eyes of their tools', () => {
   const projectsNamed = (name: string) => TARGETS.filter(({ projects }) => projects.some((p) => p.name === name));
   const tool = (command: string, pip: string) => {
     const isSkipped = !hasTool(command, '--help') && !PIP_TOOLS_REQUIRED;
-    if (isSkipped) process.stderr.write(`skipped: project files are not checked: no ${command}; pip install ${pip}\n`);
+    if (isSkipped)
+      process.stderr.write(`skipped: ${command}, which checks project files, not found; pip install ${pip}\n`);
     return test.skipIf(isSkipped);
   };
 
@@ -179,7 +176,7 @@ describe('project files in the eyes of their tools', () => {
 
   tool('pio', 'platformio')('PlatformIO takes the library', () => {
     const library = join(roots.get('esp32')!, 'platformio', 'lib', 'pinn_edge');
-    const { status, stdout, stderr } = run('pio', ['pkg', 'pack', library, '-o', join(folder.path, 'library.tar.gz')]);
+    const { status, stdout, stderr } = run('pio', ['pkg', 'pack', library, '-o', join(folder, 'library.tar.gz')]);
     // The list of licences comes from the network; without it nothing else may be wrong.
     if (status !== 0) expect(stdout + stderr).toContain("fields: {'license': ['Could not load SPDX licenses");
   });
@@ -190,7 +187,7 @@ describe('project files in the eyes of their tools', () => {
       const component = join(roots.get(name)!, 'esp-idf', 'components', 'pinn_edge');
       const lint = run('compote', ['manifest', 'lint', component]);
       expect(lint.status, lint.stdout + lint.stderr).toBe(0);
-      const damaged = join(folder.path, `damaged-${name}`, 'idf_component.yml');
+      const damaged = join(folder, `damaged-${name}`, 'idf_component.yml');
       mkdirSync(dirname(damaged), { recursive: true });
       const manifest = firmwareFiles(loadTarget(name), '').get('esp-idf/components/pinn_edge/idf_component.yml')!;
       writeFileSync(damaged, manifest.replace(/^version: .*$/m, 'version: "one"'));

@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { firmwareFiles } from '../../compiler/package/firmware.js';
 import { listTargets, loadTarget } from '../../compiler/package/targets.js';
-import { temporaryFolder } from './toolchain.js';
+import { temporaryFolder } from '../helpers/cli.js';
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 function failure(action: () => unknown): { code: string; message: string } {
   try {
@@ -20,7 +19,7 @@ function failure(action: () => unknown): { code: string; message: string } {
 }
 
 function file(text: string): string {
-  const path = join(folder.path, 'target.json');
+  const path = join(folder, 'target.json');
   writeFileSync(path, text);
   return path;
 }
@@ -58,7 +57,7 @@ describe('targets', () => {
   });
 
   test('a file that is missing, not JSON or empty', () => {
-    expect(failure(() => loadTarget(join(folder.path, 'none.json'))).code).toBe('PE1001');
+    expect(failure(() => loadTarget(join(folder, 'none.json'))).code).toBe('PE1001');
     expect(failure(() => loadTarget(file('{'))).code).toBe('PE1002');
     expect(failure(() => loadTarget(file('{}'))).code).toBe('PE3004');
   });

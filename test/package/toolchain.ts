@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
 import { toolVersion } from '../../compiler/boards/tools.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
@@ -15,11 +15,6 @@ export const STUBS = join(PACKAGE_ROOT, 'test', 'package', 'stubs');
 export const WARNINGS = ['-Wall', '-Wextra', '-Werror', '-Wconversion'];
 export const C99 = ['-std=c99', '-pedantic'];
 export const CPP11 = ['-x', 'c++', '-std=c++11', '-pedantic'];
-
-export function temporaryFolder(): { path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), 'pinn-edge-test-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
 
 export interface RunResult {
   status: number | null;
@@ -59,6 +54,26 @@ export const TOOLS_REQUIRED = process.env.PINN_EDGE_REQUIRE_TOOLS === '1';
 
 /** The same of tools from Python's registry, but where PINN_EDGE_NO_PIP says that they could not be had. */
 export const PIP_TOOLS_REQUIRED = TOOLS_REQUIRED && process.env.PINN_EDGE_NO_PIP !== '1';
+
+/** Debian's packages of the cross compilers with their C libraries, as the boards name them. */
+const PACKAGES = new Map(
+  listBoards().map((name) => {
+    const { command, packages } = loadBoard(name).compiler;
+    return [command, packages.join(' ')];
+  }),
+);
+
+/** How to get a tool of Debian's. */
+export function adviceFor(command: string): string {
+  return `${command} not found; on Debian: apt-get install ${PACKAGES.get(command) ?? command}`;
+}
+
+/** Whether tests that need a tool of Debian's are skipped. Says so: the reporter shows them by their number only. */
+export function isSkippedWithout(command: string): boolean {
+  const isSkipped = !hasTool(command) && !TOOLS_REQUIRED;
+  if (isSkipped) process.stderr.write(`skipped: ${adviceFor(command)}\n`);
+  return isSkipped;
+}
 
 export function hasTool(command: string, question = '--version'): boolean {
   return spawnSync(command, [question], { stdio: 'ignore' }).status === 0;

@@ -9,9 +9,9 @@ import { UPDATE } from '../../compiler/image/spec.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
 import { goldenVectors } from '../../compiler/package/golden.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
-import { temporaryFolder } from '../package/toolchain.js';
 import { buildDevice, noisy, type RunningDevice, startDevice } from './device.js';
 import { imageOf } from './fixture.js';
 
@@ -21,7 +21,7 @@ let oldModel: CompiledModel;
 let newModel: CompiledModel;
 let oldImage: Uint8Array;
 let newImage: Uint8Array;
-const builtIn = join(folder.path, 'old.img');
+const builtIn = join(folder, 'old.img');
 const devices: RunningDevice[] = [];
 
 beforeAll(async () => {
@@ -30,16 +30,15 @@ beforeAll(async () => {
   oldImage = imageOf(oldModel, { version: 3 });
   newImage = imageOf(newModel, { version: 4 });
   writeFileSync(builtIn, oldImage);
-  program = buildDevice(folder.path);
+  program = buildDevice(folder);
 }, 300_000);
 
 afterAll(async () => {
   for (const device of devices) await device.kill();
-  folder.remove();
 });
 
 let flashes = 0;
-async function device(flash = join(folder.path, `flash${flashes++}`)): Promise<RunningDevice> {
+async function device(flash = join(folder, `flash${flashes++}`)): Promise<RunningDevice> {
   const started = await startDevice(program, { flash, builtIn });
   devices.push(started);
   return started;
@@ -141,7 +140,7 @@ describe('the agent', () => {
   }, 60_000);
 
   test('runs the old or the new model after its power failed at any time', async () => {
-    const flash = join(folder.path, 'killed');
+    const flash = join(folder, 'killed');
     for (const share of [0, 0.3, 0.7, 1]) {
       const running = await device(flash);
       const client = new DeviceClient(await openTransport(running.port), { patienceMs: 300 });

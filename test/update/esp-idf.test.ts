@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
-import { C99, compileOrThrow, includes, STUBS, temporaryFolder, WARNINGS, wasm3Object } from '../package/toolchain.js';
+import { C99, compileOrThrow, includes, STUBS, WARNINGS, wasm3Object } from '../package/toolchain.js';
 import { CORE_SOURCES, MODULE_SOURCES, SANITIZED, UPDATE_SOURCES } from './fixture.js';
 
 /** The ESP-IDF application with the update agent, with flash and UART of this machine under ESP-IDF's functions. */
@@ -14,40 +14,28 @@ let device: ChildProcess | undefined;
 let port = '';
 afterAll(() => {
   device?.kill('SIGKILL');
-  folder.remove();
 });
 
-function cli(...args: string[]): Promise<{ code: number | null; out: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), ...args], { cwd: folder.path });
-    let out = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text) => {
-        out += text;
-      });
-    }
-    child.on('close', (code) => resolve({ code, out }));
-  });
-}
+const cli = (...args: string[]) => startCli(folder, ...args);
 
 beforeAll(async () => {
   for (const [name, widths, version] of [
     ['first', [2, 4, 1], '1'],
     ['second', [2, 6, 1], '2'],
   ] as const) {
-    writeFileSync(join(folder.path, `${name}.json`), JSON.stringify({ ...perceptron([...widths]), name }));
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ ...perceptron([...widths]), name }));
     const options = ['--target', 'esp32', '--compress', 'none', '--model-version', version, '-o', name];
     expect(await cli('build', `${name}.json`, ...options)).toMatchObject({ code: 0 });
   }
-  const project = join(folder.path, 'first/firmware/esp-idf-update');
+  const project = join(folder, 'first/firmware/esp-idf-update');
   const library = [...CORE_SOURCES, ...MODULE_SOURCES, ...UPDATE_SOURCES];
   const sources = [
     ...['main.c', 'model_flash.c', 'agent_uart.c'].map((name) => join(project, 'main', name)),
     ...library.map((name) => join(project, 'components/pinn_edge', name)),
   ];
-  const program = join(folder.path, 'device');
+  const program = join(folder, 'device');
   const flags = [...SANITIZED, ...WARNINGS, `-I${join(project, 'main')}`, `-I${STUBS}`, ...includes()];
-  const host = join(folder.path, 'host.o');
+  const host = join(folder, 'host.o');
   compileOrThrow('cc', [
     '-std=gnu11',
     ...SANITIZED,

@@ -1,48 +1,32 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
-import { temporaryFolder } from '../package/toolchain.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';
 
 const folder = temporaryFolder();
 const closers: (() => unknown)[] = [];
 afterAll(async () => {
   for (const close of closers) await close();
-  folder.remove();
 });
 
-/** The real command, in a process of its own, while this one goes on (as a proxy, for instance). */
-function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), ...args], { cwd: folder.path });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-    });
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
+const cli = (...args: string[]) => startCli(folder, ...args);
 
 let program = '';
-const KEY = join(folder.path, 'key');
+const KEY = join(folder, 'key');
 
 beforeAll(async () => {
-  program = buildDevice(folder.path, { flags: ['-O1'] });
+  program = buildDevice(folder, { flags: ['-O1'] });
   const models: [string, number[], string, string[]][] = [
     ['first', [2, 4, 1], 'host', ['--model-version', '1']],
     ['second', [1, 32, 32, 2], 'host', ['--model-version', '2']],
     ['other-target', [2, 4, 1], 'esp32', []],
   ];
   for (const [name, widths, target, more] of models) {
-    mkdirSync(join(folder.path, name));
-    writeFileSync(join(folder.path, name, 'model.json'), JSON.stringify({ ...perceptron(widths), name }));
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'model.json'), JSON.stringify({ ...perceptron(widths), name }));
     const build = await cli(
       'build',
       `${name}/model.json`,
@@ -61,8 +45,8 @@ beforeAll(async () => {
 
 let flashes = 0;
 async function device(options: Partial<DeviceOptions> = {}): Promise<RunningDevice> {
-  const builtIn = join(folder.path, 'build/first/model.img');
-  const started = await startDevice(program, { flash: join(folder.path, `flash${flashes++}`), builtIn, ...options });
+  const builtIn = join(folder, 'build/first/model.img');
+  const started = await startDevice(program, { flash: join(folder, `flash${flashes++}`), builtIn, ...options });
   closers.push(started.kill);
   return started;
 }
@@ -128,7 +112,7 @@ describe('flash', () => {
       code: 2,
       err: expect.stringContaining('error PE9019: the device takes only signed'),
     });
-    expect((await cli('keygen', '-o', join(folder.path, 'other'))).code).toBe(0);
+    expect((await cli('keygen', '-o', join(folder, 'other'))).code).toBe(0);
     const other = await cli('flash', 'build/second', '--port', port, '--key', 'other.pem');
     expect(other).toMatchObject({
       code: 2,
@@ -193,12 +177,12 @@ describe('bad input is one sentence', () => {
 
   test('a damaged image, no image', async () => {
     const { port } = await device();
-    const image = readFileSync(join(folder.path, 'build/second/model.img'));
+    const image = readFileSync(join(folder, 'build/second/model.img'));
     image[1000] ^= 1;
     expect(
       (await cli('build', 'second/model.json', '--target', 'host', '-o', 'build/damaged', '--compress', 'none')).code,
     ).toBe(0);
-    writeFileSync(join(folder.path, 'build/damaged/model.img'), image);
+    writeFileSync(join(folder, 'build/damaged/model.img'), image);
     expect(sentence(await flash(port, 'build/damaged'), 'PE9001')).toContain('CRC-32');
   }, 60_000);
 

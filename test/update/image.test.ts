@@ -1,18 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../compiler/format/layout.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { encodeImage, type ImageInput, readImage, targetClass, withCrc } from '../../compiler/image/image.js';
 import { isSignedBy, rawPublicKey, signImage } from '../../compiler/image/keys.js';
 import { IMAGE_HEADER, IMAGE_INPUT, PAYLOAD, UPDATE } from '../../compiler/image/spec.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { smallModel } from '../package/fixture.js';
-import { run, temporaryFolder } from '../package/toolchain.js';
+import { run } from '../package/toolchain.js';
 import { buildProgram, imageOf, MODULE_SOURCES, TABLE_SOURCES, TARGET } from './fixture.js';
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 const keys = generateKeyPairSync('ed25519');
 const otherKeys = generateKeyPairSync('ed25519');
@@ -28,19 +28,14 @@ let fast = '';
 beforeAll(async () => {
   model = imageOf(await smallModel());
   const sources = [SOURCE, 'pe_crc32.c', 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
-  withModel = buildProgram(
-    folder.path,
-    'image_open',
-    [...sources, 'pinn_edge.c', ...MODULE_SOURCES, ...TABLE_SOURCES],
-    {
-      wasm3: true,
-      flags: ['-O1'],
-    },
-  );
-  sanitized = buildProgram(folder.path, 'image_sanitized', sources, {
+  withModel = buildProgram(folder, 'image_open', [...sources, 'pinn_edge.c', ...MODULE_SOURCES, ...TABLE_SOURCES], {
+    wasm3: true,
+    flags: ['-O1'],
+  });
+  sanitized = buildProgram(folder, 'image_sanitized', sources, {
     flags: ['-O1', '-g', '-DWITHOUT_WASM3', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
   });
-  fast = buildProgram(folder.path, 'image_fast', sources, { flags: ['-O3', '-DWITHOUT_WASM3'] });
+  fast = buildProgram(folder, 'image_fast', sources, { flags: ['-O3', '-DWITHOUT_WASM3'] });
 }, 300_000);
 
 /** A whole image in some 300 bytes: the payload is not looked at here. */
@@ -64,7 +59,7 @@ function tinyImage(changes: Partial<ImageInput> = {}): Uint8Array {
 }
 
 function drive(program: string, mode: string, image: Uint8Array, ...more: string[]) {
-  const file = join(folder.path, 'model.img');
+  const file = join(folder, 'model.img');
   writeFileSync(file, image);
   const result = run(program, [mode, file, String(targetClass(TARGET)), ...more]);
   expect(result.stderr).toBe('');

@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DeviceClient } from '../../compiler/device/client.js';
 import { openTransport } from '../../compiler/device/transport.js';
 import { sendImage } from '../../compiler/device/update.js';
-import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { readImage } from '../../compiler/image/image.js';
 import { PAYLOAD } from '../../compiler/image/spec.js';
+import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
-import { temporaryFolder } from '../package/toolchain.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';
 
 /** Devices that run modules, block tables, or both, and images of either kind, by the real commands. */
@@ -18,53 +16,34 @@ const folder = temporaryFolder();
 const devices: RunningDevice[] = [];
 afterAll(async () => {
   for (const { kill } of devices) await kill();
-  folder.remove();
 });
 
-interface Run {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function cli(...args: string[]): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'dist/compiler/cli.js'), ...args], { cwd: folder.path });
-    const run: Run = { code: null, out: '', err: '' };
-    child.stdout.on('data', (text) => {
-      run.out += text;
-    });
-    child.stderr.on('data', (text) => {
-      run.err += text;
-    });
-    child.on('close', (code) => resolve({ ...run, code }));
-  });
-}
+const cli = (...args: string[]) => startCli(folder, ...args);
 
 const programs: Record<string, string> = {};
 
 beforeAll(async () => {
   for (const runs of [['module'], ['table'], ['module', 'table']] as const) {
-    programs[runs.join('+')] = buildDevice(folder.path, { runs });
+    programs[runs.join('+')] = buildDevice(folder, { runs });
   }
   for (const [name, widths, engine, version] of [
     ['module', [2, 4, 1], 'wasm3', '1'],
     ['table', [1, 12, 2], 'c', '2'],
     ['later', [3, 8, 1], 'wasm3', '3'],
   ] as const) {
-    mkdirSync(join(folder.path, name));
-    writeFileSync(join(folder.path, name, 'model.json'), JSON.stringify({ ...perceptron([...widths]), name }));
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'model.json'), JSON.stringify({ ...perceptron([...widths]), name }));
     const options = ['--target', 'host', '--engine', engine, '--compress', 'none', '--model-version', version];
     expect(await cli('build', `${name}/model.json`, ...options, '-o', `build/${name}`)).toMatchObject({ code: 0 });
   }
   expect((await cli('keygen', '-o', 'key')).code).toBe(0);
 }, 300_000);
 
-const image = (build: string) => join(folder.path, 'build', build, 'model.img');
+const image = (build: string) => join(folder, 'build', build, 'model.img');
 
 let flashes = 0;
 async function device(runs: string, options: Partial<DeviceOptions> = {}): Promise<RunningDevice> {
-  const started = await startDevice(programs[runs], { flash: join(folder.path, `flash${flashes++}`), ...options });
+  const started = await startDevice(programs[runs], { flash: join(folder, `flash${flashes++}`), ...options });
   devices.push(started);
   return started;
 }
@@ -72,7 +51,7 @@ async function device(runs: string, options: Partial<DeviceOptions> = {}): Promi
 describe('builds of the engine c', () => {
   test('write an image of their block table', async () => {
     const file = readFileSync(image('table'));
-    const report = JSON.parse(readFileSync(join(folder.path, 'build/table/report.json'), 'utf8'));
+    const report = JSON.parse(readFileSync(join(folder, 'build/table/report.json'), 'utf8'));
     expect(readImage('table', file)).toMatchObject({
       kind: PAYLOAD.TABLE,
       version: 2,
@@ -91,13 +70,13 @@ describe('builds of the engine c', () => {
     expect(await cli('build', 'table/model.json', ...options)).toMatchObject({ code: 0 });
     const full = await cli('flash', 'build/nrf', '--full', '--dry-run');
     expect(full).toMatchObject({ code: 2, err: expect.stringContaining('PE9034: build/nrf has no project zephyr') });
-    expect(existsSync(join(folder.path, 'build/nrf/firmware/pinn_edge/pe_table_engine.c'))).toBe(true);
+    expect(existsSync(join(folder, 'build/nrf/firmware/pinn_edge/pe_table_engine.c'))).toBe(true);
   });
 });
 
 describe('a device with both engines', () => {
   test('goes from module to block table to module, back, and through a reset', async () => {
-    const flash = join(folder.path, 'both');
+    const flash = join(folder, 'both');
     const { port, kill, said } = await device('module+table', { flash, builtIn: image('module') });
     for (const build of ['table', 'later']) {
       const sent = await cli('flash', `build/${build}`, '--port', port);
@@ -120,7 +99,7 @@ describe('a device with both engines', () => {
 
 describe('a device without wasm3', () => {
   test('takes signed block tables, and neither unsigned ones nor modules', async () => {
-    const key = readFileSync(join(folder.path, 'key.h'), 'utf8').match(/0x[0-9a-f]{2}/g)!;
+    const key = readFileSync(join(folder, 'key.h'), 'utf8').match(/0x[0-9a-f]{2}/g)!;
     const { port, said } = await device('table', { key: key.map((byte) => byte.slice(2)).join('') });
     expect(said()).toContain('runs nothing');
     const unsigned = await cli('flash', 'build/table', '--port', port);

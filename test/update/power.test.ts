@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { targetClass } from '../../compiler/image/image.js';
 import { compile } from '../../compiler/pipeline.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
-import { run, temporaryFolder } from '../package/toolchain.js';
+import { run } from '../package/toolchain.js';
 import {
   buildProgram,
   CORE_SOURCES,
@@ -19,7 +20,6 @@ import {
 } from './fixture.js';
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 const SOURCES = [
   join(PACKAGE_ROOT, 'test/update/slots_test.c'),
@@ -28,9 +28,9 @@ const SOURCES = [
 ];
 let fast = '';
 let sanitized = '';
-const oldImage = join(folder.path, 'old.img');
-const newImage = join(folder.path, 'new.img');
-const tableImage = join(folder.path, 'table.img');
+const oldImage = join(folder, 'old.img');
+const newImage = join(folder, 'new.img');
+const tableImage = join(folder, 'table.img');
 
 beforeAll(async () => {
   writeFileSync(oldImage, imageOf(await smallModel(), { version: 3 }));
@@ -38,8 +38,8 @@ beforeAll(async () => {
     const other = await compile(modelFrom(perceptron([3, 5, 1], 'sin')), { tolerance: 1e-3, engine });
     writeFileSync(file, imageOf(other, { version: 4 }));
   }
-  fast = buildProgram(folder.path, 'slots', SOURCES, { wasm3: true, flags: ['-O2'] });
-  sanitized = buildProgram(folder.path, 'slots_sanitized', SOURCES, { wasm3: true, flags: SANITIZED });
+  fast = buildProgram(folder, 'slots', SOURCES, { wasm3: true, flags: ['-O2'] });
+  sanitized = buildProgram(folder, 'slots_sanitized', SOURCES, { wasm3: true, flags: SANITIZED });
 }, 300_000);
 
 /** Runs the harness; its last line counts the failures. */

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DeviceClient } from '../../compiler/device/client.js';
 import { openTransport } from '../../compiler/device/transport.js';
 import { sendImage } from '../../compiler/device/update.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { smallModel } from '../package/fixture.js';
-import { hasTool, TOOLS_REQUIRED, temporaryFolder } from '../package/toolchain.js';
+import { isSkippedWithout } from '../package/toolchain.js';
 import { buildDevice, type RunningDevice, startDevice } from './device.js';
 import { imageOf } from './fixture.js';
 
@@ -25,9 +26,8 @@ while True:
         else: os.write(master, data)
 `;
 
-const present = hasTool('python3');
-if (!present && !TOOLS_REQUIRED)
-  process.stderr.write('skipped: python3 makes the pseudo-terminal; apt-get install python3\n');
+/** It makes the pseudo-terminal. */
+const isSkipped = isSkippedWithout('python3');
 
 const folder = temporaryFolder();
 let device: RunningDevice | undefined;
@@ -36,21 +36,20 @@ let image: Uint8Array;
 afterAll(async () => {
   bridge?.kill('SIGKILL');
   await device?.kill();
-  folder.remove();
 });
 
 beforeAll(async () => {
-  if (!present && !TOOLS_REQUIRED) return;
+  if (isSkipped) return;
   image = imageOf(await smallModel(), { version: 5 });
-  const builtIn = join(folder.path, 'old.img');
+  const builtIn = join(folder, 'old.img');
   writeFileSync(builtIn, imageOf(await smallModel(), { version: 4 }));
-  device = await startDevice(buildDevice(folder.path, { flags: ['-O1'] }), {
-    flash: join(folder.path, 'flash'),
+  device = await startDevice(buildDevice(folder, { flags: ['-O1'] }), {
+    flash: join(folder, 'flash'),
     builtIn,
   });
 }, 300_000);
 
-test.skipIf(!present && !TOOLS_REQUIRED)(
+test.skipIf(isSkipped)(
   'a model goes over a serial port, which nobody else can open meanwhile',
   async () => {
     const child = spawn('python3', ['-c', BRIDGE, device!.port.split(':')[2]], {

@@ -1,12 +1,12 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { C99, COMMON, compileOrThrow, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
+import { temporaryFolder } from '../helpers/cli.js';
+import { C99, COMMON, compileOrThrow, run, WARNINGS } from '../package/toolchain.js';
 
 const folder = temporaryFolder();
-const program = join(folder.path, 'signature_test');
-afterAll(() => folder.remove());
+const program = join(folder, 'signature_test');
 
 beforeAll(() => {
   const sources = [join(PACKAGE_ROOT, 'test/update/signature_test.c'), join(COMMON, 'pe_signature.c')];

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { KERNEL_UNITS } from '../../compiler/package/bare-metal.js';
 import { BOARDS } from '../boards/setup.js';
-import { C99, COMMON, CPP11, compileOrThrow, includes, run, temporaryFolder, WARNINGS } from '../package/toolchain.js';
+import { temporaryFolder } from '../helpers/cli.js';
+import { C99, COMMON, CPP11, compileOrThrow, includes, run, WARNINGS } from '../package/toolchain.js';
 import { CORE_SOURCES, MODULE_SOURCES, TABLE_SOURCES, UPDATE_SOURCES } from './fixture.js';
 
 /**
@@ -27,7 +28,6 @@ const MAX_BYTES_BESIDE_KERNELS = 4608;
 const AGENT_SOURCES = UPDATE_SOURCES.filter((source) => source !== 'pe_update_text.c');
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 
 const CHOSEN = ['cortex-m0', 'cortex-m4', 'rv32imc', 'xtensa'];
 
@@ -36,7 +36,7 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))('for $name', (
   const { command } = board.compiler;
 
   const objectOf = (source: string, language: readonly string[], kernels = ['-O3']) => {
-    const object = join(folder.path, `${name}-${source}.o`);
+    const object = join(folder, `${name}-${source}.o`);
     const own = KERNEL_UNITS.includes(source) ? kernels : ['-Os'];
     const flags = [...board.flags, ...language, ...own, ...WARNINGS, ...includes()];
     compileOrThrow(command, [...flags, '-c', join(COMMON, source), '-o', object]);

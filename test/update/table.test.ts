@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
 import { FORMAT, KIND } from '../../compiler/format/spec.js';
 import { EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/format/table.js';
@@ -16,9 +16,10 @@ import { packageBuild } from '../../compiler/package/build-files.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { exampleFile } from '../boards/setup.js';
+import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
-import { run, temporaryFolder } from '../package/toolchain.js';
+import { run } from '../package/toolchain.js';
 import { buildProgram, CORE_SOURCES, imageOf, SANITIZED, TABLE_SOURCES, TARGET } from './fixture.js';
 
 /** Model images that carry a block table (payload kind 2), evaluated without wasm3. */
@@ -27,7 +28,6 @@ const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => na
 const SOURCES = [...CORE_SOURCES, ...TABLE_SOURCES, 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
 
 const folder = temporaryFolder();
-afterAll(() => folder.remove());
 let program = '';
 let frugal = '';
 let bits = '';
@@ -35,16 +35,16 @@ let small: CompiledModel;
 
 beforeAll(async () => {
   const own = (name: string) => join(PACKAGE_ROOT, 'test/update', name);
-  program = buildProgram(folder.path, 'table', [own('table_test.c'), ...SOURCES]);
-  frugal = buildProgram(folder.path, 'frugal', [own('table_test.c'), ...SOURCES], {
+  program = buildProgram(folder, 'table', [own('table_test.c'), ...SOURCES]);
+  frugal = buildProgram(folder, 'frugal', [own('table_test.c'), ...SOURCES], {
     flags: [...SANITIZED, '-DPE_SMALL_KERNELS'],
   });
-  bits = buildProgram(folder.path, 'bits', [own('image_test.c'), ...SOURCES], { flags: ['-O3', '-DWITHOUT_WASM3'] });
+  bits = buildProgram(folder, 'bits', [own('image_test.c'), ...SOURCES], { flags: ['-O3', '-DWITHOUT_WASM3'] });
   small = await smallModel('c');
 }, 300_000);
 
 function drive(mode: string, image: Uint8Array, more: readonly string[] = [], input = '', by = program) {
-  const file = join(folder.path, 'model.img');
+  const file = join(folder, 'model.img');
   writeFileSync(file, image);
   const result = run(by, [mode, file, String(targetClass(TARGET)), ...more], input);
   expect(result.stderr).toBe('');
@@ -138,7 +138,7 @@ describe('a block table in an image', () => {
   test('every single flipped bit of a signed image is refused, also under a corrected CRC', () => {
     const keys = generateKeyPairSync('ed25519');
     const hex = Buffer.from(rawPublicKey(keys.publicKey)).toString('hex');
-    const file = join(folder.path, 'signed.img');
+    const file = join(folder, 'signed.img');
     writeFileSync(file, signImage(imageOf(small), keys.privateKey));
     const flip = (mode: string, key: string) => run(bits, [mode, file, String(targetClass(TARGET)), key]).stdout.trim();
     expect(readFileSync(file).length).toBeGreaterThan(1000);
