@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
 import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
@@ -39,14 +39,24 @@ export function includes(...folders: string[]): string[] {
   return [...[COMMON, ...folders].map((folder) => `-I${folder}`), '-isystem', wasm3Folder()];
 }
 
-/** wasm3's object file, compiled once per set of flags and kept in the cache. */
+/** wasm3's object file, compiled once per set of flags. */
 export function wasm3Object(flags: readonly string[]): string {
-  const all = [...C99, ...flags, ...WARNINGS, ...WASM3_FLAGS, ...includes()];
-  const own = [WASM3_UNIT, 'pe_wasm3.h', 'pe_arena.h'].map((name) => readFileSync(join(COMMON, name)));
-  const key = keyOf(toolVersion('cc') ?? '', all.join(' '), JSON.stringify([...wasm3Files()]), ...own);
-  return cachedFile(key, '.o', (object) =>
-    compileOrThrow('cc', [...all, '-c', join(COMMON, WASM3_UNIT), '-o', object]),
-  );
+  return libraryObject(WASM3_UNIT, [...C99, ...flags, ...WARNINGS, ...WASM3_FLAGS, ...includes()]);
+}
+
+/** Everything that a file of the library may include. */
+const HEADERS = JSON.stringify([
+  ...wasm3Files(),
+  ...readdirSync(COMMON)
+    .filter((name) => name.endsWith('.h'))
+    .map((name) => readFileSync(join(COMMON, name), 'utf8')),
+]);
+
+/** The object file of one C file of the library, compiled once per set of flags and kept in the cache. */
+export function libraryObject(source: string, flags: readonly string[]): string {
+  const path = join(COMMON, source);
+  const key = keyOf(toolVersion('cc') ?? '', flags.join(' '), HEADERS, source, readFileSync(path));
+  return cachedFile(key, '.o', (object) => compileOrThrow('cc', [...flags, '-c', path, '-o', object]));
 }
 
 /** An absent tool fails the tests instead of skipping them where everything is meant to be installed. */

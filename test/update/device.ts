@@ -16,9 +16,9 @@ export interface DeviceBuild {
 export function buildDevice(folder: string, { flags = SANITIZED, runs = ['module'] }: DeviceBuild = {}): string {
   const wasm3 = runs.includes('module');
   const sources = [...UPDATE_SOURCES, ...CORE_SOURCES, ...runs.flatMap((kind) => ENGINES[kind].sources)];
-  const engines = `-DENGINES=${runs.map((kind) => ENGINES[kind].name).join(',')}`;
+  const defines = [`-DENGINES=${runs.map((kind) => ENGINES[kind].name).join(',')}`];
   const program = join(PACKAGE_ROOT, 'test/update/device.c');
-  return buildProgram(folder, `device-${runs.join('-')}`, [program, ...sources], { wasm3, flags: [...flags, engines] });
+  return buildProgram(folder, `device-${runs.join('-')}`, [program, ...sources], { wasm3, flags, defines });
 }
 
 const ENGINES = {

@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -8,13 +8,12 @@ import { buildFirmware } from '../../compiler/boards/firmware.js';
 import { DeviceClient } from '../../compiler/device/client.js';
 import { openTransport } from '../../compiler/device/transport.js';
 import { requireValidTable } from '../../compiler/format/check.js';
-import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { readImage } from '../../compiler/image/image.js';
 import { PAYLOAD } from '../../compiler/image/spec.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
 import { BARE_METAL_UPDATE } from '../../compiler/package/bare-metal.js';
 import { type LoadedBuild, loadBuild } from '../../compiler/package/store.js';
-import { BOARDS, exampleFile } from '../boards/setup.js';
+import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
 import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { isSkippedWithout } from '../package/toolchain.js';
@@ -42,8 +41,6 @@ function answerToZero(build: LoadedBuild): number[] {
   const oracle = createOracle(requireValidTable(build.runnable.table));
   return [...oracle.run(new Int32Array(build.report.inputs.length)).outputs];
 }
-
-const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
 
 /** Boards by the engine of the firmware with its own model, and of the model that replaces it. */
 const CHOSEN = [

@@ -4,7 +4,7 @@ import { PAYLOAD } from '../../compiler/image/spec.js';
 import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
 import type { CompiledModel } from '../../compiler/pipeline.js';
 import { headerInputOf } from '../package/fixture.js';
-import { C99, COMMON, compileOrThrow, includes, WARNINGS, wasm3Object } from '../package/toolchain.js';
+import { C99, COMMON, compileOrThrow, includes, libraryObject, WARNINGS, wasm3Object } from '../package/toolchain.js';
 
 export const TARGET = 'host';
 
@@ -30,20 +30,26 @@ export function imageOf(compiled: CompiledModel, changes: Partial<ImageInput> = 
   });
 }
 
+interface ProgramOptions {
+  flags?: readonly string[];
+  defines?: readonly string[];
+  wasm3?: boolean;
+}
+
 export const SANITIZED = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
 
-/** Compiles C sources, names of the library's files among them, into one program in `folder`. */
+/** Compiles C sources, names of the library's files among them, into one program in `folder`; `defines` are for others. */
 export function buildProgram(
   folder: string,
   name: string,
   sources: readonly string[],
-  { flags = SANITIZED, wasm3 = false }: { flags?: readonly string[]; wasm3?: boolean } = {},
+  { flags = SANITIZED, defines = [], wasm3 = false }: ProgramOptions = {},
 ): string {
   const program = join(folder, name);
-  const paths = sources.map((source) => (source.includes('/') ? source : join(COMMON, source)));
-  const objects = wasm3 ? [wasm3Object(flags)] : [];
-  const folders = wasm3 ? includes() : [`-I${COMMON}`];
-  const all = [...C99, ...flags, ...WARNINGS, ...folders, ...paths, ...objects];
-  compileOrThrow('cc', [...all, '-lm', '-o', program]);
+  const all = [...C99, ...flags, ...WARNINGS, ...(wasm3 ? includes() : [`-I${COMMON}`])];
+  const own = sources.filter((source) => source.includes('/'));
+  const objects = sources.filter((source) => !own.includes(source)).map((source) => libraryObject(source, all));
+  if (wasm3) objects.push(wasm3Object(flags));
+  compileOrThrow('cc', [...all, ...defines, ...own, ...objects, '-lm', '-o', program]);
   return program;
 }

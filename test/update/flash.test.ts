@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -179,9 +179,7 @@ describe('bad input is one sentence', () => {
     const { port } = await device();
     const image = readFileSync(join(folder, 'build/second/model.img'));
     image[1000] ^= 1;
-    expect(
-      (await cli('build', 'second/model.json', '--target', 'host', '-o', 'build/damaged', '--compress', 'none')).code,
-    ).toBe(0);
+    cpSync(join(folder, 'build/second'), join(folder, 'build/damaged'), { recursive: true });
     writeFileSync(join(folder, 'build/damaged/model.img'), image);
     expect(sentence(await flash(port, 'build/damaged'), 'PE9001')).toContain('CRC-32');
   }, 60_000);

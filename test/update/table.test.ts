@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
@@ -15,7 +15,7 @@ import { createOracle } from '../../compiler/oracle/oracle.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
-import { exampleFile } from '../boards/setup.js';
+import { EXAMPLES, exampleFile } from '../boards/setup.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
@@ -24,7 +24,6 @@ import { buildProgram, CORE_SOURCES, imageOf, SANITIZED, TABLE_SOURCES, TARGET }
 
 /** Model images that carry a block table (payload kind 2), evaluated without wasm3. */
 
-const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
 const SOURCES = [...CORE_SOURCES, ...TABLE_SOURCES, 'pe_image.c', 'pe_signature.c', 'pe_update_text.c'];
 
 const folder = temporaryFolder();
@@ -39,7 +38,10 @@ beforeAll(async () => {
   frugal = buildProgram(folder, 'frugal', [own('table_test.c'), ...SOURCES], {
     flags: [...SANITIZED, '-DPE_SMALL_KERNELS'],
   });
-  bits = buildProgram(folder, 'bits', [own('image_test.c'), ...SOURCES], { flags: ['-O3', '-DWITHOUT_WASM3'] });
+  bits = buildProgram(folder, 'bits', [own('image_test.c'), ...SOURCES], {
+    flags: ['-O3'],
+    defines: ['-DWITHOUT_WASM3'],
+  });
   small = await smallModel('c');
 }, 300_000);
 
