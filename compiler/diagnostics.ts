@@ -31,6 +31,12 @@ const MESSAGES = {
   PE3004: 'target file {file} is not valid: {problems}',
   PE3005: '{option}: {reason}',
   PE3006: '--tol-abs must be a number greater than 0 in the unit of the outputs, found {found}',
+  PE3007: 'one tolerance at a time: --tol or --tol-abs',
+  PE3008: '{option} has no effect with {other}: {reason}; leave one of them out',
+  PE3009: '-o {file} is the model that is read, which would be lost; give the new one another name',
+  PE3010: '-o {file}: what is written is a pinn-edge/1 model; give a name that ends in .json',
+  PE3011:
+    '-o {file} would put its weights into {weights}, which exists and is not of an earlier model of that name; give another name',
   // 4xxx: accuracy and size
   PE4001:
     'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try --tol {nearest}',
@@ -38,7 +44,7 @@ const MESSAGES = {
   PE4003:
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
   PE4004:
-    '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or --tol {best}',
+    '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or {option} {nearest}',
   PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}',
   PE4102: 'one budget at a time: --max-bytes or --max-instructions',
   PE4101: 'no network answers in {limit} instructions: the smallest that was found takes about {smallest}',

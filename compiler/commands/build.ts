@@ -9,12 +9,19 @@ import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
 import { parameterCount } from '../model/types.js';
 import { packageBuild } from '../package/build-files.js';
 import type { Report } from '../package/report.js';
-import { writeBuild } from '../package/store.js';
+import { requireBuildFolder, writeBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
 import { compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
 import { compressionSession } from './compress-session.js';
-import { absoluteToleranceOption, choiceOption, countOption, precisionOption, toleranceOption } from './options.js';
+import {
+  absoluteToleranceOption,
+  choiceOption,
+  countOption,
+  precisionOption,
+  requireOneTolerance,
+  toleranceOption,
+} from './options.js';
 import { bytes, count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
@@ -95,6 +102,8 @@ Examples:
 async function run(file: string, options: BuildOptions): Promise<void> {
   const target = loadTarget(options.target);
   const directory = options.out ?? join('build', target.name);
+  requireOneTolerance(options);
+  requireBuildFolder(directory);
   const model = await readModel(file, options, options.json);
   const say = options.json ? () => {} : writeOut;
   const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;

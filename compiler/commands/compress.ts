@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
 import {
   type CompressedModel,
   EFFORT_LEVELS,
   EFFORTS,
   type Effort,
+  MARGIN,
   METHODS,
   type Method,
 } from '../compress/compress.js';
@@ -11,12 +13,22 @@ import type { Purpose } from '../compress/cost.js';
 import type { TangentKernelReport } from '../compress/ntk.js';
 import type { Attempt } from '../compress/single.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import { requireWritable } from '../host/write-file.js';
 import type { Model } from '../model/types.js';
 import { writeModel } from '../model/write.js';
 import { compressOnly, DEFAULT_TOLERANCE } from '../pipeline.js';
+import { attemptsText } from './attempts-text.js';
 import { compressionSession, sizeText } from './compress-session.js';
-import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
-import { columns, error, writeOut } from './output.js';
+import { requireModelPlace } from './model-place.js';
+import {
+  absoluteToleranceOption,
+  choiceOption,
+  countOption,
+  isGiven,
+  requireOneTolerance,
+  toleranceOption,
+} from './options.js';
+import { error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 import {
   layersText,
@@ -87,10 +99,12 @@ Examples:
   return withModelOptions(withStructureOptions(command));
 }
 
-async function run(file: string, options: CompressCommandOptions): Promise<void> {
-  if (options.maxBytes !== undefined && options.maxInstructions !== undefined) throw new PinnEdgeError('PE4102', {});
-  const model = await readModel(file, options, options.json);
+async function run(file: string, options: CompressCommandOptions, command: Command): Promise<void> {
+  requireSense(options, command);
   const output = options.out ?? file.replace(/(\.\w+)?$/, '.small.json');
+  requireModelPlace(output, file);
+  if (options.svg) requireWritable(join(options.svg, 'picture.svg'));
+  const model = await readModel(file, options, options.json);
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
   const onAttempt = options.json
     ? (attempt: Attempt, best?: Attempt) => event('attempt', { ...attempt, best: best && bestOf(best) })
@@ -121,35 +135,68 @@ async function run(file: string, options: CompressCommandOptions): Promise<void>
   else writeOut(summary(model, result, attempts, output));
 }
 
+/** Refuses options that would be ignored beside others. */
+function requireSense(options: CompressCommandOptions, command: Command): void {
+  const { method } = options;
+  requireOneTolerance(options);
+  if (options.maxBytes !== undefined && options.maxInstructions !== undefined) throw new PinnEdgeError('PE4102', {});
+  const budget = options.maxBytes !== undefined ? '--max-bytes' : '--max-instructions';
+  const ignored = (names: Record<string, string>, other: string, reason: string) => {
+    for (const [name, option] of Object.entries(names)) {
+      if (isGiven(command, name)) throw new PinnEdgeError('PE3008', { option, other, reason });
+    }
+  };
+  if (isGiven(command, 'maxBytes') || isGiven(command, 'maxInstructions')) {
+    ignored({ tol: '--tol', tolAbs: '--tol-abs' }, budget, 'the most accurate network within a budget is looked for');
+    const own = 'neurons are taken out and the rest is refined until that no longer helps';
+    ignored(
+      { method: '--method', for: '--for', effort: '--effort', refine: '--no-refine', ...TREE_OPTIONS },
+      budget,
+      own,
+    );
+  }
+  if (method === 'auto') ignored({ refine: '--no-refine' }, '--method auto', 'it is for methods by themselves');
+  else if (method !== 'hmatrix') ignored(TREE_OPTIONS, `--method ${method}`, 'it is about hierarchical matrices');
+}
+
+const TREE_OPTIONS = { tree: '--tree', leafSize: '--leaf-size', blockRank: '--block-rank' };
+
 /** A method that was asked for by name and cannot keep the tolerance is an answer of its own: no model is written. */
 function requireKept(result: CompressedModel, options: CompressCommandOptions, model: Model): void {
   if (result.model || options.method === 'auto' || options.method === 'prune') return;
   const reached = Math.min(...result.attempts.map((attempt) => attempt.error));
-  const tolerance = options.tol ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const tolerance = options.tolAbs ?? options.tol ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const option = options.tolAbs === undefined ? '--tol' : '--tol-abs';
   throw new PinnEdgeError(
     'PE4004',
-    { method: options.method, tolerance, best: (reached * tolerance).toExponential(1) },
+    {
+      method: options.method,
+      tolerance,
+      best: (reached * tolerance).toExponential(1),
+      option,
+      nearest: atLeast((reached * tolerance) / MARGIN.alone),
+    },
     1,
   );
+}
+
+/** Two digits, rounded up, so that what is offered is enough. */
+function atLeast(value: number): string {
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
+  return (Math.ceil(value / unit) * unit).toExponential(1);
 }
 
 /** What an event says of the best so far. */
 const bestOf = ({ bytes, parameters, error }: Attempt) => ({ bytes, parameters, error });
 
-const SHOWN_ATTEMPTS = 12;
-
 function summary(model: Model, result: CompressedModel, attempts: readonly Attempt[], output: string): string {
-  const rows = attempts
-    .slice(-SHOWN_ATTEMPTS)
-    .map((a) => [a.kept ? '*' : '', a.what, a.parameters, `${(100 * a.error).toPrecision(3)} % of the tolerance`]);
-  const left = attempts.length > SHOWN_ATTEMPTS ? `, the last ${SHOWN_ATTEMPTS}` : '';
   return [
     `${model.name}: ${result.detail}\n`,
     `  weights  ${sizeText(result)}\n`,
     `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
     layersText(result),
-    attempts.length ? `\ntried ${attempts.length} networks${left}\n${columns(rows)}` : '',
+    attemptsText(result.method, attempts),
     `\n${output}\n`,
   ].join('');
 }

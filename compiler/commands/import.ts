@@ -5,6 +5,7 @@ import { writeFileWhole } from '../host/write-file.js';
 import { initialSpec } from '../import/spec-init.js';
 import { parameterCount } from '../model/types.js';
 import { writeModel } from '../model/write.js';
+import { requireModelPlace } from './model-place.js';
 import { count, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
@@ -46,6 +47,7 @@ async function run(file: string, options: ImportCommandOptions): Promise<void> {
   }
   if (!options.out)
     throw new PinnEdgeError('PE3005', { option: '-o', reason: 'is missing: give the model file to write' });
+  requireModelPlace(options.out, file);
   const model = await readModel(file, options, options.json);
   writeModel(options.out, model);
   if (options.json) {

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { Precision } from '../quantize/plan.js';
 
@@ -36,4 +37,13 @@ export function choiceOption<T extends string>(option: string, choices: readonly
     if ((choices as readonly string[]).includes(text)) return text as T;
     throw new PinnEdgeError('PE3005', { option, reason: `must be one of ${choices.join(', ')}, found ${text}` });
   };
+}
+
+/** True where an option was given, rather than left at its default. */
+export function isGiven(command: Command, option: string): boolean {
+  return command.getOptionValueSource(option) === 'cli';
+}
+
+export function requireOneTolerance({ tol, tolAbs }: { tol?: number; tolAbs?: number }): void {
+  if (tol !== undefined && tolAbs !== undefined) throw new PinnEdgeError('PE3007');
 }

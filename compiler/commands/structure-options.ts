@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { TreeShape } from '../compress/block-tree.js';
 import type { CompressedModel, CompressOptions } from '../compress/compress.js';
 import type { CompressedLayer } from '../compress/layers.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import { writeFileWhole } from '../host/write-file.js';
+import { makeFolder, writeFileWhole } from '../host/write-file.js';
 import { pictures } from '../package/structure-svg.js';
 import { choiceOption, countOption } from './options.js';
 import { columns, count } from './output.js';
@@ -74,6 +73,6 @@ function boundText({ bound, error, share }: CompressedLayer): string {
 
 /** Writes the pictures into a folder. */
 export function writePictures(folder: string, { layers = [] }: CompressedModel): void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const [name, svg] of pictures(layers)) writeFileWhole(join(folder, name), svg);
 }

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
-import { writeFileWhole } from '../host/write-file.js';
+import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import { packageBuild } from '../package/build-files.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
@@ -11,7 +11,7 @@ import { compile } from '../pipeline.js';
 import { junitReport } from '../verify/junit.js';
 import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
-import { absoluteToleranceOption, choiceOption, countOption, toleranceOption } from './options.js';
+import { absoluteToleranceOption, choiceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
@@ -56,6 +56,8 @@ Examples:
 }
 
 async function run(directory: string, options: VerifyCommandOptions): Promise<void> {
+  requireOneTolerance(options);
+  if (options.junit) requireWritable(options.junit);
   const build = await openBuild(directory, options);
   const board = boardFor(build, options);
   const result = await verify(build, {

@@ -149,7 +149,7 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
  * Part of a share that searches aim at: between the points they look at, errors are a little larger. A build measures its
  * module again, and as hard as it can; of a network that is compressed alone this is the last word.
  */
-const MARGIN = { build: 0.96, alone: 0.88 };
+export const MARGIN = { build: 0.96, alone: 0.88 };
 
 export async function compressGraph(teacher: Teacher, given: CompressOptions): Promise<Compressed> {
   const options = { ...given, share: (given.round ? MARGIN.alone : MARGIN.build) * given.share };
@@ -190,15 +190,29 @@ async function searched(teacher: Teacher, unseen: Samples, options: CompressOpti
     const detail = `left as it is: its weights in ${rounded?.widths} take less than any structure that was found`;
     return { ...left, detail };
   }
-  if (!closest) return left;
-  const { error, graph } = closest;
-  const offered = nearestTolerance(teacher, error / options.share);
-  const offer = `--tol ${offered} would give ${irParameterCount(graph).toLocaleString('en-US')} parameters`;
+  const nearest = nearestOf(found.attempts, result.parameters.before, closest);
+  if (!nearest) return left;
+  const offered = nearestTolerance(teacher, nearest.error / options.share);
+  const offer = `--tol ${offered} would give ${nearest.parameters.toLocaleString('en-US')} parameters`;
   return {
     ...left,
-    bestReached: error,
+    bestReached: nearest.error,
     detail: `left as it is: none of ${found.attempts.length} smaller networks keeps the tolerance; ${offer}`,
   };
+}
+
+/**
+ * The most accurate of the smaller networks that a search at its tolerance would meet again. Those that single methods
+ * refined are left out: what they refine depends on the tolerance.
+ */
+function nearestOf(
+  attempts: readonly Attempt[],
+  before: number,
+  closest: { graph: IrGraph; error: number } | undefined,
+): { parameters: number; error: number } | undefined {
+  const met = attempts.filter(({ what, parameters }) => parameters < before && !what.endsWith('refined'));
+  const pruned = closest && { parameters: irParameterCount(closest.graph), error: closest.error };
+  return [...met, ...(pruned ? [pruned] : [])].sort((a, b) => a.error - b.error)[0];
 }
 
 /** The relative tolerance, rounded up to two digits, that an error of `factor` times the share keeps. */

@@ -6,7 +6,12 @@ import type { Model } from './types.js';
 
 /** Writes `file` and its weights in `<name>.safetensors` beside it; the weights first, so that the model finds them. */
 export function writeModel(file: string, model: Model): void {
-  const weights = `${basename(file).replace(/\.json$/, '')}.safetensors`;
-  writeFileWhole(join(dirname(file), weights), writeSafetensors(model.tensors));
-  writeFileWhole(file, `${JSON.stringify(modelToJson(model, weights), null, 2)}\n`);
+  const weights = weightsBeside(file);
+  writeFileWhole(weights, writeSafetensors(model.tensors));
+  writeFileWhole(file, `${JSON.stringify(modelToJson(model, basename(weights)), null, 2)}\n`);
+}
+
+/** Where {@link writeModel} puts the weights of `file`. */
+export function weightsBeside(file: string): string {
+  return join(dirname(file), `${basename(file).replace(/\.json$/, '')}.safetensors`);
 }

@@ -14,6 +14,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine, type Runnable } from '../engines/create.js';
 import { readHeader } from '../format/table.js';
 import { nodeFiles } from '../host/node-files.js';
+import { makeFolder, requireWritable } from '../host/write-file.js';
 import { loadModel } from '../model/load.js';
 import type { Model } from '../model/types.js';
 import type { CompiledModel } from '../pipeline.js';
@@ -28,15 +29,10 @@ import type { Report } from './report.js';
  */
 export function writeBuild(directory: string, files: ReadonlyMap<string, Uint8Array | string>): void {
   const place = resolve(directory);
-  if (existsSync(place) && !isReplaceable(place)) {
-    throw new PinnEdgeError('PE1004', {
-      directory,
-      reason: 'it exists and is not a pinn-edge build; remove it or choose another with -o',
-    });
-  }
+  requireBuildFolder(directory);
   let temporary: string | undefined;
+  makeFolder(dirname(place));
   try {
-    mkdirSync(dirname(place), { recursive: true });
     temporary = mkdtempSync(join(dirname(place), `.${basename(place)}-`));
     for (const [path, contents] of files) {
       const file = join(temporary, path);
@@ -49,6 +45,17 @@ export function writeBuild(directory: string, files: ReadonlyMap<string, Uint8Ar
   } finally {
     if (temporary) rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+/** Refuses, before any long work, a folder that {@link writeBuild} would refuse. */
+export function requireBuildFolder(directory: string): void {
+  const place = resolve(directory);
+  requireWritable(place);
+  if (!existsSync(place) || isReplaceable(place)) return;
+  throw new PinnEdgeError('PE1004', {
+    directory,
+    reason: 'it exists and is not a pinn-edge build; remove it or choose another with -o',
+  });
 }
 
 function isReplaceable(place: string): boolean {

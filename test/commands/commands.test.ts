@@ -107,6 +107,7 @@ describe('pinn-edge build', () => {
     ['a tolerance of zero', ['--tol', '0'], 2, ['PE3002', 'found 0']],
     ['a negative tolerance', ['--tol=-1'], 2, ['PE3002', 'found -1']],
     ['an absolute tolerance of zero', ['--tol-abs', '0'], 2, ['PE3006']],
+    ['two tolerances', ['--tol', '1e-3', '--tol-abs', '1e-3'], 2, ['PE3007']],
     ['an unknown precision', ['--precision', '12'], 2, ['PE3003', '12']],
     ['an unreachable tolerance', ['--tol', '1e-12'], 1, ['PE4001', 'try --tol']],
     ['8 bits where they do not do', ['--precision', '8', '--tol', '1e-4'], 1, ['PE4001', '--precision 8', 'try --tol']],
@@ -126,7 +127,10 @@ describe('pinn-edge build', () => {
   it('refuses a folder that cannot be written', () => {
     const locked = join(folder, 'locked');
     writeFileSync(locked, 'a file, not a folder');
-    expectSentence(cli(['build', model, ...PLAIN, '-o', join(locked, 'build')]), 2, 'PE1004', 'cannot write');
+    const refused = cli(['build', model, ...PLAIN, '-o', join(locked, 'build')]);
+    expectSentence(refused, 2, 'PE1004', 'cannot write');
+    // Before any work, that is.
+    expect(refused.out).toBe('');
     if (process.getuid?.() === 0) return; // root may write anywhere
     const readOnly = join(folder, 'read-only');
     mkdirSync(readOnly);

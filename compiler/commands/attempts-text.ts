@@ -1,0 +1,39 @@
+import { METHODS } from '../compress/compress.js';
+import type { Attempt } from '../compress/single.js';
+import { bytes, columns, count } from './output.js';
+
+/** What a search tried: a line per method with the number of networks and the smallest that keeps the tolerance. */
+export function attemptsText(method: string, attempts: readonly Attempt[]): string {
+  if (!attempts.length) return '';
+  const groups = new Map<string, Attempt[]>();
+  for (const attempt of attempts) {
+    const name = method === 'auto' ? methodOf(attempt.what) : method;
+    groups.set(name, [...(groups.get(name) ?? []), attempt]);
+  }
+  const rows = [...groups].map(([name, tried]) => [name, tried.length, bestText(tried)]);
+  return `\ntried ${count(attempts.length)} networks\n${columns(rows)}`;
+}
+
+/** `lowrank` of `lowrank, norm error 0.1, refined`; what bears no method's name is the search that takes out neurons. */
+function methodOf(what: string): string {
+  const parts = what.split(', ');
+  const names = parts.slice(
+    0,
+    parts.findIndex((part) => !METHODS.some((method) => part === method || part === `${method} + refine`)),
+  );
+  return names.join(', ') || (what.startsWith('rounded') ? 'rounded' : 'prune step by step');
+}
+
+function bestText(tried: readonly Attempt[]): string {
+  const kept = tried.filter((attempt) => attempt.kept);
+  if (!kept.length) {
+    const closest = tried.reduce((a, b) => (b.error < a.error ? b : a));
+    return `none within the tolerance, the nearest at ${share(closest)}: ${sizeOf(closest)}`;
+  }
+  const smallest = kept.reduce((a, b) => (b.bytes < a.bytes ? b : a));
+  return `${sizeOf(smallest)}, ${share(smallest)} of the tolerance`;
+}
+
+const sizeOf = ({ parameters, bytes: size }: Attempt) => `${count(parameters)} parameters, ${bytes(size)}`;
+const share = ({ error }: Attempt) =>
+  error < 100 ? `${(100 * error).toPrecision(2)} %` : `${error.toPrecision(2)} times`;
