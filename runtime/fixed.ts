@@ -20,6 +20,13 @@ export function saturate<Y extends number, A extends number>(value: A): Y {
   return (value > last ? last : value < first ? first : value) as Y;
 }
 
+/** value / 2^shift, rounded half up and saturated. */
+// @ts-ignore: decorator
+@inline
+export function roundShift<Y extends number>(value: i64, shift: u32): Y {
+  return saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64));
+}
+
 /** Element `index` of a vector at `base`. */
 // @ts-ignore: decorator
 @inline
@@ -27,6 +34,14 @@ export function at<T>(base: usize, index: u32): T {
   return load<T>(base + ((index as usize) << alignof<T>()));
 }
 
+/** Element `index` of an operand, or its only one where it is broadcast, brought to a finer scale. */
+// @ts-ignore: decorator
+@inline
+export function scaled<T>(base: usize, index: u32, broadcast: u32, left: u32): i64 {
+  return (at<T>(base, broadcast ? 0 : index) as i64) << (left as i64);
+}
+
+/** Stores element `index` of a vector at `base`. */
 // @ts-ignore: decorator
 @inline
 export function put<T>(base: usize, index: u32, value: T): void {

@@ -1,4 +1,4 @@
-import { at, half, put, saturate } from '../fixed';
+import { at, put, roundShift, scaled } from '../fixed';
 import { FLAG_BROADCAST_A, FLAG_BROADCAST_B, FLAG_BROADCAST_CONDITION } from '../format.gen';
 
 /**
@@ -56,10 +56,10 @@ function extremum<P, Q, Y>(
 ): void {
   let i: u32 = 0;
   do {
-    const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << (shiftA as i64);
-    const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << (shiftB as i64);
+    const left = scaled<P>(a, i, flags & FLAG_BROADCAST_A, shiftA);
+    const right = scaled<Q>(b, i, flags & FLAG_BROADCAST_B, shiftB);
     const value = left < right == smallest ? left : right;
-    put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));
+    put<Y>(y, i, roundShift<Y>(value, shift));
     if (single) break;
   } while (++i < rows);
 }
@@ -88,9 +88,9 @@ export function choose<C, P, Q, Y>(
   do {
     const value =
       at<C>(condition, flags & FLAG_BROADCAST_CONDITION ? 0 : i) > (0 as C)
-        ? (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << (shiftA as i64)
-        : (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << (shiftB as i64);
-    put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));
+        ? scaled<P>(a, i, flags & FLAG_BROADCAST_A, shiftA)
+        : scaled<Q>(b, i, flags & FLAG_BROADCAST_B, shiftB);
+    put<Y>(y, i, roundShift<Y>(value, shift));
     if (single) break;
   } while (++i < rows);
 }

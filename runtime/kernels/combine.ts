@@ -1,4 +1,4 @@
-import { at, half, put, saturate } from '../fixed';
+import { at, put, roundShift, scaled } from '../fixed';
 import { FLAG_BROADCAST_A, FLAG_BROADCAST_B, FLAG_SUBTRACT } from '../format.gen';
 
 /**
@@ -22,10 +22,10 @@ export function add<P, Q, Y>(
 ): void {
   let i: u32 = 0;
   do {
-    const left = (at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64) << (shiftA as i64);
-    const right = (at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64) << (shiftB as i64);
+    const left = scaled<P>(a, i, flags & FLAG_BROADCAST_A, shiftA);
+    const right = scaled<Q>(b, i, flags & FLAG_BROADCAST_B, shiftB);
     const sum = flags & FLAG_SUBTRACT ? left - right : left + right;
-    put<Y>(y, i, saturate<Y, i64>((sum + half<i64>(shift)) >> (shift as i64)));
+    put<Y>(y, i, roundShift<Y>(sum, shift));
     if (single) break;
   } while (++i < rows);
 }
@@ -46,7 +46,7 @@ export function mul<P, Q, Y>(
   do {
     const left = at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64;
     const right = at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64;
-    put<Y>(y, i, saturate<Y, i64>((left * right + half<i64>(shift)) >> (shift as i64)));
+    put<Y>(y, i, roundShift<Y>(left * right, shift));
     if (single) break;
   } while (++i < rows);
 }
@@ -65,7 +65,7 @@ export function copy<P, Y>(
   let i: u32 = 0;
   do {
     const value = (at<P>(a, i) as i64) << (shiftA as i64);
-    put<Y>(y, i, saturate<Y, i64>((value + half<i64>(shift)) >> (shift as i64)));
+    put<Y>(y, i, roundShift<Y>(value, shift));
     if (single) break;
   } while (++i < rows);
 }

@@ -1,4 +1,4 @@
-import { at, half, put, saturate } from '../fixed';
+import { at, half, put, roundShift } from '../fixed';
 import { FLAG_MIRRORED, FLAG_OCTAVES, FLAG_PERIODIC } from '../format.gen';
 
 /**
@@ -104,7 +104,7 @@ export function mapPolynomial<X, Y>(
     if (degree >= 2) sum = (degree > 2 ? horner(sum, t, shift) : 0) + (load<i32>(c, 8) as i64);
     sum = (degree > 1 ? horner(sum, t, shift) : 0) + (load<i32>(c, 4) as i64);
     sum = horner(sum, t, shift) + (load<i32>(c) as i64);
-    put<Y>(y, i, saturate<Y, i64>((sum + half<i64>(shiftB)) >> (shiftB as i64)));
+    put<Y>(y, i, roundShift<Y>(sum, shiftB));
     if (single) break;
   } while (++i < rows);
 }
