@@ -1,11 +1,17 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
-import { CONSTANTS } from './constants.js';
-import { ELEMENTWISE } from './elementwise.js';
-import { LINEAR } from './linear.js';
+import { ARITHMETIC } from './operations/arithmetic.js';
+import { CONSTANTS } from './operations/constants.js';
+import { FUNCTION_OPERATIONS } from './operations/functions.js';
+import { INDEXING } from './operations/indexing.js';
+import { JOINING } from './operations/joining.js';
+import { LOGIC } from './operations/logic.js';
+import { NORMALISATIONS } from './operations/normalisations.js';
+import { PRODUCTS } from './operations/products.js';
+import { REDUCTIONS } from './operations/reductions.js';
+import { SHAPES } from './operations/shapes.js';
 import { decodeOnnx, type OnnxFunction, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './proto.js';
-import { STRUCTURE } from './structure.js';
 import { readTensor } from './tensor.js';
 import {
   attribute,
@@ -23,7 +29,18 @@ import {
  * constants alone and translating the rest. The first axis of every input is the batch and disappears.
  */
 
-const HANDLERS: Record<string, Handler> = { ...CONSTANTS, ...ELEMENTWISE, ...STRUCTURE, ...LINEAR };
+const HANDLERS: Record<string, Handler> = {
+  ...CONSTANTS,
+  ...FUNCTION_OPERATIONS,
+  ...ARITHMETIC,
+  ...LOGIC,
+  ...INDEXING,
+  ...SHAPES,
+  ...JOINING,
+  ...PRODUCTS,
+  ...REDUCTIONS,
+  ...NORMALISATIONS,
+};
 const STANDARD_DOMAINS = ['', 'ai.onnx', 'com.microsoft'];
 const MAX_NODES = 100_000;
 const MAX_CALL_DEPTH = 32;

@@ -1,6 +1,6 @@
-import { ndArray, scalar, sizeOf } from './ndarray.js';
-import { readTensor } from './tensor.js';
-import { attribute, constant, type Handler, intAttribute, intsAttribute, requireConstant, shapeOf } from './values.js';
+import { ndArray, scalar, sizeOf } from '../ndarray.js';
+import { readTensor } from '../tensor.js';
+import { attribute, constant, type Handler, intAttribute, intsAttribute, requireConstant, shapeOf } from '../values.js';
 
 /** Operations that make constants: literals, shapes, ranges. The length of the batch is NaN in them. */
 
