@@ -1,5 +1,5 @@
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
-import { multiply } from '../ir/simplify-blocks.js';
+import { multiply } from '../ir/matrix.js';
 import { factor } from '../ir/structured.js';
 import type { AffineNode, BlockLeaf, IrGraph, IrNode, WeightBits } from '../ir/types.js';
 import {

@@ -1,5 +1,5 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
-import { multiply } from '../ir/simplify-blocks.js';
+import { multiply } from '../ir/matrix.js';
 import { type Core, coresOf, trainHalf } from '../ir/tensor-train.js';
 import type { AffineNode, IrGraph, TrainHalf } from '../ir/types.js';
 import { activationNorm } from './block-tree.js';

@@ -1,4 +1,4 @@
-import { multiply } from './simplify-blocks.js';
+import { multiply } from './matrix.js';
 import type { AffineNode, BlockLeaf, BlocksNode, IrGraph, IrNode } from './types.js';
 import { graphOf, operands, useCounts, withOperands } from './types.js';
 

@@ -1,6 +1,6 @@
 import { isFactor } from './blocks.js';
 import type { IrValues } from './evaluate.js';
-import { multiply } from './simplify-blocks.js';
+import { multiply } from './matrix.js';
 import {
   type AffineNode,
   type ConcatNode,

@@ -1,4 +1,4 @@
-import { multiply } from './simplify-blocks.js';
+import { multiply } from './matrix.js';
 import type { AffineNode, TrainHalf } from './types.js';
 
 /**

@@ -1,4 +1,5 @@
-import type { AffineNode, BlockLeaf, BlocksNode, ConstantNode, IrNode, ScaleNode } from './types.js';
+import { multiply } from '../matrix.js';
+import type { AffineNode, BlockLeaf, BlocksNode, ConstantNode, IrNode, ScaleNode } from '../types.js';
 
 /** Folding rules of matrices in blocks: the same as those of affine steps, leaf by leaf. */
 
@@ -69,19 +70,6 @@ function addProduct({ row, rows, weight, x }: BlockLeaf, vector: Float64Array, i
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < x.width; c++) into[row + r] += weight[r * x.width + c] * vector[c];
   }
-}
-
-/** Product of row-major matrices [rows x middle] and [middle x cols]. */
-export function multiply(a: Float64Array, b: Float64Array, rows: number, middle: number, cols: number): Float64Array {
-  const out = new Float64Array(rows * cols);
-  for (let r = 0; r < rows; r++) {
-    for (let m = 0; m < middle; m++) {
-      const v = a[r * middle + m];
-      if (v === 0) continue;
-      for (let c = 0; c < cols; c++) out[r * cols + c] += v * b[m * cols + c];
-    }
-  }
-  return out;
 }
 
 /** The same matrix with every row multiplied by a number, and its bias by the same numbers and shifted. */
