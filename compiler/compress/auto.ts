@@ -2,12 +2,12 @@ import { withoutBlocks } from '../ir/blocks.js';
 import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
+import { FAMILY_METHODS } from './families.js';
 import type { MatrixReport } from './hmatrix.js';
 import { irParameterCount, trainableCount, weightSites } from './parameters.js';
 import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';
-import { searchStructured } from './structured-search.js';
 import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
 
 /**
@@ -45,13 +45,9 @@ export function runMethod(
   unseen: Samples,
   all: CompressOptions & { beat?: number },
 ): Promise<Found> {
-  const options = { ...all, maxWork: all.maxWork * SINGLE_WORK };
-  if (method !== 'hmatrix' && method !== 'tt') return runSingle(method, teacher, graph, pool, unseen, options);
-  return searchStructured(teacher, unseen, graph, { ...options, method, target: options.share });
+  return runSingle(method, teacher, graph, pool, unseen, { ...all, maxWork: all.maxWork * SINGLE_WORK });
 }
 
-/** Those that make a smaller network; rounding the whole one is looked at after them. The quick ones come first. */
-const STRUCTURES = ['prune', 'lowrank', 'svd', 'magnitude', 'tt', 'hmatrix'] as const;
 /** Those that work on matrices, and so on what is left once neurons are gone. */
 const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
 /** Up to so many parameters, all methods without refinement are a matter of seconds, so that there is a result soon. */
@@ -77,7 +73,7 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
     const found = await runMethod(method, teacher, start, pool, unseen, {
       ...options,
       refine,
-      beat: purpose === 'size' || (method !== 'hmatrix' && method !== 'tt') ? beat : undefined,
+      beat,
       onAttempt: (attempt) =>
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.bytes < measure() }),
     });
@@ -89,7 +85,7 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
   };
 
   // The runtime multiplies by zeros as by any weight.
-  const structures = STRUCTURES.filter((method) => method !== 'magnitude' || purpose === 'size');
+  const structures = FAMILY_METHODS.filter((method) => method !== 'magnitude' || purpose === 'size');
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }

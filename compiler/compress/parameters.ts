@@ -1,3 +1,4 @@
+import { isFactor } from '../ir/blocks.js';
 import {
   type AffineNode,
   type BlocksNode,
@@ -6,6 +7,7 @@ import {
   type IrGraph,
   type IrNode,
   operands,
+  useCounts,
   type WeightBits,
   withOperands,
 } from '../ir/types.js';
@@ -21,7 +23,10 @@ export interface WeightSite {
   readonly rows: number;
   /** Row-major [rows x x.width]. */
   readonly weight: Float64Array;
-  /** Of all rows of the step; with the first matrix of the step only. */
+  /**
+   * Of all rows of the step; with the first matrix of the step only. None for a right factor without one: the bias of the
+   * step that it belongs to does the same.
+   */
   readonly bias?: Float64Array;
   readonly precision?: WeightBits;
 }
@@ -31,9 +36,11 @@ export function affineNodes(graph: IrGraph): AffineNode[] {
 }
 
 export function weightSites(graph: IrGraph): WeightSite[] {
+  const inner = rightFactors(graph);
   return graph.nodes.flatMap((node): WeightSite[] => {
     if (node.kind === 'affine') {
-      const { x, width, weight, bias, precision } = node;
+      const { x, width, weight, precision } = node;
+      const bias = inner.has(node) && node.bias.every((b) => b === 0) ? undefined : node.bias;
       return [{ out: node, x, row: 0, rows: width, weight, bias, precision }];
     }
     if (node.kind !== 'blocks') return [];
@@ -41,6 +48,15 @@ export function weightSites(graph: IrGraph): WeightSite[] {
       return { out: node, x, row, rows, weight, bias: k === 0 ? node.bias : undefined, precision };
     });
   });
+}
+
+/** Affine steps that only one matrix reads: the right factors of low-rank ones. */
+function rightFactors(graph: IrGraph): Set<IrNode> {
+  const uses = useCounts(graph);
+  const reads = graph.nodes.flatMap((node) =>
+    node.kind === 'blocks' ? node.leaves.map(({ x }) => x) : node.kind === 'affine' ? [node.x] : [],
+  );
+  return new Set(reads.filter((x) => isFactor(x, (read) => uses.get(read) === 1)));
 }
 
 /** Numbers that the graph stores: weights and biases, factors of scalings, constants. */

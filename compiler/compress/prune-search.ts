@@ -3,9 +3,10 @@ import { findChannels } from './channels.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
-import type { Checkpoint, Refined, RefineOptions } from './refine.js';
-import { type Attempt, refineAny } from './single.js';
-import { makePool, type Samples, shareOf, type Teacher, unseenSamples } from './teacher.js';
+import type { Checkpoint } from './refine.js';
+import { refineWithin } from './refine-within.js';
+import type { Attempt } from './single.js';
+import { makePool, type Samples, type Teacher, unseenSamples } from './teacher.js';
 
 /**
  * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.
@@ -44,8 +45,6 @@ const WARM_STEPS = 80;
 const RANK_ERROR = 1e-5;
 /** Part of the search's work that the first success may use. */
 const FIRST_PHASE = 0.7;
-/** How often a network that keeps the target only on the points it was refined on is refined further. */
-const RETRIES = 2;
 /** Share of the target that the last refinement aims at. */
 const POLISHED = 0.3;
 const POLISH_STEPS = 60;
@@ -55,8 +54,6 @@ const HOPELESS = 3;
 const FIRST_CUT = 0.1;
 /** A layer that could not spare a neuron this often is left alone. */
 const REFUSALS = 2;
-/** Refinement aims a little below the target, for points that it does not see. */
-const AIM = 0.94;
 
 export async function searchPruned(teacher: Teacher, graph: IrGraph, options: SearchOptions): Promise<SearchResult> {
   return new Search(teacher, graph, options).run();
@@ -147,10 +144,6 @@ class Search {
     await this.attempt(best.graph, 'polish', POLISH_STEPS, target);
   }
 
-  private refine(graph: IrGraph, options: RefineOptions): Promise<Refined> {
-    return refineAny(this.teacher, graph, this.pool, options);
-  }
-
   private exhausted(share: number): boolean {
     return this.work > share * this.options.maxWork || this.stopped;
   }
@@ -166,20 +159,11 @@ class Search {
       this.stopped ||= (await options.checkpoint?.()) ?? false;
       return this.stopped;
     };
-    let aim = AIM * target;
-    let refined = await this.refine(pruned, { target: aim, maxSteps, checkpoint });
+    const settings = { target, maxSteps, checkpoint };
+    const refined = await refineWithin(teacher, pruned, this.pool, this.unseen, options.target, settings);
     this.work += refined.work;
-    const unseenError = () => shareOf(teacher, refined.graph, this.unseen);
-    let error = unseenError();
-    for (let retry = 0; retry < RETRIES && refined.error <= aim && error > options.target; retry++) {
-      // The points between those of the pool are worse by this much: aim lower by as much.
-      aim *= (AIM * options.target) / error;
-      refined = await this.refine(refined.graph, { target: aim, maxSteps, checkpoint });
-      this.work += refined.work;
-      error = unseenError();
-    }
     const cost = costOf(refined.graph, options.purpose);
-    const worst = Math.max(error, refined.error);
+    const worst = Math.max(refined.unseen, refined.error);
     const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.purpose));
     const better = cost === this.best?.cost && worst < this.best.error;
     const kept = worst <= options.target && (cheaper || better);

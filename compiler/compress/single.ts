@@ -1,24 +1,23 @@
-import type { IrGraph, WeightBits } from '../ir/types.js';
-import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
+import { withoutFactors } from '../ir/blocks.js';
+import { foldGraph } from '../ir/simplify.js';
+import type { IrGraph } from '../ir/types.js';
+import { balanced } from './balance.js';
+import { costOf, type Purpose, weightBytes } from './cost.js';
+import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, familyOf } from './families.js';
 import type { MatrixReport } from './hmatrix.js';
-import { refineLarge } from './lbfgs.js';
-import { truncate, weightedSpectra } from './lowrank.js';
-import { sparseBytes, zeroSmallest } from './magnitude.js';
-import { irParameterCount, trainableCount } from './parameters.js';
+import { irParameterCount } from './parameters.js';
 import { roundWithin } from './precision.js';
-import { analyzeChannels, pruneTo, rankAt } from './prune.js';
-import { type Checkpoint, LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
+import type { Checkpoint } from './refine.js';
+import { refineAny, refineWithin } from './refine-within.js';
 import { roundWeights } from './rounding.js';
-import { plainSpectra } from './svd.js';
 import { type Samples, shareOf, type Teacher } from './teacher.js';
 
 /**
- * Single methods: each has one setting, from nearly no change to as small as can be. The largest setting that keeps the
- * tolerance is found without refinement first, and then with it, from there on.
+ * Single methods. The largest setting of a family (families.ts) that keeps the tolerance is found by bisection, without
+ * refinement first, and then, from there on, with it: each attempt halves what is left of the way to the largest setting, so
+ * a few of them are enough for any method. `int8` and `int16` have no setting.
  */
-
-export const SINGLE_METHODS = ['prune', 'lowrank', 'svd', 'magnitude', 'int8', 'int16'] as const;
-export type SingleMethod = (typeof SINGLE_METHODS)[number];
+export type SingleMethod = FamilyMethod | 'int8' | 'int16';
 
 export interface Attempt {
   what: string;
@@ -32,51 +31,7 @@ export interface Attempt {
   kept: boolean;
 }
 
-/** The networks that a method makes of a graph. */
-export interface Family {
-  /** What the setting is, for messages. */
-  what: string;
-  /** Smallest and largest setting; errors grow with it. */
-  settings: readonly [smallest: number, largest: number];
-  apply(setting: number): IrGraph;
-  /** Weight bytes as the method stores them; `bits` in place of the precisions that the matrices state, else 16. */
-  bytesOf(graph: IrGraph, bits?: WeightBits): number;
-  /** Zeros stay zeros in refinement: they are what the method has gained. */
-  keepZeros?: boolean;
-}
-
-const bytesOf = (graph: IrGraph, bits?: WeightBits) => (bits ? weightBytes(graph, bits) : storedBytes(graph));
-
-/** @returns undefined where the method has no setting, or finds nothing in the graph to work on */
-export function familyOf(method: SingleMethod, teacher: Teacher, graph: IrGraph): Family | undefined {
-  switch (method) {
-    case 'prune': {
-      const analysis = analyzeChannels(teacher, graph);
-      if (!analysis.groups.length) return undefined;
-      const apply = (error: number) =>
-        pruneTo(
-          teacher,
-          analysis,
-          analysis.groups.map((group) => rankAt(group, error)),
-        );
-      return { what: 'rank error', settings: [1e-8, 1], apply, bytesOf };
-    }
-    case 'lowrank':
-    case 'svd': {
-      const spectra = method === 'svd' ? plainSpectra(graph) : weightedSpectra(teacher, graph);
-      const apply = (error: number) => truncate(graph, spectra, error);
-      return { what: 'norm error', settings: [1e-8, 1], apply, bytesOf };
-    }
-    case 'magnitude': {
-      const apply = (share: number) => zeroSmallest(graph, share);
-      return { what: 'share of zeros', settings: [1e-3, 0.999], apply, bytesOf: sparseBytes, keepZeros: true };
-    }
-    default:
-      return undefined;
-  }
-}
-
-export interface SingleOptions {
+export interface SingleOptions extends FamilyOptions {
   /** Share of the tolerance that may be spent. */
   share: number;
   purpose: Purpose;
@@ -102,18 +57,12 @@ export interface Found {
   refined?: boolean;
 }
 
-const STEPS = 48;
-/** Steps of L-BFGS that a step of Levenberg-Marquardt is worth. */
-const LBFGS_STEPS = 3;
+const STEPS = 100;
 const BISECTIONS = 10;
-const REFINED_TRIES = 4;
-
-/** Levenberg-Marquardt, or L-BFGS for a network too large for J^T J that is asked for more than small errors. */
-export function refineAny(teacher: Teacher, graph: IrGraph, pool: Samples, options: RefineOptions): Promise<Refined> {
-  const penalized = options.keepZeros || options.blockRank;
-  if (!penalized || trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS) return refine(teacher, graph, pool, options);
-  return refineLarge(teacher, graph, pool, { ...options, maxSteps: LBFGS_STEPS * options.maxSteps });
-}
+const REFINED_TRIES = 3;
+/** Part of the bytes that is taken off a refined network at first, and the least that is worth another try. */
+const FIRST_CUT = 0.24;
+const LAST_CUT = 0.05;
 
 export async function runSingle(
   method: SingleMethod,
@@ -128,11 +77,11 @@ export async function runSingle(
     const bits = method === 'int8' ? 8 : 16;
     const rounded = roundWeights(graph, bits);
     const bytes = weightBytes(rounded, bits);
-    const { kept } = run.record(`${bits} bit`, rounded, bytes);
+    const kept = run.record(`${bits} bit`, { graph: rounded }, bytes);
     return { ...run.found(), bytes: kept ? bytes : undefined };
   }
-  const family = familyOf(method, teacher, graph);
-  if (family) await run.search(family);
+  const family = familyOf(method, teacher, graph, options);
+  if (family) await run.search(family, (from) => familyOf(method, teacher, from, options));
   const found = run.found();
   if (!family || !found.graph) return found;
   const rounded = options.round ? roundWithin(teacher, found.graph, unseen, options.share) : undefined;
@@ -142,10 +91,9 @@ export async function runSingle(
 
 class Run {
   private readonly attempts: Attempt[] = [];
-  private best?: IrGraph;
+  private best?: Candidate & { refined: boolean };
   /** Of refinement, by the bytes of the networks. */
   private readonly outcomes = new Map<number, boolean>();
-  private bestRefined = false;
   private work = 0;
   private stopped = false;
 
@@ -157,18 +105,32 @@ class Run {
   ) {}
 
   found(): Found {
-    return { graph: this.best, attempts: this.attempts, refined: this.bestRefined };
+    return { ...this.best, attempts: this.attempts };
   }
 
-  async search(family: Family): Promise<void> {
+  /** @param again the family of a network that the search has found */
+  async search(family: Family, again: (graph: IrGraph) => Family | undefined): Promise<void> {
     const [smallest, largest] = family.settings.map(Math.log);
-    if (!this.wins(family, family.apply(Math.exp(largest)))) return;
+    if (!this.wins(family, family.apply(Math.exp(largest)).graph)) return;
     let low = await this.unrefined(family, smallest, largest);
     let high = largest;
     for (let n = 0; this.options.refine && n < REFINED_TRIES && !this.exhausted(); n++) {
       const middle = (low + high) / 2;
       if (await this.refined(family, middle)) low = middle;
       else high = middle;
+    }
+    if (this.best?.refined) await this.goOn(again);
+  }
+
+  /** Takes more off the best network and refines what is left: less at a time after every failure. */
+  private async goOn(again: (graph: IrGraph) => Family | undefined): Promise<void> {
+    for (let cut = FIRST_CUT; cut > LAST_CUT && !this.exhausted(); ) {
+      const family = again(withoutFactors(this.best!.graph));
+      if (!family) return;
+      const setting = settingFor(family, (1 - cut) * family.bytesOf(this.best!.graph, 16));
+      const before = this.best;
+      if (setting !== undefined) await this.refined(family, setting);
+      if (this.best === before) cut /= 2;
     }
   }
 
@@ -177,19 +139,21 @@ class Run {
     return (purpose === 'size' ? family.bytesOf(graph, 8) : costOf(graph, purpose)) < beat;
   }
 
-  record(what: string, graph: IrGraph, bytes: number): Attempt {
+  /** @returns whether the network keeps the tolerance */
+  record(what: string, candidate: Candidate, bytes: number, refined = false): boolean {
     const { teacher, unseen, options } = this;
+    const { graph } = candidate;
     const error = shareOf(teacher, graph, unseen);
     const kept = error <= options.share;
     if (kept) {
-      this.best = graph;
+      this.best = { ...candidate, refined };
       this.outcomes.set(bytes, true);
     }
     const cost = costOf(graph, options.purpose);
     const attempt = { what, parameters: irParameterCount(graph), bytes, cost, error, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
-    return attempt;
+    return kept;
   }
 
   private exhausted(): boolean {
@@ -207,8 +171,9 @@ class Run {
     for (let n = 0; n < BISECTIONS && !(await this.checkpoint()); n++) {
       const middle = (low + high) / 2;
       const setting = Math.exp(middle);
-      const graph = family.apply(setting);
-      if (this.record(`${family.what} ${setting.toPrecision(2)}`, graph, family.bytesOf(graph)).kept) low = middle;
+      const candidate = family.apply(setting);
+      const what = `${family.what} ${setting.toPrecision(2)}`;
+      if (this.record(what, candidate, family.bytesOf(candidate.graph))) low = middle;
       else high = middle;
     }
     return low;
@@ -219,23 +184,43 @@ class Run {
    * looks at after that is larger still, and what it looks at after a success is looked at.
    */
   private async refined(family: Family, at: number): Promise<boolean> {
+    const { teacher, pool, unseen, options, checkpoint } = this;
     const setting = Math.exp(at);
-    const start = family.apply(setting);
-    const bytes = family.bytesOf(start);
-    if (!this.wins(family, start)) return true;
+    let start = family.apply(setting);
+    const bytes = family.bytesOf(start.graph);
+    if (!this.wins(family, start.graph)) return true;
     // Settings between two ranks give the same network.
     const known = this.outcomes.get(bytes);
-    if (known !== undefined) return known;
-    const { graph, work } = await refineAny(this.teacher, start, this.pool, {
-      target: 0.94 * this.options.share,
-      maxSteps: STEPS,
-      checkpoint: this.checkpoint,
-      keepZeros: family.keepZeros,
-    });
+    if (known !== undefined && !this.best?.refined) return known;
+    const settings = { target: options.share, maxSteps: STEPS, checkpoint, keepZeros: family.keepZeros };
+    if (family.regularised) {
+      start = await family.regularised(setting, async (graph) => {
+        const { blockRank, share } = options;
+        const first = await refineAny(teacher, graph, pool, { ...settings, target: share / 4, blockRank });
+        this.work += first.work;
+        return foldGraph(family.stored?.(first.graph) ?? first.graph);
+      });
+    }
+    const { graph, work } = await refineWithin(teacher, start.graph, pool, unseen, options.share, settings);
     this.work += work;
-    const { kept } = this.record(`${family.what} ${setting.toPrecision(2)}, refined`, graph, family.bytesOf(graph));
-    this.bestRefined ||= kept;
+    const even = balanced(teacher, graph);
+    const stored = family.stored?.(even) ?? even;
+    const what = `${family.what} ${setting.toPrecision(2)}${family.regularised ? ', blocks regularised' : ''}, refined`;
+    const kept = this.record(what, { ...start, graph: stored }, family.bytesOf(stored), true);
     this.outcomes.set(bytes, kept);
     return kept;
   }
+}
+
+/** The smallest setting, as a logarithm, whose network takes at most so many bytes in 16 bits; undefined where none does. */
+function settingFor(family: Family, bytes: number): number | undefined {
+  const fits = (setting: number) => family.bytesOf(family.apply(Math.exp(setting)).graph, 16) <= bytes;
+  let [low, high] = family.settings.map(Math.log);
+  if (!fits(high)) return undefined;
+  for (let n = 0; n < BISECTIONS; n++) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
 }
