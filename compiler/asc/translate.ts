@@ -1,4 +1,5 @@
-import { EMPTY_BLOCK, Reader } from './mvp.js';
+import { type Module, parseModule } from './module.js';
+import { EMPTY_BLOCK, type Reader } from './reader.js';
 
 /**
  * The operations that wasm3 0.5.0 makes of a module, and how they nest on the native stack; in step with
@@ -54,8 +55,9 @@ export interface TranslationSettings {
   importChain: number;
 }
 
+/** What wasm3 makes of every function, for a chip whose wasm3 is set so. */
 export function translate(wasm: Uint8Array, settings: TranslationSettings): Translation {
-  const module = parse(wasm);
+  const module = parseModule(wasm);
   const functions: Translated[] = Array.from({ length: module.imports }, () => ({
     operations: 1,
     chain: settings.importChain,
@@ -68,60 +70,6 @@ export function translate(wasm: Uint8Array, settings: TranslationSettings): Tran
     deepest = Math.max(deepest, walk.deepest);
   });
   return { functions, deepest, exports: module.exports };
-}
-
-interface FunctionType {
-  params: number;
-  results: number;
-}
-
-interface Module {
-  types: FunctionType[];
-  /** Type index of each function. */
-  functions: number[];
-  exports: Map<string, number>;
-  bodies: Reader[];
-  imports: number;
-}
-
-function parse(wasm: Uint8Array): Module {
-  const module: Module = { types: [], functions: [], exports: new Map(), bodies: [], imports: 0 };
-  const reader = new Reader(wasm, 8, wasm.length);
-  const each = (section: Reader, visit: () => void) => {
-    for (let n = section.leb(); n > 0; n--) visit();
-  };
-  const count = (section: Reader) => {
-    const n = section.leb();
-    section.skip(n);
-    return n;
-  };
-  while (!reader.done) {
-    const id = reader.byte();
-    const section = reader.sub(reader.leb());
-    if (id === 1) {
-      each(section, () => {
-        section.byte();
-        module.types.push({ params: count(section), results: count(section) });
-      });
-    } else if (id === 2) {
-      each(section, () => {
-        section.skip(section.leb());
-        section.skip(section.leb());
-        section.byte();
-        module.functions.push(section.leb());
-        module.imports++;
-      });
-    } else if (id === 3) each(section, () => module.functions.push(section.leb()));
-    else if (id === 7) {
-      each(section, () => {
-        const name = Array.from({ length: section.leb() }, () => String.fromCharCode(section.byte())).join('');
-        const kind = section.byte();
-        const index = section.leb();
-        if (kind === 0) module.exports.set(name, index);
-      });
-    } else if (id === 10) each(section, () => module.bodies.push(section.sub(section.leb())));
-  }
-  return module;
 }
 
 interface Block {

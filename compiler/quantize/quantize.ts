@@ -11,9 +11,9 @@ import {
   type ScaleNode,
 } from '../ir/types.js';
 import { quantizeBlocks } from './blocks.js';
-import { buildTable, type FunctionTable, usefulDomain } from './function-table.js';
+import type { FunctionTable } from './function-table.js';
 import type { Plan } from './plan.js';
-import type { Rounding } from './rounding.js';
+import { buildTable, usefulDomain } from './table-search.js';
 import {
   type BlocksFormat,
   type Leaf,
@@ -23,6 +23,7 @@ import {
   type ValueFormat,
   type WeightFormat,
 } from './types.js';
+import type { Rounding } from './weight-grid.js';
 import { quantizeAffine } from './weights.js';
 
 export interface QuantizeOptions {

@@ -1,4 +1,3 @@
-import { cholesky, choleskySolve } from '../compress/cholesky.js';
 import { normalEquations } from '../compress/jacobian.js';
 import { createGram } from '../compress/normal-equations.js';
 import { affineNodes, mapNodes } from '../compress/parameters.js';
@@ -6,7 +5,18 @@ import type { Samples, Teacher } from '../compress/teacher.js';
 import { evaluateIr, evaluateNode, gradientIr, type IrValues } from '../ir/evaluate.js';
 import { type AffineNode, type IrGraph, type IrNode, operands } from '../ir/types.js';
 import { type Box, coveringPoints } from '../sample/points.js';
-import { type QuantizedGraph, segmentsOf } from './types.js';
+import { babai } from './nearest-plane.js';
+import { roundStep } from './step-rounding.js';
+import type { QuantizedGraph } from './types.js';
+import {
+  clampTo,
+  type Grid,
+  gridOf,
+  plainRounding,
+  type RoundedWeights,
+  type Rounding,
+  shapeOf,
+} from './weight-grid.js';
 
 /**
  * Rounding of weights with the activations in view: weights are put on their grids one after the other, the coarsest
@@ -16,15 +26,10 @@ import { type QuantizedGraph, segmentsOf } from './types.js';
  *
  * Small networks take all weights together, with J^T J of the outputs. Larger ones go step by step: each is fitted to the
  * unrounded step's results from the arguments that it really gets, and rounded with the second moments of those, points
- * weighted by how much the result moves the outputs. The largest networks, and matrices in blocks, are rounded plainly. Of several dampings and plain rounding the
- * most accurate is taken, so the result is never worse than plain rounding on the points looked at.
+ * weighted by how much the result moves the outputs. The largest networks, and matrices in blocks, are rounded plainly.
+ * Of several dampings and plain rounding the most accurate is taken, so the result is never worse than plain rounding on
+ * the points looked at.
  */
-export interface RoundedWeights {
-  weight: Float64Array;
-  bias: Float64Array;
-}
-
-export type Rounding = ReadonlyMap<AffineNode, RoundedWeights>;
 
 /** More weights than this are rounded step by step. */
 const LARGEST_JOINT = 1200;
@@ -176,43 +181,6 @@ export class WeightRounder {
   }
 }
 
-/**
- * One affine step, fitted to `wanted` from the arguments `x` and rounded row by row.
- * @param pull weight of every point
- */
-function roundStep(
-  layer: AffineNode,
-  grid: Grid,
-  x: Float64Array,
-  wanted: Float64Array,
-  pull: Float64Array,
-  damping: number,
-): RoundedWeights | undefined {
-  const { rows, cols } = shapeOf(layer);
-  const n = cols + 1;
-  const moment = weightedMoments(x, cols, pull);
-  const solve = lattice(n, (i, j) => moment[i * n + j], grid.columnSteps(), damping);
-  if (!solve) return undefined;
-  const missing = missingMoments(layer, x, wanted, pull);
-  const weight = new Float64Array(layer.weight.length);
-  const bias = new Float64Array(rows);
-  for (let r = 0; r < rows; r++) {
-    const given = new Float64Array(n);
-    given.set(layer.weight.subarray(r * cols, (r + 1) * cols));
-    given[cols] = layer.bias[r];
-    const steps = Float64Array.from({ length: n }, (_, c) => (c < cols ? grid.step(r, c) : grid.biasStep));
-    const clamp = (c: number, value: number) => (c < cols ? grid.clamp(r, c, value) : value);
-    const rounded = solve(given, steps, clamp, missing.subarray(r * n, (r + 1) * n));
-    weight.set(rounded.subarray(0, cols), r * cols);
-    bias[r] = rounded[cols];
-  }
-  return { weight, bias };
-}
-
-function shapeOf({ width, x }: AffineNode): { rows: number; cols: number } {
-  return { rows: width, cols: x.width };
-}
-
 function outputsOf(graph: IrGraph, points: Float64Array, inputCount: number): Float64Array {
   return evaluateIr(graph, points, inputCount).get(graph.output)!;
 }
@@ -223,156 +191,4 @@ function withWeights(graph: IrGraph, weights: Rounding): IrGraph {
     const replaced = weights.get(original as AffineNode);
     return replaced && node.kind === 'affine' ? { ...node, ...replaced } : node;
   });
-}
-
-/** Where the weights of a step may lie. */
-interface Grid {
-  step(row: number, col: number): number;
-  /** The value, or the nearest that the weights' width holds. */
-  clamp(row: number, col: number, value: number): number;
-  biasStep: number;
-  /** Steps of the columns up to a factor that is the row's, then of the bias. */
-  columnSteps(): Float64Array;
-}
-
-function gridOf(node: AffineNode, quantized: QuantizedGraph): Grid {
-  const format = quantized.affine.get(node)!;
-  const { exponent } = quantized.formats.get(node)!;
-  const columns = segmentsOf(node.x).flatMap(({ leaf, width }) =>
-    Array<number>(width).fill(quantized.formats.get(leaf)!.exponent),
-  );
-  const step = (row: number, col: number) => 2 ** (columns[col] - format.shifts[row] - exponent);
-  // The smallest integer is left out: a row that holds it would get a coarser grid.
-  const limit = 2 ** (format.weightBits - 1) - 1;
-  const biasStep = 2 ** -(exponent + format.guard);
-  return {
-    step,
-    clamp: (row, col, value) => {
-      const unit = step(row, col);
-      return Math.min(limit, Math.max(-limit, value / unit)) * unit;
-    },
-    biasStep,
-    columnSteps: () => Float64Array.from([...columns.map((_, c) => step(0, c)), biasStep]),
-  };
-}
-
-function clampTo(grids: readonly Grid[], layers: readonly AffineNode[], k: number, value: number): number {
-  let at = k;
-  for (const [l, layer] of layers.entries()) {
-    if (at < layer.weight.length) return grids[l].clamp(Math.floor(at / layer.x.width), at % layer.x.width, value);
-    at -= layer.weight.length;
-    if (at < layer.bias.length) return value;
-    at -= layer.bias.length;
-  }
-  return value;
-}
-
-function plainRounding(layers: readonly AffineNode[], grids: readonly Grid[]): Rounding {
-  return new Map(
-    layers.map((layer, l) => {
-      const { step, clamp, biasStep } = grids[l];
-      const cols = layer.x.width;
-      const weight = layer.weight.map((w, i) => {
-        const [r, c] = [Math.floor(i / cols), i % cols];
-        return clamp(r, c, Math.round(w / step(r, c)) * step(r, c));
-      });
-      return [layer, { weight, bias: layer.bias.map((b) => Math.round(b / biasStep) * biasStep) }];
-    }),
-  );
-}
-
-type Clamp = (k: number, value: number) => number;
-/** Rounds `values`; `missing` is the moment, with the arguments, of what the result still lacks. */
-type Lattice = (values: Float64Array, steps: Float64Array, clamp: Clamp, missing?: Float64Array) => Float64Array;
-
-/**
- * Nearest plane: rounds `values` to multiples of `steps`, in the order of falling steps times curvature, each given the
- * errors of those before it.
- * @param entry of the curvature matrix
- * @param order steps by which the order is found, up to a common factor
- */
-function lattice(
-  n: number,
-  entry: (i: number, j: number) => number,
-  order: Float64Array,
-  damping: number,
-): Lattice | undefined {
-  const weightOf = (k: number) => order[k] ** 2 * entry(k, k);
-  // The last of this list is rounded first.
-  const sequence = Array.from({ length: n }, (_, k) => k).sort((a, b) => weightOf(a) - weightOf(b) || a - b);
-  const matrix = new Float64Array(n * n);
-  const diagonal = new Float64Array(n);
-  let most = 0;
-  for (let i = 0; i < n; i++) most = Math.max(most, entry(i, i));
-  if (!(most > 0 && Number.isFinite(most))) return undefined;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) matrix[i * n + j] = entry(sequence[i], sequence[j]);
-    diagonal[i] = Math.max(damping * matrix[i * n + i], 1e-12 * most);
-  }
-  const factor = new Float64Array(n * n);
-  if (!cholesky(matrix, diagonal, factor, n, n)) return undefined;
-  return (values, steps, clamp, missing) => {
-    const rounded = new Float64Array(n);
-    const shift = Float64Array.from(sequence, (k) => missing?.[k] ?? 0);
-    if (missing) choleskySolve(factor, shift, n, n);
-    // pull[j] collects sum over the rounded ones of factor(i, j) times their error.
-    const pull = new Float64Array(n);
-    for (let i = n - 1; i >= 0; i--) {
-      const k = sequence[i];
-      const wanted = values[k] + shift[i] - pull[i] / factor[i * n + i];
-      rounded[k] = clamp(k, Math.round(wanted / steps[k]) * steps[k]);
-      const error = rounded[k] - values[k] - shift[i];
-      for (let j = 0; j <= i; j++) pull[j] += factor[i * n + j] * error;
-    }
-    return rounded;
-  };
-}
-
-function babai(
-  n: number,
-  entry: (i: number, j: number) => number,
-  values: Float64Array,
-  steps: Float64Array,
-  damping: number,
-  clamp: Clamp,
-): Float64Array | undefined {
-  return lattice(n, entry, steps, damping)?.(values, steps, clamp);
-}
-
-/** Row-major [(width + 1)^2]: sum over the points of pull x~ x~^T with x~ = [x, 1]. */
-function weightedMoments(x: Float64Array, width: number, pull: Float64Array): Float64Array {
-  const n = width + 1;
-  const gram = createGram(n);
-  const { jt, sum, size } = gram;
-  const block = jt.length / size;
-  for (let start = 0; start < pull.length; start += block) {
-    jt.fill(0);
-    for (let p = start; p < Math.min(pull.length, start + block); p++) {
-      const root = Math.sqrt(pull[p]);
-      for (let c = 0; c < width; c++) jt[c * block + p - start] = root * x[p * width + c];
-      jt[width * block + p - start] = root;
-    }
-    gram.addBlock();
-  }
-  const moments = new Float64Array(n * n);
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < n; j++) moments[i * n + j] = sum[Math.max(i, j) * size + Math.min(i, j)];
-  return moments;
-}
-
-/** Row-major [rows x (cols + 1)]: sum over the points of pull (z - W x - b) [x, 1], z what the step's results should be. */
-function missingMoments(layer: AffineNode, x: Float64Array, z: Float64Array, pull: Float64Array): Float64Array {
-  const { rows, cols } = shapeOf(layer);
-  const n = cols + 1;
-  const out = new Float64Array(rows * n);
-  for (let p = 0; p < pull.length; p++) {
-    for (let r = 0; r < rows; r++) {
-      let lack = z[p * rows + r] - layer.bias[r];
-      for (let c = 0; c < cols; c++) lack -= layer.weight[r * cols + c] * x[p * cols + c];
-      lack *= pull[p];
-      for (let c = 0; c < cols; c++) out[r * n + c] += lack * x[p * cols + c];
-      out[r * n + cols] += lack;
-    }
-  }
-  return out;
 }

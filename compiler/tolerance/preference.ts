@@ -2,9 +2,9 @@ import type { InterpreterPrices } from '../cost/instructions.js';
 import { type NativePrices, nativeInstructions } from '../cost/native.js';
 import { dualTable } from '../lower/dual.js';
 import type { LoweredModel } from '../lower/lower.js';
-import { bytesPerDegree } from '../quantize/function-table.js';
 import { FEW_BYTES, FOR_LANES, type Plan, type PlanPreference, WIDE_VALUE_BYTES } from '../quantize/plan.js';
 import type { QuantizeOptions, SpeedOptions } from '../quantize/quantize.js';
+import { bytesPerDegree } from '../quantize/table-search.js';
 
 /** What a search for formats prefers; nothing given: few bytes. */
 export interface Preference {
