@@ -234,7 +234,9 @@ uint32_t pe_walk(const void *table, void *arena) {
   const pe_record_t *record = (const pe_record_t *)(const void *)(bytes + header->records_offset);
   const pe_input_t *ranges = (const pe_input_t *)(const void *)(bytes + PE_HEADER_BYTES);
   const uint8_t *pool = bytes + header->pool_offset;
+  // What kernels write cannot be seen to leave the header alone.
+  const pe_record_t *const end = record + header->record_count;
   const uint32_t status = pe_hold_inputs(ranges, header->input_count, arena);
-  for (uint32_t i = 0; i < header->record_count; i++) step(&record[i], arena, pool);
+  for (; record != end; record++) step(record, arena, pool);
   return status;
 }

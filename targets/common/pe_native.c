@@ -1,6 +1,5 @@
 #include "pe_native.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -10,6 +9,8 @@
 
 #define SECTION_NAME "pinn-edge"
 #define WASM_HEADER_BYTES 8u
+
+enum { OP_END = 0x0b, OP_CALL = 0x10, OP_GLOBAL_GET = 0x23, OP_GLOBAL_SET = 0x24, OP_I32_CONST = 0x41 };
 
 static const char too_often[] = "the module had its block table evaluated more often than it may";
 
@@ -93,7 +94,25 @@ static m3ApiRawFunction(call_walk) {
   if (native->max_walks != 0u && native->walks++ == native->max_walks) m3ApiTrap(too_often);
   check(native, bytes);
   if (native->is_long != 0u) m3ApiTrap(PE_TABLE_TOO_LONG);
-  m3ApiReturn(walk(native, memory + address, bytes));
+  native->arena = memory + address;
+  m3ApiReturn(walk(native, native->arena, bytes));
+}
+
+// One of the two constants.
+static bool is_constant(reader_t *code) {
+  uint32_t number;
+  return read_number(code, &number) && number == OP_I32_CONST && read_number(code, &number);
+}
+
+bool pe_native_is_walk(const uint8_t *code, const uint8_t *end) {
+  reader_t body = {code, end};
+  uint32_t number;
+  if (!read_number(&body, &number) || number != (size_t)(end - body.at)) return false;
+  if (!read_number(&body, &number) || number != 0u) return false;  // no locals
+  if (!is_constant(&body) || !is_constant(&body) || end - body.at != 7) return false;
+  const uint8_t *at = body.at;
+  const bool is_called = at[0] == OP_CALL && at[1] == 0u;
+  return is_called && at[2] == OP_GLOBAL_SET && at[4] == OP_GLOBAL_GET && at[3] == at[5] && at[6] == OP_END;
 }
 
 const char *pe_native_link(pe_native_t *native, struct M3Module *module, const uint8_t *wasm, uint32_t wasm_bytes) {

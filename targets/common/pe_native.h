@@ -8,6 +8,7 @@
 #ifndef PE_NATIVE_H
 #define PE_NATIVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -33,12 +34,21 @@ typedef struct {
   uint32_t is_long;       // 1 when a walk would take more steps than it may (PE_MAX_WORK in pe_table.h)
   uint32_t walks;         // since it was set to 0, which is done before every evaluation
   uint32_t max_walks;     // that may be made then; 0: any number
+  void *arena;            // of the newest walk that the module asked for; NULL before
+  uint32_t is_alone;      // 1 when the module's `run` is that walk and nothing else (pe_native_engine.c)
 } pe_native_t;
 
 // Links pe.walk to a module that was loaded, if it has a block table of its own; `wasm` is the module's bytes, on a
 // 4-byte boundary, which must stay where they are. A module without one is left alone: it brings its kernels along.
 // Returns wasm3's reason when linking fails, else NULL.
 const char *pe_native_link(pe_native_t *native, struct M3Module *module, const uint8_t *wasm, uint32_t wasm_bytes);
+
+// Whether the code of a function, with its length in front, is what the compiler makes of
+//
+//     status = walk(ARENA, ARENA_BYTES); return status;
+//
+// with constants ARENA and ARENA_BYTES. The module is valid WebAssembly, and pe.walk its only import.
+bool pe_native_is_walk(const uint8_t *code, const uint8_t *end);
 
 // The type of pe_native_link: naming that brings the kernels into the program (pe_native_engine.c).
 typedef const char *(*pe_link_kernels_t)(pe_native_t *native, struct M3Module *module, const uint8_t *wasm,
