@@ -28,7 +28,7 @@ import {
   requireOneTolerance,
   toleranceOption,
 } from './options.js';
-import { error, writeOut } from './output.js';
+import { error, writeNote, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 import {
   layersText,
@@ -129,10 +129,11 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
   requireKept(result, options, model);
   const small = result.model ?? model;
   writeModel(output, small);
-  if (options.svg) writePictures(options.svg, result);
+  const drawn = options.svg ? writePictures(options.svg, result) : [];
+  if (options.svg && !drawn.length && !options.json) writeNote('note: no matrix is structured, so there is no picture');
   const { model: _, attempts, ...facts } = result;
-  if (options.json) event('result', { ...facts, output });
-  else writeOut(summary(model, result, attempts, output));
+  if (options.json) event('result', { ...facts, output, pictures: options.svg && drawn });
+  else writeOut(summary(model, result, attempts, [output, ...drawn]));
 }
 
 /** Refuses options that would be ignored beside others. */
@@ -189,7 +190,12 @@ function atLeast(value: number): string {
 /** What an event says of the best so far. */
 const bestOf = ({ bytes, parameters, error }: Attempt) => ({ bytes, parameters, error });
 
-function summary(model: Model, result: CompressedModel, attempts: readonly Attempt[], output: string): string {
+function summary(
+  model: Model,
+  result: CompressedModel,
+  attempts: readonly Attempt[],
+  written: readonly string[],
+): string {
   return [
     `${model.name}: ${result.detail}\n`,
     `  weights  ${sizeText(result)}\n`,
@@ -197,7 +203,7 @@ function summary(model: Model, result: CompressedModel, attempts: readonly Attem
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
     layersText(result),
     attemptsText(result.method, attempts),
-    `\n${output}\n`,
+    `\n${written.join('\n')}\n`,
   ].join('');
 }
 

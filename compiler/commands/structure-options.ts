@@ -4,7 +4,7 @@ import type { TreeShape } from '../compress/block-tree.js';
 import type { CompressedModel, CompressOptions } from '../compress/compress.js';
 import type { CompressedLayer } from '../compress/layers.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import { makeFolder, writeFileWhole } from '../host/write-file.js';
+import { writeFileWhole } from '../host/write-file.js';
 import { pictures } from '../package/structure-svg.js';
 import { choiceOption, countOption } from './options.js';
 import { columns, count } from './output.js';
@@ -71,8 +71,11 @@ function boundText({ bound, error, share }: CompressedLayer): string {
   return `${error.toExponential(1)} of ${bound.toExponential(1)} allowed, ${(100 * share).toPrecision(2)} % of the tolerance`;
 }
 
-/** Writes the pictures into a folder. */
-export function writePictures(folder: string, { layers = [] }: CompressedModel): void {
-  makeFolder(folder);
-  for (const [name, svg] of pictures(layers)) writeFileWhole(join(folder, name), svg);
+/** Writes the pictures into a folder; their paths. Without structured matrices there are none, and no folder. */
+export function writePictures(folder: string, { layers = [] }: CompressedModel): string[] {
+  return [...pictures(layers)].map(([name, svg]) => {
+    const file = join(folder, name);
+    writeFileWhole(file, svg);
+    return file;
+  });
 }

@@ -16,8 +16,15 @@ function describe(fn: MapFunction): string {
   return fn.steps.map((step) => (step.op === 'function' ? step.name : step.op)).join(', ');
 }
 
+/** No table of int32 arguments over a span beyond this says anything of a function. */
+const LARGEST_ARGUMENT = 2 ** 47;
+
 function domainFault(fn: MapFunction, x: Float64Array): string | undefined {
   let argument = fn.phase ? x.map((v) => v + fn.phase) : x;
+  const largest = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  if (largest > LARGEST_ARGUMENT) {
+    return `its argument reaches ${largest.toPrecision(4)}, too large for fixed point; look for an outlier among the weights before it`;
+  }
   for (const step of fn.steps) {
     const f = stepFunction(step);
     const min = argument.reduce((m, v) => Math.min(m, v), Number.POSITIVE_INFINITY);

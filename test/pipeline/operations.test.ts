@@ -146,6 +146,11 @@ describe('an operation in the module', () => {
       { name: 'y', op: 'exp', inputs: ['s'] },
     ]);
     await expect(compile(modelFrom(huge))).rejects.toThrow(/not finite/);
+    const outlier = model([
+      { name: 's', op: 'scale', inputs: ['a'], scale: [1e30] },
+      { name: 'y', op: 'tanh', inputs: ['s'] },
+    ]);
+    await expect(compile(modelFrom(outlier))).rejects.toThrow(/node "y" \(tanh\).*too large for fixed point/);
   });
 
   it('an output of zero needs an absolute tolerance', async () => {

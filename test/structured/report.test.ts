@@ -52,5 +52,8 @@ test('compress draws the matrices that it puts into blocks and says what bound i
   expect(code).toBe(0);
   expect(out).toMatch(/z2 +24 x 24 +(low-rank|hierarchical).*allowed/);
   expect(readFileSync(join(folder, 'svg', 'z2.svg'), 'utf8')).toContain('</svg>');
+  expect(out).toContain(join(folder, 'svg', 'z2.svg'));
+  const none = ['--method', 'int16', '-o', join(folder, 'i.json'), '--svg', join(folder, 'none'), '--no-cache'];
+  expect(cli(['compress', model, ...none]).err).toContain('no picture');
   expect(cli(['compress', model, '--block-rank', '7']).err).toContain('--block-rank must be');
 });
