@@ -1,11 +1,9 @@
 // The wasm3 interpreter for Node: runs a compiled model on the host exactly as a device would, and measures what it
 // needs there (heap, linear memory, native stack). The work is done by a C addon, built on first use.
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type Addon, type FoundFunction, type Handle, loadAddon, type Wasm3Usage } from './addon.js';
+
+export type { Wasm3Usage } from './addon.js';
 
 export interface Wasm3Options {
   /** Bytes of wasm3's own value stack, as given to m3_NewRuntime: 64 to 16 MiB. Counts as heap. Default 64 KiB. */
@@ -35,30 +33,6 @@ export interface Wasm3Options {
   isModel?: boolean;
 }
 
-/**
- * What a module needed so far, in bytes of this host: pointers take 8 bytes here and 4 on a device, so the heap
- * figures are upper bounds for a device, and native frames differ with the processor. Sizes are those requested from
- * the allocator. While a block is resized its old and new copy count both towards the peaks.
- */
-export interface Wasm3Usage {
-  /** Linear memory allocated now. */
-  linearMemoryBytes: number;
-  peakLinearMemoryBytes: number;
-  /** The interpreter's own heap now: environment, runtime, value stack, parsed module, code pages. */
-  heapBytes: number;
-  peakHeapBytes: number;
-  /** Code pages, a part of heapBytes. */
-  codePageBytes: number;
-  /** Words (of pointer size) of the code pages that are taken. */
-  codeWords: number;
-  /** The larger of the two figures below. */
-  nativeStackBytes: number;
-  /** Deepest native stack while parsing, linking and compiling. */
-  nativeStackLoadBytes: number;
-  /** Deepest native stack while running the start function, call() or runBatch(). */
-  nativeStackRunBytes: number;
-}
-
 /** What the functions of one batch returned. */
 export interface Wasm3Batch {
   /** outputCount words per point, point after point. */
@@ -78,44 +52,6 @@ declare const WebAssembly: {
     exports(module: object): { name: string; kind: string }[];
   };
 };
-
-type Handle = { readonly brand: unique symbol };
-
-interface FoundFunction {
-  id: number;
-  /** One letter per value: i for i32, I for i64. */
-  parameters: string;
-  results: string;
-}
-
-/** The addon's functions; wasm3_node.c describes them. */
-interface Addon {
-  version: string;
-  load(
-    wasm: Uint8Array,
-    stackBytes: number,
-    memoryLimit: number,
-    heapLimit: number,
-    compileAll: boolean,
-    isModel: boolean,
-  ): Handle;
-  find(handle: Handle, name: string): FoundFunction;
-  call(handle: Handle, id: number, slots: BigInt64Array): void;
-  runBatch(
-    handle: Handle,
-    id: number,
-    inputAddress: number,
-    inputs: Int32Array,
-    outputAddress: number,
-    outputs: Int32Array,
-    statuses: Int32Array,
-  ): void;
-  read(handle: Handle, address: number, target: Uint8Array): void;
-  write(handle: Handle, address: number, source: Uint8Array): void;
-  usage(handle: Handle): Omit<Wasm3Usage, 'nativeStackBytes'>;
-  dispose(handle: Handle): number;
-  runTable(table: Uint8Array, inputs: Int32Array, outputs: Int32Array, statuses: Int32Array): number;
-}
 
 /**
  * Runs a block table with the C kernels of the firmware library, point after point: outputCount words and a status each.
@@ -299,61 +235,4 @@ function exportedFunctions(wasm: Uint8Array): ReadonlySet<string> {
   }
   const functions = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'function');
   return new Set(functions.map(({ name }) => name));
-}
-
-const addons = new Map<string, Addon>();
-
-function loadAddon(tailCalls: boolean): Addon {
-  const file = tailCalls ? 'wasm3.node' : 'wasm3-notail.node';
-  const known = addons.get(file);
-  if (known !== undefined) return known;
-  const root = findPackageRoot();
-  const hostFolder = join(root, 'targets', 'host');
-  if (!isAddonFresh(root, join(hostFolder, 'build'), file)) buildAddon(hostFolder);
-  const addon = createRequire(import.meta.url)(join(hostFolder, 'build', file)) as Addon;
-  addons.set(file, addon);
-  return addon;
-}
-
-/** This file runs as targets/host/wasm3.ts and as dist/targets/host/wasm3.js; the addon always lies beside the former. */
-function findPackageRoot(): string {
-  const start = dirname(fileURLToPath(import.meta.url));
-  for (let folder = start; ; folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'pinn-edge') {
-      return folder;
-    }
-    if (dirname(folder) === folder) throw new Error(`wasm3: no package.json of pinn-edge at or above ${start}`);
-  }
-}
-
-/** What build-addon.mjs notes about the last build. */
-interface BuildStamp {
-  platform: string;
-  arch: string;
-  files: { path: string; size: number; mtimeMs: number }[];
-}
-
-/** Compares the sources' sizes and times only; when they differ, build-addon.mjs looks at the contents. */
-function isAddonFresh(root: string, buildFolder: string, file: string): boolean {
-  try {
-    const stamp = JSON.parse(readFileSync(join(buildFolder, 'wasm3.json'), 'utf8')) as BuildStamp;
-    if (stamp.platform !== process.platform || stamp.arch !== process.arch) return false;
-    if (!existsSync(join(buildFolder, file))) return false;
-    return stamp.files.every(({ path, size, mtimeMs }) => {
-      const now = statSync(join(root, path));
-      return now.size === size && now.mtimeMs === mtimeMs;
-    });
-  } catch {
-    return false;
-  }
-}
-
-function buildAddon(hostFolder: string): void {
-  const script = join(hostFolder, 'build-addon.mjs');
-  // Progress goes straight to our stderr (2), which leaves stdout to the command's results.
-  const run = spawnSync(process.execPath, [script], { encoding: 'utf8', stdio: ['ignore', 2, 'pipe'] });
-  if (run.status === 0) return;
-  const reason = run.error?.message ?? run.stderr.trim();
-  throw new Error(`wasm3: the simulator could not be built. ${reason}`);
 }

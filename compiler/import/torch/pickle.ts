@@ -1,3 +1,5 @@
+import { PickleReader } from './pickle-reader.js';
+
 /**
  * A pickle machine that builds plain data and nothing else. Python's own executes: a pickle names any function and calls
  * it. This one knows the opcodes that weights are written with, keeps names as names, and hands every call to `reduce`,
@@ -63,27 +65,23 @@ const REFUSED: Record<number, string> = {
 
 /** Runs one pickle from `start`; `end` is where its STOP lies. Throws `Error` for damaged bytes. */
 export function unpickle(bytes: Uint8Array, host: PickleHost, start = 0): { value: unknown; end: number } {
-  return new Machine(bytes, host, start).run();
+  return new Machine(new PickleReader(bytes, start), host).run();
 }
 
 class Machine {
-  private readonly view: DataView;
   private readonly stack: unknown[] = [];
   private readonly memo = new Map<number, unknown>();
   private marks = 0;
 
   constructor(
-    private readonly bytes: Uint8Array,
+    private readonly reader: PickleReader,
     private readonly host: PickleHost,
-    private at: number,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
+  ) {}
 
   run(): { value: unknown; end: number } {
     for (;;) {
-      const opcode = this.byte();
-      if (opcode === 0x2e) return { value: this.pop(), end: this.at };
+      const opcode = this.reader.byte();
+      if (opcode === 0x2e) return { value: this.pop(), end: this.reader.at };
       this.step(opcode);
       if (this.stack.length > MAX_STACK) throw new Error('its stack grows without end');
     }
@@ -100,10 +98,10 @@ class Machine {
   private framing(opcode: number): boolean {
     switch (opcode) {
       case 0x80: // PROTO
-        if (this.byte() > 5) throw new Error('it is of a pickle protocol after 5');
+        if (this.reader.byte() > 5) throw new Error('it is of a pickle protocol after 5');
         return true;
       case 0x95: // FRAME
-        this.take(8);
+        this.reader.slice(8);
         return true;
       case 0x28: // MARK
         if (++this.marks > MAX_MARKS) throw new Error('it is nested too deeply');
@@ -128,7 +126,7 @@ class Machine {
   private calls(opcode: number): boolean {
     switch (opcode) {
       case 0x63: // GLOBAL
-        this.pushGlobal(this.line(), this.line());
+        this.pushGlobal(this.reader.line(), this.reader.line());
         return true;
       case 0x93: {
         // STACK_GLOBAL
@@ -176,54 +174,54 @@ class Machine {
         this.push(opcode === 0x88);
         return true;
       case 0x4a: // BININT
-        this.push(this.view.getInt32(this.take(4), true));
+        this.push(this.reader.int32());
         return true;
       case 0x4b: // BININT1
-        this.push(this.byte());
+        this.push(this.reader.byte());
         return true;
       case 0x4d: // BININT2
-        this.push(this.view.getUint16(this.take(2), true));
+        this.push(this.reader.uint16());
         return true;
       case 0x49: // INT, in text; 00 and 01 are booleans
       case 0x4c: {
         // LONG, in text
-        const text = this.line();
+        const text = this.reader.line();
         this.push(text === '00' || text === '01' ? text === '01' : Number(text.replace(/L$/, '')));
         return true;
       }
       case 0x8a: // LONG1
-        this.push(this.long(this.byte()));
+        this.push(this.reader.long(this.reader.byte()));
         return true;
       case 0x8b: // LONG4
-        this.push(this.long(this.length32()));
+        this.push(this.reader.long(this.reader.length32()));
         return true;
       case 0x47: // BINFLOAT
-        this.push(this.view.getFloat64(this.take(8), false));
+        this.push(this.reader.float64());
         return true;
       case 0x8c: // SHORT_BINUNICODE
-        this.push(this.text(this.byte()));
+        this.push(this.reader.text(this.reader.byte()));
         return true;
       case 0x58: // BINUNICODE
-        this.push(this.text(this.length32()));
+        this.push(this.reader.text(this.reader.length32()));
         return true;
       case 0x8d: // BINUNICODE8
-        this.push(this.text(this.length64()));
+        this.push(this.reader.text(this.reader.length64()));
         return true;
       case 0x55: // SHORT_BINSTRING
-        this.push(this.text(this.byte()));
+        this.push(this.reader.text(this.reader.byte()));
         return true;
       case 0x54: // BINSTRING
-        this.push(this.text(this.length32()));
+        this.push(this.reader.text(this.reader.length32()));
         return true;
       case 0x43: // SHORT_BINBYTES
-        this.push(this.slice(this.byte()));
+        this.push(this.reader.slice(this.reader.byte()));
         return true;
       case 0x42: // BINBYTES
-        this.push(this.slice(this.length32()));
+        this.push(this.reader.slice(this.reader.length32()));
         return true;
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        this.push(this.slice(this.length64()));
+        this.push(this.reader.slice(this.reader.length64()));
         return true;
       default:
         return false;
@@ -290,19 +288,19 @@ class Machine {
   private remember(opcode: number): boolean {
     switch (opcode) {
       case 0x71: // BINPUT
-        this.memo.set(this.byte(), this.top());
+        this.memo.set(this.reader.byte(), this.top());
         return true;
       case 0x72: // LONG_BINPUT
-        this.memo.set(this.length32(), this.top());
+        this.memo.set(this.reader.length32(), this.top());
         return true;
       case 0x94: // MEMOIZE
         this.memo.set(this.memo.size, this.top());
         return true;
       case 0x68: // BINGET
-        this.push(this.recall(this.byte()));
+        this.push(this.recall(this.reader.byte()));
         return true;
       case 0x6a: // LONG_BINGET
-        this.push(this.recall(this.length32()));
+        this.push(this.recall(this.reader.length32()));
         return true;
       default:
         return false;
@@ -361,52 +359,5 @@ class Machine {
     const items = this.stack.splice(at + 1);
     this.stack.pop();
     return items;
-  }
-
-  /** Offset of the next `count` bytes, which must be there. */
-  private take(count: number): number {
-    const at = this.at;
-    if (!(count >= 0) || at + count > this.bytes.length) throw new Error('it ends in the middle');
-    this.at += count;
-    return at;
-  }
-
-  private byte(): number {
-    return this.bytes[this.take(1)];
-  }
-
-  private length32(): number {
-    return this.view.getUint32(this.take(4), true);
-  }
-
-  private length64(): number {
-    return Number(this.view.getBigUint64(this.take(8), true));
-  }
-
-  private slice(length: number): Uint8Array {
-    const at = this.take(length);
-    return this.bytes.subarray(at, at + length);
-  }
-
-  private text(length: number): string {
-    return new TextDecoder().decode(this.slice(length));
-  }
-
-  private line(): string {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0 || end - this.at > 1000) throw new Error('it ends in the middle');
-    const text = new TextDecoder().decode(this.bytes.subarray(this.at, end));
-    this.at = end + 1;
-    return text;
-  }
-
-  /** A little-endian two's complement integer; beyond 2^53 as the nearest number. */
-  private long(length: number): number {
-    if (length > 64) throw new Error('it holds an integer of more than 512 bits');
-    const bytes = this.slice(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
-    if (length > 0 && bytes[length - 1] & 0x80) value -= 1n << BigInt(8 * length);
-    return Number(value);
   }
 }
