@@ -1,6 +1,7 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { BARE_METAL } from '../package/bare-metal.js';
-import { listTargets, loadTarget, type Target } from '../package/targets.js';
+import type { Target } from '../package/target.js';
+import { listTargets, loadTarget } from '../package/targets.js';
 
 /** A target with a compiler and an emulator: firmware for it is built and run on this machine. */
 export type Board = Target & { compiler: NonNullable<Target['compiler']>; emulator: NonNullable<Target['emulator']> };

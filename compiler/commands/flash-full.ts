@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type FullFlash, fullFlash } from '../device/full.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { loadBuild } from '../package/store.js';
-import { type FlashTool, loadTarget, type Target } from '../package/targets.js';
+import type { FlashTool, Target } from '../package/target.js';
+import { loadTarget } from '../package/targets.js';
 import { writeOut } from './output.js';
 
 /** `flash --full`: the whole firmware, by the target's own tool. */

@@ -31,7 +31,7 @@ export const IMPORT_STACK_BYTES = 512;
  * Of a target's stack, what is not for the library: the frames of the application and the update agent that call it, a
  * saved context of the task, and on Cortex-M an interrupt's frame.
  */
-export const FIRMWARE_STACK_BYTES = 1024;
+const FIRMWARE_STACK_BYTES = 1024;
 
 /** What a target's stack leaves for the library: PE_NATIVE_STACK_BYTES of its projects. */
 export function libraryStackBytes(target: { nativeStackBytes: number }): number {
@@ -43,7 +43,7 @@ export function libraryStackBytes(target: { nativeStackBytes: number }): number 
  * save registers of the window before (Xtensa ISA Summary, windowed register ABI). The LX106's frames hold the saved
  * registers that windows make unnecessary, so theirs and 16 bytes per function bound them.
  */
-export const WINDOWED = 'xtensa-windowed';
+const WINDOWED = 'xtensa-windowed';
 const WINDOWED_ISA = /^xtensa-lx[67]$/;
 const WINDOWED_LEAST_BYTES = 32;
 const WINDOW_SAVE_BYTES = 16;
@@ -77,7 +77,7 @@ function framesOf(of: (kind: keyof Frames) => number): Frames {
 }
 
 /** Frames by class of operation, in bytes: measured (`npm run frames`), or the largest of these for other chips. */
-export function framesFor({ isa, tailCalls }: StackTarget): Frames {
+function framesFor({ isa, tailCalls }: StackTarget): Frames {
   const frames = allFrames();
   if (tailCalls) return isa === 'native' ? frames.tailCalls64 : frames.tailCalls;
   return frames.isas[WINDOWED_ISA.test(isa) ? WINDOWED : isa] ?? frames.largest;

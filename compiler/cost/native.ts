@@ -14,7 +14,7 @@ import { NEAREST } from './nearest.js';
  * What has a price: `dense8` and `dense16` are products of 16-bit inputs with weights of that width, `dense32` those of
  * wider inputs or weights. What does not depend on formats is left out, so that only differences mean something.
  */
-export const NATIVE_FEATURES = [
+const NATIVE_FEATURES = [
   'dual.product',
   'dual64.product',
   'dense8.product',
@@ -31,7 +31,7 @@ export type NativeFeature = (typeof NATIVE_FEATURES)[number];
 export type NativePrices = Record<NativeFeature, number>;
 
 /** @param table as the native engines read it (lower/dual.ts) */
-export function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
+function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
   const counts: Partial<Record<NativeFeature, number>> = {};
   const add = (feature: NativeFeature, times: number) => {
     counts[feature] = (counts[feature] ?? 0) + times;

@@ -9,7 +9,7 @@ import { predictInstructions } from './instructions.js';
  * Cortex-M4 loads take two and taken branches two to four, Arm Cortex-M4 Technical Reference Manual, section 3.3.1). Only
  * cores that issue two instructions at once (Cortex-M7) may be faster; others take longer.
  */
-export const INSTRUCTIONS_PER_CYCLE = 1;
+const INSTRUCTIONS_PER_CYCLE = 1;
 
 export interface TimeEstimate {
   /** Per answer. */

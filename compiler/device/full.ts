@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FlashTool } from '../package/targets.js';
+import type { FlashTool } from '../package/target.js';
 
 /** Writing a whole firmware with the target's own tool; which one, and its arguments, is data of the target. */
 

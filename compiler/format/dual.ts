@@ -11,7 +11,7 @@
 export const DUAL_COLUMNS = 4;
 
 /** Place of weight [row, col] for `cols` columns, a multiple of 4. */
-export function dualIndex(rows: number, cols: number, row: number, col: number): number {
+function dualIndex(rows: number, cols: number, row: number, col: number): number {
   const block = Math.floor(col / DUAL_COLUMNS);
   const within = col % DUAL_COLUMNS;
   const isPaired = row < rows - (rows % 2);

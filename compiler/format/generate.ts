@@ -187,7 +187,7 @@ export function driftedFiles(): string[] {
   }).map(([path]) => path);
 }
 
-export function writeGeneratedFiles(): void {
+function writeGeneratedFiles(): void {
   for (const [path, text] of FILES) writeFileSync(join(PACKAGE_ROOT, path), text());
 }
 

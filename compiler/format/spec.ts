@@ -93,7 +93,7 @@ export const KIND = {
   DENSE: 1, // y = sat((W x + bias) >> shift)
   SCALE: 2, // y_i = sat((w_i x_i + bias_i) >> shift)
   MAP_LINEAR: 3, // y_i = table(x_i), interpolated between knots
-  MAP_POLYNOMIAL: 4, // y_i = polynomial of the segment of x_i; degree in octaveBits field below
+  MAP_POLYNOMIAL: 4, // y_i = polynomial of the segment of x_i; bias: its degree, rowShifts: log2 of segments per octave
   ADD: 5, // y = sat(((a << shiftA) +- (b << shiftB)) >> shift)
   MUL: 6, // y = sat((a b) >> shift)
   COPY: 7, // y = sat((a << shiftA) >> shift)
@@ -136,9 +136,6 @@ export const FLAG = {
   FIRST: 32, // BLOCK: carried = bias, with half a unit for rounding; else what the leaf before it left in the arena
   LAST: 64, // BLOCK: y = sat(s >> shift); else s is carried on
 } as const;
-
-/** Polynomial maps keep these in the fields that they do not use otherwise. */
-export const MAP_FIELDS = { degree: 'bias', octaveBits: 'rowShifts' } as const;
 
 /**
  * LANES keeps in `bias` how its kernel goes through a row, a byte each from the lowest: products per multiply (1, 2, 3),

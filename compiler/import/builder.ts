@@ -200,7 +200,7 @@ function freeName(name: string, isTaken: (name: string) => boolean): string {
 }
 
 /** `hint` with characters that node names may not have replaced. */
-export function legalName(hint: string): string {
+function legalName(hint: string): string {
   const name = hint.replace(/[^A-Za-z0-9_.\-/]/g, '_').slice(0, 180);
   return /^[A-Za-z_]/.test(name) ? name : `_${name}`;
 }

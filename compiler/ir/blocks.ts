@@ -58,7 +58,7 @@ export function wholeBias(node: BlocksNode, { leaves }: BlockLayout): Float64Arr
 }
 
 /** The matrix that the leaves add up to, row-major [rows x cols of the layout]. */
-export function denseMatrix(node: BlocksNode, layout: BlockLayout): Float64Array {
+function denseMatrix(node: BlocksNode, layout: BlockLayout): Float64Array {
   const matrix = new Float64Array(node.width * layout.cols);
   for (const { leaf, row, rows, col, cols, inner } of layout.leaves) {
     for (let r = 0; r < rows; r++) {

@@ -10,7 +10,7 @@ import type { AffineNode, TrainHalf } from './types.js';
 export type Core = TrainHalf['cores'][number];
 
 /** The matrix that a chain of cores merges into: [rows x rank] of an output half, [rank x cols] of an input half. */
-export function mergeCores(half: TrainHalf['half'], cores: readonly Core[]): Float64Array {
+function mergeCores(half: TrainHalf['half'], cores: readonly Core[]): Float64Array {
   // Row-major [first rank x modes so far x last rank], which both halves' results are with their outer rank of 1.
   const [{ shape, data }] = cores;
   let merged: Float64Array = data.slice();

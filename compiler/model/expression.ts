@@ -64,7 +64,7 @@ const BINARY: Record<string, (a: number, b: number) => number> = {
   '^': (a, b) => a ** b,
 };
 
-export const MAX_EXPRESSION_LENGTH = 10_000;
+const MAX_EXPRESSION_LENGTH = 10_000;
 
 /** A parsed expression whose free names are all known. */
 export interface CompiledExpression {

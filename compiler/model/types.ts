@@ -46,7 +46,7 @@ export const UNARY_OPS = [
 ] as const;
 export type UnaryOp = (typeof UNARY_OPS)[number];
 
-export const BINARY_OPS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as const;
+const BINARY_OPS = ['add', 'sub', 'mul', 'div', 'min', 'max'] as const;
 export type BinaryOp = (typeof BINARY_OPS)[number];
 
 /** The least width of integers that a matrix needs in the module; a build may choose a wider one. */

@@ -1,5 +1,5 @@
 import { libraryStackBytes } from '../cost/native-stack.js';
-import type { Target } from './targets.js';
+import type { Target } from './target.js';
 
 /** How the bare-metal project is compiled: by CMake, and with the same flags for the emulated boards. */
 
@@ -21,7 +21,7 @@ export const WASM3_FLAGS = ['-fwrapv', '-fno-strict-aliasing'];
 export const KERNEL_UNITS: readonly string[] = ['pe_kernels.c', 'model.c'];
 const KERNEL_FLAGS = ['-O3'];
 
-export const LINKER_SCRIPT = 'link.ld';
+const LINKER_SCRIPT = 'link.ld';
 const LINK_FLAGS = ['-nostartfiles', '-Wl,--gc-sections', '-T', LINKER_SCRIPT];
 
 /** Flags of the C compiler for every file, further ones for wasm3's and for kernels, and for linking. */

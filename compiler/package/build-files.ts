@@ -16,7 +16,7 @@ import { quantizedBits } from './layer-report.js';
 import { buildMemoryBytes } from './memory.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import { pictures } from './structure-svg.js';
-import type { Target } from './targets.js';
+import type { Target } from './target.js';
 
 /**
  * Everything that a build writes, by path:

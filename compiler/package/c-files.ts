@@ -7,7 +7,7 @@ import { PACKAGE_ROOT } from '../host/package-root.js';
 import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
-import type { Target } from './targets.js';
+import type { Target } from './target.js';
 import { readTexts } from './templates.js';
 
 /**

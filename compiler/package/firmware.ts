@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { PACKAGE_ROOT } from '../host/package-root.js';
 import { BARE_METAL, BARE_METAL_UPDATE, toolchainFile } from './bare-metal.js';
-import type { Target, TargetProject } from './targets.js';
+import type { Target, TargetProject } from './target.js';
 import { templateFiles } from './templates.js';
 import { wasm3Files } from './wasm3.js';
 
@@ -33,7 +33,7 @@ export const TABLE_FILES = [
 ] as const;
 
 /** What modules that import the kernels need besides both. */
-export const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
+const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
 
 const FILES_OF: Record<BuildEngine, readonly string[]> = {
   wasm3: [...LIBRARY_FILES, ...MODULE_FILES],
@@ -65,7 +65,7 @@ export function firmwareFiles(target: Target, header: string, engine: BuildEngin
 }
 
 /** Puts one project together; pure. */
-export function projectFiles(
+function projectFiles(
   project: TargetProject,
   template: ReadonlyMap<string, string>,
   library: ReadonlyMap<string, string>,

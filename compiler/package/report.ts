@@ -14,7 +14,7 @@ import { type Model, parameterCount } from '../model/types.js';
 import type { CompiledModel } from '../pipeline.js';
 import { tableBytes } from '../quantize/function-table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
-import type { Target } from './targets.js';
+import type { Target } from './target.js';
 
 /** What a build is, needs and reaches: report.json, described by report.schema.json. No clock, no host names. */
 export interface Report {
@@ -169,7 +169,7 @@ function compressReport({
   return { method, detail, parameters, bytes, attempts: attempts.length, tangentKernel };
 }
 
-export function errorFields(error: OutputError) {
+function errorFields(error: OutputError) {
   const { maxAbsolute, maxRelative, relativeL2, worstAt } = error;
   return { maxAbsolute, maxRelative, relativeL2, worstAt };
 }

@@ -4,7 +4,7 @@ import type { LayerStructure } from '../compress/layers.js';
  * A picture of how a weight matrix is stored: one rectangle per block, its rank (or `dense`) and the width of its weights
  * written into it, shaded by how much of the dense block it keeps. What is empty is not stored.
  */
-export function structureSvg(layer: LayerStructure): string {
+function structureSvg(layer: LayerStructure): string {
   const scale = SIDE / Math.max(layer.rows, layer.cols, 1);
   const [width, height] = [layer.cols * scale, layer.rows * scale].map((v) => Math.max(MINIMUM, round(v)));
   const [sx, sy] = [width / layer.cols, height / layer.rows];

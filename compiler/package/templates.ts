@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { libraryStackBytes } from '../cost/native-stack.js';
 import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
-import type { Target, TargetProject } from './targets.js';
+import type { Target, TargetProject } from './target.js';
 
 /** The templates of firmware projects in targets/: text files in which `@name@` stands for a value of the target. */
 

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
 import { modelHeader } from '../../compiler/package/header.js';
-import { listTargets, loadTarget, type Target } from '../../compiler/package/targets.js';
+import type { Target } from '../../compiler/package/target.js';
+import { listTargets, loadTarget } from '../../compiler/package/targets.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { headerInputOf, smallModel } from './fixture.js';
 import {
