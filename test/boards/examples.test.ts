@@ -5,6 +5,7 @@ import { listBoards } from '../../compiler/boards/boards.js';
 import { createBoardEngine } from '../../compiler/boards/engine.js';
 import type { BoardFigures } from '../../compiler/boards/figures.js';
 import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import { type Compressor, compressModel } from '../../compiler/compress/compress.js';
 import type { Goal } from '../../compiler/cost/goal.js';
 import { BUILD_ENGINES, type BuildEngine } from '../../compiler/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
@@ -65,6 +66,13 @@ const measured: Budget = {};
 const folder = temporaryFolder();
 const builds = new Map<Case, LoadedBuild>();
 
+/** One network is compressed, and the same for every engine. */
+let compressed: ReturnType<Compressor> | undefined;
+const compressOnce: Compressor = (...args) => {
+  compressed ??= compressModel(...args);
+  return compressed;
+};
+
 beforeAll(async () => {
   for (const one of CASES) {
     const place = join(folder, one.name, one.engine);
@@ -74,6 +82,7 @@ beforeAll(async () => {
       await buildInto(place, one.file, one.goal === 'speed' ? 'cortex-m4' : 'esp32', {
         tolerance: TOLERANCE,
         compress,
+        compressWith: compressOnce,
         engine: one.engine,
         goal: one.goal,
       }),

@@ -139,10 +139,17 @@ describe('pinn-edge build', () => {
   });
 
   it('refuses a model that the target has no room for, and says what would fit', () => {
-    const large = join(folder, 'large.json');
-    writeFileSync(large, JSON.stringify(perceptron([2, 256, 256, 256, 1])));
-    const result = cli(['build', large, ...PLAIN, '--for', 'size', '--target', 'esp32', '-o', join(folder, 'large')]);
-    expectSentence(result, 2, 'PE4002', 'too many', 'parameters would fit');
+    const buildFor = (target: string) =>
+      cli(['build', model, ...PLAIN, '--for', 'size', '--target', target, '-o', join(folder, 'large'), '--json']);
+    const { ramBytes, modelBytes, parameters } = JSON.parse(buildFor('esp32').out);
+    const excess = Math.floor(modelBytes / 4);
+    const own = join(folder, 'tight.json');
+    writeFileSync(own, JSON.stringify({ ...loadTarget('esp32'), name: 'tight', ramBlockBytes: ramBytes - excess }));
+    const { code, out } = buildFor(own);
+    const fits = Math.floor((parameters * (modelBytes - excess)) / modelBytes);
+    expect(code).toBe(2);
+    expect(JSON.parse(out).error).toMatchObject({ code: 'PE4002' });
+    expect(out).toContain(`${excess} too many; about ${fits} of its ${parameters} parameters would fit`);
   });
 
   it('prints its report as JSON, and errors as JSON too', () => {

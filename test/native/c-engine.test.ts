@@ -6,11 +6,11 @@ import { RP2040JS } from '../../compiler/boards/rp2040.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory, type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
 import { loadTarget } from '../../compiler/package/targets.js';
 import { compile } from '../../compiler/pipeline.js';
 import { verify } from '../../compiler/verify/verify.js';
-import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
+import { BOARDS, buildInto, EXAMPLES, exampleFile } from '../boards/setup.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { C99, CPP11, compileOrThrow, run, WARNINGS } from '../package/toolchain.js';
 import { SANITIZERS } from './walk.js';
@@ -22,13 +22,8 @@ const builds = new Map<string, LoadedBuild>();
 
 beforeAll(async () => {
   for (const name of EXAMPLES) {
-    const compiled = await compile(loadModel(exampleFile(name), nodeFiles), {
-      tolerance: 1e-3,
-      engine: 'c',
-      goal: 'speed',
-    });
-    writeBuild(join(folder, name), packageBuild(compiled, loadTarget('cortex-m4')).files);
-    builds.set(name, loadBuild(join(folder, name)));
+    const options = { tolerance: 1e-3, engine: 'c', goal: 'speed' } as const;
+    builds.set(name, await buildInto(join(folder, name), exampleFile(name), 'cortex-m4', options));
   }
 }, 300_000);
 
