@@ -22,7 +22,8 @@ const MESSAGES = {
   // 2xxx: model
   PE2001: '{file} is not a valid pinn-edge/1 model: {count} problem{s}\n{problems}',
   PE2002: '{file}: node "{node}" ({op}) is not defined over the input box: {reason}',
-  PE2003: '{file}: output "{output}" is not finite at {point} inside the input box',
+  PE2003:
+    '{file}: output "{output}" is not finite at {point} inside the input box; narrow the ranges of the inputs, or mend the model',
   PE2004: '{file}: expression "{expression}" of {place}: {reason}',
   // 3xxx: options
   PE3001: 'unknown target "{name}"; {hint}',
@@ -45,18 +46,19 @@ const MESSAGES = {
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
   PE4004:
     '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or {option} {nearest}',
-  PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}',
+  PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}; allow at least that',
+  PE4101:
+    'no network answers in {limit} instructions: the smallest that was found takes about {smallest}; allow at least that',
   PE4102: 'one budget at a time: --max-bytes or --max-instructions',
-  PE4101: 'no network answers in {limit} instructions: the smallest that was found takes about {smallest}',
+  PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
-  PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module
-  PE6001: 'the block table is corrupt: check {check} failed ({name}{where})',
+  PE6001: 'the block table is corrupt: check {check} failed ({name}{where}); build the model again',
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',
-  PE6003: 'the module refused to run: status {status} ({name})',
+  PE6003: 'the module refused to run: status {status} ({name}); build the model again',
   PE6004: 'AssemblyScript rejected the generated entry: {reason}',
   PE6009: 'the module stopped while it ran ({reason}); build the model again',
   // 7xxx: import

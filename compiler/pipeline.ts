@@ -61,6 +61,7 @@ export interface CompileOptions {
   onStage?: (stage: StageResult) => void;
 }
 
+/** What one stage did, for people and reports. */
 export interface StageResult {
   stage: 'ir' | 'compress' | 'quantize' | 'tables' | 'compile';
   detail: string;
@@ -69,6 +70,7 @@ export interface StageResult {
   seconds: number;
 }
 
+/** A model as the device will run it, and all that is known of it. */
 export interface CompiledModel {
   model: Model;
   engine: BuildEngine;
@@ -95,9 +97,18 @@ export interface CompiledModel {
   stages: StageResult[];
 }
 
+/** Where neither the options nor the model say one: relative to the largest value of each output. */
 export const DEFAULT_TOLERANCE = 1e-3;
 const DEFAULT_ISA = 'armv7e-m';
 
+/**
+ * Compiles a validated model into a block table and, unless the engine is `c`, a module that keeps the tolerance at every
+ * point that was looked at: thousands, and the worst found from them by local search. The same model and options give the
+ * same bytes.
+ *
+ * @throws PE4001 when no format keeps the tolerance, with the nearest one that works; PE2002 and PE2003 when the model is
+ * not defined or not finite in its input box; PE4003 for a relative tolerance of an output that is zero
+ */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const {
     precision = 'auto',

@@ -8,8 +8,10 @@ import { type Box, concatPoints, cornerPoints, edgePoints, inputBox, interiorPoi
 /** Engineering values in, row-major [points x inputs]; engineering values out, row-major [points x outputs]. */
 export type PointFunction = (points: Float64Array) => Float64Array;
 
+/** The error of one output. */
 export interface OutputError {
   name: string;
+  /** Largest |error| found, in the output's unit. */
   maxAbsolute: number;
   /** maxAbsolute divided by the largest |reference| of this output over the box. */
   maxRelative: number;
@@ -17,6 +19,7 @@ export interface OutputError {
   relativeL2: number;
   /** Input values where the largest error occurs. */
   worstAt: number[];
+  /** Largest |reference| over the points, in the output's unit. */
   largestReference: number;
 }
 
@@ -41,6 +44,7 @@ export interface Measurement {
 const ROUNDS = 24;
 const RANDOM_STEPS = 6;
 
+/** The error of every output; NaN of the approximation counts as infinite. The same options give the same points. */
 export function measureError(
   model: { inputs: readonly { min: number; max: number }[]; outputs: readonly { name: string }[] },
   approximation: PointFunction,

@@ -91,6 +91,7 @@ export interface StackBound {
   moduleBytes: number;
 }
 
+/** The bound for a module that passed the device's check (asc/device.ts), on the chip of `target`. */
 export function nativeStackBound(wasm: Uint8Array, target: StackTarget): StackBound {
   const operationsPerPage = operationsOnPage(target);
   const frames = framesFor(target);

@@ -5,9 +5,10 @@ import { encodeFrame, FrameReader } from './frame.js';
 import { ANSWER, COMMAND, DEVICE, PROTOCOL_VERSION } from './spec.js';
 import type { Transport } from './transport.js';
 
-/** A device with an update agent: one request at a time, repeated until its answer arrives. */
+/** Requests to the update agent of a device (targets/common/pe_agent.h), over a line that may lose or damage bytes. */
 
 export type CommandName = keyof typeof COMMAND;
+/** What HELLO answers: the numbers of DEVICE (spec.ts), and the device's name. */
 export type DeviceInfo = Record<(typeof DEVICE)[number], number> & { name: string };
 
 export interface Timing {
@@ -29,6 +30,7 @@ const SHORTEST_BYTES = 16;
 const FIRST_BYTES = 256;
 const LENGTHEN_AFTER = 6;
 
+/** The agent's answer to one request. */
 export interface Answer {
   /** One of UPDATE. */
   result: number;
@@ -37,6 +39,7 @@ export interface Answer {
   tries: number;
 }
 
+/** A device with an update agent: one request at a time, repeated until its answer arrives. */
 export class DeviceClient {
   #reader = new FrameReader();
   #sequence = randomInt(2 ** 32);

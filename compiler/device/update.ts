@@ -15,6 +15,7 @@ export interface UpdateOptions {
   between?: { bytes: number; run: () => Promise<void> };
 }
 
+/** What a transfer took. */
 export interface UpdateFigures {
   bytes: number;
   /** Where an earlier, interrupted transfer of the same image had come to. */
@@ -30,7 +31,11 @@ const OFFSET_BYTES = 4;
 /** A device that restarts in the middle has forgotten the transfer. */
 const MAX_BEGINS = 4;
 
-/** @throws PE9015 when the device refuses it; it still runs the model of before */
+/**
+ * Sends an image; the device runs it when this returns. A transfer that was interrupted goes on where it had come to.
+ *
+ * @throws PE9015 when the device refuses it, PE9014 when the connection is lost; it still runs the model of before
+ */
 export async function sendImage(
   client: DeviceClient,
   image: Uint8Array,

@@ -18,12 +18,15 @@ export interface Runnable {
   wasm3: Wasm3Settings;
 }
 
+/** How the target's wasm3 is set. */
 export interface Wasm3Settings {
+  /** Bytes of wasm3's own stack of values. */
   stackBytes: number;
   /** False for chips on which wasm3 has no tail calls: the host then runs that build of it. */
   tailCalls: boolean;
 }
 
+/** @throws PE4501 for an engine that needs a module when the build has none, PE6001 for a corrupt table */
 export async function createEngine(name: EngineName, runnable: Runnable): Promise<Engine> {
   if (name === 'c') return createCEngine(runnable);
   if (name === 'oracle') return { name, ...createOracle(requireValidTable(runnable.table)) };

@@ -19,10 +19,12 @@ export interface WordFormat {
   offset: number;
 }
 
+/** Per input; inputs have no scale or offset of their own. */
 export function inputWordFormats(table: BlockTable): WordFormat[] {
   return table.inputs.map(({ exponent }) => ({ exponent, scale: 1, offset: 0 }));
 }
 
+/** Per output, with the scale and offset that the model gives it. */
 export function outputWordFormats(
   table: BlockTable,
   outputs: readonly { scale?: number; offset?: number }[],

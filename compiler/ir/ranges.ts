@@ -10,6 +10,7 @@ import type { IrGraph, IrNode } from './types.js';
  * nothing else.
  */
 
+/** A closed interval. */
 export interface Range {
   min: number;
   max: number;
@@ -21,6 +22,10 @@ const MARGIN = 0.02;
 /** Range of every component of every node: arrays of length width. */
 export type Ranges = ReadonlyMap<IrNode, readonly Range[]>;
 
+/**
+ * @param values of every node at points that cover the box, row-major [points x width]
+ * @returns ranges in the units of the graph
+ */
 export function analyzeRanges(graph: IrGraph, values: IrValues, box: Box): Ranges {
   const bounds = intervalBounds(graph, box);
   const ranges = new Map<IrNode, Range[]>();

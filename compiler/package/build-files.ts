@@ -40,11 +40,18 @@ export interface PackagedBuild {
   golden: Golden;
 }
 
+/** What a package is beside the compiled model and the target. */
 export interface PackageOptions {
   /** Version of the model in its image; a device refuses a lower one than it runs. Default 1. */
   version?: number;
 }
 
+/**
+ * The build of a compiled model for a target, not yet written: its golden vectors are answers of the oracle, and what it
+ * needs of heap and stack was measured by running the module once under wasm3.
+ *
+ * @throws PE4002 when it does not fit the target's flash, RAM or native stack
+ */
 export function packageBuild(compiled: CompiledModel, target: Target, options: PackageOptions = {}): PackagedBuild {
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);

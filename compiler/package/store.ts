@@ -84,6 +84,7 @@ function moveInto(temporary: string, place: string): void {
   rmSync(old, { recursive: true, force: true });
 }
 
+/** A build, read: what `simulate`, `verify` and `flash` work on. */
 export interface LoadedBuild {
   directory: string;
   report: Report;
@@ -109,7 +110,12 @@ function runnableOf(report: Report, wasm: Uint8Array, table: Uint8Array): Runnab
   };
 }
 
-/** Reads a build; the module's own identity, the block table and the report must agree. */
+/**
+ * Reads a build; the module's own identity, the block table and the report must agree.
+ *
+ * @throws PE1007 when the folder is no build, PE1001 when a file of it is missing, PE1008 when its files do not belong
+ * together
+ */
 export function loadBuild(directory: string): LoadedBuild {
   const refuse = (reason: string): never => {
     throw new PinnEdgeError('PE1007', { directory, reason });

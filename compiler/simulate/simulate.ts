@@ -8,6 +8,7 @@ import { evaluateReference } from '../reference/evaluate.js';
 
 export type SimulationEngine = EngineName | 'reference';
 
+/** Answers for points. */
 export interface Simulation {
   /** Name of the engine or board. */
   engine: string;
@@ -17,7 +18,14 @@ export interface Simulation {
   clamped: number[];
 }
 
-/** @param points row-major [points x inputs], engineering units */
+/**
+ * The build's answers for points. Points outside the input box are evaluated at its edge, as on a device.
+ *
+ * @param points row-major [points x inputs], engineering units
+ * @param options `engine`: default wasm3, or the C kernels for a build of the engine `c`
+ * @throws PE6003 and PE6009 when the module refuses its table or stops, PE4501 for an engine that the build has no module
+ * for
+ */
 export async function simulate(
   build: LoadedBuild,
   points: Float64Array,

@@ -8,6 +8,7 @@ import { defaultEngine, pointEvaluator } from '../simulate/simulate.js';
 
 /** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
 
+/** What a build is held to, and how it is run. */
 export interface VerifyOptions {
   /** Default: the tolerance of the build. */
   tolerance?: number;
@@ -18,6 +19,7 @@ export interface VerifyOptions {
   engine?: EngineName | Engine;
 }
 
+/** What was measured; `pass` is all that a tolerance asks. */
 export interface VerifyResult {
   pass: boolean;
   tolerance: number;
@@ -32,6 +34,10 @@ export interface VerifyResult {
   exact: { module: OutputError; network: OutputError }[];
 }
 
+/**
+ * Measures a build's error against the float64 reference on points over the whole input box: Sobol points, corners, faces
+ * and local searches from the worst of them. A relative tolerance is of the largest |reference| of each output.
+ */
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { engine = defaultEngine(build), samples = DEFAULT_MEASURE.samples } = options;
   const { model, report } = build;
