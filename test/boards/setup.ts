@@ -18,10 +18,14 @@ export const BOARDS = listBoards().map((name) => {
   const advice = missing
     .map(({ tool, packages }) => `${tool} not found; on Debian: apt-get install ${packages}`)
     .join('; ');
-  // The reporter shows skipped tests by their number only.
-  if (missing.length && !TOOLS_REQUIRED) process.stderr.write(`skipped ${name}: ${advice}\n`);
   return { name, board, advice, isSkipped: missing.length > 0 && !TOOLS_REQUIRED };
 });
+
+// The reporter shows skipped tests by their number only.
+for (const advice of new Set(BOARDS.filter(({ isSkipped }) => isSkipped).map((board) => board.advice))) {
+  const names = BOARDS.filter((board) => board.advice === advice).map(({ name }) => name);
+  process.stderr.write(`skipped on ${names.join(', ')}: ${advice}\n`);
+}
 
 /** Builds a model for a target into `folder`, as the command does. */
 export async function buildInto(

@@ -16,7 +16,11 @@ import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
 
 const builds = new Map<string, LoadedBuild>();
 
+// rp2040js is slow: it has tests of its own.
+const EMULATED = BOARDS.filter(({ board }) => board.emulator.command !== RP2040JS);
+
 beforeAll(async () => {
+  if (EMULATED.every(({ isSkipped }) => isSkipped)) return;
   for (const name of EXAMPLES) {
     const options = { tolerance: 1e-3, engine: 'wasm3+native' } as const;
     const compiled = await compile(loadModel(exampleFile(name), nodeFiles), options);
@@ -24,8 +28,7 @@ beforeAll(async () => {
   }
 }, 300_000);
 
-// rp2040js is slow: it has tests of its own.
-describe.each(BOARDS.filter(({ board }) => board.emulator.command !== RP2040JS))('$name', ({ board, isSkipped }) => {
+describe.each(EMULATED)('$name', ({ board, isSkipped }) => {
   test.skipIf(isSkipped).each(EXAMPLES)('%s: golden vectors bit for bit', (name) => {
     const build = builds.get(name)!;
     // The engine compares every word with the oracle's.
