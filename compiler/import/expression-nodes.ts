@@ -56,7 +56,7 @@ function nodes(builder: GraphBuilder, scope: Scope, hint: string): ExpressionAlg
       return apply(OPERATORS[operator], a, b);
     },
     call: (functionName, args) => {
-      if (args.length === 1 && 'constant' in args[0] && !VECTOR_FUNCTIONS.has(functionName)) {
+      if (args.length === 1 && 'constant' in args[0] && !NEVER_FOLDED.has(functionName)) {
         return { constant: args[0].constant.map((v) => applyFunction(functionName, [v])) };
       }
       if (functionName === 'min' || functionName === 'max') {
@@ -132,47 +132,16 @@ const root = (b: GraphBuilder, x: string, sign: number, shift: number) =>
   b.unary('sqrt', b.scale(square(b, x), [sign], [shift]));
 const arcsine = (b: GraphBuilder, x: string) => b.unary('atan', b.binary('div', x, root(b, x, -1, 1)));
 
-/** Functions of whole vectors, which have no value for a single number. */
-const VECTOR_FUNCTIONS = new Set([
-  'sum',
-  'mean',
-  'dot',
-  'concat',
-  'sigmoid',
-  'silu',
-  'softplus',
-  'relu',
-  'erf',
-  'gelu',
-  'mish',
-  'selu',
-  'elu',
-]);
+/** Functions of one number that models have as operations and expressions do not evaluate themselves. */
+const ACTIVATIONS = ['sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu'] as const;
+/** Functions of one number that expressions evaluate themselves, too. */
+const ELEMENTARY = ['sin', 'cos', 'atan', 'tanh', 'exp', 'log', 'sqrt', 'abs'] as const;
+
+/** What is never computed here, constant argument or not: functions of whole vectors, and activations. */
+const NEVER_FOLDED: ReadonlySet<string> = new Set(['sum', 'mean', 'dot', 'concat', ...ACTIVATIONS]);
 
 const FUNCTIONS: Record<string, Emitter> = {
-  ...Object.fromEntries(
-    (
-      [
-        'sin',
-        'cos',
-        'atan',
-        'tanh',
-        'exp',
-        'log',
-        'sqrt',
-        'abs',
-        'sigmoid',
-        'silu',
-        'softplus',
-        'relu',
-        'erf',
-        'gelu',
-        'mish',
-        'selu',
-        'elu',
-      ] as const
-    ).map((op) => [op, simple(op)]),
-  ),
+  ...Object.fromEntries([...ELEMENTARY, ...ACTIVATIONS].map((op) => [op, simple(op)])),
   tan: composed((b, x) => b.binary('div', b.unary('sin', x), b.unary('cos', x))),
   asin: composed(arcsine),
   acos: composed((b, x) => b.scale(arcsine(b, x), [-1], [Math.PI / 2])),

@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import type { FileReader } from '../host/file-reader.js';
+import { type FileReader, readBytes } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS } from './detect.js';
 import type { Imported } from './source.js';
@@ -56,16 +56,4 @@ function unreadable(file: string, format: string, error: unknown): PinnEdgeError
   const message = internal ? '' : error instanceof Error ? error.message : String(error);
   const [line] = message.split('\n');
   return new PinnEdgeError('PE7002', { file, format, reason: (line || 'its bytes are damaged').slice(0, 300) });
-}
-
-function readBytes(file: string, files: FileReader): Uint8Array {
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = files.read(file);
-  } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
-  }
-  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
-  if (bytes.length === 0) throw new PinnEdgeError('PE1003', { file });
-  return bytes;
 }

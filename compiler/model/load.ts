@@ -1,7 +1,7 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
-import type { FileReader } from '../host/file-reader.js';
+import { type FileReader, readBytes } from '../host/file-reader.js';
 import { readPackageJson } from '../host/package-root.js';
 import { checkGraph } from './graph.js';
 import { checkPhysics } from './physics.js';
@@ -74,14 +74,7 @@ function withoutBrokenNodes(file: ModelFile, broken: ReadonlySet<number>): Model
 }
 
 function parseJson(file: string, files: FileReader): unknown {
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = files.read(file);
-  } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
-  }
-  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
-  if (bytes.length === 0) throw new PinnEdgeError('PE1003', { file });
+  const bytes = readBytes(file, files);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {

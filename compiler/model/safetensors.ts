@@ -1,4 +1,5 @@
 import type { Problem } from '../diagnostics.js';
+import { bfloat16, binary16 } from './small-floats.js';
 import type { Tensor } from './types.js';
 
 /**
@@ -14,8 +15,8 @@ const MAX_HEADER_BYTES = 100_000_000;
 const READERS: Record<string, { bytes: number; read: (view: DataView, at: number) => number }> = {
   F64: { bytes: 8, read: (v, at) => v.getFloat64(at, true) },
   F32: { bytes: 4, read: (v, at) => v.getFloat32(at, true) },
-  F16: { bytes: 2, read: (v, at) => halfToNumber(v.getUint16(at, true)) },
-  BF16: { bytes: 2, read: (v, at) => bfloat16ToNumber(v.getUint16(at, true)) },
+  F16: { bytes: 2, read: (v, at) => binary16(v.getUint16(at, true)) },
+  BF16: { bytes: 2, read: (v, at) => bfloat16(v.getUint16(at, true)) },
   I64: { bytes: 8, read: (v, at) => Number(v.getBigInt64(at, true)) },
   I32: { bytes: 4, read: (v, at) => v.getInt32(at, true) },
   I16: { bytes: 2, read: (v, at) => v.getInt16(at, true) },
@@ -94,23 +95,6 @@ export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Arr
     });
   }
   return out;
-}
-
-/** IEEE 754 binary16. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** bfloat16: the upper half of a binary32. */
-function bfloat16ToNumber(bits: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, bits << 16);
-  return view.getFloat32(0);
 }
 
 /** The first element that is not a finite number, as a problem. */

@@ -22,6 +22,7 @@ export interface Golden {
 const INTERIOR_POINTS = 24;
 const MAX_CORNERS = 16;
 
+/** Corners of the input box and Sobol points inside it, answered by the oracle. */
 export function goldenVectors(model: Model, table: BlockTable): Golden {
   const box = inputBox(model.inputs);
   const d = model.inputs.length;
@@ -40,6 +41,19 @@ export function goldenVectors(model: Model, table: BlockTable): Golden {
     outputWords: rows(outputs, width),
     answers: rows(answers, width),
     reference: rows(evaluateReference(model, points), width),
+  };
+}
+
+/** The words of golden vectors as a device keeps them, point after point. */
+export function goldenWords({ inputWords, outputWords, points }: Golden): {
+  inputWords: Int32Array;
+  outputWords: Int32Array;
+  count: number;
+} {
+  return {
+    inputWords: Int32Array.from(inputWords.flat()),
+    outputWords: Int32Array.from(outputWords.flat()),
+    count: points.length,
   };
 }
 

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { comment, double, hex32, indexMacros, rows, text, word } from '../codegen/c-text.js';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { targetClass } from '../image/image.js';
-import type { Golden } from './golden.js';
+import { type Golden, goldenWords } from './golden.js';
 import type { Report } from './report.js';
 
 /** What the C header of a model holds. Words are row-major, one row per point. */
@@ -56,11 +56,7 @@ export function buildHeader(report: Report, payload: Uint8Array, golden: Golden)
     heapBytes: report.wasm3HeapBytes,
     inputs: report.inputs,
     outputs: report.outputs,
-    golden: {
-      inputWords: Int32Array.from(golden.inputWords.flat()),
-      outputWords: Int32Array.from(golden.outputWords.flat()),
-      count: golden.points.length,
-    },
+    golden: goldenWords(golden),
     targetClass: targetClass(report.target),
     version: report.version,
     provenance: `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,

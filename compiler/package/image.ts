@@ -1,6 +1,6 @@
 import { encodeImage } from '../image/image.js';
 import { PAYLOAD } from '../image/spec.js';
-import type { Golden } from './golden.js';
+import { type Golden, goldenWords } from './golden.js';
 import type { Report } from './report.js';
 
 /**
@@ -23,10 +23,6 @@ export function buildImage(report: Report, payload: Uint8Array, golden: Golden):
     nativeStackBytes: report.nativeStackBytes,
     inputs: report.inputs,
     outputs: report.outputs,
-    golden: {
-      inputWords: Int32Array.from(golden.inputWords.flat()),
-      outputWords: Int32Array.from(golden.outputWords.flat()),
-      count: golden.points.length,
-    },
+    golden: goldenWords(golden),
   });
 }

@@ -1,3 +1,4 @@
+import { binary16 } from '../../model/small-floats.js';
 import type { Tensor } from '../../model/types.js';
 
 /** NumPy's `.npy` (numpy.lib.format, versions 1 to 3): a header written as a Python literal, then the elements. */
@@ -10,7 +11,7 @@ type Reader = (view: DataView, at: number, little: boolean) => number;
 const READERS: Record<string, { bytes: number; read: Reader }> = {
   f8: { bytes: 8, read: (v, at, e) => v.getFloat64(at, e) },
   f4: { bytes: 4, read: (v, at, e) => v.getFloat32(at, e) },
-  f2: { bytes: 2, read: (v, at, e) => half(v.getUint16(at, e)) },
+  f2: { bytes: 2, read: (v, at, e) => binary16(v.getUint16(at, e)) },
   i8: { bytes: 8, read: (v, at, e) => Number(v.getBigInt64(at, e)) },
   u8: { bytes: 8, read: (v, at, e) => Number(v.getBigUint64(at, e)) },
   i4: { bytes: 4, read: (v, at, e) => v.getInt32(at, e) },
@@ -75,14 +76,4 @@ function rowMajor(data: Float64Array, shape: readonly number[]): Float64Array {
     for (let axis = shape.length - 1; axis >= 0 && ++index[axis] === shape[axis]; axis--) index[axis] = 0;
   }
   return out;
-}
-
-/** IEEE 754 binary16. */
-export function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -1,12 +1,10 @@
-import { half } from '../numpy/npy.js';
+import { bfloat16, binary16 } from '../../model/small-floats.js';
 import { type NdArray, ndArray, sizeOf } from './ndarray.js';
 import type { OnnxTensor } from './proto.js';
 
 /** ONNX TensorProto to an array of numbers (onnx.proto, "TensorProto.DataType"). */
 
 type Reader = (view: DataView, at: number) => number;
-
-const bfloat = (bits: number): number => new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
 
 const TYPES: Record<number, { bytes: number; integer: boolean; read: Reader }> = {
   1: { bytes: 4, integer: false, read: (v, at) => v.getFloat32(at, true) },
@@ -17,11 +15,11 @@ const TYPES: Record<number, { bytes: number; integer: boolean; read: Reader }> =
   6: { bytes: 4, integer: true, read: (v, at) => v.getInt32(at, true) },
   7: { bytes: 8, integer: true, read: (v, at) => Number(v.getBigInt64(at, true)) },
   9: { bytes: 1, integer: true, read: (v, at) => v.getUint8(at) },
-  10: { bytes: 2, integer: false, read: (v, at) => half(v.getUint16(at, true)) },
+  10: { bytes: 2, integer: false, read: (v, at) => binary16(v.getUint16(at, true)) },
   11: { bytes: 8, integer: false, read: (v, at) => v.getFloat64(at, true) },
   12: { bytes: 4, integer: true, read: (v, at) => v.getUint32(at, true) },
   13: { bytes: 8, integer: true, read: (v, at) => Number(v.getBigUint64(at, true)) },
-  16: { bytes: 2, integer: false, read: (v, at) => bfloat(v.getUint16(at, true)) },
+  16: { bytes: 2, integer: false, read: (v, at) => bfloat16(v.getUint16(at, true)) },
 };
 
 const EXTERNAL = 1;
@@ -58,9 +56,9 @@ function listedData(tensor: OnnxTensor): number[] {
     case 7:
       return tensor.int64Data.map(Number);
     case 10:
-      return tensor.int32Data.map(half);
+      return tensor.int32Data.map(binary16);
     case 16:
-      return tensor.int32Data.map(bfloat);
+      return tensor.int32Data.map(bfloat16);
     case 11:
       return tensor.doubleData;
     case 12:

@@ -1,5 +1,6 @@
+import { bfloat16, binary16 } from '../../model/small-floats.js';
 import type { Tensor } from '../../model/types.js';
-import { half, numbers } from '../numpy/npy.js';
+import { numbers } from '../numpy/npy.js';
 import { type PickleHost, PickleRefusal, type PyDict, PyGlobal, type PyList } from './pickle.js';
 
 /** The constructors that pickles of weights call: PyTorch's tensors and storages, NumPy's arrays, plain containers. */
@@ -17,8 +18,8 @@ type Reader = (view: DataView, at: number) => number;
 const ELEMENTS = {
   double: { bytes: 8, read: (v, at) => v.getFloat64(at, true) },
   float: { bytes: 4, read: (v, at) => v.getFloat32(at, true) },
-  half: { bytes: 2, read: (v, at) => half(v.getUint16(at, true)) },
-  bfloat16: { bytes: 2, read: (v, at) => new Float32Array(Uint32Array.of(v.getUint16(at, true) << 16).buffer)[0] },
+  half: { bytes: 2, read: (v, at) => binary16(v.getUint16(at, true)) },
+  bfloat16: { bytes: 2, read: (v, at) => bfloat16(v.getUint16(at, true)) },
   long: { bytes: 8, read: (v, at) => Number(v.getBigInt64(at, true)) },
   int: { bytes: 4, read: (v, at) => v.getInt32(at, true) },
   short: { bytes: 2, read: (v, at) => v.getInt16(at, true) },
