@@ -16,23 +16,23 @@ import { writeDocuments } from './compress-document.js';
 import { ROWS, type Row } from './compress-rows.js';
 import { sineNetwork } from './sine-network.js';
 
-/**
- * Compression of every example by every method: `npm run bench:compress`, with
- *
- *   --only front,burgers   --tol 1e-3   --method auto,svd   what to run; default: everything, the quick methods first
- *   --models <folder>      the models of that folder: `pinn-edge import` has to have written them as *.json
- *   --scaling              sine networks of growing width, 1e-2, auto
- *   --effort normal        how long the searches may look
- *   --row-seconds 150      after so much CPU time a search ends with its best so far, as after Ctrl-C; such rows are marked
- *   --fresh                run again what the cache has
- *   --write                docs/benchmarks-compress.md from the cache, and its summary in docs/benchmarks.md
- *
- * Rows are kept in build/bench-compress.jsonl as they come, so a run that was interrupted goes on where it stopped.
- *
- * All methods have the whole tolerance for the weights, and their bytes are those of the weights as the method stores them;
- * `build` is what then becomes of `auto` with formats and tables, all within the tolerance: bytes of the integer weights
- * and biases in the module, error of the module. Errors are measured on points that nothing was chosen on.
- */
+const USAGE = `Compression of every example by every method: npm run bench:compress, with
+
+  --only front,burgers   --tol 1e-3   --method auto,svd   what to run; default: everything, the quick methods first
+  --models <folder>      the models of that folder: pinn-edge import has to have written them as *.json
+  --scaling              sine networks of growing width, 1e-2, auto
+  --effort normal        how long the searches may look
+  --row-seconds 150      after so much CPU time a search ends with its best so far, as after Ctrl-C; such rows are marked
+  --fresh                run again what the cache has
+  --write                docs/benchmarks-compress.md from the cache, and its summary in docs/benchmarks.md
+  --help                 this
+
+Rows are kept in build/bench-compress.jsonl as they come, so a run that was interrupted goes on where it stopped.
+All methods have the whole tolerance for the weights, and their bytes are those of the weights as the method stores them;
+build is what then becomes of auto with formats and tables, all within the tolerance: bytes of the integer weights and
+biases in the module, error of the module. Errors are measured on points that nothing was chosen on.
+`;
+
 /** The methods whose rows are quick come first. */
 const ORDER: readonly Row['method'][] = [
   'int8', 'int16', 'svd', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
@@ -68,8 +68,13 @@ async function main(): Promise<void> {
       'row-seconds': { type: 'string', default: '150' },
       fresh: { type: 'boolean' },
       write: { type: 'boolean' },
+      help: { type: 'boolean' },
     },
   });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const effort = EFFORT_LEVELS.find((level) => level === values.effort) ?? 'normal';
   const limits = { effort, rowSeconds: Number(values['row-seconds']) };
   const only = values.only?.split(',');

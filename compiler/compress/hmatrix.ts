@@ -295,14 +295,18 @@ export function roundRows(weights: Float64Array, cols: number, bits: WeightBits)
   const limit = 2 ** (bits - 1);
   for (let at = 0; at < weights.length; at += cols) {
     const row = weights.subarray(at, at + cols);
-    const largest = row.reduce((m, w) => Math.max(m, Math.abs(w)), 0);
-    if (largest === 0) continue;
-    const unit = 2 ** -Math.floor(Math.log2((limit - 0.5) / largest));
+    const unit = rowUnit(row, bits);
     row.forEach((w, c) => {
       rounded[at + c] = Math.min(limit - 1, Math.max(-limit, Math.round(w / unit))) * unit;
     });
   }
   return rounded;
+}
+
+/** The least power of two in whose units a row fits into integers of `bits` bits; 1 for zeros. */
+export function rowUnit(row: Float64Array, bits: 8 | 16): number {
+  const largest = row.reduce((m, w) => Math.max(m, Math.abs(w)), 0);
+  return largest > 0 ? 2 ** -Math.floor(Math.log2((2 ** (bits - 1) - 0.5) / largest)) : 1;
 }
 
 /** Adds or subtracts the matrix of a leaf. */

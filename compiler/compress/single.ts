@@ -58,6 +58,8 @@ export interface Found {
 }
 
 const STEPS = 100;
+/** Part of the share that refinement leaves to the rounding of weights after it. */
+const FOR_ROUNDING = 0.08;
 const BISECTIONS = 10;
 const REFINED_TRIES = 3;
 /** Part of the bytes that is taken off a refined network at first, and the least that is worth another try. */
@@ -192,7 +194,8 @@ class Run {
     // Settings between two ranks give the same network.
     const known = this.outcomes.get(bytes);
     if (known !== undefined && !this.best?.refined) return known;
-    const settings = { target: options.share, maxSteps: STEPS, checkpoint, keepZeros: family.keepZeros };
+    const limit = options.round ? (1 - FOR_ROUNDING) * options.share : options.share;
+    const settings = { target: limit, maxSteps: STEPS, checkpoint, keepZeros: family.keepZeros };
     if (family.regularised) {
       start = await family.regularised(setting, async (graph) => {
         const { blockRank, share } = options;
@@ -201,7 +204,7 @@ class Run {
         return foldGraph(family.stored?.(first.graph) ?? first.graph);
       });
     }
-    const { graph, work } = await refineWithin(teacher, start.graph, pool, unseen, options.share, settings);
+    const { graph, work } = await refineWithin(teacher, start.graph, pool, unseen, limit, settings);
     this.work += work;
     const even = balanced(teacher, graph);
     const stored = family.stored?.(even) ?? even;
