@@ -3,17 +3,22 @@ import type { KernelRow } from './kernels.js';
 import { YARDSTICK } from './product.js';
 import { RIVALS } from './rivals/rivals.js';
 import { HOST, type Row } from './rows.js';
-import { contenderTable, hostTable, instructionTable, kernelTable, memoryTable } from './tables.js';
+import { contenderTable, hostTable, instructionTable, kernelTable, memoryTable, summaryTable } from './tables.js';
 
 /** What `npm run bench` prints, and docs/benchmarks.md around it. */
 
 const MEMORY_BOARD = 'cortex-m4';
 const NO_FPU_BOARD = 'cortex-m3';
+const SUMMARY_RIVAL = 'float32 C';
 
 /** Sections without the rows they need are left out. */
 export function report(rows: readonly Row[], kernels: readonly KernelRow[]): string {
   const boards = [...new Set(rows.map((row) => row.board))].filter((board) => board !== HOST);
   const sections: string[] = [];
+  if (rows.some((row) => row.board === MEMORY_BOARD && row.compressed)) {
+    const table = summaryTable(rows, MEMORY_BOARD, SUMMARY_RIVAL);
+    sections.push(`## All examples\n\n${SUMMARY_TEXT}\n\n${table}`);
+  }
   const yardstick = rows.filter((row) => row.example === YARDSTICK);
   if (yardstick.some((row) => row.board === MEMORY_BOARD)) {
     sections.push(
@@ -31,11 +36,14 @@ export function report(rows: readonly Row[], kernels: readonly KernelRow[]): str
   return `${sections.join('\n\n')}\n`;
 }
 
+const SUMMARY_TEXT = `What \`pinn-edge build --for speed --tol 1e-3\` makes of each, compressed, on a Cortex-M4F, beside the whole network
+in plain float32 C. Other builds, boards and rivals follow.`;
+
 const KERNELS_TEXT = `Instructions per multiply-accumulate of a dense layer, with rounding and storing its rows, and per element of a
 function: the difference between two networks on the board, one of which has more of it.`;
 
 const HOST_TEXT = `Microseconds per answer on the machine that ran the bench, the fastest of several rounds, side by side in one run:
-compare their ratios. \`float64\` is the reference evaluator.`;
+compare their ratios. \`float64\` is the reference evaluator, \`v8\` runs the module of \`wasm3\`.`;
 
 export function document(rows: readonly Row[], kernels: readonly KernelRow[]): string {
   const rivals = RIVALS.map(({ name, description }) => `- \`${name}\`: ${description}.`).join('\n');

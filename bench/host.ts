@@ -31,7 +31,7 @@ export async function measureHost(example: string, variant: Variant, compiled: C
     const engine = await createEngine(name, runnable);
     const microseconds = fastest(() => engine.run(words));
     engine.dispose?.();
-    const place = { example, board: HOST, engine: name, ...variant };
+    const place = { example, board: HOST, engine: name === 'v8' ? name : builtFor, ...variant };
     const known = { maxRelative: largestError(measured), macs: lowered.macs, modelBytes: table.length };
     rows.push({ ...place, ...NOT_COUNTED, ...known, microseconds });
   }

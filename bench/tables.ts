@@ -82,12 +82,50 @@ export function kernelTable(rows: readonly KernelRow[]): string {
   return markdown(['kernel', 'engine', ...boards], body);
 }
 
+/** Microseconds per answer on this machine, a column for every engine; a network that is not built has one figure. */
 export function hostTable(rows: readonly Row[]): string {
-  const body = rows
-    .filter((row) => row.board === HOST)
-    .map((row) => [row.example, row.engine, variantText(row), row.microseconds!.toFixed(1)]);
-  return markdown(['example', 'engine', 'built', 'us'], body);
+  const here = rows.filter((row) => row.board === HOST);
+  const engines = [...new Set(here.map((row) => row.engine))];
+  const lines = new Map<string, Row[]>();
+  for (const row of here) {
+    const key = `${row.example} ${variantText(row)}`;
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const body = [...lines.values()].map((line) => [
+    line[0].example,
+    variantText(line[0]),
+    ...engines.map((engine) => microseconds(line.find((row) => row.engine === engine))),
+  ]);
+  return markdown(['example', 'built', ...engines], body);
 }
+
+const microseconds = (row: Row | undefined): string => row?.microseconds?.toFixed(1) ?? '';
+
+/** Every example on one board as `build --for speed` makes it by itself, beside what `rival` takes. */
+export function summaryTable(rows: readonly Row[], board: string, rival: string): string {
+  const body = rows
+    .filter((row) => row.board === board)
+    .filter((row) => row.engine === rival || (row.compressed && row.goal === 'speed'))
+    .map((row) => {
+      const other = rows.find(
+        ({ example, engine, board: place }) => example === row.example && engine === rival && place === board,
+      );
+      return [
+        row.example,
+        isRival(row) ? row.engine : `**pinn-edge ${row.engine}**`,
+        count(row.instructions),
+        other && other !== row ? timesText(other.instructions! / row.instructions!) : '',
+        kilobytes(row.flash),
+        kilobytes(row.ram),
+        short(row.maxRelative),
+      ];
+    });
+  const head = ['example', '', `instructions, ${board}`, `${rival} takes, times this`, 'flash', 'RAM', 'error'];
+  return markdown(head, body);
+}
+
+/** Such as `454`, `9.7` or `0.39`. */
+const timesText = (value: number): string => (value >= 100 ? count(value) : value.toPrecision(2));
 
 /** The yardstick's contenders on one board, as a reader of the field knows them. */
 export function contenderTable(rows: readonly Row[], board: string, other: string): string {
