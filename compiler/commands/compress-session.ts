@@ -39,6 +39,7 @@ export function compressionSession({ cache, onAttempt }: SessionOptions): Compre
         },
         checkpoint: async () => {
           await setImmediate();
+          progress?.goOn();
           return interrupt.requested;
         },
       });
@@ -76,18 +77,29 @@ class Interrupt {
 const QUIET_SECONDS = 2;
 const NOTE_SECONDS = 10;
 
-/** One line on a terminal, rewritten; elsewhere a line every ten seconds. */
-class Progress {
-  private readonly start = performance.now();
+/** One line on a terminal, rewritten; elsewhere a line every ten seconds, also while a single network takes longer. */
+export class Progress {
+  private readonly start: number;
   private lastNote = 0;
   private shown = false;
+  private state = 'nothing tried to its end yet';
+
+  /** @param clock milliseconds */
+  constructor(private readonly clock: () => number = () => performance.now()) {
+    this.start = clock();
+  }
 
   show(attempt: Attempt, best: Attempt | undefined): void {
-    const seconds = (performance.now() - this.start) / 1000;
-    if (seconds < QUIET_SECONDS) return;
     const share = ({ error }: Attempt) => `${(100 * error).toFixed(0)} % of the tolerance`;
     const soFar = best ? `best ${bytes(best.bytes)}, ${share(best)}` : 'nothing within the tolerance yet';
-    const text = `  compress  ${seconds.toFixed(0)} s, ${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${share(attempt)}`;
+    this.state = `${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${share(attempt)}`;
+    this.goOn();
+  }
+
+  goOn(): void {
+    const seconds = (this.clock() - this.start) / 1000;
+    if (seconds < QUIET_SECONDS) return;
+    const text = `  compress  ${seconds.toFixed(0)} s, ${this.state}`;
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${text}`);
       this.shown = true;

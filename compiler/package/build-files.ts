@@ -184,9 +184,11 @@ function requireFit(report: Report, target: Target): void {
   }
 }
 
+const NO_ROOM = 'no model fits: choose a larger target';
+
 /** What would fit, from the bytes that weights and tables take and those that are left for them. */
-function adviceFor({ parameters }: Report, ofModel: number, room: number): string {
+function adviceFor({ parameters, engine }: Report, ofModel: number, room: number): string {
   if (ofModel === 0) return 'a target.json of your own can give its task more (nativeStackBytes)';
-  if (room <= 0) return 'no model fits: choose a larger target';
+  if (room <= 0) return engine === 'c' ? NO_ROOM : `${NO_ROOM}, or --engine c, which needs no interpreter`;
   return `about ${Math.floor((parameters * room) / ofModel)} of its ${parameters} parameters would fit at this tolerance, or a looser --tol`;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { compressionSession } from '../../compiler/commands/compress-session.js';
+import { describe, expect, test, vi } from 'vitest';
+import { compressionSession, Progress } from '../../compiler/commands/compress-session.js';
 import type { Attempt } from '../../compiler/compress/single.js';
 import { compressOnly } from '../../compiler/pipeline.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
@@ -86,4 +86,28 @@ test('Ctrl-C leaves the best so far, and nothing in the cache', async () => {
   expect(attempts.length - first).toBeLessThanOrEqual(3);
   expect(result.model).toBeDefined();
   expect(result.parameters.after).toBeLessThan(result.parameters.before);
+});
+
+test('progress goes on while a single network takes long, a line every ten seconds where there is no terminal', () => {
+  let now = 0;
+  const written: string[] = [];
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  const terminal = process.stderr.isTTY;
+  try {
+    process.stderr.isTTY = false;
+    const progress = new Progress(() => now);
+    for (now = 0; now < 25_000; now += 500) progress.goOn();
+    const attempt = { what: 'width 4', parameters: 30, bytes: 80, cost: 80, error: 0.5, kept: true };
+    progress.show(attempt, attempt);
+    for (; now <= 40_000; now += 500) progress.goOn();
+    expect(written.map((line) => / (\d+ s), (nothing tried|best 80 B)/.exec(line)?.slice(1))).toEqual([
+      ['10 s', 'nothing tried'],
+      ['20 s', 'nothing tried'],
+      ['30 s', 'best 80 B'],
+      ['40 s', 'best 80 B'],
+    ]);
+  } finally {
+    process.stderr.isTTY = terminal;
+    write.mockRestore();
+  }
 });
