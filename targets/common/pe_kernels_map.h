@@ -15,8 +15,8 @@ PE_INLINE uint32_t pe_distance(int32_t to, int32_t from, uint32_t last) {
   const int32_t u = __qsub(to, from);
   return (uint32_t)u <= last ? (uint32_t)u : u < 0 ? 0u : last;
 #else
-  const int64_t u = (int64_t)to - from;
-  return u < 0 ? 0u : u > (int64_t)last ? last : (uint32_t)u;
+  const uint32_t u = (uint32_t)to - (uint32_t)from;
+  return to < from ? 0u : u > last ? last : u;
 #endif
 }
 
@@ -39,14 +39,43 @@ PE_INLINE uint32_t pe_table_distance(const pe_record_t *r, uint32_t format, cons
 // The low `shift` bits of u as a fraction of 31 bits; shift is 1 .. 31.
 PE_INLINE int32_t pe_fraction(uint32_t u, uint32_t shift) { return (int32_t)((u << (32u - shift)) >> 1); }
 
+// Whether the processor multiplies 32 bits by 32 to 64. Those of ARMv6-M and the LX106 have the lower half only, and
+// would call a function that multiplies 64 bits by 64.
+#ifndef PE_WIDE_PRODUCTS
+#if defined(__ARM_ARCH_6M__) || (defined(__XTENSA__) && !defined(__XTENSA_WINDOWED_ABI__))
+#define PE_WIDE_PRODUCTS 0
+#else
+#define PE_WIDE_PRODUCTS 1
+#endif
+#endif
+
+#if !PE_DSP
+// base + a b / 2^32, rounded half up, for b >= 0.
+PE_INLINE int32_t pe_add_upper(int32_t base, int32_t a, int32_t b) {
+#if PE_WIDE_PRODUCTS
+#if defined(__GNUC__)
+  // Where GCC 12 sees that this is never negative, it multiplies 64 bits by 64. Here it cannot see it.
+  __asm__("" : "+r"(b));
+#endif
+  // Added to 2^32 base + 2^31, so that the upper half of the sum is the result.
+  const uint64_t start = (uint64_t)(uint32_t)base << 32 | (uint32_t)1u << 31;
+  return (int32_t)(uint32_t)((start + (uint64_t)((int64_t)a * b)) >> 32);
+#else
+  // By halves of 16 bits. No sum overflows: |a1 b0| < 2^31 - 2^15, and b1 < 2^15.
+  const uint32_t a0 = (uint32_t)a & 0xffffu;
+  const uint32_t b0 = (uint32_t)b & 0xffffu;
+  const int32_t a1 = a >> 16;
+  const int32_t b1 = b >> 16;
+  const int32_t middle = a1 * (int32_t)b0 + (int32_t)(a0 * b0 >> 16);
+  const uint32_t lower = a0 * (uint32_t)b1 + ((uint32_t)middle & 0xffffu) + 0x8000u;
+  return base + a1 * b1 + (middle >> 16) + (int32_t)(lower >> 16);
+#endif
+}
+#endif
+
 // base + (rise t >> shift), rounded half up, for |rise| < 2^30 and t = u mod 2^shift.
 PE_INLINE int32_t pe_interpolate(int32_t base, int32_t rise, uint32_t u, uint32_t shift) {
-#if PE_DSP
   return pe_add_upper(base, 2 * rise, pe_fraction(u, shift));
-#else
-  const int64_t product = (int64_t)rise * (int32_t)(u & (((uint32_t)1u << shift) - 1u));
-  return base + (int32_t)(uint32_t)((uint64_t)(product + (int64_t)pe_half(shift)) >> shift);
-#endif
 }
 
 // Elements `index` and `index` + 1 of a vector of int16, or of int32 when `wide`.

@@ -49,6 +49,11 @@ it('kernels that are small instead of fast give the same integers', () => {
   for (const each of [table, asNativeEnginesRead(table), dualTable(4)]) requireEqual(walker, each, 4);
 });
 
+it('kernels for processors without products of 64 bits give the same integers, without undefined behaviour', () => {
+  const walker = buildWalker(folder, ['-O1', ...SANITIZERS, '-DPE_WIDE_PRODUCTS=0']);
+  for (const seed of [1, 2, 3]) requireEqual(walker, asNativeEnginesRead(nativeOnly(randomTable(seed, 4))), seed);
+});
+
 /** Kinds for the interpreter's packed kernels. */
 const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
 
