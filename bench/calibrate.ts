@@ -13,6 +13,7 @@ import { builtInMemory } from '../compiler/package/store.js';
 import { type CompiledModel, compile } from '../compiler/pipeline.js';
 import type { Precision } from '../compiler/quantize/plan.js';
 import { measureNativePrices } from './native-prices.js';
+import { randoms } from './random.js';
 
 /**
  * `npm run calibrate [-- <board or engine> ...]`: measures what the cost models need to know of each instruction set and
@@ -44,12 +45,8 @@ const WAYS: [Goal, LayoutOptions, Precision][] = [
 const PLAIN_TOLERANCE = 3e-2;
 
 function network(widths: readonly number[], activation: string): Model {
-  let state = 1;
-  const values = (count: number, scale: number) =>
-    Array.from({ length: count }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return scale * (state / 2 ** 31 - 1);
-    });
+  const next = randoms(1);
+  const values = (count: number, scale: number) => Array.from({ length: count }, () => scale * next());
   const inputs = Array.from({ length: widths[0] }, (_, i) => ({ name: `x${i}`, min: -1, max: 1 }));
   const nodes: object[] = [{ name: 'h0', op: 'concat', inputs: inputs.map(({ name }) => name) }];
   const tensors: Record<string, object> = {};

@@ -5,6 +5,7 @@ import type { Model } from '../compiler/model/types.js';
 import { compile } from '../compiler/pipeline.js';
 import type { Precision } from '../compiler/quantize/plan.js';
 import { runOnBoard } from './product.js';
+import { randoms } from './random.js';
 
 /**
  * What one multiply-accumulate costs in a dense kernel, and one element in a function table: the difference between two
@@ -77,7 +78,7 @@ function layer(functions: readonly string[]): Model {
 
 /** @param width of the first layer @param rows of the second, and outputs that every value gives */
 function modelOf(width: number, nodes: readonly Node[], values: readonly string[], rows: number): Model {
-  const next = uniform(7);
+  const next = randoms(7);
   const matrix = (height: number, cols: number) => ({
     shape: [height, cols],
     data: Array.from({ length: height * cols }, () => Math.fround(next())),
@@ -98,13 +99,4 @@ function modelOf(width: number, nodes: readonly Node[], values: readonly string[
   };
   const text = new TextEncoder().encode(JSON.stringify(json));
   return loadModel('kernel.json', { read: () => text, beside: (_file, name) => name });
-}
-
-/** Numbers in [-1, 1), always the same (Numerical Recipes' 32-bit linear congruential generator). */
-function uniform(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
 }

@@ -43,10 +43,33 @@ export function exampleModel(example: string) {
   return loadModel(join(PACKAGE_ROOT, 'examples', example, 'model.json'));
 }
 
-export function compileVariant(
+/** Builds of `wasm3+native`, for `c` as well: they have the same block table. */
+const nativeBuilds = new Map<string, Promise<CompiledModel>>();
+
+export async function compileVariant(
+  example: string,
+  variant: Variant,
+  engine: BuildEngine,
+  cache: boolean,
+  isa?: string,
+): Promise<CompiledModel> {
+  if (engine === 'wasm3') return compileFor(engine, example, variant, cache, isa);
+  const key = JSON.stringify([example, variant, isa]);
+  const known = nativeBuilds.get(key) ?? compileFor('wasm3+native', example, variant, cache, isa);
+  nativeBuilds.set(key, known);
+  const compiled = await known;
+  return engine === 'c' ? withoutModule(compiled) : compiled;
+}
+
+/** A build of `wasm3+native` as one of `c`: the same table, and no module. */
+export function withoutModule(compiled: CompiledModel): CompiledModel {
+  return { ...compiled, engine: 'c', sources: new Map(), wasm: new Uint8Array() };
+}
+
+function compileFor(
+  engine: BuildEngine,
   example: string,
   { compressed, tolerance, goal }: Variant,
-  engine: BuildEngine,
   cache: boolean,
   isa?: string,
 ): Promise<CompiledModel> {

@@ -1,12 +1,9 @@
 import type { Model, ModelNode, Tensor } from '../compiler/model/types.js';
+import { randoms } from './random.js';
 
 /** A smooth sine network of four hidden layers with random weights: compression of growing networks is timed with it. */
 export function sineNetwork(width: number): Model {
-  let state = 1;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
+  const next = randoms(1);
   const sizes = [2, width, width, width, width, 1];
   const tensors = new Map<string, Tensor>();
   const widths = new Map<string, number>([['x', 1], ['y', 1], ['xy', 2]]); // biome-ignore format: one line
