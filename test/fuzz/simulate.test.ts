@@ -34,7 +34,6 @@ describe('simulate', () => {
     ['growing memory', [0x41, 0, 0x40, 0], 'devices refuse it: the module is not a pinn-edge model'],
   ])('%s ends with a sentence', (_name, run, reason) => {
     poison(run);
-    const started = performance.now();
     for (const command of [
       ['simulate', hostile, ...GRID],
       ['verify', hostile, '--samples', '64'],
@@ -44,7 +43,6 @@ describe('simulate', () => {
       expect(err).toContain(reason);
       expect(err).not.toMatch(/\n\s+at /);
     }
-    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
 

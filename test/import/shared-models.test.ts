@@ -6,6 +6,7 @@ import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
 import type { ImportOptions } from '../../compiler/import/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { processorClock } from '../helpers/clock.js';
 import { files } from './helpers.js';
 
 /**
@@ -66,9 +67,9 @@ describe.skipIf(!there)('models by other people', () => {
     });
   }
 
-  test('a network of 83,000 parameters imports in less than 2 s', async () => {
-    const start = performance.now();
+  test('a network of 83,000 parameters imports in less than 2 s of processor time', async () => {
+    const milliseconds = processorClock();
     await referenceError('helmholtz_fourier_onnx');
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(milliseconds()).toBeLessThan(2000);
   });
 });
