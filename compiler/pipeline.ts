@@ -1,10 +1,10 @@
-import type { Measurement } from './accuracy/measure.js';
 import { compileAssemblyScript, ENTRY, runtimeSources } from './asc/compile.js';
 import { requireDeviceModule } from './asc/device.js';
 import { requireMvp } from './asc/mvp.js';
 import { generateSources } from './codegen/entry.js';
 import { linearMemoryBytes } from './codegen/linear-memory.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
+import type { CompiledModel, StageResult } from './compiled-model.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
 import { trainableCount } from './compress/parameters.js';
 import type { Goal } from './cost/goal.js';
@@ -14,7 +14,6 @@ import type { BuildEngine } from './engines/build-engine.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable, tableCrc } from './format/table.js';
 import { buildIr } from './ir/build.js';
-import type { Ranges } from './ir/ranges.js';
 import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
 import { dualTable } from './lower/dual.js';
@@ -23,7 +22,6 @@ import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
-import type { QuantizedGraph } from './quantize/types.js';
 import { type Analysis, analyze } from './tolerance/analysis.js';
 import { splitError } from './tolerance/error.js';
 import type { Attempt } from './tolerance/fitting.js';
@@ -61,41 +59,7 @@ export interface CompileOptions {
   onStage?: (stage: StageResult) => void;
 }
 
-/** What one stage did, for people and reports. */
-export interface StageResult {
-  stage: 'ir' | 'compress' | 'quantize' | 'tables' | 'compile';
-  detail: string;
-  /** Share of the error that the stage spends: largest relative error of the outputs. */
-  error?: number;
-  seconds: number;
-}
-
-/** A model as the device will run it, and all that is known of it. */
-export interface CompiledModel {
-  model: Model;
-  engine: BuildEngine;
-  graph: IrGraph;
-  quantized: QuantizedGraph;
-  /** Range of every value over the input box. */
-  ranges: Ranges;
-  lowered: LoweredModel;
-  /** The block table, as it lies in the module. */
-  table: Uint8Array;
-  /** AssemblyScript by path: the generated files and the runtime that they import. */
-  sources: Map<string, string>;
-  /** Empty for the engine `c`. */
-  wasm: Uint8Array;
-  tolerance: number;
-  toleranceAbsolute?: number;
-  precision: Precision;
-  goal: Goal;
-  measured: Measurement;
-  /** Largest relative error due to tables alone and to number formats alone. */
-  spent: { compress: number; tables: number; formats: number };
-  /** What compression did, when it was asked for. */
-  compressed?: CompressedModel;
-  stages: StageResult[];
-}
+export type { CompiledModel, StageResult } from './compiled-model.js';
 
 /** Where neither the options nor the model say one: relative to the largest value of each output. */
 export const DEFAULT_TOLERANCE = 1e-3;
@@ -110,68 +74,49 @@ const DEFAULT_ISA = 'armv7e-m';
  * not defined or not finite in its input box; PE4003 for a relative tolerance of an output that is zero
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
-  const {
-    precision = 'auto',
-    engine = 'wasm3',
-    kernels = LARGEST_KERNELS,
-    file = model.name,
-    toleranceAbsolute,
-  } = options;
-  const goal = options.goal ?? 'size';
-  const prefer = preference(engine, goal, precision, options.isa ?? DEFAULT_ISA);
+  const { precision = 'auto', engine = 'wasm3', goal = 'size', isa = DEFAULT_ISA, kernels = LARGEST_KERNELS } = options;
+  const { toleranceAbsolute, file = model.name, compress, compressWith = compressModel } = options;
   const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const prefer = preference(engine, goal, precision, isa);
   const stages: StageResult[] = [];
   const clock = stopwatch();
   const finish = (result: Omit<StageResult, 'seconds'>) => {
     stages.push({ ...result, seconds: clock() });
     options.onStage?.(stages[stages.length - 1]);
   };
+  const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance, toleranceAbsolute);
+  const fit: Fit = (analysis) =>
+    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
 
   const source = foldGraph(buildIr(model));
-  const whole = analyze(model, toTurns(source), file, tolerance, toleranceAbsolute);
+  const whole = analyzed(source);
   finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${whole.graph.nodes.length}` });
 
-  const { compress, compressWith = compressModel } = options;
   let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
-  const within = (analysis: Analysis) =>
-    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
-  let analysis = whole;
-  let fitted: ReturnType<typeof within> | undefined;
-  if (compressed?.model) {
-    analysis = analyze(model, toTurns(foldGraph(buildIr(compressed.model))), file, tolerance, toleranceAbsolute);
-    fitted = unlessUnreachable(() => within(analysis));
-    // The whole network has all of the tolerance for its formats: that may be needed, or come out smaller.
-    const entire =
-      !fitted || fitted.attempt.tableBytes.length > trainableCount(whole.graph) ? within(whole) : undefined;
-    if (entire && !(fitted && fitted.attempt.cost <= entire.attempt.cost)) {
-      compressed = { ...compressed, ...LEFT_FOR_FORMATS };
-      analysis = whole;
-      fitted = entire;
-    }
-  }
-  const { graph } = analysis;
+  const smaller = compressed?.model && fitCompressed(analyzed(foldGraph(buildIr(compressed.model))), whole, fit);
+  const { analysis = whole } = smaller ?? {};
+  if (smaller && analysis === whole) compressed = { ...compressed!, ...LEFT_FOR_FORMATS };
   finish({ stage: 'compress', detail: compressed?.detail ?? 'off', error: compressed?.relativeError ?? 0 });
 
-  const { attempt, measured } = fitted ?? within(whole);
+  const { attempt, measured } = smaller?.fitted ?? fit(whole);
   const { quantized } = attempt;
-  const { lowered, table } = layOutFor(engine, goal, kernels, attempt, options.isa ?? DEFAULT_ISA);
+  const { lowered, table } = layOutFor(engine, goal, kernels, attempt, isa);
   requireValidTable(table);
-  const spent = {
-    compress: compressed?.relativeError ?? 0,
-    ...splitError(model, attempt, analysis),
-  };
+  const spent = { compress: compressed?.relativeError ?? 0, ...splitError(model, attempt, analysis) };
   finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
   finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
 
   const { sources, wasm } = await compileModule(engine, goal, model, lowered, table);
   finish({ stage: 'compile', detail: wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources' });
 
-  const result = {
+  const { graph, ranges } = analysis;
+  const choices = { engine, tolerance, toleranceAbsolute, precision, goal };
+  return {
     model,
-    engine,
+    ...choices,
     graph,
     quantized,
-    ranges: analysis.ranges,
+    ranges,
     lowered,
     table,
     sources,
@@ -181,7 +126,24 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     compressed,
     stages,
   };
-  return { ...result, tolerance, toleranceAbsolute, precision, goal };
+}
+
+/** The cheapest formats of a graph that keep the tolerance. */
+type Fit = (analysis: Analysis) => ReturnType<typeof quantizeWithin>;
+
+/** The compressed network in its formats, or the whole one, where only that keeps the tolerance or where it costs less. */
+function fitCompressed(
+  compressed: Analysis,
+  whole: Analysis,
+  fit: Fit,
+): { analysis: Analysis; fitted: ReturnType<Fit> } {
+  const fitted = unlessUnreachable(() => fit(compressed));
+  // The whole network has all of the tolerance for its formats: that may be needed, or come out smaller.
+  if (fitted && fitted.attempt.tableBytes.length <= trainableCount(whole.graph))
+    return { analysis: compressed, fitted };
+  const entire = fit(whole);
+  const keeps = fitted && fitted.attempt.cost <= entire.attempt.cost;
+  return keeps ? { analysis: compressed, fitted } : { analysis: whole, fitted: entire };
 }
 
 function preference(engine: BuildEngine, goal: Goal, precision: Precision, isa: string): Preference {

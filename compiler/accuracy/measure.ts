@@ -32,6 +32,12 @@ export interface MeasureOptions {
   skip?: number;
 }
 
+/**
+ * The relative L2 error is held to this share of a relative tolerance, by compression and by formats: a build is not to
+ * be at its limit everywhere.
+ */
+export const RELATIVE_L2_SHARE = 1 / 3;
+
 /** What `build` checks itself with and `verify` uses by default: both then see the same points and the same figures. */
 export const DEFAULT_MEASURE: MeasureOptions = { samples: 8192, searches: 32 };
 

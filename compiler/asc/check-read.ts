@@ -28,10 +28,12 @@ export function list<T>(reader: Reader, most: number, what: string, read: (index
   return Array.from({ length: count }, (_, i) => read(i));
 }
 
+/** Throws {@link Refusal} for more than a device has room for. */
 export function requireAtMost(count: number, most: number, what: string): void {
   if (count > most) throw new Refusal(`it has ${count} ${what}; a device takes ${most}`);
 }
 
+/** The type, which must be i32 or i64: models have no floats. */
 export function requireInteger(type: number, what: string): number {
   if (type !== I32 && type !== I64) throw new Refusal(`${what} is not i32 or i64`);
   return type;

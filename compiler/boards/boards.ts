@@ -11,6 +11,7 @@ function isBoard(target: Target): target is Board {
   return target.compiler !== undefined && target.emulator !== undefined && hasProject;
 }
 
+/** Names of the targets that come with pinn-edge and can be emulated. */
 export function listBoards(): string[] {
   return listTargets().filter((name) => isBoard(loadTarget(name)));
 }

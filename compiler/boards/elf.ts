@@ -10,6 +10,7 @@ const PROGRAM_HEADER_SIZE = 42;
 const PROGRAM_HEADER_COUNT = 44;
 const LOADABLE = 1;
 
+/** The segments that the program headers say are loaded, empty ones left out. */
 export function loadableSegments(elf: Uint8Array): Segment[] {
   const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
   const [start, size, count] = [

@@ -13,10 +13,15 @@ import { arenaAddress } from './linear-memory.js';
 /** Records up to which each has a call of its own. */
 const MOST_CALLS = 32;
 
+/** Whether each record of the table has a call of its own, with its numbers as literals, instead of the walk. */
 export function hasCalls(table: BlockTable): boolean {
   return table.records.length <= MOST_CALLS;
 }
 
+/**
+ * The text of `dispatch.ts`: calls of the records or the step of the walk, and the kernels that are generated for
+ * shapes.
+ */
 export function dispatchSource(table: BlockTable, places: Places, title: string): string {
   const kernels = kernelsOf(table.records);
   const body = hasCalls(table) ? callsSource(table.records, kernels, places) : walkSource([...kernels.values()]);
@@ -129,7 +134,7 @@ function imports(kernels: readonly Kernel[], text: string): string {
     .join('\n');
 }
 
-/** Where the numbers of a table lie in linear memory (see entry.ts). */
+/** Where the numbers of a table lie in linear memory (see linear-memory.ts). */
 export function placesOf(bytes: Uint8Array): Places {
   return {
     arena: arenaAddress(bytes.length),

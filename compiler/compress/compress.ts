@@ -1,3 +1,4 @@
+import { RELATIVE_L2_SHARE } from '../accuracy/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { foldGraph } from '../ir/simplify.js';
@@ -116,9 +117,6 @@ export const compressModel: Compressor = async (model, graph, allowances, option
   return changed ? { ...facts, model: modelFromIr(model, smaller) } : facts;
 };
 
-/** Share of the tolerance that the relative L2 error may take; see pipeline.ts. */
-const L2_SHARE = 1 / 3;
-
 const POINTS = 2048;
 
 /** @param allowances allowed absolute error of each output, in its engineering unit */
@@ -140,7 +138,7 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
     inputCount: model.inputs.length,
     largestOutputs: largest.map((v, k) => v / units[k]),
     allowances: Float64Array.from(allowances, (a, k) => a / units[k]),
-    rmsLimits: rms.map((r, k) => (largest[k] > 0 ? (L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY)),
+    rmsLimits: rms.map((r, k) => (largest[k] > 0 ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY)),
     seed,
   };
 }

@@ -35,6 +35,7 @@ export const FEATURES = [
 export type Feature = (typeof FEATURES)[number];
 export type Counts = Partial<Record<Feature, number>>;
 
+/** How often one answer of the table takes what each feature prices. */
 export function countFeatures(table: BlockTable): Counts {
   const counts: Counts = { answer: 1 };
   const add = (feature: Feature, times: number) => {

@@ -33,6 +33,7 @@ export interface CheckResult {
 
 const OK: CheckResult = { check: CHECK.OK };
 
+/** The first check that the bytes fail, in the order of CHECK, and in which record; nothing is read outside them. */
 export function checkTable(bytes: Uint8Array): CheckResult {
   if (bytes.length < HEADER_BYTES) return { check: CHECK.SIZE };
   const head = readHeader(bytes);
@@ -57,6 +58,7 @@ export function requireValidTable(bytes: Uint8Array): BlockTable {
   return decodeTable(bytes);
 }
 
+/** The name of a check, as in CHECK. */
 export function checkName(check: number): string {
   return Object.entries(CHECK).find(([, value]) => value === check)?.[0] ?? `unknown check ${check}`;
 }

@@ -13,11 +13,13 @@ export interface LanesShape {
   hopWords: number;
 }
 
+/** The way through the rows, from the `bias` field of a LANES record. */
 export function lanesShape(record: Pick<TableRecord, 'bias'>): LanesShape {
   const byte = (n: number) => (record.bias >>> (8 * n)) & 0xff;
   return { lanes: byte(0), passWords: byte(1), splitWords: byte(2), hopWords: byte(3) };
 }
 
+/** The `bias` field of a LANES record. */
 export function lanesField({ lanes, passWords, splitWords, hopWords }: LanesShape): number {
   return lanes + 2 ** 8 * passWords + 2 ** 16 * splitWords + 2 ** 24 * hopWords;
 }

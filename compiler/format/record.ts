@@ -54,6 +54,7 @@ export function isMatrix(record: TableRecord): boolean {
   return isDense(record) || record.kind === KIND.BLOCK;
 }
 
+/** Widths and counts of what a record reads and writes, from its kind, format and flags. */
 export function recordShape(record: TableRecord): RecordShape {
   const { format, flags, kind, rows, cols } = record;
   const weightBytes = ({ [FORMAT.WEIGHT_8]: 1, [FORMAT.WEIGHT_16]: 2 }[format & FORMAT.WEIGHT_MASK] ?? 4) as 1 | 2 | 4;

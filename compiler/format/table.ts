@@ -56,6 +56,7 @@ const record = layoutOf(RECORD);
 /** The CRC covers every byte after its own field. */
 const CRC_START = header.offsets.crc + 4;
 
+/** The bytes of a table, its CRC-32 included; the pool is filled up to whole words. */
 export function encodeTable(table: BlockTable): Uint8Array {
   const recordsOffset = header.bytes + table.inputs.length * input.bytes + table.outputs.length * output.bytes;
   const poolOffset = recordsOffset + table.records.length * record.bytes;
@@ -92,6 +93,7 @@ export function sealTable(bytes: Uint8Array): void {
   view.setUint32(header.offsets.crc, tableCrc(bytes), true);
 }
 
+/** CRC-32 of a table: the identity by which a module knows its own. */
 export function tableCrc(bytes: Uint8Array): number {
   return crc32(bytes.subarray(CRC_START));
 }

@@ -146,6 +146,7 @@ export function withSignature(image: Uint8Array, signature: Uint8Array): Uint8Ar
   return withCrc(signed);
 }
 
+/** The 64 bytes of the signature; zeros in an image that is not signed. */
 export function signatureOf(image: Uint8Array): Uint8Array {
   return image.subarray(HEADER.offsets.signature, HEADER.offsets.signature + SIGNATURE_BYTES);
 }

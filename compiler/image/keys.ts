@@ -11,6 +11,7 @@ export interface KeyPair {
   publicKey: string;
 }
 
+/** A new pair of keys, from the system's random numbers. */
 export function generateKeys(): KeyPair {
   return generateKeyPairSync('ed25519', {
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -68,6 +69,7 @@ export function signImage(image: Uint8Array, privateKey: KeyObject): Uint8Array 
   return withSignature(image, sign(null, signedPart(image), privateKey));
 }
 
+/** Whether the signature is that of the key and of the bytes after it. */
 export function isSignedBy(image: Uint8Array, publicKey: KeyObject): boolean {
   return verify(null, signedPart(image), publicKey, signatureOf(image));
 }

@@ -35,6 +35,7 @@ const ACTIVATIONS = {
 
 export type ActivationName = keyof typeof ACTIVATIONS;
 
+/** Adds the nodes of an activation; the name of its value. */
 export function applyActivation(builder: GraphBuilder, name: ActivationName, x: string, hint: string): string {
   return (ACTIVATIONS[name] as Emit)(builder, x, hint);
 }

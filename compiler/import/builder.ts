@@ -13,6 +13,7 @@ export type NodeFields = Unnamed<ModelNode>;
 /** More pieces than this are gathered by a matrix of zeros and ones instead of slices. */
 const MAX_PIECES = 16;
 
+/** Collects the nodes and tensors of a model; every method that adds a node returns the name of its value. */
 export class GraphBuilder {
   readonly nodes: ModelNode[] = [];
   readonly tensors = new Map<string, Tensor>();

@@ -138,10 +138,12 @@ function chains(layers: readonly DenseCandidate[], layout: Layout): boolean {
   });
 }
 
+/** Outputs of a layer with this weight. */
 export function rowsOf(weight: Tensor, layout: Layout): number {
   return weight.shape[layout === 'out,in' ? 0 : 1];
 }
 
+/** Inputs of a layer with this weight. */
 export function colsOf(weight: Tensor, layout: Layout): number {
   return weight.shape[layout === 'out,in' ? 1 : 0];
 }

@@ -152,6 +152,7 @@ export function factorOf(
   );
 }
 
+/** The layer of a weight and its bias; throws where the two do not fit together. */
 export function denseLayer(candidate: DenseCandidate, layout: Layout): DenseLayer {
   const weight = outIn(candidate.weight, layout);
   const { bias, name } = candidate;

@@ -23,6 +23,7 @@ import { readZip } from './zip.js';
 
 /** Files that hold tensors by name and no graph: PyTorch, safetensors, NumPy. The spec or the names say the rest. */
 
+/** PyTorch and DeepXDE checkpoints, as zip archives or bare pickles; nothing in them is executed. @throws PE7004 */
 export function importTorch(job: ImportJob): Imported {
   try {
     return networksOf(job, readCheckpoint(job.bytes));

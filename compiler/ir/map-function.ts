@@ -28,6 +28,7 @@ export interface MapFunction {
   readonly phase: number;
 }
 
+/** The steps in order, not periodic. */
 export function functionOf(...steps: MapStep[]): MapFunction {
   return { steps, periodic: false, phase: 0 };
 }
@@ -69,6 +70,7 @@ export function kinksOf(step: MapStep): 'zero' | 'integers' | undefined {
 
 const KINKED_AT_ZERO: readonly FunctionName[] = ['relu', 'abs', 'selu'];
 
+/** A step as a function of one number. */
 export function stepFunction(step: MapStep): ScalarFunction {
   if (step.op === 'function') return FUNCTIONS[step.name];
   if (step.op === 'power') return power(step.exponent);

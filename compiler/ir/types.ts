@@ -148,6 +148,7 @@ export interface IrGraph {
   readonly output: ConcatNode;
 }
 
+/** The nodes that a node reads, in the order of {@link withOperands}. */
 export function operands(node: IrNode): readonly IrNode[] {
   switch (node.kind) {
     case 'input':

@@ -43,6 +43,7 @@ export function planArena(buffers: readonly BufferLife[], reserved: number): { o
   return { offsets, bytes: align(bytes) };
 }
 
+/** The next multiple of `alignment`. */
 export function align(bytes: number, alignment = ALIGNMENT): number {
   return Math.ceil(bytes / alignment) * alignment;
 }

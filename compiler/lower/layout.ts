@@ -26,6 +26,7 @@ export const LARGEST_KERNELS: LayoutOptions = { maxWords: 64, hopWords: 0 };
 /** Instructions of a multiply-add of packed words, and of a split; of the cost model. */
 export type LanePrices = Record<'lanes.word' | 'lanes.split', number>;
 
+/** The lowered model for the interpreter's packed kernels; records that they are no faster for stay as they are. */
 export function layOut(lowered: LoweredModel, options: LayoutOptions, prices: LanePrices): LoweredModel {
   const { table } = lowered;
   const pool = new PoolBuilder();

@@ -11,6 +11,7 @@ export interface CheckedGraph {
   widths: Map<string, number>;
 }
 
+/** Names, references, shapes and cycles; adds to `problems` what is wrong, all of it. */
 export function checkGraph(file: GraphFile, tensors: ReadonlyMap<string, Tensor>, problems: Problem[]): CheckedGraph {
   const index = indexNames(file, problems);
   checkReferences(file, index, tensors, problems);

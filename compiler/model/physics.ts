@@ -6,6 +6,7 @@ import type { Model } from './types.js';
 
 type PhysicsOwner = Pick<Model, 'inputs' | 'outputs' | 'physics'>;
 
+/** Adds to `problems` what is wrong with residuals, parameters and exact solutions. */
 export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
   const { physics } = model;
   if (!physics) return;

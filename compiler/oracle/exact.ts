@@ -23,6 +23,7 @@ export function upperLimb(x: number): number {
   return Math.floor(x * PER_LIMB);
 }
 
+/** In 0 .. 2^15 - 1. */
 export function lowerLimb(x: number): number {
   return x - Math.floor(x * PER_LIMB) * LIMB;
 }

@@ -16,6 +16,7 @@ export interface Vector {
   at: number;
 }
 
+/** The vector at an address of a record, which counts units of 2 bytes. */
 export function vector(memory: Memory, address: number, bytes: 2 | 4): Vector {
   return bytes === 4 ? { data: memory.wide, at: address / 2 } : { data: memory.narrow, at: address };
 }

@@ -1,3 +1,4 @@
+import type { CompiledModel } from '../compiled-model.js';
 import { layersOf } from '../compress/layers.js';
 import { libraryStackBytes, nativeStackBound } from '../cost/native-stack.js';
 import { PinnEdgeError } from '../diagnostics.js';
@@ -6,7 +7,6 @@ import { disassemble } from '../format/disassemble.js';
 import { decodeTable } from '../format/table.js';
 import { modelToJson } from '../model/load.js';
 import { writeSafetensors } from '../model/safetensors.js';
-import type { CompiledModel } from '../pipeline.js';
 import { cFiles, cFirmwareFiles } from './c-files.js';
 import { firmwareFiles } from './firmware.js';
 import { type Golden, goldenVectors } from './golden.js';

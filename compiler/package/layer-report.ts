@@ -1,10 +1,10 @@
+import type { CompiledModel } from '../compiled-model.js';
 import { type CompressedLayer, layersOf } from '../compress/layers.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { buildIr } from '../ir/build.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import { foldGraph } from '../ir/simplify.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../ir/types.js';
-import type { CompiledModel } from '../pipeline.js';
 import { dequantized } from '../quantize/dequantize.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { coveringPoints, inputBox } from '../sample/points.js';

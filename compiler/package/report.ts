@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OutputError } from '../accuracy/measure.js';
+import type { CompiledModel } from '../compiled-model.js';
 import type { CompressedModel } from '../compress/compress.js';
 import type { Goal } from '../cost/goal.js';
 import { predictInstructions } from '../cost/instructions.js';
@@ -11,7 +12,6 @@ import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
 import { modelToJson } from '../model/load.js';
 import { type Model, parameterCount } from '../model/types.js';
-import type { CompiledModel } from '../pipeline.js';
 import { tableBytes } from '../quantize/function-table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
 import type { Target } from './target.js';
@@ -112,6 +112,7 @@ export interface RunFigures {
   nestedOperations: number;
 }
 
+/** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
 export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
   const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
   const parameters = parameterCount(model);

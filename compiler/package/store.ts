@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { CompiledModel } from '../compiled-model.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine, type Runnable } from '../engines/create.js';
 import { readHeader } from '../format/table.js';
@@ -17,7 +18,6 @@ import { nodeFiles } from '../host/node-files.js';
 import { makeFolder, requireWritable } from '../host/write-file.js';
 import { loadModel } from '../model/load.js';
 import type { Model } from '../model/types.js';
-import type { CompiledModel } from '../pipeline.js';
 import type { PackagedBuild } from './build-files.js';
 import type { Report } from './report.js';
 

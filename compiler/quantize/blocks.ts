@@ -24,6 +24,10 @@ export interface BlocksRequest {
 const MAX_SHIFT = { 32: 30, 64: 46 } as const;
 const MAX_LEFT = { 32: 30, 64: 31 } as const;
 
+/**
+ * Integers of a matrix in blocks, as fine as the accumulator's proof allows, and the exponent that the result can
+ * have.
+ */
 export function quantizeBlocks(request: BlocksRequest): { format: BlocksFormat; outExponent: number } {
   const { node, bias, accBits } = request;
   const prepared = node.leaves.map((leaf) => prepare(leaf, request));

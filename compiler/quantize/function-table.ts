@@ -62,6 +62,7 @@ export interface TableRequest {
   degreeBytes?: readonly number[];
 }
 
+/** Bytes of the table in the pool. */
 export function tableBytes(table: FunctionTable): number {
   return table.data.length * table.bytesPerEntry;
 }

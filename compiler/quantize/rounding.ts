@@ -39,6 +39,7 @@ const POINTS = 640;
 /** Shares of the diagonal of the curvature that are added to it: how little weights may move to make up for others. */
 const DAMPINGS = [1e-2, 1e-4] as const;
 
+/** Rounds the weights of one graph, for any formats of it. */
 export class WeightRounder {
   private readonly points: Float64Array;
   private readonly exact: Float64Array;

@@ -72,6 +72,7 @@ export function plainRounding(layers: readonly AffineNode[], grids: readonly Gri
   );
 }
 
+/** Of a step's weight matrix. */
 export function shapeOf({ width, x }: AffineNode): { rows: number; cols: number } {
   return { rows: width, cols: x.width };
 }

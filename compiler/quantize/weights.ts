@@ -32,6 +32,7 @@ export interface AffineRequest {
 const MAX_USEFUL_SHIFT = { 32: 30, 64: 46 } as const;
 const MAX_GUARD = 8;
 
+/** Integers of an affine step, as fine as the accumulator's proof allows, and the exponent that the result can have. */
 export function quantizeAffine(request: AffineRequest): { format: WeightFormat; outExponent: number } {
   const { rows, cols, inputs } = request;
   const common = inputs.reduce((e, input) => Math.max(e, input.exponent), Number.NEGATIVE_INFINITY);
@@ -133,6 +134,7 @@ function peak(
   return largest;
 }
 
+/** Held to int32. */
 export function clampInt32(value: number): number {
   return Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), value));
 }

@@ -10,6 +10,7 @@ export interface Box {
 /** Past this many inputs not every corner is taken (2^d grows too fast) but Sobol-chosen ones. */
 const MAX_CORNERS = 1024;
 
+/** The box of a model's inputs. */
 export function inputBox(inputs: readonly { min: number; max: number }[]): Box {
   return { min: Float64Array.from(inputs, (i) => i.min), max: Float64Array.from(inputs, (i) => i.max) };
 }
@@ -46,6 +47,7 @@ export function coveringPoints(box: Box, count: number, skip = 1): Float64Array 
   return concatPoints([cornerPoints(box), edgePoints(box, count >> 2), interiorPoints(box, count, skip)]);
 }
 
+/** The points of all parts, in order. */
 export function concatPoints(parts: readonly Float64Array[]): Float64Array {
   const all = new Float64Array(parts.reduce((n, part) => n + part.length, 0));
   let at = 0;

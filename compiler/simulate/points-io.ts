@@ -128,6 +128,7 @@ export function writeCsv(
   return `${lines.join('\n')}\n`;
 }
 
+/** The same as a JSON list of objects. */
 export function writeJson(
   names: readonly string[],
   inputs: Float64Array,

@@ -1,4 +1,10 @@
-import { type Measurement, measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
+import {
+  type Measurement,
+  measureError,
+  type OutputError,
+  type PointFunction,
+  RELATIVE_L2_SHARE,
+} from '../accuracy/measure.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrNode } from '../ir/types.js';
@@ -15,8 +21,6 @@ import type { Analysis } from './analysis.js';
 
 /** Points that formats are tried on. */
 export const ATTEMPT_POINTS = 1024;
-/** The relative L2 error may take this share of the tolerance: a build is not to be at its limit everywhere. */
-const L2_SHARE = 1 / 3;
 
 /** The largest of {@link shareOfAllowance} over the outputs. */
 export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis): number {
@@ -26,7 +30,7 @@ export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis
 /** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */
 export function shareOfAllowance(error: OutputError, k: number, { allowances, largestReference }: Analysis): number {
   const relativeAllowance = largestReference[k] > 0 ? allowances[k] / largestReference[k] : Number.POSITIVE_INFINITY;
-  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (L2_SHARE * relativeAllowance));
+  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (RELATIVE_L2_SHARE * relativeAllowance));
 }
 
 /** Error of the integers themselves, by the oracle, against the float64 reference. */

@@ -13,9 +13,9 @@ import { evaluateReference } from '../reference/evaluate.js';
 import type { Box } from '../sample/points.js';
 import { sobolPoints } from '../sample/sobol.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
-import { searchBudget } from './budget.js';
 import { ATTEMPT_POINTS, approximate, measureLowered, shareOfErrors } from './error.js';
 import { movesOf } from './moves.js';
+import { searchNoiseBudget } from './noise-budget.js';
 import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
 
 /**
@@ -75,7 +75,7 @@ export class Fitting {
       return cheapestKnown()!;
     }
     const { graph, ranges, sensitivity } = this.analysis;
-    const planned = searchBudget(
+    const planned = searchNoiseBudget(
       (budget) =>
         this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer))),
       margin,

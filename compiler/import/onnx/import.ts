@@ -55,6 +55,7 @@ const ADVICE: Record<string, string> = {
   Softmax: 'write it as exp and a division',
 };
 
+/** The networks of an ONNX model. @throws PE7003 for an operation that is not supported, with the name of its node */
 export function importOnnx(job: ImportJob): Imported {
   const model = decodeOnnx(job.bytes);
   const graph = model.graph;

@@ -13,6 +13,7 @@ export interface NdArray {
 
 const MAX_ELEMENTS = 2 ** 26;
 
+/** Elements of a shape; throws above 2^26. */
 export function sizeOf(shape: readonly number[]): number {
   const size = shape.reduce((n, d) => n * d, 1);
   if (!Number.isInteger(size) || size < 0 || size > MAX_ELEMENTS) {
@@ -72,6 +73,7 @@ function pick(x: NdArray, shape: readonly number[], steps: readonly number[], of
   return { shape, data, integer: x.integer };
 }
 
+/** The shape that both broadcast to, by NumPy's rule. */
 export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
@@ -82,6 +84,7 @@ export function broadcastShapes(a: readonly number[], b: readonly number[]): num
   });
 }
 
+/** The elements repeated along axes of length 1 and new leading ones. */
 export function broadcastTo(x: NdArray, shape: readonly number[]): NdArray {
   if (x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i])) return x;
   const own = strides(x.shape);
@@ -93,20 +96,24 @@ export function broadcastTo(x: NdArray, shape: readonly number[]): NdArray {
   );
 }
 
+/** f of every element. */
 export function mapArray(x: NdArray, f: (v: number) => number, integer = x.integer): NdArray {
   return { shape: x.shape, data: x.data.map(f), integer };
 }
 
+/** f of the elements of both, broadcast. */
 export function combine(a: NdArray, b: NdArray, f: (u: number, v: number) => number): NdArray {
   const shape = broadcastShapes(a.shape, b.shape);
   const [u, v] = [broadcastTo(a, shape), broadcastTo(b, shape)];
   return { shape, data: u.data.map((x, i) => f(x, v.data[i])), integer: a.integer && b.integer };
 }
 
+/** The same elements, row-major, in another shape of as many. */
 export function reshape(x: NdArray, shape: readonly number[]): NdArray {
   return ndArray(shape, x.data, x.integer);
 }
 
+/** Axis i of the result is axis permutation[i] of x. */
 export function transpose(x: NdArray, permutation: readonly number[]): NdArray {
   const own = strides(x.shape);
   const valid = permutation.length === x.shape.length && new Set(permutation).size === permutation.length;

@@ -211,6 +211,7 @@ function isValueName({ module, name }: PyGlobal): boolean {
   return module === 'builtins' && ['int', 'float', 'str', 'bool'].includes(name);
 }
 
+/** The constructors that checkpoints of weights call, and nothing else. */
 export class ObjectHost implements PickleHost {
   constructor(
     private readonly storageOf: (id: unknown) => Storage,

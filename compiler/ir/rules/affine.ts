@@ -4,6 +4,10 @@ import type { FoldContext } from './context.js';
 
 /** Folding rules of affine steps y = W x + b: what is before one moves into its weights and bias. */
 
+/**
+ * W x + b with a simpler argument: scalings, constants and, where it makes W no larger, another affine step move into
+ * it.
+ */
 export function simplifyAffine(node: AffineNode, context: FoldContext): IrNode {
   const { x, width: rows } = node;
   const cols = x.width;

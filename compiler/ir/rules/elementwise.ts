@@ -6,6 +6,7 @@ import type { FoldContext } from './context.js';
 
 /** Folding rules of elementwise steps: scalings move into weights and functions, chains of functions become one. */
 
+/** s x + t, joined with the scaling, affine step, matrix or function that x is. */
 export function simplifyScale(node: ScaleNode, context: FoldContext): IrNode {
   const { x, width } = node;
   if (x.width === width && !node.wraps && node.scale.every((s) => s === 1) && node.shift.every((s) => s === 0))
@@ -39,6 +40,7 @@ function uniformStep(node: ScaleNode): MapStep | undefined {
   return { op: 'affine', scale, shift };
 }
 
+/** f(x) with the scaling or function that x is as its first steps; a scaling where f is nothing else. */
 export function simplifyMap(node: Extract<IrNode, { kind: 'map' }>, context: FoldContext): IrNode {
   const { x } = node;
   if (node.fn.periodic) return node;
@@ -61,11 +63,13 @@ function keepsKinks(step: MapStep, fn: MapFunction): boolean {
   return kinks === 'zero' && step.op === 'affine' && step.shift === 0;
 }
 
+/** `node` as a scaling of x; numbers that are not given for every component are repeated. */
 export function asScale(node: IrNode, x: IrNode, scale: ArrayLike<number>, shift: ArrayLike<number>): ScaleNode {
   const { name, width } = node;
   return { kind: 'scale', name, width, x, scale: spread(scale, width, 1), shift: spread(shift, width, 0) };
 }
 
+/** A sum with a constant is a scaling. */
 export function simplifyAdd(node: Extract<IrNode, { kind: 'add' }>): IrNode {
   const { a, b, subtract } = node;
   if (b.kind === 'constant') return asScale(node, a, [1], subtract ? b.data.map((v) => -v) : b.data);
@@ -73,6 +77,7 @@ export function simplifyAdd(node: Extract<IrNode, { kind: 'add' }>): IrNode {
   return node;
 }
 
+/** A product with a constant is a scaling, one of a value with itself a square. */
 export function simplifyMul(node: Extract<IrNode, { kind: 'mul' }>): IrNode {
   const { a, b } = node;
   if (b.kind === 'constant') return asScale(node, a, b.data, [0]);
@@ -82,6 +87,7 @@ export function simplifyMul(node: Extract<IrNode, { kind: 'mul' }>): IrNode {
   return node;
 }
 
+/** A constant condition chooses once and for all. */
 export function simplifySelect(node: SelectNode): IrNode {
   const { condition, a, b, width } = node;
   if (condition.kind !== 'constant') return node;

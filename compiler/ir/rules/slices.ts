@@ -9,10 +9,12 @@ export function flattenConcat(node: ConcatNode): ConcatNode {
   return { ...node, parts: node.parts.flatMap((part) => (part.kind === 'concat' ? part.parts : [part])) };
 }
 
+/** One part is itself; parts of parts become parts. */
 export function simplifyConcat(node: ConcatNode): IrNode {
   return node.parts.length === 1 ? node.parts[0] : flattenConcat(node);
 }
 
+/** A slice of what can be computed for just its rows. */
 export function simplifySlice(node: Extract<IrNode, { kind: 'slice' }>, context: FoldContext): IrNode {
   const { x, start, width, name } = node;
   if (width === x.width) return x;

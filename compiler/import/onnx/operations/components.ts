@@ -37,11 +37,13 @@ export function moveComponents(
   return { ...x, name, shape } as Variable | Condition;
 }
 
+/** Axes of an input, which must be there. */
 export function rankOf(context: OpContext, x: Value | undefined): number {
   if (!x) throw context.refuse(': it has no input');
   return shapeOf(x).length;
 }
 
+/** Refuses what would mix points: `axis` must not be that of the batch. */
 export function refuseBatch(context: OpContext, x: Value | undefined, axis: number, what: string): void {
   if (x && x.kind !== 'constant' && batchAxis(shapeOf(x)) === axis) {
     throw context.refuse(

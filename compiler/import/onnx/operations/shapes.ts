@@ -44,6 +44,7 @@ const unsqueeze: Handler = (context, [x, axes]) => {
   ];
 };
 
+/** Axes of length 1 at the places `added` of the result. */
 export function insertAxes(context: OpContext, x: Value, added: readonly number[]): Value {
   const rank = rankOf(context, x);
   const position = keptPositions(rank + added.length, added);

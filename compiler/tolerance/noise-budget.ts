@@ -9,7 +9,7 @@ const SMALLEST_BUDGET = 1e-7;
  * @param margin largest share of the allowed error that an attempt may measure
  * @returns the cheapest that keeps the tolerance; else the most accurate one, with `share` above the margin
  */
-export function searchBudget<T extends { share: number; cost: number }>(
+export function searchNoiseBudget<T extends { share: number; cost: number }>(
   attempt: (budget: number) => T,
   margin: number,
 ): T {
