@@ -146,10 +146,14 @@ describe('an operation in the module', () => {
       { name: 'y', op: 'exp', inputs: ['s'] },
     ]);
     await expect(compile(modelFrom(huge))).rejects.toThrow(/not finite/);
-    const outlier = model([
-      { name: 's', op: 'scale', inputs: ['a'], scale: [1e30] },
-      { name: 'y', op: 'tanh', inputs: ['s'] },
-    ]);
+    // A weight of a matrix: a mere scaling would become part of the function.
+    const outlier = model(
+      [
+        { name: 'd', op: 'dense', inputs: ['a'], weight: 'w' },
+        { name: 'y', op: 'tanh', inputs: ['d'] },
+      ],
+      { w: { shape: [1, 1], data: [1e30] } },
+    );
     await expect(compile(modelFrom(outlier))).rejects.toThrow(/node "y" \(tanh\).*too large for fixed point/);
   });
 
