@@ -17,7 +17,47 @@ export function boardFor(build: LoadedBuild, options: { on?: string; engine?: st
   }
   const board = loadBoard(options.on);
   writeNote(`compiling firmware for ${board.name} and running it under ${board.emulator.command.split(' ')[0]}`);
-  return createBoardEngine(board, build);
+  return inParts(createBoardEngine(board, build), build.report.inputs.length);
+}
+
+/** Points of the first part; those after it take about so many seconds each. */
+const FIRST_PART = 256;
+const PART_SECONDS = 5;
+const NOTE_SECONDS = 10;
+
+/** The same engine, which takes many points in parts and says every ten seconds how far it is. */
+export function inParts(
+  engine: BoardEngine,
+  inputCount: number,
+  note = writeNote,
+  clock = () => performance.now() / 1000,
+): BoardEngine {
+  const begun = clock();
+  let noted = begun;
+  let done = 0;
+  let part = FIRST_PART;
+  const run: BoardEngine['run'] = (inputs) => {
+    const points = inputs.length / inputCount;
+    const outputs: number[] = [];
+    const statuses: number[] = [];
+    for (let at = 0; at < points; ) {
+      const start = clock();
+      const n = Math.min(part, points - at);
+      const answers = engine.run(inputs.subarray(at * inputCount, (at + n) * inputCount));
+      for (const word of answers.outputs) outputs.push(word);
+      for (let p = 0; p < n; p++) statuses.push(answers.statuses[p]);
+      at += n;
+      done += n;
+      const now = clock();
+      if (n === part) part = Math.max(1, Math.round(n * Math.min(4, PART_SECONDS / Math.max(now - start, 1e-3))));
+      if (now - noted < NOTE_SECONDS) continue;
+      noted = now;
+      const left = at < points ? `, ${count(points - at)} to go before the next step` : '';
+      note(`  ${engine.name}  ${Math.round(now - begun)} s, ${count(done)} points${left}`);
+    }
+    return { outputs: Int32Array.from(outputs), statuses };
+  };
+  return { ...engine, run };
 }
 
 /** What a run took, in lines like those of `build`. */

@@ -132,7 +132,7 @@ function summary({ figures, queries, seconds }: Sent): string {
     ? `, ${count(figures.repeats)} of ${count(figures.requests + figures.repeats)} packets sent again`
     : '';
   const answered = queries.count
-    ? `; the model of before answered ${count(queries.count)} queries meanwhile, all alike`
+    ? `; the model of before answered ${count(queries.count)} ${queries.count === 1 ? 'query' : 'queries'} meanwhile, all alike`
     : '';
   return `  sent and committed in ${seconds.toFixed(1)} s${resumed}${repeats}${answered}\n`;
 }

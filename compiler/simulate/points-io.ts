@@ -106,7 +106,11 @@ function linearAxis(part: string, first: string, last: string, count: string): n
   const n = toNumber(source, count, 'count');
   if (!Number.isInteger(n) || n < 1 || n > MAX_GRID_POINTS)
     throw fault(source, 'count must be a whole number of at least 1');
-  return Array.from({ length: n }, (_, i) => (n === 1 ? from : from + ((to - from) * i) / (n - 1)));
+  return Array.from({ length: n }, (_, i) => {
+    if (i === 0 || i === n - 1) return i === 0 ? from : to;
+    // 15 digits: 0.85 is 0.85 and not 0.8500000000000001.
+    return Number(((from * (n - 1 - i) + to * i) / (n - 1)).toPrecision(15));
+  });
 }
 
 /** One row per point: inputs, then outputs. */

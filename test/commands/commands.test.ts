@@ -198,6 +198,14 @@ describe('pinn-edge simulate', () => {
     expect(readFileSync(out, 'utf8').trim().split('\n')).toHaveLength(3);
   });
 
+  it('makes grids of the numbers that were meant', () => {
+    const { out } = cli(['simulate', build, '--grid', 'x0=-1:1:41,x1=-0.3:0.3:13']);
+    const lines = out.trim().split('\n').slice(1);
+    const column = (i: number) => [...new Set(lines.map((line) => line.split(',')[i]))];
+    expect(column(0)).toEqual(Array.from({ length: 41 }, (_, i) => String((5 * i - 100) / 100)));
+    expect(column(1)).toEqual(Array.from({ length: 13 }, (_, i) => String((5 * i - 30) / 100)));
+  });
+
   it('clamps points outside the box and says so', () => {
     const result = cli(['simulate', build], { input: 'x0,x1\n5,0\n1,0\n' });
     expect(result.code).toBe(0);
