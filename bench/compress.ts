@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compress.js';
 import { weightSites } from '../compiler/compress/parameters.js';
+import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { buildIr } from '../compiler/ir/build.js';
@@ -75,10 +76,17 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const effort = EFFORT_LEVELS.find((level) => level === values.effort) ?? 'normal';
-  const limits = { effort, rowSeconds: Number(values['row-seconds']) };
-  const only = values.only?.split(',');
-  const wanted = cases(values).filter(({ name }) => !only || only.includes(name));
+  requireKnown('--effort', values.effort, EFFORT_LEVELS);
+  requireKnown('--method', values.method, ORDER);
+  const limits = {
+    effort: values.effort as Effort,
+    rowSeconds: numbers('--row-seconds', values['row-seconds'], Number.POSITIVE_INFINITY)[0],
+  };
+  const all = cases(values);
+  const names = all.map(({ name }) => name);
+  requireKnown('--only', values.only, names);
+  const only = values.only?.split(',') ?? names;
+  const wanted = all.filter(({ name }) => only.includes(name));
   for (const method of ORDER) {
     for (const { group, name, load, tolerances, methods } of wanted) {
       if (!methods.includes(method)) continue;
@@ -95,8 +103,23 @@ async function main(): Promise<void> {
   if (values.write) writeDocuments(readRows());
 }
 
+/** A row of a name that is not there, or of no tolerance, would not be missed in the table. */
+function requireKnown(option: string, list: string | undefined, known: readonly string[]): void {
+  const name = list?.split(',').find((item) => !known.includes(item));
+  if (name !== undefined) throw new PinnEdgeError('PE8101', { option, name, names: known.join(', ') });
+}
+
+function numbers(option: string, list: string, below: number): number[] {
+  return list.split(',').map((text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value < below) return value;
+    const most = below < Number.POSITIVE_INFINITY ? ` and below ${below}` : '';
+    throw new PinnEdgeError('PE3005', { option, reason: `must be numbers above 0${most}, found ${text}` });
+  });
+}
+
 function cases(values: { tol?: string; method?: string; models?: string; scaling?: boolean }): Case[] {
-  const tolerances = values.tol?.split(',').map(Number);
+  const tolerances = values.tol === undefined ? undefined : numbers('--tol', values.tol, 1);
   const chosen = (names: readonly Row['method'][]) =>
     names.filter((method) => !values.method || values.method.split(',').includes(method));
   const { models, scaling } = values;
@@ -220,4 +243,11 @@ function freshError(model: Model, small: Model): number {
   return Math.max(...errors.map((error, k) => error / largest[k]));
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  const isUsage = error instanceof PinnEdgeError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  if (!isUsage) throw error;
+  process.stderr.write(`${(error as Error).message}; see --help\n`);
+  process.exitCode = EXIT.badInput;
+}
