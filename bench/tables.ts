@@ -103,29 +103,29 @@ const microseconds = (row: Row | undefined): string => row?.microseconds?.toFixe
 
 /** Every example on one board as `build --for speed` makes it by itself, beside what `rival` takes. */
 export function summaryTable(rows: readonly Row[], board: string, rival: string): string {
-  const body = rows
-    .filter((row) => row.board === board)
-    .filter((row) => row.engine === rival || (row.compressed && row.goal === 'speed'))
-    .map((row) => {
-      const other = rows.find(
-        ({ example, engine, board: place }) => example === row.example && engine === rival && place === board,
-      );
-      return [
-        row.example,
-        isRival(row) ? row.engine : `**pinn-edge ${row.engine}**`,
-        count(row.instructions),
-        other && other !== row ? timesText(other.instructions! / row.instructions!) : '',
-        kilobytes(row.flash),
-        kilobytes(row.ram),
-        short(row.maxRelative),
-      ];
-    });
-  const head = ['example', '', `instructions, ${board}`, `${rival} takes, times this`, 'flash', 'RAM', 'error'];
-  return markdown(head, body);
+  const here = rows.filter((row) => row.board === board);
+  const body = [...new Set(here.map(({ example }) => example))].flatMap((example) => {
+    const own = here.filter((row) => row.example === example);
+    const other = own.find((row) => row.engine === rival);
+    const built = own.filter((row) => row.compressed && row.goal === 'speed');
+    return [...(other ? [other] : []), ...built].map((row) => [
+      example,
+      isRival(row) ? row.engine : `**pinn-edge ${row.engine}**`,
+      count(row.instructions),
+      other && row !== other ? timesText(other.instructions! / row.instructions!) : '',
+      kilobytes(row.flash),
+      kilobytes(row.ram),
+      short(row.maxRelative),
+    ]);
+  });
+  return markdown(
+    ['example', '', `instructions, ${board}`, `${rival} takes, times this`, 'flash', 'RAM', 'error'],
+    body,
+  );
 }
 
 /** Such as `454`, `9.7` or `0.39`. */
-const timesText = (value: number): string => (value >= 100 ? count(value) : value.toPrecision(2));
+const timesText = (value: number): string => (value >= 10 ? count(value) : value.toPrecision(2));
 
 /** The yardstick's contenders on one board, as a reader of the field knows them. */
 export function contenderTable(rows: readonly Row[], board: string, other: string): string {
