@@ -42,8 +42,8 @@ in plain float32 C. Other builds, boards and rivals follow.`;
 const KERNELS_TEXT = `Instructions per multiply-accumulate of a dense layer, with rounding and storing its rows, and per element of a
 function: the difference between two networks on the board, one of which has more of it.`;
 
-const HOST_TEXT = `Microseconds per answer on the machine that ran the bench, the fastest of several rounds, side by side in one run:
-compare their ratios. \`float64\` is the reference evaluator, \`v8\` runs the module of \`wasm3\`.`;
+const HOST_TEXT = `Microseconds of processor time per answer on the machine that ran the bench, the fastest of several rounds, side by side
+in one run: compare their ratios. \`float64\` is the reference evaluator, \`v8\` runs the module of \`wasm3\`.`;
 
 export function document(rows: readonly Row[], kernels: readonly KernelRow[]): string {
   const rivals = RIVALS.map(({ name, description }) => `- \`${name}\`: ${description}.`).join('\n');

@@ -31,7 +31,7 @@ export interface Row {
   macs: number | null;
   /** Bytes of weights, function tables and block table. */
   modelBytes: number | null;
-  /** Time per answer on the host, the fastest of several rounds. */
+  /** Processor time per answer on the host, the fastest of several rounds. */
   microseconds: number | null;
 }
 

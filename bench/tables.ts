@@ -99,7 +99,7 @@ export function hostTable(rows: readonly Row[]): string {
   return markdown(['example', 'built', ...engines], body);
 }
 
-const microseconds = (row: Row | undefined): string => row?.microseconds?.toFixed(1) ?? '';
+const microseconds = (row: Row | undefined): string => row?.microseconds?.toFixed(2) ?? '';
 
 /** Every example on one board as `build --for speed` makes it by itself, beside what `rival` takes. */
 export function summaryTable(rows: readonly Row[], board: string, rival: string): string {

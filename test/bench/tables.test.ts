@@ -47,7 +47,7 @@ it('times on the host stand side by side, an engine a column', () => {
   expect(hostTable(rows).split('\n')).toEqual([
     '| example | built | float64 | wasm3 | wasm3+native |',
     '| --- | --- | --- | --- | --- |',
-    '| front |  | 34.5 |  |  |',
-    '| front | compressed, 1e-3, speed |  | 3.0 | 0.1 |',
+    '| front |  | 34.46 |  |  |',
+    '| front | compressed, 1e-3, speed |  | 3.00 | 0.14 |',
   ]);
 });
