@@ -17,8 +17,11 @@ export function roundWithin(teacher: Teacher, graph: IrGraph, samples: Samples, 
   const sites = weightSites(graph);
   const rounding = roundings(teacher, graph, sites);
   const bits = sites.map(({ precision = 16 }) => precision);
+  // The cores of tensor trains are stored as they are, so the network has to keep its share with them and with what they
+  // are rounded to on the device.
+  const stored = graph.nodes.some((node) => node.kind === 'affine' && coresOf(node)) ? [true, false] : [true];
   const errorOf = (widths: readonly WeightBits[]) =>
-    shareOf(teacher, withPrecision(graph, widths, rounding, true), samples);
+    Math.max(...stored.map((trains) => shareOf(teacher, withPrecision(graph, widths, rounding, trains), samples)));
   let error = errorOf(bits);
   if (error > limit) {
     const costs = sites.map((_, k) => errorOf(bits.map((b, i) => (i === k ? b : 32))));
