@@ -1,5 +1,5 @@
 import type { IrGraph } from '../ir/types.js';
-import { askTeacher, joinSamples, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
+import { askTeacher, joinSamples, largest, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
 
 /**
  * Adaptive resampling: the points where the error is or was largest. They are collected from a pool over the whole box
@@ -67,19 +67,61 @@ export class WorstPoints {
   }
 }
 
+const CLIMBERS = 64;
+const ROUNDS = 12;
+const TRIES = 6;
+/** Share of the box that the first steps reach; the last ones a thousandth of that. */
+const FIRST_REACH = 1 / 32;
+
+/**
+ * Climbs from the points where the errors are largest: networks of few steep neurons have peaks that are narrower than the
+ * distance between any points.
+ * @returns the largest error met, in shares of the tolerance
+ */
+export function climbedError(teacher: Teacher, graph: IrGraph, samples: Samples): number {
+  const { box, inputCount: d, seed } = teacher;
+  const random = generator(seed + 2);
+  const errors = residuals(teacher, graph, samples);
+  let at = selectSamples(samples, byError(errors, samples.count).slice(0, CLIMBERS), d);
+  for (let round = 0; round < ROUNDS; round++) {
+    const reach = FIRST_REACH * 1e-3 ** (round / (ROUNDS - 1));
+    const moved = new Float64Array(TRIES * at.points.length);
+    moved.forEach((_, i) => {
+      const k = i % d;
+      const step = reach * random() * (box.max[k] - box.min[k]);
+      moved[i] = Math.min(box.max[k], Math.max(box.min[k], at.points[i % at.points.length] + step));
+    });
+    const all = joinSamples(at, askTeacher(teacher, moved));
+    const found = worstOf(residuals(teacher, graph, all), all.count);
+    const { count } = at;
+    const best = Array.from({ length: count }, (_, p) => {
+      const tries = Array.from({ length: TRIES + 1 }, (_, n) => n * count + p);
+      return tries.reduce((m, q) => (found[q] > found[m] ? q : m));
+    });
+    at = selectSamples(all, best, d);
+  }
+  return largest(residuals(teacher, graph, at));
+}
+
 const STARTS = 48;
 /** Shares of the box. */
 const REACHES = [1 / 16, 1 / 64, 1 / 256] as const;
 
 /** Indices of points, largest error first. */
 function byError(errors: Float64Array, count: number): number[] {
+  const worst = worstOf(errors, count);
+  return Array.from(worst.keys()).sort((p, q) => worst[q] - worst[p] || p - q);
+}
+
+/** The largest error of every point. */
+function worstOf(errors: Float64Array, count: number): Float64Array {
   const width = errors.length / count;
   const worst = new Float64Array(count);
   for (let i = 0; i < errors.length; i++) {
     const p = Math.floor(i / width);
     worst[p] = Math.max(worst[p], Math.abs(errors[i]));
   }
-  return Array.from(worst.keys()).sort((p, q) => worst[q] - worst[p] || p - q);
+  return worst;
 }
 
 /** Numbers in [-1, 1) from a linear congruential generator (Numerical Recipes, 3rd ed., 7.1): equal seeds, equal points. */

@@ -13,10 +13,12 @@ import {
   largest,
   makePool,
   residuals,
+  selectSamples,
   shareOf,
   trainingPoints,
   unseenSamples,
 } from '../../compiler/compress/teacher.js';
+import { climbedError } from '../../compiler/compress/worst-points.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
@@ -90,6 +92,19 @@ describe('refine', () => {
     const after = largest(residuals(teacher, graph, samples));
     expect(after).toBeLessThan(before / 20);
     expect(after).toBeLessThan(1.5 * error);
+  });
+
+  test('is judged by climbing from the worst points, too: a peak between all points is found', () => {
+    const samples = unseenSamples(teacher);
+    const few = selectSamples(
+      samples,
+      Array.from({ length: 60 }, (_, k) => k),
+      teacher.inputCount,
+    );
+    const seen = largest(residuals(teacher, pruned, few));
+    const climbed = climbedError(teacher, pruned, few);
+    expect(climbed).toBeGreaterThan(seen);
+    expect(climbed).toBeGreaterThan(0.98 * largest(residuals(teacher, pruned, samples)));
   });
 
   test('gives the same weights every time', async () => {
