@@ -95,6 +95,7 @@ output; a relative L2 error of more than a third of it counts as exceeded too. \
   points. MACs: multiply-accumulates per answer. Seconds are CPU time, mostly of one core.
 - \`*\`: the search was ended with the best so far (\`--row-seconds\`), before refinement had finished or even begun: with more
   time the method may get further.
+- \`!\`: the error on the fresh points is larger than the tolerance, which the search took for kept.
 
 ## Bytes at equal error
 
@@ -119,6 +120,9 @@ function markdown(rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...body].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
+/** On the fresh points: the search took it for kept. */
+const exceeds = ({ bytes, error, tolerance }: Row) => bytes !== undefined && error > tolerance;
+
 /** One line per example and tolerance, one column per method. */
 function bytesTable(rows: readonly Row[]): string {
   const methods = ROWS.filter((method) => rows.some((row) => row.method === method));
@@ -128,7 +132,9 @@ function bytesTable(rows: readonly Row[]): string {
     lines.set(key, [...(lines.get(key) ?? []), row]);
   }
   const cell = (row: Row | undefined) =>
-    row ? `${row.bytes === undefined ? 'none' : thousands(row.bytes)}${row.cut ? '*' : ''}` : '';
+    row
+      ? `${row.bytes === undefined ? 'none' : thousands(row.bytes)}${row.cut ? '*' : ''}${exceeds(row) ? '!' : ''}`
+      : '';
   return markdown([
     ['model', 'tolerance', 'float32', ...methods],
     ...[...lines.values()].map((group) => [
