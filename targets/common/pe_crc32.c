@@ -18,8 +18,8 @@ uint32_t pe_crc32(const uint8_t *bytes, uint32_t count) {
   return ~crc;
 }
 
-// Words may be read where they lie, whatever type they have.
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+// Words may be read where they lie, whatever type they have. Not on ARMv6-M, where the library would be too large for it.
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(__ARM_ARCH_6M__)
 typedef uint32_t __attribute__((may_alias)) word_t;
 #define WORD_BYTES ((uint32_t)sizeof(word_t))
 #endif
