@@ -55,7 +55,16 @@ const LARGEST_GLANCE = 10_000;
 /** Networks of more parameters than this are made smaller by a second method, once pruned. */
 const COMBINED_FROM = 300;
 
-export async function searchAll(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<SearchAllResult> {
+export interface SearchAllOptions extends CompressOptions {
+  /** The last check of a network that would be the best. */
+  holds?: (graph: IrGraph) => boolean;
+}
+
+export async function searchAll(
+  teacher: Teacher,
+  unseen: Samples,
+  { holds = () => true, ...options }: SearchAllOptions,
+): Promise<SearchAllResult> {
   const { purpose, share } = options;
   const whole = withoutBlocks(teacher.graph);
   const attempts: Attempt[] = [];
@@ -80,7 +89,7 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
     attempts.push(...found.attempts.map(named));
     const { graph } = found;
     if (!graph || !isStructure(found, start)) return;
-    if ((purpose === 'size' ? found.bytes! : costOf(graph, purpose)) < beat)
+    if ((purpose === 'size' ? found.bytes! : costOf(graph, purpose)) < beat && holds(graph))
       best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 
@@ -95,7 +104,7 @@ export async function searchAll(teacher: Teacher, unseen: Samples, options: Comp
     const stored = (options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
     const bytes = storedBytes(stored);
     const wins = (purpose === 'size' ? bytes : costOf(stored, purpose)) < measure();
-    if (wins || !best.graph) best = { graph: stored, bytes, attempts, how: 'prune + refine' };
+    if ((wins || !best.graph) && holds(stored)) best = { graph: stored, bytes, attempts, how: 'prune + refine' };
   }
   for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {

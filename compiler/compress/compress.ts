@@ -17,7 +17,16 @@ import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
 import { irParameterCount, mapNodes } from './parameters.js';
 import type { Checkpoint } from './refine.js';
 import type { Attempt } from './single.js';
-import { makePool, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
+import {
+  lastSamples,
+  makePool,
+  residuals,
+  type Samples,
+  type Teacher,
+  toleranceShare,
+  unseenSamples,
+} from './teacher.js';
+import { climbedError } from './worst-points.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 
@@ -149,15 +158,40 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
  */
 export const MARGIN = { build: 0.96, alone: 0.88 };
 
+/** How often a single method begins again with less of the tolerance. */
+const SEARCHES = 3;
+/** What it then aims at, below what would just do. */
+const AGAIN = 0.95;
+
+/**
+ * A build measures its module in the end, so this is the last word of networks compressed alone only: they have to keep the
+ * tolerance where climbing from the worst of many points leads, too. `auto` takes no network that does not, a single method
+ * begins again with so much less of the tolerance.
+ */
 export async function compressGraph(teacher: Teacher, given: CompressOptions): Promise<Compressed> {
-  const options = { ...given, share: (given.round ? MARGIN.alone : MARGIN.build) * given.share };
   const unseen = unseenSamples(teacher);
-  const { method, maxBytes, maxInstructions } = options;
+  const { method, maxBytes, maxInstructions, round } = given;
+  const options = { ...given, share: (round ? MARGIN.alone : MARGIN.build) * given.share };
   if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));
   if (maxInstructions !== undefined) return withinBudget(teacher, unseen, options, instructionBudget(maxInstructions));
-  if (method === 'auto') return searched(teacher, unseen, options);
-  const found = await runMethod(method, teacher, withoutBlocks(teacher.graph), makePool(teacher), unseen, options);
-  return summarize(teacher, unseen, options, { ...found, how: found.refined ? `${method} + refine` : method });
+  let last: Samples | undefined;
+  const climbed = (graph: IrGraph) => {
+    last ??= lastSamples(teacher);
+    return climbedError(teacher, graph, last);
+  };
+  if (method === 'auto') {
+    return searched(teacher, unseen, options, round ? (graph) => climbed(graph) <= given.share : undefined);
+  }
+  const pool = makePool(teacher);
+  for (let search = 1; ; search++) {
+    const found = await runMethod(method, teacher, withoutBlocks(teacher.graph), pool, unseen, options);
+    const how = found.refined ? `${method} + refine` : method;
+    const spent = round && found.graph ? climbed(found.graph) : 0;
+    if (spent <= given.share) return summarize(teacher, unseen, options, { ...found, how });
+    // Rather no network than one that breaks its promise.
+    if (search === SEARCHES) return summarize(teacher, unseen, options, { ...found, graph: undefined, how });
+    options.share *= (AGAIN * given.share) / spent;
+  }
 }
 
 async function withinBudget(
@@ -177,8 +211,13 @@ async function withinBudget(
   });
 }
 
-async function searched(teacher: Teacher, unseen: Samples, options: CompressOptions): Promise<Compressed> {
-  const { rounded, closest, ...found } = await searchAll(teacher, unseen, options);
+async function searched(
+  teacher: Teacher,
+  unseen: Samples,
+  options: CompressOptions,
+  holds: ((graph: IrGraph) => boolean) | undefined,
+): Promise<Compressed> {
+  const { rounded, closest, ...found } = await searchAll(teacher, unseen, { ...options, holds });
   // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
   const result = summarize(teacher, unseen, options, rounded ? { attempts: found.attempts, how: '' } : found);
   if (result.changed) return result;

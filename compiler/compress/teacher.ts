@@ -1,6 +1,7 @@
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Box, concatPoints, cornerPoints, edgePoints, interiorPoints } from '../sample/points.js';
+import { irParameterCount } from './parameters.js';
 
 /**
  * The float64 network as a teacher: exact answers anywhere in the input box, for as many points as one likes.
@@ -44,6 +45,10 @@ const UNSEEN_SKIP = 3 << 17;
 const UNSEEN_POINTS = 8192;
 const POOL_POINTS = 6144;
 const SEED_STRIDE = 1 << 15;
+const LAST_SKIP = 1 << 20;
+const LAST_POINTS = 1 << 16;
+/** Multiply-adds: some seconds. */
+const LAST_WORK = 2e9;
 
 /** Outputs of a graph, row-major [count x outputs]. */
 export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount: number): Float64Array {
@@ -84,6 +89,17 @@ export function unseenSamples(teacher: Teacher): Samples {
   const { box, seed } = teacher;
   const interior = interiorPoints(box, UNSEEN_POINTS, UNSEEN_SKIP + (seed % 4) * SEED_STRIDE);
   return askTeacher(teacher, concatPoints([interior, cornerPoints(box)]), UNSEEN_POINTS);
+}
+
+/**
+ * Points for the last check of a network compressed alone, as many as the work of evaluating the teacher allows: steep
+ * neurons in a box of several inputs have peaks that fewer points miss.
+ */
+export function lastSamples(teacher: Teacher): Samples {
+  const { box, seed, graph } = teacher;
+  const count = Math.min(LAST_POINTS, Math.max(UNSEEN_POINTS, Math.floor(LAST_WORK / (irParameterCount(graph) + 1))));
+  const points = interiorPoints(box, count, LAST_SKIP + (seed % 4) * LAST_POINTS);
+  return askTeacher(teacher, concatPoints([points, cornerPoints(box)]), count);
 }
 
 /** The given samples and more. */

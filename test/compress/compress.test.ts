@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { searchAll } from '../../compiler/compress/auto.js';
 import {
   type Compressed,
   compressGraph,
@@ -6,14 +7,16 @@ import {
   DEFAULT_COMPRESS,
   METHODS,
 } from '../../compiler/compress/compress.js';
-import { estimatedInstructions } from '../../compiler/compress/cost.js';
+import { estimatedInstructions, storedBytes } from '../../compiler/compress/cost.js';
 import { zeroSmallest } from '../../compiler/compress/magnitude.js';
 import { zeroWeights } from '../../compiler/compress/parameters.js';
 import { refine } from '../../compiler/compress/refine.js';
 import type { Attempt } from '../../compiler/compress/single.js';
 import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher.js';
+import { climbedError } from '../../compiler/compress/worst-points.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
+import type { IrGraph } from '../../compiler/ir/types.js';
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
@@ -54,6 +57,20 @@ describe('auto', () => {
     expect(result.error).toBeLessThanOrEqual(settings.share);
     expect(freshError(network, result.model!)).toBeLessThan(0.8e-3);
     expect(result.tangentKernel!.distance).toBeGreaterThan(0);
+  });
+
+  test('takes no network that the last check refuses', async () => {
+    const teacher = teacherOf(network, 1e-3);
+    const options = { ...settings, round: true };
+    const unseen = unseenSamples(teacher);
+    const refused: IrGraph[] = [];
+    const none = await searchAll(teacher, unseen, { ...options, holds: (graph) => refused.push(graph) < 0 });
+    expect(none.graph).toBeUndefined();
+    // The smallest is refused: the search ends with another one.
+    const smallest = Math.min(...refused.map(storedBytes));
+    const other = await searchAll(teacher, unseen, { ...options, holds: (graph) => storedBytes(graph) > smallest });
+    expect(other.bytes).toBeGreaterThan(smallest);
+    expect(climbedError(teacher, other.graph!, unseen)).toBeLessThanOrEqual(settings.share * 1.1);
   });
 
   test('gives the same weights for the same seed', async () => {
