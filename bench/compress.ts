@@ -2,11 +2,11 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compress.js';
-import { weightSites } from '../compiler/compress/parameters.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { buildIr } from '../compiler/ir/build.js';
+import { weightSites } from '../compiler/ir/parameters.js';
 import { foldGraph } from '../compiler/ir/simplify.js';
 import { loadModel } from '../compiler/model/load.js';
 import { type Model, parameterCount } from '../compiler/model/types.js';

@@ -1,10 +1,10 @@
 import { withoutBlocks } from '../ir/blocks.js';
+import { irParameterCount, trainableCount, weightSites } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import { FAMILY_METHODS } from './families.js';
 import type { MatrixReport } from './hmatrix.js';
-import { irParameterCount, trainableCount, weightSites } from './parameters.js';
 import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';

@@ -1,8 +1,8 @@
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { isFactor } from '../ir/blocks.js';
 import { evaluateIr } from '../ir/evaluate.js';
+import { mapNodes } from '../ir/map-nodes.js';
 import { type AffineNode, type IrGraph, type IrNode, useCounts } from '../ir/types.js';
-import { mapNodes } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 const POINTS = 1024;

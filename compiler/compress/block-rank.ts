@@ -1,6 +1,6 @@
 import { isFactor } from '../ir/blocks.js';
+import { weightSites } from '../ir/parameters.js';
 import { type IrGraph, type IrNode, useCounts } from '../ir/types.js';
-import { weightSites } from './parameters.js';
 
 /**
  * Block-rank regularisation: lambda times the sum of the nuclear norms of the low-rank blocks, relative to their sum at

@@ -1,6 +1,6 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import type { WeightBits } from '../ir/types.js';
-import { cholesky } from './cholesky.js';
+import { cholesky } from '../linear-algebra/cholesky.js';
 import { halfOf } from './clusters.js';
 
 /**

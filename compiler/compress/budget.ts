@@ -1,6 +1,6 @@
+import { trainableCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { estimatedInstructions, weightBytes } from './cost.js';
-import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo } from './prune.js';
 import { type Checkpoint, refine } from './refine.js';
 import type { Attempt } from './single.js';

@@ -1,6 +1,8 @@
 import { RELATIVE_L2_SHARE } from '../accuracy/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
+import { mapNodes } from '../ir/map-nodes.js';
+import { irParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
@@ -14,7 +16,6 @@ import { type Purpose, weightBytes } from './cost.js';
 import { modelFromIr } from './ir-to-model.js';
 import { type CompressedLayer, compressedLayers } from './layers.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import { irParameterCount, mapNodes } from './parameters.js';
 import type { Checkpoint } from './refine.js';
 import type { Attempt } from './single.js';
 import {

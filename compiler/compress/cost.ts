@@ -1,6 +1,6 @@
 import { interpreterPrices } from '../cost/instructions.js';
+import { weightSites } from '../ir/parameters.js';
 import type { BlocksNode, IrGraph } from '../ir/types.js';
-import { weightSites } from './parameters.js';
 
 /** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
 export type Purpose = 'size' | 'speed';

@@ -1,8 +1,8 @@
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
+import { trainableCount, type WeightSite, weightSites } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
+import { createGram, GRAM_BLOCK, type Gram } from '../linear-algebra/gram.js';
 import type { LeastSquares } from './least-squares.js';
-import { createGram, GRAM_BLOCK, type Gram } from './normal-equations.js';
-import { trainableCount, type WeightSite, weightSites } from './parameters.js';
 import type { Samples, Teacher } from './teacher.js';
 
 /**

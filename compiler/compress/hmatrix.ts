@@ -1,5 +1,7 @@
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
+import { mapNodes } from '../ir/map-nodes.js';
 import { multiply } from '../ir/matrix.js';
+import { affineNodes } from '../ir/parameters.js';
 import { factor } from '../ir/structured.js';
 import type { AffineNode, BlockLeaf, IrGraph, IrNode, WeightBits } from '../ir/types.js';
 import {
@@ -15,7 +17,6 @@ import {
 } from './block-tree.js';
 import { orderNeurons } from './clusters.js';
 import { type Moments, momentsOf } from './moments.js';
-import { affineNodes, mapNodes } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 /**

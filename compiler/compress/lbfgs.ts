@@ -1,6 +1,4 @@
 import { evaluateIr, pullBackIr } from '../ir/evaluate.js';
-import type { IrGraph } from '../ir/types.js';
-import { balanceFactors, blockRankRidge } from './block-rank.js';
 import {
   readParameters,
   trainableCount,
@@ -9,7 +7,9 @@ import {
   withOwnWeights,
   writeParameters,
   zeroWeights,
-} from './parameters.js';
+} from '../ir/parameters.js';
+import type { IrGraph } from '../ir/types.js';
+import { balanceFactors, blockRankRidge } from './block-rank.js';
 import type { Refined, RefineOptions } from './refine.js';
 import {
   askTeacher,

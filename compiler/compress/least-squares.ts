@@ -1,9 +1,9 @@
 import { evaluateIr } from '../ir/evaluate.js';
+import { type NormalEquations, normalEquations } from '../ir/jacobian.js';
+import { readParameters, trainableCount, weightSites, zeroWeights } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
+import { createGram } from '../linear-algebra/gram.js';
 import { blockRankRidge } from './block-rank.js';
-import { type NormalEquations, normalEquations } from './jacobian.js';
-import { createGram } from './normal-equations.js';
-import { readParameters, trainableCount, weightSites, zeroWeights } from './parameters.js';
 import type { Samples, Teacher } from './teacher.js';
 
 /**
@@ -66,7 +66,7 @@ export function normalSystem(
   };
   return {
     linearize(teacher, samples, pulls, curvatures, strength) {
-      normalEquations(teacher, graph, samples, pulls, curvatures, normal);
+      normalEquations(teacher, graph, samples.points, pulls, curvatures, normal);
       const theta = readParameters(graph);
       ridge.forEach((r, k) => {
         sum[k * size + k] += strength * r;

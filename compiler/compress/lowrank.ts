@@ -1,8 +1,8 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { evaluateIr } from '../ir/evaluate.js';
+import { mapNodes } from '../ir/map-nodes.js';
 import type { AffineNode, IrGraph } from '../ir/types.js';
 import { type Moments, momentsOf } from './moments.js';
-import { mapNodes } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 /**

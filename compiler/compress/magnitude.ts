@@ -1,5 +1,6 @@
+import { mapNodes } from '../ir/map-nodes.js';
+import { affineNodes } from '../ir/parameters.js';
 import type { IrGraph, WeightBits } from '../ir/types.js';
-import { affineNodes, mapNodes } from './parameters.js';
 
 /**
  * Magnitude pruning: the smallest weights of each layer are set to zero (Han et al., arXiv 1506.02626): a comparison.

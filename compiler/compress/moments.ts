@@ -1,5 +1,5 @@
-import { cholesky, choleskySolve } from './cholesky.js';
-import { createGram, GRAM_BLOCK } from './normal-equations.js';
+import { cholesky, choleskySolve } from '../linear-algebra/cholesky.js';
+import { createGram, GRAM_BLOCK } from '../linear-algebra/gram.js';
 
 /** Mean and covariance of values over sample points, and least squares on them. */
 export interface Moments {

@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { evaluateIr, gradientIr } from '../ir/evaluate.js';
+import { weightSites } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
-import { weightSites } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 /**

@@ -1,10 +1,11 @@
 import { evaluateIr } from '../ir/evaluate.js';
+import { mapNodes } from '../ir/map-nodes.js';
+import { type WeightSite, weightSites } from '../ir/parameters.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph, IrNode, WeightBits } from '../ir/types.js';
-import { cholesky } from './cholesky.js';
+import { cholesky } from '../linear-algebra/cholesky.js';
 import { roundRows, rowUnit } from './hmatrix.js';
 import { type Moments, momentsOf } from './moments.js';
-import { mapNodes, type WeightSite, weightSites } from './parameters.js';
 import { type Samples, shareOf, type Teacher, trainingPoints } from './teacher.js';
 
 /**

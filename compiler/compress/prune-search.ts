@@ -1,7 +1,7 @@
+import { trainableCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { findChannels } from './channels.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
-import { trainableCount } from './parameters.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
 import type { Checkpoint } from './refine.js';
 import { refineWithin } from './refine-within.js';

@@ -1,8 +1,8 @@
 import { evaluateIr, type IrValues } from '../ir/evaluate.js';
+import { affineNodes, withOwnWeights } from '../ir/parameters.js';
 import type { AffineNode, IrGraph, IrNode } from '../ir/types.js';
 import { type Channel, type ChannelGroup, type ChannelMap, findChannels, removeChannels } from './channels.js';
 import { type Moments, momentsOf, pivotOrder, solveRegression } from './moments.js';
-import { affineNodes, withOwnWeights } from './parameters.js';
 import { type Teacher, trainingPoints } from './teacher.js';
 
 /**

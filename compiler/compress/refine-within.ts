@@ -1,6 +1,6 @@
+import { trainableCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { refineLarge } from './lbfgs.js';
-import { trainableCount } from './parameters.js';
 import { LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
 import { type Samples, shareOf, type Teacher } from './teacher.js';
 

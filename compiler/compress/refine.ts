@@ -1,8 +1,8 @@
+import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { balanceFactors } from './block-rank.js';
 import { dualSystem } from './dual-system.js';
 import { type LeastSquares, normalSystem } from './least-squares.js';
-import { readParameters, trainableCount, withOwnWeights, writeParameters } from './parameters.js';
 import {
   askTeacher,
   joinSamples,

@@ -1,5 +1,5 @@
+import { mapNodes } from '../ir/map-nodes.js';
 import type { IrGraph } from '../ir/types.js';
-import { mapNodes } from './parameters.js';
 
 /**
  * Weights rounded to `bits`-bit integers with one scale per tensor and no zero point, biases kept (Jacob et al., arXiv

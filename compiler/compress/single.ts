@@ -1,11 +1,11 @@
 import { withoutFactors } from '../ir/blocks.js';
+import { irParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { balanced } from './balance.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, familyOf } from './families.js';
 import type { MatrixReport } from './hmatrix.js';
-import { irParameterCount } from './parameters.js';
 import { roundWithin } from './precision.js';
 import type { Checkpoint } from './refine.js';
 import { refineAny, refineWithin } from './refine-within.js';

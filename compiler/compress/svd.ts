@@ -1,7 +1,7 @@
 import { Matrix } from 'ml-matrix';
+import { affineNodes } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { plainSpectrum, type WeightSpectrum } from './lowrank.js';
-import { affineNodes } from './parameters.js';
 
 /**
  * Plain truncated SVD of the weights, blind to what the inputs can be (Denton et al., arXiv 1404.0736): a comparison.

@@ -1,4 +1,5 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
+import { mapNodes } from '../ir/map-nodes.js';
 import { multiply } from '../ir/matrix.js';
 import { type Core, coresOf, trainHalf } from '../ir/tensor-train.js';
 import type { AffineNode, IrGraph, TrainHalf } from '../ir/types.js';
@@ -13,7 +14,6 @@ import {
   type Structured,
   truncatedFactors,
 } from './hmatrix.js';
-import { mapNodes } from './parameters.js';
 
 /**
  * Tensor-train layers with partial reconstruction (arXiv 2207.01751, 2512.09202; the definition of the two halves is

@@ -1,4 +1,4 @@
-import { cholesky, choleskySolve } from '../compress/cholesky.js';
+import { cholesky, choleskySolve } from '../linear-algebra/cholesky.js';
 
 /** Value `k`, or the nearest that it may take. */
 type Clamp = (k: number, value: number) => number;

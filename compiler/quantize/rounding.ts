@@ -1,9 +1,9 @@
-import { normalEquations } from '../compress/jacobian.js';
-import { createGram } from '../compress/normal-equations.js';
-import { affineNodes, mapNodes } from '../compress/parameters.js';
-import type { Samples, Teacher } from '../compress/teacher.js';
 import { evaluateIr, evaluateNode, gradientIr, type IrValues } from '../ir/evaluate.js';
+import { normalEquations } from '../ir/jacobian.js';
+import { mapNodes } from '../ir/map-nodes.js';
+import { affineNodes } from '../ir/parameters.js';
 import { type AffineNode, type IrGraph, type IrNode, operands } from '../ir/types.js';
+import { createGram } from '../linear-algebra/gram.js';
 import { type Box, coveringPoints } from '../sample/points.js';
 import { babai } from './nearest-plane.js';
 import { roundStep } from './step-rounding.js';
@@ -123,11 +123,10 @@ export class WeightRounder {
       const { allowances, graph, points, inputCount } = this;
       const count = points.length / inputCount;
       const gram = createGram(this.parameters);
-      const teacher = { allowances: Float64Array.from(allowances), inputCount } as Teacher;
-      const samples: Samples = { count, interior: 0, points, wanted: this.exact };
+      const units = { allowances: Float64Array.from(allowances), inputCount };
       const ones = new Float64Array(count * allowances.length).fill(1);
       const gradient = new Float64Array(this.parameters);
-      normalEquations(teacher, graph, samples, new Float64Array(ones.length), ones, { gram, gradient });
+      normalEquations(units, graph, points, new Float64Array(ones.length), ones, { gram, gradient });
       this.curvature = gram;
     }
     return this.curvature;

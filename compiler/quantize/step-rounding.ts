@@ -1,5 +1,5 @@
-import { createGram } from '../compress/normal-equations.js';
 import type { AffineNode } from '../ir/types.js';
+import { createGram } from '../linear-algebra/gram.js';
 import { lattice } from './nearest-plane.js';
 import { type Grid, type RoundedWeights, shapeOf } from './weight-grid.js';
 

@@ -1,6 +1,6 @@
 import type { OutputError } from '../accuracy/measure.js';
-import { trainableCount } from '../compress/parameters.js';
 import { encodeTable, tableCrc } from '../format/table.js';
+import { trainableCount } from '../ir/parameters.js';
 import type { AffineNode, BlockLeaf } from '../ir/types.js';
 import { type LoweredModel, lower } from '../lower/lower.js';
 import type { Model } from '../model/types.js';

@@ -9,12 +9,12 @@ import {
 } from '../../compiler/compress/compress.js';
 import { estimatedInstructions, storedBytes } from '../../compiler/compress/cost.js';
 import { zeroSmallest } from '../../compiler/compress/magnitude.js';
-import { zeroWeights } from '../../compiler/compress/parameters.js';
 import { refine } from '../../compiler/compress/refine.js';
 import type { Attempt } from '../../compiler/compress/single.js';
 import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher.js';
 import { climbedError } from '../../compiler/compress/worst-points.js';
 import { buildIr } from '../../compiler/ir/build.js';
+import { zeroWeights } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import type { Model } from '../../compiler/model/types.js';

@@ -7,11 +7,11 @@ import {
   type MatrixReport,
   toHierarchical,
 } from '../../compiler/compress/hmatrix.js';
-import { affineNodes } from '../../compiler/compress/parameters.js';
 import { evaluateOutputs, residuals, trainingPoints, unseenSamples } from '../../compiler/compress/teacher.js';
 import { halfOf, modesOf, toTensorTrains } from '../../compiler/compress/tt.js';
 import { withoutBlocks, withoutFactors } from '../../compiler/ir/blocks.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
+import { affineNodes } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { BlocksNode, IrGraph } from '../../compiler/ir/types.js';
 import { type Model, parameterCount } from '../../compiler/model/types.js';

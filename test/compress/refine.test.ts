@@ -1,13 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { forEachJacobianBlock } from '../../compiler/compress/jacobian.js';
 import { refineLarge } from '../../compiler/compress/lbfgs.js';
-import { createGram, GRAM_BLOCK } from '../../compiler/compress/normal-equations.js';
-import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/compress/parameters.js';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
 import { refine } from '../../compiler/compress/refine.js';
-import { generatedModule } from '../../compiler/compress/simd/build.js';
 import {
   evaluateOutputs,
   largest,
@@ -20,12 +16,16 @@ import {
 } from '../../compiler/compress/teacher.js';
 import { climbedError } from '../../compiler/compress/worst-points.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
+import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/ir/parameters.js';
+import { createGram, GRAM_BLOCK } from '../../compiler/linear-algebra/gram.js';
+import { generatedModule } from '../../compiler/linear-algebra/simd/build.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
 describe('normal equations', () => {
   test('the SIMD kernel is the one that its source compiles to', async () => {
-    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/compress/simd/gram.gen.ts'), 'utf8');
+    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/linear-algebra/simd/gram.gen.ts'), 'utf8');
     expect(file).toBe(await generatedModule());
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { affineNodes } from '../../compiler/compress/parameters.js';
 import { buildIr } from '../../compiler/ir/build.js';
+import { affineNodes } from '../../compiler/ir/parameters.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import type { AffineNode } from '../../compiler/ir/types.js';
 import { planFormats } from '../../compiler/quantize/plan.js';

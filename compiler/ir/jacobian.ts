@@ -1,8 +1,7 @@
-import { evaluateIr, gradientIr } from '../ir/evaluate.js';
-import type { IrGraph } from '../ir/types.js';
-import { GRAM_BLOCK, type Gram } from './normal-equations.js';
+import { GRAM_BLOCK, type Gram } from '../linear-algebra/gram.js';
+import { evaluateIr, gradientIr } from './evaluate.js';
 import { type WeightSite, weightSites } from './parameters.js';
-import type { Samples, Teacher } from './teacher.js';
+import type { IrGraph } from './types.js';
 
 /**
  * Jacobian of the outputs by all weights, by reverse mode, one output at a time: with g the gradient of the output by
@@ -69,11 +68,16 @@ export interface NormalEquations {
   gradient: Float64Array;
 }
 
-/** @param weights per residual, row-major [count x outputs] */
+/**
+ * @param allowances allowed absolute error of each component of the graph's output
+ * @param points row-major [count x inputs]
+ * @param errors the residuals, row-major [count x outputs]
+ * @param weights per residual
+ */
 export function normalEquations(
-  teacher: Teacher,
+  { allowances, inputCount }: { readonly allowances: Float64Array; readonly inputCount: number },
   graph: IrGraph,
-  samples: Samples,
+  points: Float64Array,
   errors: Float64Array,
   weights: Float64Array,
   into: NormalEquations,
@@ -82,12 +86,12 @@ export function normalEquations(
   const { jt, sum: total } = into.gram;
   total.fill(0);
   gradient.fill(0);
-  const width = teacher.allowances.length;
+  const width = allowances.length;
   const scale = new Float64Array(GRAM_BLOCK);
-  forEachJacobianBlock(graph, samples.points, teacher.inputCount, jt, (start, count, component) => {
+  forEachJacobianBlock(graph, points, inputCount, jt, (start, count, component) => {
     for (let p = 0; p < count; p++) {
       const i = (start + p) * width + component;
-      scale[p] = Math.sqrt(weights[i]) / teacher.allowances[component];
+      scale[p] = Math.sqrt(weights[i]) / allowances[component];
     }
     for (let k = 0; k < gradient.length; k++) {
       const at = k * GRAM_BLOCK;

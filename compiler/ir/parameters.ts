@@ -1,16 +1,6 @@
-import { isFactor } from '../ir/blocks.js';
-import {
-  type AffineNode,
-  type BlocksNode,
-  type ConcatNode,
-  graphOf,
-  type IrGraph,
-  type IrNode,
-  operands,
-  useCounts,
-  type WeightBits,
-  withOperands,
-} from '../ir/types.js';
+import { isFactor } from './blocks.js';
+import { mapNodes } from './map-nodes.js';
+import { type AffineNode, type BlocksNode, type IrGraph, type IrNode, useCounts, type WeightBits } from './types.js';
 
 /** The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. */
 
@@ -125,17 +115,4 @@ export function mapWeights(graph: IrGraph, change: (values: Float64Array) => Flo
     const leaves = node.leaves.map((leaf) => ({ ...leaf, weight: change(leaf.weight) }));
     return { ...node, leaves, bias: change(node.bias) };
   });
-}
-
-/** Rebuilds a graph node by node; `change` sees each node with its operands already changed. */
-export function mapNodes(graph: IrGraph, change: (node: IrNode, original: IrNode) => IrNode): IrGraph {
-  const changed = new Map<IrNode, IrNode>();
-  for (const node of graph.nodes) {
-    const read = withOperands(
-      node,
-      operands(node).map((x) => changed.get(x)!),
-    );
-    changed.set(node, change(read, node));
-  }
-  return graphOf(changed.get(graph.output) as ConcatNode);
 }
