@@ -2,8 +2,11 @@ import { METHODS } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
 import { bytes, columns, count } from './output.js';
 
-/** What a search tried: a line per method with the number of networks and the smallest that keeps the tolerance. */
-export function attemptsText(method: string, attempts: readonly Attempt[]): string {
+/**
+ * What a search tried: a line per method with the number of networks and the smallest that keeps the tolerance.
+ * @param cached whether that was at an earlier time
+ */
+export function attemptsText(method: string, attempts: readonly Attempt[], cached: boolean): string {
   if (!attempts.length) return '';
   const groups = new Map<string, Attempt[]>();
   for (const attempt of attempts) {
@@ -11,7 +14,8 @@ export function attemptsText(method: string, attempts: readonly Attempt[]): stri
     groups.set(name, [...(groups.get(name) ?? []), attempt]);
   }
   const rows = [...groups].map(([name, tried]) => [name, tried.length, bestText(tried)]);
-  return `\ntried ${count(attempts.length)} networks\n${columns(rows)}`;
+  const when = cached ? ' when this was asked before (--no-cache tries them again)' : '';
+  return `\ntried ${count(attempts.length)} networks${when}\n${columns(rows)}`;
 }
 
 /** `lowrank` of `lowrank, norm error 0.1, refined`; what bears no method's name is the search that takes out neurons. */

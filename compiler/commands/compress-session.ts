@@ -1,15 +1,7 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import envPaths from 'env-paths';
-import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from '../compress/compress.js';
+import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
-import { VERSION } from '../host/package-root.js';
-import { writeFileWhole } from '../host/write-file.js';
-import { loadModel, modelToJson } from '../model/load.js';
-import type { Model } from '../model/types.js';
-import { modelHash } from '../package/report.js';
+import { cacheFile, readCache, writeCache } from './compress-cache.js';
 import { bytes, writeNote } from './output.js';
 
 /**
@@ -20,30 +12,40 @@ export interface SessionOptions {
   cache: boolean;
   /** Called for every attempt with the best that keeps the tolerance so far; the default shows progress on stderr. */
   onAttempt?: (attempt: Attempt, best: Attempt | undefined) => void;
+  /** Called where an earlier search is the answer, before `onAttempt` for each of its attempts. */
+  onCached?: () => void;
 }
 
-export function compressionSession({ cache, onAttempt }: SessionOptions): Compressor {
+export function compressionSession({ cache, onAttempt, onCached }: SessionOptions): Compressor {
   return async (model, graph, allowances, options) => {
     const file = cacheFile(model, allowances, options);
     const cached = cache ? readCache(file) : undefined;
-    if (cached) return cached;
-    const progress = onAttempt ? undefined : new Progress();
+    const progress = onAttempt || cached ? undefined : new Progress();
+    const tried: Attempt[] = [];
     let best: Attempt | undefined;
+    const tell = (attempt: Attempt) => {
+      tried.push(attempt);
+      if (attempt.kept) best = attempt;
+      onAttempt?.(attempt, best);
+      progress?.show(attempt, best);
+    };
+    if (cached) {
+      onCached?.();
+      cached.tried.forEach(tell);
+      return cached.result;
+    }
     const interrupt = new Interrupt();
     try {
       const result = await compressModel(model, graph, allowances, {
         ...options,
-        onAttempt: (attempt) => {
-          if (attempt.kept) best = attempt;
-          (onAttempt ?? ((tried, soFar) => progress?.show(tried, soFar)))(attempt, best);
-        },
+        onAttempt: tell,
         checkpoint: async () => {
           await setImmediate();
           progress?.goOn();
           return interrupt.requested;
         },
       });
-      if (cache && !interrupt.requested) writeCache(file, result);
+      if (cache && !interrupt.requested) writeCache(file, { result, tried });
       return result;
     } finally {
       interrupt.dispose();
@@ -112,49 +114,6 @@ export class Progress {
   clear(): void {
     if (this.shown) process.stderr.write('\r\x1b[K');
   }
-}
-
-/** The XDG (or the system's) cache folder, one file per model, options and version. */
-function cacheFile(model: Model, allowances: readonly number[], options: Partial<CompressOptions>): string {
-  const { onAttempt: _, checkpoint: __, ...settings } = options;
-  const key = createHash('sha256')
-    .update(JSON.stringify([VERSION, modelHash(model), allowances, settings]))
-    .digest('hex');
-  return join(envPaths('pinn-edge', { suffix: '' }).cache, 'compress', `${key}.json`);
-}
-
-interface CacheEntry {
-  facts: Omit<CompressedModel, 'model'>;
-  model?: object;
-}
-
-function writeCache(file: string, { model, ...facts }: CompressedModel): void {
-  const entry: CacheEntry = { facts, model: model && inlineModel(model) };
-  try {
-    writeFileWhole(file, JSON.stringify(entry));
-  } catch (error) {
-    writeNote(`note: the result is not cached: ${(error as Error).message}`);
-  }
-}
-
-/** A cache file that cannot be read, for whatever reason, is as good as none. */
-function readCache(file: string): CompressedModel | undefined {
-  try {
-    const { facts, model } = JSON.parse(readFileSync(file, 'utf8')) as CacheEntry;
-    if (!model) return facts;
-    const text = new TextEncoder().encode(JSON.stringify(model));
-    return { ...facts, model: loadModel(file, { read: () => text, beside: (_file, name) => name }) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The model as one JSON object, its tensors inline. */
-function inlineModel(model: Model): object {
-  const tensors = Object.fromEntries(
-    [...model.tensors].map(([name, { shape, data }]) => [name, { shape, data: Array.from(data) }]),
-  );
-  return { ...modelToJson(model, ''), weights: undefined, tensors };
 }
 
 /** Such as `134.1 kB as float32 -> 732 B (183x)`. */

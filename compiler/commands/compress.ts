@@ -109,6 +109,10 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
   const onAttempt = options.json
     ? (attempt: Attempt, best?: Attempt) => event('attempt', { ...attempt, best: best && bestOf(best) })
     : undefined;
+  let cached = false;
+  const onCached = () => {
+    cached = true;
+  };
   const result = await compressOnly(model, {
     tolerance: options.tol,
     toleranceAbsolute: options.tolAbs,
@@ -124,7 +128,7 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
       maxInstructions: options.maxInstructions,
       maxWork: EFFORTS[options.effort],
     },
-    compressWith: compressionSession({ cache: options.cache, onAttempt }),
+    compressWith: compressionSession({ cache: options.cache, onAttempt, onCached }),
   });
   requireKept(result, options, model);
   const small = result.model ?? model;
@@ -132,8 +136,8 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
   const drawn = options.svg ? writePictures(options.svg, result) : [];
   if (options.svg && !drawn.length && !options.json) writeNote('note: no matrix is structured, so there is no picture');
   const { model: _, attempts, ...facts } = result;
-  if (options.json) event('result', { ...facts, output, pictures: options.svg && drawn });
-  else writeOut(summary(model, result, attempts, [output, ...drawn]));
+  if (options.json) event('result', { cached, ...facts, output, pictures: options.svg && drawn });
+  else writeOut(summary(model, result, attempts, cached, [output, ...drawn]));
 }
 
 /** Refuses options that would be ignored beside others. */
@@ -194,6 +198,7 @@ function summary(
   model: Model,
   result: CompressedModel,
   attempts: readonly Attempt[],
+  cached: boolean,
   written: readonly string[],
 ): string {
   return [
@@ -202,7 +207,7 @@ function summary(
     `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
     layersText(result),
-    attemptsText(result.method, attempts),
+    attemptsText(result.method, attempts, cached),
     `\n${written.join('\n')}\n`,
   ].join('');
 }

@@ -30,7 +30,7 @@ function events(...options: string[]): Event[] {
 describe('compress', () => {
   const small = join(folder, 'small.json');
 
-  test('--json: every attempt with the best so far, then the result; the cache answers the second time', () => {
+  test('--json: every attempt with the best so far, then the result; the same from the cache the second time', () => {
     const first = events('--tol', '1e-2', '-o', small);
     const attempts = first.filter(({ event }) => event === 'attempt');
     const kept = attempts.findIndex((attempt) => attempt.kept);
@@ -42,8 +42,9 @@ describe('compress', () => {
     }
     expect(first.at(-1)).toMatchObject({ event: 'result', output: small });
     const model = readFileSync(small, 'utf8');
+    expect(first.at(-1)).toMatchObject({ cached: false });
     const again = events('--tol', '1e-2', '-o', small);
-    expect(again.map(({ event }) => event)).toEqual(['result']);
+    expect(again).toEqual(first.map((line) => (line.event === 'result' ? { ...line, cached: true } : line)));
     expect(readFileSync(small, 'utf8')).toBe(model);
     const other = events('--tol', '2e-2', '-o', join(folder, 'other.json'));
     expect(other.some(({ event }) => event === 'attempt')).toBe(true);

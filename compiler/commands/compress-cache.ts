@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import envPaths from 'env-paths';
+import type { CompressedModel, CompressOptions } from '../compress/compress.js';
+import type { Attempt } from '../compress/single.js';
+import { codeHash } from '../host/code-hash.js';
+import { VERSION } from '../host/package-root.js';
+import { writeFileWhole } from '../host/write-file.js';
+import { loadModel, modelToJson } from '../model/load.js';
+import type { Model } from '../model/types.js';
+import { modelHash } from '../package/report.js';
+import { writeNote } from './output.js';
+
+/** Finished searches, in the XDG (or the system's) cache folder: one file per model, allowances, options and code. */
+
+/** Folders of the compiler that compression runs: a change in one of them makes other networks. */
+export const COMPRESSION_CODE = [
+  'accuracy',
+  'compress',
+  'cost',
+  'format',
+  'ir',
+  'linear-algebra',
+  'model',
+  'reference',
+  'sample',
+] as const;
+
+let code: string | undefined;
+
+export function cacheFile(model: Model, allowances: readonly number[], options: Partial<CompressOptions>): string {
+  const { onAttempt: _, checkpoint: __, ...settings } = options;
+  code ??= codeHash(COMPRESSION_CODE);
+  const key = createHash('sha256')
+    .update(JSON.stringify([VERSION, code, modelHash(model), allowances, settings]))
+    .digest('hex');
+  return join(envPaths('pinn-edge', { suffix: '' }).cache, 'compress', `${key}.json`);
+}
+
+export interface FinishedSearch {
+  result: CompressedModel;
+  /** The attempts as they were told of while the search went on. */
+  tried: Attempt[];
+}
+
+interface CacheEntry extends Pick<FinishedSearch, 'tried'> {
+  facts: Omit<CompressedModel, 'model'>;
+  model?: object;
+}
+
+export function writeCache(file: string, { result: { model, ...facts }, tried }: FinishedSearch): void {
+  const entry: CacheEntry = { tried, facts, model: model && inlineModel(model) };
+  try {
+    writeFileWhole(file, JSON.stringify(entry));
+  } catch (error) {
+    writeNote(`note: the result is not cached: ${(error as Error).message}`);
+  }
+}
+
+/** A cache file that cannot be read, for whatever reason, is as good as none. */
+export function readCache(file: string): FinishedSearch | undefined {
+  try {
+    const { facts, model, tried } = JSON.parse(readFileSync(file, 'utf8')) as CacheEntry;
+    if (!model) return { result: facts, tried };
+    const text = new TextEncoder().encode(JSON.stringify(model));
+    const loaded = loadModel(file, { read: () => text, beside: (_file, name) => name });
+    return { result: { ...facts, model: loaded }, tried };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The model as one JSON object, its tensors inline. */
+function inlineModel(model: Model): object {
+  const tensors = Object.fromEntries(
+    [...model.tensors].map(([name, { shape, data }]) => [name, { shape, data: Array.from(data) }]),
+  );
+  return { ...modelToJson(model, ''), weights: undefined, tensors };
+}
