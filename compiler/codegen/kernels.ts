@@ -26,13 +26,23 @@ export interface Argument {
   value(record: TableRecord, next: TableRecord | undefined, places: Places): number;
   /** It decides which code there is: never a parameter of a function that several records share. */
   isForm?: boolean;
+  /** It addresses many elements at constant offsets (MANY_ELEMENTS). */
+  isBase?: boolean;
 }
 
 /** Addresses in linear memory. */
 export interface Places {
   arena: number;
+  records: number;
   pool: number;
 }
+
+/**
+ * Elements from which on a kernel reads their address from its record even where it is known. As a literal it would be
+ * added to every offset, and wasm3, whose table of constants is searched from its start for each of them and copied in
+ * every call, would get a constant per element. Fewer cost less than reading does.
+ */
+export const MANY_ELEMENTS = 48;
 
 type Field = Exclude<keyof TableRecord, 'format' | 'kind'>;
 
@@ -88,6 +98,7 @@ const SHIFT = plain('shift');
 const ROWS = plain('rows');
 const COLS = plain('cols');
 const A = operand('a');
+const ELEMENTS: Argument = { ...A, isBase: true };
 const B = operand('b');
 const OUT = operand('out');
 const WEIGHTS = pooled('weights');
@@ -114,11 +125,11 @@ const ARGUMENTS: Record<number, readonly Argument[]> = {
   [KIND.MIN]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
   [KIND.MAX]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
   [KIND.SELECT]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, operand('cols'), A, B, OUT],
-  [KIND.LANES]: [ROWS, SHIFT, A, WEIGHTS, ROW_SHIFTS, B, OUT],
+  [KIND.LANES]: [ROWS, SHIFT, ELEMENTS, WEIGHTS, ROW_SHIFTS, B, OUT],
 };
 
 const FUSED_ARGUMENTS = [
-  ...[ROWS, SHIFT, A, WEIGHTS, ROW_SHIFTS, B, ofNext(OUT)],
+  ...[ROWS, SHIFT, ELEMENTS, WEIGHTS, ROW_SHIFTS, B, ofNext(OUT)],
   ...[SHIFT, plain('shiftB'), ORIGIN, COLS, WEIGHTS].map(ofNext),
 ];
 

@@ -11,7 +11,8 @@ import type { TableRecord } from '../format/table.js';
  * One multiply carries two products: (w0 + w1 2^32) (x1 + x0 2^32) = w0 x1 + (w0 x0 + w1 x1) 2^32 mod 2^64. The upper
  * lane sums the row, the lower one is left over: its borrow is undone by the 2^31 that the sum starts with, and the
  * shift drops it. Three products lie 21 bits apart in the same way. The compiler proves that no lane overflows between
- * splits (lower/layout.ts). The inputs stay in locals while the rows are streamed, every word at a constant offset.
+ * splits (lower/layout.ts). The inputs stay in locals while the rows are streamed, every word at a constant offset; a
+ * matrix of one row has no use for that, and is a loop over its words.
  */
 export function lanesSource(name: string, record: TableRecord): string {
   const { lanes, passWords, splitWords, hopWords } = lanesShape(record);
@@ -37,21 +38,24 @@ export function lanesSource(name: string, record: TableRecord): string {
       const left = (lanes - 1 - k) * (lanes > 1 ? LANE_BITS[lanes] : 0);
       return left ? `(${element} << ${left})` : element;
     }).join(' + ');
-  const product = (word: number) =>
-    `(load<${weightType}>(w, ${8 + word * bytes})${bytes === 8 ? '' : ' as i64'}) * x${word}`;
+  const product = (word: number, x: string) =>
+    `(load<${weightType}>(w, ${8 + word * bytes})${bytes === 8 ? '' : ' as i64'}) * ${x}`;
 
-  // The row in pieces: hops return to the head of the loop, splits move a lane's sum to the total.
+  // Splits move a lane's sum to the total.
+  const add = (word: number, x: string) => {
+    const fresh = lanes > 1 && wide && word % splitWords === 0;
+    const splits = lanes > 1 && wide && (word % splitWords === splitWords - 1 || word === passWords - 1);
+    return [
+      fresh ? `acc = REPAIR + ${product(word, x)};` : `acc += ${product(word, x)};`,
+      ...(splits ? [`total += ${split('acc', String(start + Math.max(0, spare)))};`] : []),
+    ];
+  };
+  // The row in pieces: hops return to the head of the loop.
   const hop = hopWords || passWords;
   const pieces: string[][] = [];
   for (let from = 0; from < passWords; from += hop) {
-    const lines: string[] = [];
-    for (let word = from; word < Math.min(passWords, from + hop); word++) {
-      const fresh = lanes > 1 && wide && word % splitWords === 0;
-      lines.push(fresh ? `acc = REPAIR + ${product(word)};` : `acc += ${product(word)};`);
-      const splits = lanes > 1 && wide && (word % splitWords === splitWords - 1 || word === passWords - 1);
-      if (splits) lines.push(`total += ${split('acc', String(start + Math.max(0, spare)))};`);
-    }
-    pieces.push(lines);
+    const count = Math.min(hop, passWords - from);
+    pieces.push(Array.from({ length: count }, (_, i) => add(from + i, `x${from + i}`)).flat());
   }
   const sum = lanes > 1 && wide ? 'total' : 'acc';
   const begin = [
@@ -61,15 +65,29 @@ export function lanesSource(name: string, record: TableRecord): string {
   const value = lanes > 1 && !wide ? split('acc', 'shift') : `${sum} >> shift`;
   const stored = wraps ? `(${value}) as ${yType}` : `saturate<${yType}, i64>(${value})`;
   const fused = (record.flags & FLAG.FUSED) !== 0;
-  const finish = fused
-    ? [`const sum = (${value}) as i32;`, ...throughTable(), ...unlessSingle(passes === 1 && !hopWords, 'y += 2;')]
-    : [`store<${yType}>(y, ${stored});`, ...unlessSingle(passes === 1 && !hopWords, `y += ${shape.outBytes};`)];
+  const result = fused ? [`const sum = (${value}) as i32;`, ...throughTable()] : [`store<${yType}>(y, ${stored});`];
+  const finish = [...result, ...unlessSingle(passes === 1 && !hopWords, `y += ${fused ? 2 : shape.outBytes};`)];
   const keep = [`store<i64>(partial, ${sum});`];
   const end =
     passes > 1
       ? [`if (pass + 1 < ${passes}) {`, ...keep.map(indent), '} else {', ...finish.map(indent), '}', 'partial += 8;']
       : finish;
   const next = `w += ${passRowBytes(record)};`;
+
+  const round = passes > 1 ? 0 : wordsPerRound(passWords, hop, lanes > 1 && wide ? splitWords : 1);
+  const roundBytes = { x: round * lanes * shape.aBytes, w: round * bytes };
+  const products = Array.from({ length: round }, (_, word) => add(word, `(${packed(word)})`)).flat();
+  const advance = [`x += ${roundBytes.x};`, `w += ${roundBytes.w};`];
+  const only = [
+    'if (single) {',
+    ...[
+      ...begin,
+      `const xEnd = elements + ${record.cols * shape.aBytes};`,
+      ...['do {', ...[...products, ...advance].map(indent), '} while (x < xEnd);'],
+      ...[...result, 'return;'],
+    ].map(indent),
+    '}',
+  ];
 
   const fill = Array.from({ length: passWords }, (_, word) => `x${word} = ${packed(word)};`);
   const declare = Array.from({ length: passWords }, (_, word) => `let x${word}: i64 = 0;`);
@@ -86,6 +104,8 @@ export function lanesSource(name: string, record: TableRecord): string {
     `let shift: i64 = (rightShift as i64)${inLane ? ` + ${inLane}` : ''};`,
     `let acc: i64 = 0;`,
     ...(lanes > 1 && wide ? [`let total: i64 = 0;`] : []),
+    ...(rowShifts && passes === 1 ? ['let rowShift = rowShifts;'] : []),
+    ...(round ? only : []),
     ...declare,
     ...(passes > 1
       ? [
@@ -97,7 +117,7 @@ export function lanesSource(name: string, record: TableRecord): string {
           indent(`x += ${passWords * lanes * shape.aBytes};`),
           '}',
         ]
-      : [...(rowShifts ? ['let rowShift = rowShifts;'] : []), ...loop]),
+      : loop),
   ];
   const repair = lanes > 1 && wide ? `const REPAIR: i64 = 1 << ${start - 1};\n` : '';
   const parameters = [...PARAMETERS, ...(fused ? TABLE_PARAMETERS : [])].join(', ');
@@ -114,6 +134,18 @@ const PARAMETERS = [
 
 /** Of the MAP_SLOPES record that follows. */
 const TABLE_PARAMETERS = ['segmentBits: u32', 'down: i32', 'origin: i32', 'segments: u32', 'table: usize'];
+
+/** Words that a round over the only row of a matrix multiplies: fewer cost instructions, more cost code. */
+const LEAST_PER_ROUND = 12;
+const MOST_PER_ROUND = 16;
+
+/** Words per round of a loop over a row of so many, with all splits of lanes in one place; 0 where there is no such. */
+function wordsPerRound(words: number, hop: number, splitWords: number): number {
+  for (let round = Math.min(MOST_PER_ROUND, hop); round >= LEAST_PER_ROUND; round--) {
+    if (round < words && words % round === 0 && round % splitWords === 0) return round;
+  }
+  return 0;
+}
 
 /** Where one round of the loop is one row, it ends before anything goes on to the next when there is but one. */
 function unlessSingle(isRow: boolean, next: string): string[] {

@@ -23,7 +23,7 @@ export function tableRandom(seed: number): TableRandom {
   return { int, flag: (bit) => (int(0, 1) ? bit : 0) };
 }
 
-type Draft = Partial<TableRecord> & { rows: number; format: number };
+export type Draft = Partial<TableRecord> & { rows: number; format: number };
 
 export function randomTable(seed: number, perFormat = 2): BlockTable {
   const random = tableRandom(seed);
@@ -66,7 +66,7 @@ function pairs(...bits: number[]): number[] {
   return bits.reduce<number[]>((list, bit) => list.flatMap((f) => [f, f | bit]), [0]);
 }
 
-const wide = (format: number, bit: number) => (format & bit ? 4 : 2);
+export const wide = (format: number, bit: number) => (format & bit ? 4 : 2);
 
 function denseRecord(random: TableRandom, pool: PoolBuilder, format: number): Draft {
   const cols = random.int(0, 11);
@@ -79,35 +79,45 @@ function denseRecord(random: TableRandom, pool: PoolBuilder, format: number): Dr
  * way. Their words are any 64 bits: lanes overflow, and must do so alike everywhere.
  */
 function lanesRecords(random: TableRandom, pool: PoolBuilder): Draft[] {
-  const single = [FORMAT.WEIGHT_8, FORMAT.WEIGHT_16, FORMAT.WEIGHT_32].flatMap((weight) =>
-    pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE).map((format) => ({ lanes: 1, format: format | weight | FORMAT.ACC_WIDE })),
-  );
-  const packed = [2, 3].flatMap((lanes) =>
-    pairs(FORMAT.OUT_WIDE, FORMAT.ACC_WIDE).map((format) => ({ lanes, format })),
-  );
-  return [...single, ...packed].flatMap(({ lanes, format }) => {
+  return lanesFormats().flatMap(({ lanes, format }) => {
     const wide = (format & FORMAT.ACC_WIDE) !== 0;
     const passWords = random.int(1, lanes === 1 ? 5 : 4);
     const passes = wide ? random.int(1, 2) : 1;
     const splitWords = lanes === 1 ? 0 : wide ? random.int(1, passWords) : passWords;
     const hopWords = random.int(0, 1) ? random.int(1, passWords) : 0;
     const flags = random.flag(FLAG.WRAP) | random.flag(FLAG.ROW_SHIFTS);
-    const draft = lanesDraft(random, pool, { lanes, passWords, splitWords, hopWords }, passes, format, flags);
-    if (!(format & FORMAT.OUT_WIDE) || flags & FLAG.ROW_SHIFTS) return [draft];
-    const fused = { ...draft, flags: FLAG.WRAP | FLAG.FUSED };
-    return [draft, fused, { ...slopesDraft(random, pool, FORMAT.A_WIDE), rows: fused.rows }];
+    const rows = random.int(1, 5);
+    const draft = lanesDraft(random, pool, { lanes, passWords, splitWords, hopWords }, passes, rows, format, flags);
+    return [draft, ...fusedToo(random, pool, draft)];
   });
 }
 
-function lanesDraft(
+export function lanesFormats(): { lanes: number; format: number }[] {
+  const single = [FORMAT.WEIGHT_8, FORMAT.WEIGHT_16, FORMAT.WEIGHT_32].flatMap((weight) =>
+    pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE).map((format) => ({ lanes: 1, format: format | weight | FORMAT.ACC_WIDE })),
+  );
+  const packed = [2, 3].flatMap((lanes) =>
+    pairs(FORMAT.OUT_WIDE, FORMAT.ACC_WIDE).map((format) => ({ lanes, format })),
+  );
+  return [...single, ...packed];
+}
+
+/** The same record with a table behind it, where its format has such. */
+export function fusedToo(random: TableRandom, pool: PoolBuilder, draft: Draft): Draft[] {
+  if (!(draft.format & FORMAT.OUT_WIDE) || draft.flags! & FLAG.ROW_SHIFTS) return [];
+  const slopes = { ...slopesDraft(random, pool, FORMAT.A_WIDE), rows: draft.rows };
+  return [{ ...draft, flags: FLAG.WRAP | FLAG.FUSED }, slopes];
+}
+
+export function lanesDraft(
   random: TableRandom,
   pool: PoolBuilder,
   shape: LanesShape,
   passes: number,
+  rows: number,
   format: number,
   flags: number,
 ): Draft {
-  const rows = random.int(1, 5);
   const maxShift = format & FORMAT.ACC_WIDE ? 40 : 62 - LANE_START[shape.lanes];
   const fields = { kind: KIND.LANES, format, flags, rows, cols: passes * shape.passWords * shape.lanes };
   const record = { ...EMPTY_RECORD, ...fields, bias: lanesField(shape) };
@@ -268,7 +278,7 @@ function polynomialRecord(random: TableRandom, pool: PoolBuilder, format: number
 }
 
 /** Operands anywhere in the input words, results side by side in the output words. */
-function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array): BlockTable {
+export function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint8Array): BlockTable {
   let word = INPUT_WORDS;
   let accumulators = 0;
   let before: number | undefined;
