@@ -1,6 +1,6 @@
 import { METHODS } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
-import { bytes, columns, count } from './output.js';
+import { bytes, columns, count, error } from './output.js';
 
 /**
  * What a search tried: a line per method with the number of networks and the smallest that keeps the tolerance.
@@ -34,10 +34,18 @@ function bestText(tried: readonly Attempt[]): string {
     const closest = tried.reduce((a, b) => (b.error < a.error ? b : a));
     return `none within the tolerance, the nearest at ${share(closest)}: ${sizeOf(closest)}`;
   }
-  const smallest = kept.reduce((a, b) => (b.bytes < a.bytes ? b : a));
-  return `${sizeOf(smallest)}, ${share(smallest)} of the tolerance`;
+  // Within a budget the most accurate is looked for, within a tolerance the smallest.
+  const better = (a: Attempt, b: Attempt) => (b.relativeError === undefined ? b.bytes < a.bytes : b.error < a.error);
+  const best = kept.reduce((a, b) => (better(a, b) ? b : a));
+  return `${sizeOf(best)}, ${attemptError(best)}`;
 }
 
 const sizeOf = ({ parameters, bytes: size }: Attempt) => `${count(parameters)} parameters, ${bytes(size)}`;
-const share = ({ error }: Attempt) =>
-  error < 100 ? `${(100 * error).toPrecision(2)} %` : `${error.toPrecision(2)} times`;
+const share = ({ error: part }: Attempt) =>
+  part < 100 ? `${(100 * part).toPrecision(2)} %` : `${part.toPrecision(2)} times`;
+
+/** In parts of the tolerance, or, where a budget stands in its place, relative to the largest output. */
+export function attemptError(attempt: Attempt): string {
+  if (attempt.relativeError !== undefined) return `relative error ${error(attempt.relativeError)}`;
+  return `${share(attempt)} of the tolerance`;
+}

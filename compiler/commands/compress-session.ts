@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
+import { attemptError } from './attempts-text.js';
 import { cacheFile, readCache, writeCache } from './compress-cache.js';
 import { bytes, writeNote } from './output.js';
 
@@ -92,9 +93,8 @@ export class Progress {
   }
 
   show(attempt: Attempt, best: Attempt | undefined): void {
-    const share = ({ error }: Attempt) => `${(100 * error).toFixed(0)} % of the tolerance`;
-    const soFar = best ? `best ${bytes(best.bytes)}, ${share(best)}` : 'nothing within the tolerance yet';
-    this.state = `${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${share(attempt)}`;
+    const soFar = best ? `best ${bytes(best.bytes)}, ${attemptError(best)}` : 'nothing within the tolerance yet';
+    this.state = `${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${attemptError(attempt)}`;
     this.goOn();
   }
 

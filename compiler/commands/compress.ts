@@ -192,7 +192,7 @@ function atLeast(value: number): string {
 }
 
 /** What an event says of the best so far. */
-const bestOf = ({ bytes, parameters, error }: Attempt) => ({ bytes, parameters, error });
+const bestOf = ({ bytes, parameters, error, relativeError }: Attempt) => ({ bytes, parameters, error, relativeError });
 
 function summary(
   model: Model,

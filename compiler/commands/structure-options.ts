@@ -7,7 +7,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { writeFileWhole } from '../host/write-file.js';
 import { pictures } from '../package/structure-svg.js';
 import { choiceOption, countOption } from './options.js';
-import { columns, count } from './output.js';
+import { columns, count, error as errorText } from './output.js';
 
 /** The options of `compress` that concern structured weights, and what it says and draws of them. */
 export interface StructureOptions {
@@ -49,7 +49,7 @@ export function structureSettings(options: StructureOptions): Pick<CompressOptio
   return { tree: { shape, leafSize }, refine, blockRank };
 }
 
-/** A line per layer: structure, ranks, bits, bytes, multiply-accumulates, and the bound where one is stated. */
+/** A line per layer: structure, ranks, bits, bytes, multiply-accumulates, its error, and the bound where one is stated. */
 export function layersText({ layers = [] }: CompressedModel): string {
   if (!layers.length) return '';
   const rows = layers.map((layer) => [
@@ -61,14 +61,19 @@ export function layersText({ layers = [] }: CompressedModel): string {
     `${layer.bits.join('/')} bit`,
     `${count(layer.bytes)} B`,
     `${count(layer.macs)} of ${count(layer.denseMacs)} MACs`,
+    `error ${errorText(layer.error)}`,
+    `${partText(layer.share)} of the whole`,
     boundText(layer),
   ]);
-  return `\nlayers\n${columns(rows)}`;
+  return `\nlayers, each with the error that it makes by itself\n${columns(rows)}`;
 }
 
-function boundText({ bound, error, share }: CompressedLayer): string {
-  if (bound === undefined || error === undefined || share === undefined) return '';
-  return `${error.toExponential(1)} of ${bound.toExponential(1)} allowed, ${(100 * share).toPrecision(2)} % of the tolerance`;
+const partText = (share: number) => `${(100 * share).toFixed(0)} %`;
+
+function boundText({ bound, matrixError, matrixShare }: CompressedLayer): string {
+  if (bound === undefined || matrixError === undefined || matrixShare === undefined) return '';
+  const norm = `matrix ${matrixError.toExponential(1)} of ${bound.toExponential(1)} allowed`;
+  return `${norm}, before refinement ${partText(matrixShare)} of the tolerance`;
 }
 
 /** Writes the pictures into a folder; their paths. Without structured matrices there are none, and no folder. */

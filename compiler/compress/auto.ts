@@ -4,7 +4,6 @@ import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import { FAMILY_METHODS } from './families.js';
-import type { MatrixReport } from './hmatrix.js';
 import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { type Attempt, type Found, runSingle } from './single.js';
@@ -17,11 +16,7 @@ import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
  */
 
 /** What a search ends with. */
-export interface Result {
-  graph?: IrGraph;
-  bytes?: number;
-  matrices?: readonly MatrixReport[];
-  attempts: Attempt[];
+export interface Result extends Found {
   how: string;
 }
 
@@ -104,7 +99,8 @@ export async function searchAll(
     const stored = (options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
     const bytes = storedBytes(stored);
     const wins = (purpose === 'size' ? bytes : costOf(stored, purpose)) < measure();
-    if ((wins || !best.graph) && holds(stored)) best = { graph: stored, bytes, attempts, how: 'prune + refine' };
+    if ((wins || !best.graph) && holds(stored))
+      best = { graph: stored, unrounded: pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
   for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {

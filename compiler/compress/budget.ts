@@ -4,7 +4,7 @@ import { estimatedInstructions, weightBytes } from './cost.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo } from './prune.js';
 import { type Checkpoint, refine } from './refine.js';
 import type { Attempt } from './single.js';
-import { makePool, shareOf, type Teacher, unseenSamples } from './teacher.js';
+import { makePool, relativeErrorOf, residuals, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /**
  * The most accurate network that fits into a budget of bytes or instructions: widths that fill the budget, as even as
@@ -65,11 +65,13 @@ export async function searchBudget(
   };
   const attempt = async (what: string, start: IrGraph, maxSteps: number) => {
     const refined = await refine(teacher, start, pool, { target: TARGET, maxSteps, checkpoint, patient: true });
-    const error = shareOf(teacher, refined.graph, unseen);
+    const errors = residuals(teacher, refined.graph, unseen);
+    const error = toleranceShare(teacher, errors, unseen.interior).share;
+    const relativeError = relativeErrorOf(teacher, errors);
     const kept = !best || error < best.error;
     if (kept) best = { graph: refined.graph, error };
     const [bytes, cost] = [weightBytes(refined.graph, 16), measure(refined.graph)];
-    attempts.push({ what, parameters: trainableCount(refined.graph), bytes, cost, error, kept });
+    attempts.push({ what, parameters: trainableCount(refined.graph), bytes, cost, error, relativeError, kept });
     options.onAttempt?.(attempts[attempts.length - 1]);
   };
   for (const slope of SLOPES) {

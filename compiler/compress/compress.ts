@@ -14,6 +14,7 @@ import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
 import { type Purpose, weightBytes } from './cost.js';
 import { modelFromIr } from './ir-to-model.js';
+import { layerErrors } from './layer-errors.js';
 import { type CompressedLayer, compressedLayers } from './layers.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
 import type { Checkpoint } from './refine.js';
@@ -21,6 +22,7 @@ import type { Attempt } from './single.js';
 import {
   lastSamples,
   makePool,
+  relativeErrorOf,
   residuals,
   type Samples,
   type Teacher,
@@ -260,12 +262,8 @@ function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: numbe
   return (Math.ceil(tolerance / unit) * unit).toPrecision(2);
 }
 
-function summarize(
-  teacher: Teacher,
-  unseen: Samples,
-  options: CompressOptions,
-  { graph: found, bytes, attempts, how, matrices = [] }: Result,
-): Compressed {
+function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, result: Result): Compressed {
+  const { graph: found, bytes, attempts, how, matrices = [] } = result;
   const before = irParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
   // A budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it.
@@ -275,6 +273,7 @@ function summarize(
   const kept = single !== undefined && single !== teacher.graph && spent <= limit;
   const graph = kept ? single : teacher.graph;
   const after = irParameterCount(graph);
+  const relativeError = kept && errors ? relativeErrorOf(teacher, errors) : 0;
   return {
     graph,
     changed: kept,
@@ -284,10 +283,10 @@ function summarize(
       : 'left as it is: no smaller structure keeps the tolerance',
     parameters: { before, after },
     bytes: { before: 4 * before, after: kept && bytes !== undefined ? bytes : unstructuredBytes(graph, options) },
-    layers: kept ? compressedLayers(graph, matrices) : undefined,
+    layers: kept ? compressedLayers(graph, matrices, layerErrors(teacher, result, graph), relativeError) : undefined,
     tangentKernel: kept ? compareTangentKernels(teacher, graph) : undefined,
     error: kept ? spent : 0,
-    relativeError: kept && errors ? relativeErrorOf(teacher, errors) : 0,
+    relativeError,
     attempts,
   };
 }
@@ -295,14 +294,6 @@ function summarize(
 /** Bytes of a network that stays as it is: float32, or what formats will most likely make of it. */
 function unstructuredBytes(graph: IrGraph, { round }: CompressOptions): number {
   return weightBytes(graph, round ? 32 : 16);
-}
-
-function relativeErrorOf({ allowances, largestOutputs }: Teacher, errors: Float64Array): number {
-  const width = allowances.length;
-  return errors.reduce((most, r, i) => {
-    const k = i % width;
-    return largestOutputs[k] > 0 ? Math.max(most, (Math.abs(r) * allowances[k]) / largestOutputs[k]) : most;
-  }, 0);
 }
 
 /** Weights rounded to float32: that is how model files store them, and 24 bits are more than any format keeps. */

@@ -21,6 +21,8 @@ export type FamilyMethod = (typeof FAMILY_METHODS)[number];
 /** A network with what was done to each matrix, where the method keeps account of it. */
 export interface Candidate {
   graph: IrGraph;
+  /** The network whose matrices these approximate, its neurons in the same order. */
+  from?: IrGraph;
   matrices?: readonly MatrixReport[];
 }
 
@@ -67,11 +69,11 @@ export function familyOf(
     case 'lowrank':
     case 'svd': {
       const spectra = method === 'svd' ? plainSpectra(graph) : weightedSpectra(teacher, graph);
-      const apply = (error: number) => ({ graph: truncate(graph, spectra, error) });
+      const apply = (error: number) => ({ from: graph, graph: truncate(graph, spectra, error) });
       return { what: 'norm error', settings: [1e-8, 1], apply, bytesOf };
     }
     case 'magnitude': {
-      const apply = (share: number) => ({ graph: zeroSmallest(graph, share) });
+      const apply = (share: number) => ({ from: graph, graph: zeroSmallest(graph, share) });
       return { what: 'share of zeros', settings: [1e-3, 0.999], apply, bytesOf: sparseBytes, keepZeros: true };
     }
     default:
@@ -95,7 +97,7 @@ function structuredFamily(
   const analyze = (graph: IrGraph) => analyzeHierarchy(teacher, graph, { ...tree, shape }, method !== 'tt');
   const structured = (analysis: ReturnType<typeof analyze>, error: number): Candidate => {
     const { graph, matrices } = structure(analysis, error);
-    return { graph: foldGraph(graph), matrices };
+    return { from: analysis.graph, graph: foldGraph(graph), matrices };
   };
   const analysis = analyze(dense);
   if (!analysis.layers.size) return undefined;

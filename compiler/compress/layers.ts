@@ -46,8 +46,20 @@ export interface Layer {
   nodes: readonly (AffineNode | BlocksNode)[];
 }
 
-/** A layer in the report of a compression, with the bound that was kept where a method states one. */
-export type CompressedLayer = LayerStructure & Partial<Pick<MatrixReport, 'bound' | 'error' | 'share'>>;
+/** A layer in the report of a compression. */
+export interface CompressedLayer extends LayerStructure {
+  /** What it costs by itself (layer-errors.ts): largest error of the outputs over the largest output. */
+  error: number;
+  /** The same in parts of the error of the whole network; errors of layers may make up for each other. */
+  share: number;
+  /**
+   * Where a method states a bound: the largest relative error of the matrix that was allowed, the one that was reached, in
+   * the norm of the activations and before refinement, and what that changed at the outputs, in shares of the tolerance.
+   */
+  bound?: number;
+  matrixError?: number;
+  matrixShare?: number;
+}
 
 /** @param bitsOf width of the weights of an affine step or of a leaf */
 export function layersOf(graph: IrGraph, bitsOf: (part: AffineNode | BlockLeaf) => WeightBits = storedBits): Layer[] {
@@ -130,11 +142,22 @@ function layer(
   };
 }
 
-/** The layers of a compressed graph, with what a method with bounds says of them. */
-export function compressedLayers(graph: IrGraph, matrices: readonly MatrixReport[] = []): CompressedLayer[] {
+/**
+ * The layers of a compressed graph, with what a method with bounds says of them.
+ * @param errors by layer; see layer-errors.ts
+ * @param whole the error of the network
+ */
+export function compressedLayers(
+  graph: IrGraph,
+  matrices: readonly MatrixReport[],
+  errors: ReadonlyMap<string, number>,
+  whole: number,
+): CompressedLayer[] {
   const byName = new Map(matrices.map((matrix) => [matrix.name, matrix]));
   return layersOf(graph).map(({ structure }) => {
+    const error = errors.get(structure.name) ?? 0;
+    const layer = { ...structure, error, share: whole > 0 ? error / whole : 0 };
     const matrix = byName.get(structure.name);
-    return matrix ? { ...structure, bound: matrix.bound, error: matrix.error, share: matrix.share } : structure;
+    return matrix ? { ...layer, bound: matrix.bound, matrixError: matrix.error, matrixShare: matrix.share } : layer;
   });
 }

@@ -5,7 +5,6 @@ import type { IrGraph } from '../ir/types.js';
 import { balanced } from './balance.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, familyOf } from './families.js';
-import type { MatrixReport } from './hmatrix.js';
 import { roundWithin } from './precision.js';
 import type { Checkpoint } from './refine.js';
 import { refineAny, refineWithin } from './refine-within.js';
@@ -29,6 +28,8 @@ export interface Attempt {
   cost: number;
   /** Share of the tolerance on points that refinement did not see. */
   error: number;
+  /** Largest error over the largest output, where a budget stands in place of a tolerance. */
+  relativeError?: number;
   kept: boolean;
 }
 
@@ -48,14 +49,13 @@ export interface SingleOptions extends FamilyOptions {
   checkpoint?: Checkpoint;
 }
 
-export interface Found {
-  graph?: IrGraph;
+export interface Found extends Partial<Candidate> {
   bytes?: number;
   attempts: Attempt[];
-  /** Structure of each matrix, where the method makes structured ones. */
-  matrices?: readonly MatrixReport[];
   /** True where refinement made the network. */
   refined?: boolean;
+  /** The network before its weights were rounded. */
+  unrounded?: IrGraph;
 }
 
 const STEPS = 100;
@@ -82,7 +82,7 @@ export async function runSingle(
     const bits = method === 'int8' ? 8 : 16;
     const rounded = roundWeights(graph, bits);
     const bytes = weightBytes(rounded, bits);
-    const kept = run.record(`${bits} bit`, { graph: rounded }, bytes);
+    const kept = run.record(`${bits} bit`, { from: graph, graph: rounded }, bytes);
     return { ...run.found(), bytes: kept ? bytes : undefined };
   }
   const family = familyOf(method, teacher, graph, options);
@@ -91,7 +91,12 @@ export async function runSingle(
   if (!family || !found.graph) return found;
   const rounded = options.round ? roundWithin(teacher, found.graph, unseen, options.share) : undefined;
   const stored = rounded ?? found.graph;
-  return { ...found, graph: stored, bytes: family.bytesOf(stored, options.round && !rounded ? 32 : undefined) };
+  return {
+    ...found,
+    unrounded: found.graph,
+    graph: stored,
+    bytes: family.bytesOf(stored, options.round && !rounded ? 32 : undefined),
+  };
 }
 
 class Run {

@@ -168,6 +168,15 @@ export function shareOf(teacher: Teacher, graph: IrGraph, samples: Samples): num
   return toleranceShare(teacher, residuals(teacher, graph, samples), samples.interior).share;
 }
 
+/** Largest error over the largest output, of residuals, row-major [points x outputs]; the worst output counts. */
+export function relativeErrorOf({ allowances, largestOutputs }: Teacher, errors: Float64Array): number {
+  const width = allowances.length;
+  return errors.reduce((most, r, i) => {
+    const k = i % width;
+    return largestOutputs[k] > 0 ? Math.max(most, (Math.abs(r) * allowances[k]) / largestOutputs[k]) : most;
+  }, 0);
+}
+
 /** Largest |residual|; infinite where one is not a number. */
 export function largest(values: Float64Array): number {
   let most = 0;

@@ -63,7 +63,7 @@ export function layerReports(compiled: CompiledModel): LayerReport[] {
 }
 
 function boundOf(layer: CompressedLayer | undefined): Pick<LayerReport, 'bound' | 'matrixError'> {
-  return layer?.bound === undefined ? {} : { bound: layer.bound, matrixError: layer.error };
+  return layer?.bound === undefined ? {} : { bound: layer.bound, matrixError: layer.matrixError };
 }
 
 /** Width of the integers of every affine step and of every leaf. */

@@ -63,6 +63,24 @@ describe('pinn-edge compress', () => {
     expect(Math.min(...shown)).toBe(parameters);
   });
 
+  it('says of every layer what it costs', () => {
+    const small = join(folder, 'layers.json');
+    const { code, out, err } = cli(['compress', model, '--tol', '1e-1', '--method', 'int8', '-o', small], { env });
+    expect(code, err).toBe(0);
+    const layer = /^ {2}z\d +\d x \d +dense +16 bit +\d+ B +\d+ of \d+ MACs +error \S+ +\d+ % of the whole$/gm;
+    expect(out.match(layer)).toHaveLength(3);
+  });
+
+  it('speaks of no tolerance where there is a budget instead', () => {
+    const small = join(folder, 'budget.json');
+    const { code, out, err } = cli(['compress', model, '--max-bytes', '110', '-o', small], { env });
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/tried \d+ networks\n.* parameters, \d+ B, relative error \d/);
+    const again = cli(['compress', model, '--max-bytes', '110', '-o', small], { env });
+    expect(again.out).toContain('networks when this was asked before');
+    expect(out + err + again.out).not.toContain('tolerance');
+  });
+
   it('a method that cannot keep a tolerance names one that it keeps', () => {
     const ask = (option: string, value: string) =>
       cli(['compress', model, '--method', 'int8', option, value, '-o', join(folder, 'm.json')], { env });

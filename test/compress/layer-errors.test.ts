@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { type CompressedModel, compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
+import { buildIr } from '../../compiler/ir/build.js';
+import { foldGraph } from '../../compiler/ir/simplify.js';
+import type { Model } from '../../compiler/model/types.js';
+import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { modelFrom, perceptron } from '../helpers/models.js';
+import { teacherOf } from './helpers.js';
+
+/** The part that each layer of a compressed network has in its error. */
+
+const network = modelFrom(perceptron([2, 16, 16, 1], 'tanh', 5, 0.8));
+
+function compressed(options: Partial<typeof DEFAULT_COMPRESS>): Promise<CompressedModel> {
+  const settings = { ...DEFAULT_COMPRESS, round: true, share: 1, maxWork: 2e8, ...options };
+  const teacher = teacherOf(network, 1e-1);
+  return compressModel(network, foldGraph(buildIr(network)), [...teacher.allowances], settings);
+}
+
+/** Weight and bias of a layer, by its name. */
+function matrixOf(model: Model, layer: string): { weight: string; bias: string } {
+  const node = model.nodes.find(({ name }) => name === layer) as unknown as { weight: string; bias: string };
+  return { weight: node.weight, bias: node.bias };
+}
+
+describe('the error of a layer', () => {
+  test.each(METHODS)('is there for every layer: %s', async (method) => {
+    const { layers, relativeError, model } = await compressed({ method });
+    expect(model).toBeDefined();
+    expect(layers!.length).toBeGreaterThan(0);
+    for (const { error, share } of layers!) {
+      expect(error).toBeGreaterThanOrEqual(0);
+      expect(error).toBeLessThan(0.2);
+      expect(share).toBeCloseTo(error / relativeError, 10);
+    }
+    expect(layers!.some(({ error }) => error > 1e-7)).toBe(true);
+  });
+
+  test.each(['int8', 'svd', 'magnitude'] as const)(
+    'is that of the given network with this layer alone: %s',
+    async (method) => {
+      const { layers, model } = await compressed({ method, refine: false, round: method === 'int8' });
+      const points = coveringPoints(inputBox(network.inputs), 512);
+      const exact = evaluateReference(network, points);
+      const largest = exact.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+      for (const { name, error, structure } of layers!) {
+        if (structure !== 'dense') continue;
+        const [to, from] = [matrixOf(network, name), matrixOf(model!, name)];
+        const tensors = new Map(network.tensors);
+        tensors.set(to.weight, model!.tensors.get(from.weight)!).set(to.bias, model!.tensors.get(from.bias)!);
+        const got = evaluateReference({ ...network, tensors }, points);
+        const expected = got.reduce((most, v, i) => Math.max(most, Math.abs(v - exact[i])), 0) / largest;
+        expect(Math.abs(error - expected)).toBeLessThanOrEqual(0.02 * expected + 1e-9);
+      }
+    },
+  );
+
+  test('within a budget is that of weights in 16 bits, and attempts are in relative errors', async () => {
+    const { layers, attempts, relativeError } = await compressed({ maxBytes: 200 });
+    for (const { error } of layers!) expect(error).toBeGreaterThan(1e-7);
+    for (const { error } of layers!) expect(error).toBeLessThan(1e-3);
+    expect(Math.min(...attempts.map((attempt) => attempt.relativeError!))).toBeCloseTo(relativeError, 5);
+  });
+});
