@@ -41,11 +41,13 @@ function bestText(tried: readonly Attempt[]): string {
 }
 
 const sizeOf = ({ parameters, bytes: size }: Attempt) => `${count(parameters)} parameters, ${bytes(size)}`;
-const share = ({ error: part }: Attempt) =>
-  part < 100 ? `${(100 * part).toPrecision(2)} %` : `${part.toPrecision(2)} times`;
+function share({ error: part }: Attempt): string {
+  if (part >= 100) return `${count(Math.round(part))} times`;
+  return part < 0.1 ? `${(100 * part).toPrecision(2)} %` : `${(100 * part).toFixed(0)} %`;
+}
 
 /** In parts of the tolerance, or, where a budget stands in its place, relative to the largest output. */
 export function attemptError(attempt: Attempt): string {
   if (attempt.relativeError !== undefined) return `relative error ${error(attempt.relativeError)}`;
-  return `${share(attempt)} of the tolerance`;
+  return `${share(attempt)}${attempt.error >= 100 ? '' : ' of'} the tolerance`;
 }

@@ -1,19 +1,13 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress.js';
-import { GOALS, type Goal } from '../cost/goal.js';
+import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress.js';
+import { GOALS } from '../cost/goal.js';
 import type { TimeEstimate } from '../cost/time.js';
-import { PinnEdgeError } from '../diagnostics.js';
-import { BUILD_ENGINES, type BuildEngine } from '../engines/build-engine.js';
-import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
-import { parameterCount } from '../model/types.js';
-import { packageBuild } from '../package/build-files.js';
+import { BUILD_ENGINES } from '../engines/build-engine.js';
 import type { Report } from '../package/report.js';
 import { requireBuildFolder, writeBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
-import { compile, type StageResult } from '../pipeline.js';
-import type { Precision } from '../quantize/plan.js';
-import { compressionSession } from './compress-session.js';
+import { BUILD_DEFAULTS, type BuildSettings, buildModel } from './build-model.js';
 import {
   absoluteToleranceOption,
   choiceOption,
@@ -25,17 +19,8 @@ import {
 import { bytes, count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface BuildOptions extends ModelOptions {
+interface BuildOptions extends ModelOptions, BuildSettings {
   target: string;
-  tol?: number;
-  tolAbs?: number;
-  precision: Precision;
-  engine: BuildEngine;
-  compress: Method | 'none';
-  for?: Goal;
-  effort: Effort;
-  modelVersion?: number;
-  cache: boolean;
   out?: string;
   json?: boolean;
 }
@@ -44,12 +29,12 @@ export function buildCommand(): Command {
   const command = new Command('build')
     .description('compile a model into a WebAssembly module and a firmware project, within a stated error')
     .argument('<model>', MODEL_ARGUMENT)
-    .option('--target <name>', 'target to build for (see: pinn-edge targets)', 'esp32')
+    .option('--target <name>', 'target to build for (see: pinn-edge targets)', BUILD_DEFAULTS.target)
     .option(
       '--engine <name>',
       'wasm3: a module for the interpreter; wasm3+native: a module whose kernels the firmware brings; c: C sources',
       choiceOption('--engine', BUILD_ENGINES),
-      'wasm3',
+      BUILD_DEFAULTS.engine,
     )
     .option(
       '--tol <relative>',
@@ -57,18 +42,23 @@ export function buildCommand(): Command {
       toleranceOption,
     )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
-    .option('--precision <bits>', 'auto, 8, 16 or 32: widths of weights and values', precisionOption, 'auto')
+    .option(
+      '--precision <bits>',
+      'auto, 8, 16 or 32: widths of weights and values',
+      precisionOption,
+      BUILD_DEFAULTS.precision,
+    )
     .option(
       '--compress <method>',
       `how to make the network smaller within its share of the tolerance: none, or one of ${METHODS.join(', ')}`,
       choiceOption('--compress', ['none', ...METHODS] as const),
-      'auto',
+      BUILD_DEFAULTS.compress,
     )
     .option(
       '--effort <level>',
       `how long compression may look: ${Object.keys(EFFORTS).join(', ')}`,
       choiceOption('--effort', EFFORT_LEVELS),
-      'quick',
+      BUILD_DEFAULTS.effort,
     )
     .option(
       '--for <goal>',
@@ -106,48 +96,10 @@ async function run(file: string, options: BuildOptions): Promise<void> {
   requireBuildFolder(directory);
   const model = await readModel(file, options, options.json);
   const say = options.json ? () => {} : writeOut;
-  const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
-  const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
-  say(
-    `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${options.engine})\n\n`,
-  );
-  const buildFor = async (goal: Goal) => {
-    const compiled = await compile(model, {
-      isa: target.isa,
-      tolerance: options.tol,
-      toleranceAbsolute: options.tolAbs,
-      precision: options.precision,
-      engine: options.engine,
-      goal,
-      kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-      compress:
-        options.compress === 'none' ? undefined : { method: options.compress, maxWork: EFFORTS[options.effort] },
-      compressWith: compressionSession({ cache: options.cache }),
-      file,
-      onStage: (stage) => say(stageLine(stage)),
-    });
-    return { compiled, ...packageBuild(compiled, target, { version: options.modelVersion }) };
-  };
-  const { compiled, files, report } = await (options.for ? buildFor(options.for) : fastestThatFits(buildFor, say));
+  const { compiled, files, report } = await buildModel(model, target, options, file, say);
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));
-}
-
-/** For speed; where that does not fit the target, for size, with the reason. */
-async function fastestThatFits<T>(buildFor: (goal: Goal) => Promise<T>, say: (text: string) => void): Promise<T> {
-  try {
-    return await buildFor('speed');
-  } catch (error) {
-    if (!(error instanceof PinnEdgeError) || error.code !== 'PE4002') throw error;
-    say(`\n  for speed it does not fit: ${error.message}\n  so it is built for size\n\n`);
-    return buildFor('size');
-  }
-}
-
-function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {
-  const figure = spent === undefined ? '' : error(spent);
-  return `  ${stage.padEnd(10)}${detail.padEnd(46)} ${figure.padStart(8)} ${`${seconds.toFixed(1)} s`.padStart(8)}\n`;
 }
 
 function summary(report: Report, points: number, directory: string): string {

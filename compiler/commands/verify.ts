@@ -4,13 +4,12 @@ import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
-import { packageBuild } from '../package/build-files.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
-import { compile } from '../pipeline.js';
 import { junitReport } from '../verify/junit.js';
 import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
+import { BUILD_DEFAULTS, buildModel } from './build-model.js';
 import { absoluteToleranceOption, choiceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
@@ -29,8 +28,15 @@ interface VerifyCommandOptions extends ModelOptions {
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('measure the error of a build against the float reference; exit code 1 when it exceeds the tolerance')
-    .argument('<build|model>', `folder that pinn-edge build wrote, or a model to build and verify: ${MODEL_ARGUMENT}`)
-    .option('--tol <relative>', "tolerance to hold it to (default: the build's)", toleranceOption)
+    .argument(
+      '<build|model>',
+      `folder that pinn-edge build wrote, or a model, which is built as pinn-edge build does by default, compression included, and not written: ${MODEL_ARGUMENT}`,
+    )
+    .option(
+      '--tol <relative>',
+      "tolerance to hold it to, and to build a model for (default: the build's or model's)",
+      toleranceOption,
+    )
     .option('--tol-abs <value>', "tolerance in the outputs' unit", absoluteToleranceOption)
     .option(
       '--samples <n>',
@@ -40,7 +46,7 @@ export function verifyCommand(): Command {
     )
     .option('--engine <name>', `${ENGINE_NAMES.join(', ')} (default: wasm3)`, choiceOption('--engine', ENGINE_NAMES))
     .option('--on <board>', ON_HELP)
-    .option('--target <name>', 'target of a model that is built first', 'esp32')
+    .option('--target <name>', 'target of a model that is built first', BUILD_DEFAULTS.target)
     .option('--junit <file>', 'write a JUnit report for CI')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -49,7 +55,8 @@ export function verifyCommand(): Command {
 Examples:
   $ pinn-edge verify build/esp32
   $ pinn-edge verify build/esp32 --tol 5e-4 --samples 100000 --junit verify.xml
-  $ pinn-edge verify build/esp32 --on cortex-m4`,
+  $ pinn-edge verify build/esp32 --on cortex-m4
+  $ pinn-edge verify model.json --target rp2040 --tol 1e-3`,
     )
     .action(run);
   return withModelOptions(command);
@@ -74,13 +81,16 @@ async function run(directory: string, options: VerifyCommandOptions): Promise<vo
   if (!result.pass) process.exitCode = EXIT.checkFailed;
 }
 
-/** A build on disk, or one made of a model file here and now. */
+/** A build on disk, or one made of a model file here and now, as `build` makes it unless it is asked for something else. */
 async function openBuild(path: string, options: VerifyCommandOptions): Promise<LoadedBuild> {
   if (!existsSync(path) || statSync(path).isDirectory()) return loadBuild(path);
-  const model = await readModel(path, options, options.json);
   const target = loadTarget(options.target);
-  const compiled = await compile(model, { tolerance: options.tol, toleranceAbsolute: options.tolAbs, file: path });
-  return builtInMemory(compiled, packageBuild(compiled, target));
+  const model = await readModel(path, options, options.json);
+  const settings = { ...BUILD_DEFAULTS, tol: options.tol, tolAbs: options.tolAbs };
+  const say = options.json ? () => {} : writeOut;
+  const built = await buildModel(model, target, settings, path, say);
+  say('\n');
+  return builtInMemory(built.compiled, built);
 }
 
 function toJson({ pass, tolerance, toleranceAbsolute, engine, samples, outputs, exact }: VerifyResult) {

@@ -12,6 +12,6 @@ export function roundWeights(graph: IrGraph, bits: 8 | 16): IrGraph {
     const largest = node.weight.reduce((m, w) => Math.max(m, Math.abs(w)), 0);
     if (largest === 0) return node;
     const step = largest / largestInteger;
-    return { ...node, weight: node.weight.map((w) => Math.round(w / step) * step) };
+    return { ...node, precision: bits, weight: node.weight.map((w) => Math.round(w / step) * step) };
   });
 }

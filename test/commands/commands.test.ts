@@ -264,6 +264,24 @@ describe('pinn-edge verify', () => {
     });
   });
 
+  it('builds a model file as build does by default, says so, and gives the same figures', () => {
+    const net = join(folder, 'net.json');
+    writeFileSync(net, JSON.stringify(perceptron([2, 6, 1])));
+    const env = { XDG_CACHE_HOME: join(folder, 'cache') };
+    const place = join(folder, 'default-build');
+    const built = cli(['build', net, '--target', 'esp32', '--tol', '1e-2', '-o', place], { env });
+    expect(built.code, built.err).toBe(0);
+    const shown = cli(['verify', net, '--tol', '1e-2', '--samples', '256'], { env });
+    expect(shown.code, shown.err).toBe(0);
+    for (const stage of ['ir', 'compress', 'quantize', 'tables', 'compile'])
+      expect(shown.out).toMatch(new RegExp(`^ {2}${stage} .* s$`, 'm'));
+    const stages = (out: string) => out.match(/^ {2}(compress|quantize|compile) .*(?= +\d+\.\d s$)/gm);
+    expect(stages(shown.out)).toEqual(stages(built.out));
+    const [file, folderOf] = [net, place].map((what) => cli(['verify', what, '--tol', '1e-2', '--json'], { env }));
+    expect(file.code, file.err).toBe(0);
+    expect(JSON.parse(file.out)).toEqual(JSON.parse(folderOf.out));
+  });
+
   it('measures the module that lies in the build, and refuses one that was exchanged or damaged', () => {
     const damaged = join(folder, 'damaged');
     cli(['build', model, ...PLAIN, '-o', damaged]);

@@ -67,7 +67,7 @@ describe('pinn-edge compress', () => {
     const small = join(folder, 'layers.json');
     const { code, out, err } = cli(['compress', model, '--tol', '1e-1', '--method', 'int8', '-o', small], { env });
     expect(code, err).toBe(0);
-    const layer = /^ {2}z\d +\d x \d +dense +16 bit +\d+ B +\d+ of \d+ MACs +error \S+ +\d+ % of the whole$/gm;
+    const layer = /^ {2}z\d +\d x \d +dense +8 bit +\d+ B +\d+ of \d+ MACs +error \S+ +\d+ % of the whole$/gm;
     expect(out.match(layer)).toHaveLength(3);
   });
 

@@ -1,0 +1,92 @@
+import { EFFORTS, type Effort, type Method } from '../compress/compress.js';
+import type { Goal } from '../cost/goal.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import type { BuildEngine } from '../engines/build-engine.js';
+import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../lower/layout.js';
+import { type Model, parameterCount } from '../model/types.js';
+import { type PackagedBuild, packageBuild } from '../package/build-files.js';
+import type { Target } from '../package/target.js';
+import { type CompiledModel, compile, type StageResult } from '../pipeline.js';
+import type { Precision } from '../quantize/plan.js';
+import { compressionSession } from './compress-session.js';
+import { count, error } from './output.js';
+
+/** What `build` can be asked for, and what it does unless it is; `verify` builds model files in the same way. */
+export interface BuildSettings {
+  tol?: number;
+  tolAbs?: number;
+  precision: Precision;
+  engine: BuildEngine;
+  compress: Method | 'none';
+  /** Default: speed where that fits the target, else size. */
+  for?: Goal;
+  effort: Effort;
+  modelVersion?: number;
+  cache: boolean;
+}
+
+export const BUILD_DEFAULTS = {
+  target: 'esp32',
+  precision: 'auto',
+  engine: 'wasm3',
+  compress: 'auto',
+  effort: 'quick',
+  cache: true,
+} as const satisfies BuildSettings & { target: string };
+
+export interface BuiltModel extends PackagedBuild {
+  compiled: CompiledModel;
+}
+
+/**
+ * Compiles a model for a target and says so, stage by stage.
+ * @param file name of the model's file, for messages
+ * @param say takes what is to be printed
+ */
+export async function buildModel(
+  model: Model,
+  target: Target,
+  settings: BuildSettings,
+  file: string,
+  say: (text: string) => void,
+): Promise<BuiltModel> {
+  const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
+  const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
+  say(
+    `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${settings.engine})\n\n`,
+  );
+  const { compress, effort } = settings;
+  const buildFor = async (goal: Goal) => {
+    const compiled = await compile(model, {
+      isa: target.isa,
+      tolerance: settings.tol,
+      toleranceAbsolute: settings.tolAbs,
+      precision: settings.precision,
+      engine: settings.engine,
+      goal,
+      kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
+      compress: compress === 'none' ? undefined : { method: compress, maxWork: EFFORTS[effort] },
+      compressWith: compressionSession({ cache: settings.cache }),
+      file,
+      onStage: (stage) => say(stageLine(stage)),
+    });
+    return { compiled, ...packageBuild(compiled, target, { version: settings.modelVersion }) };
+  };
+  return settings.for ? buildFor(settings.for) : fastestThatFits(buildFor, say);
+}
+
+/** For speed; where that does not fit the target, for size, with the reason. */
+async function fastestThatFits<T>(buildFor: (goal: Goal) => Promise<T>, say: (text: string) => void): Promise<T> {
+  try {
+    return await buildFor('speed');
+  } catch (error) {
+    if (!(error instanceof PinnEdgeError) || error.code !== 'PE4002') throw error;
+    say(`\n  for speed it does not fit: ${error.message}\n  so it is built for size\n\n`);
+    return buildFor('size');
+  }
+}
+
+function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {
+  const figure = spent === undefined ? '' : error(spent);
+  return `  ${stage.padEnd(10)}${detail.padEnd(46)} ${figure.padStart(8)} ${`${seconds.toFixed(1)} s`.padStart(8)}\n`;
+}
