@@ -17,6 +17,8 @@ export interface ModuleParts {
   /** Type of each function, imports first. */
   functions: FunctionType[];
   globals: number;
+  /** Functions whose exports are constants. */
+  constants: Set<number>;
   /** Of all functions. */
   calls: number;
 }

@@ -1,6 +1,6 @@
 import { readBody } from './check-code.js';
 import { type FunctionType, list, type ModuleParts, requireAtMost, requireInteger } from './check-read.js';
-import { EXPORTS, MODULE, REQUIRED_EXPORTS } from './limits.js';
+import { CONSTANT_EXPORTS, EXPORTS, MODULE, REQUIRED_EXPORTS } from './limits.js';
 import { I32, Reader, Refusal } from './reader.js';
 
 /**
@@ -71,9 +71,14 @@ function readSection(id: number, section: Reader, memoryBytes: number, parts: Mo
       checkExports(section, parts);
       return;
     case SECTION.code:
-      list(section, MODULE.MAX_FUNCTIONS, 'functions', (i) =>
-        readBody(section.sub(section.leb()), parts.functions[parts.imports + i], parts),
-      );
+      list(section, MODULE.MAX_FUNCTIONS, 'functions', (i) => {
+        const length = section.leb();
+        const start = section.at;
+        readBody(section.sub(length), parts.functions[parts.imports + i], parts);
+        if (!parts.constants.has(parts.imports + i)) return;
+        section.at = start;
+        requireConstant(section.sub(length));
+      });
       requireAtMost(parts.calls, MODULE.MAX_CALLS, 'calls');
       return;
     default:
@@ -119,6 +124,13 @@ function readFunctionType(reader: Reader): FunctionType {
   return { parameters, result: results ? requireInteger(reader.byte(), 'a result') : undefined };
 }
 
+/** A body that is one constant; the types are right already. */
+function requireConstant(body: Reader): void {
+  if (body.byte() !== 0 || body.byte() !== 0x41) throw new Refusal('its addresses and identity are no constants');
+  body.leb();
+  if (body.byte() !== 0x0b || !body.done) throw new Refusal('its addresses and identity are no constants');
+}
+
 /** A constant and the end; the value of an i32, taken as unsigned. */
 function readInitialValue(reader: Reader): number {
   const opcode = reader.byte();
@@ -145,7 +157,7 @@ function checkMemory(section: Reader, memoryBytes: number): void {
   }
 }
 
-function checkExports(section: Reader, { functions }: ModuleParts): void {
+function checkExports(section: Reader, { functions, constants }: ModuleParts): void {
   const names = list(section, EXPORTS.length, 'exports', () => {
     const length = section.leb();
     const bytes = Array.from({ length }, () => section.byte());
@@ -157,6 +169,7 @@ function checkExports(section: Reader, { functions }: ModuleParts): void {
     const type = functions[index];
     const fits = isMemory ? kind === 2 : kind === 0 && type.parameters.length === 0 && type.result === I32;
     if (!fits) throw new Refusal(`its export ${name} has another type`);
+    if (CONSTANT_EXPORTS.includes(name)) constants.add(index);
     return name;
   });
   if (new Set(names).size < names.length) throw new Refusal('two of its exports have one name');

@@ -29,7 +29,15 @@ export function requireDeviceModule(wasm: Uint8Array, memoryBytes: number): void
 export function deviceRefusal(wasm: Uint8Array, memoryBytes: number): string | undefined {
   try {
     if (!WebAssembly.validate(wasm)) return 'it is not valid WebAssembly';
-    const parts: ModuleParts = { types: [], hasTable: false, imports: 0, functions: [], globals: 0, calls: 0 };
+    const parts: ModuleParts = {
+      types: [],
+      hasTable: false,
+      imports: 0,
+      functions: [],
+      globals: 0,
+      constants: new Set(),
+      calls: 0,
+    };
     readSections(wasm, memoryBytes, parts);
     checkWork(translate(wasm, NOTHING_NESTS).functions);
     return undefined;

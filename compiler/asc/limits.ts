@@ -20,5 +20,7 @@ export const TABLE_ADDRESS = 8;
 
 /** Exports of a module: the memory, and functions without parameters that return an i32. */
 export const REQUIRED_EXPORTS = ['memory', 'input', 'output', 'identity', 'run', 'lastStatus'] as const;
+/** Those that are nothing but a constant, one after the other: the library takes it from the code, without a call. */
+export const CONSTANT_EXPORTS: readonly string[] = ['input', 'output', 'identity'];
 /** Exports that it may have besides. */
 export const EXPORTS = [...REQUIRED_EXPORTS, 'evaluate'] as const;

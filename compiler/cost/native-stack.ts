@@ -114,7 +114,7 @@ function operationsOnPage({ isa, wasm3 }: StackTarget): number {
   return Math.floor((Math.floor(wasm3.codePageBytes / wordBytes) - 16) / 4);
 }
 
-/** The longest chain of what the firmware library calls, with everything that that calls; no function calls itself. */
+/** The longest chain of what the firmware library calls, with everything that this calls; no function calls itself. */
 function longestChain({ functions, exports }: Translation): number {
   const known: number[] = [];
   const of = (index: number): number =>
@@ -122,6 +122,5 @@ function longestChain({ functions, exports }: Translation): number {
       (most, { callee, chain }) => Math.max(most, chain + of(callee)),
       functions[index].chain,
     ));
-  const entries = ['input', 'output', 'identity', exports.has('evaluate') ? 'evaluate' : 'run'];
-  return entries.reduce((most, name) => Math.max(most, of(exports.get(name)!)), 0);
+  return of(exports.get('evaluate') ?? exports.get('run')!);
 }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXPORTS, MODULE, REQUIRED_EXPORTS, TABLE_ADDRESS } from '../asc/limits.js';
+import { CONSTANT_EXPORTS, EXPORTS, MODULE, REQUIRED_EXPORTS, TABLE_ADDRESS } from '../asc/limits.js';
 import { FRAME_CLASSES, type Frames } from '../asc/translate.js';
 import * as stack from '../cost/native-stack.js';
 import * as device from '../device/spec.js';
@@ -138,6 +138,7 @@ function moduleHeader(): string {
     ['MODULE_EXPORT_COUNT', EXPORTS.length],
     ['MODULE_REQUIRED_EXPORT_COUNT', REQUIRED_EXPORTS.length],
     ['MODULE_EXPORT_INPUT', EXPORTS.indexOf('input')],
+    ['MODULE_CONSTANT_EXPORT_COUNT', CONSTANT_EXPORTS.length],
     ['MODULE_EXPORT_RUN', EXPORTS.indexOf('run')],
     ['MODULE_EXPORT_EVALUATE', EXPORTS.indexOf('evaluate')],
     ['MODULE_TABLE_ADDRESS', TABLE_ADDRESS],

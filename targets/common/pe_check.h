@@ -67,6 +67,7 @@ typedef struct {
   uint32_t longest;      // of the body so far
   uint32_t constants;    // 32-bit places of the body's constants so far
   uint32_t in_register;  // operand that wasm3 holds in its register, from 1; 0: none
+  pe_module_facts_t *facts;  // what is known so far
   uint8_t entries[PE_MODULE_EXPORT_COUNT];  // functions by their place in PE_MODULE_EXPORTS, from 1
   const uint8_t *types[PE_MODULE_MAX_TYPES];  // where their parameters are counted
   pe_function_t functions[PE_MODULE_MAX_FUNCTIONS];
@@ -138,7 +139,7 @@ void pe_stack_start_block(pe_checker_t *c, pe_block_t *block);
 void pe_stack_reach(const pe_checker_t *c, pe_block_t *block);
 
 // Adds what functions call to what they take, and holds the sums to the limits.
-void pe_stack_sum(pe_checker_t *c, pe_module_facts_t *facts);
+void pe_stack_sum(pe_checker_t *c);
 
 #ifdef __cplusplus
 }

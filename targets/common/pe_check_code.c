@@ -353,7 +353,6 @@ static void check_body(pe_checker_t *c, pe_function_t *function) {
   pe_stack_start_body(c, function);
   while (c->is_open && c->refusal == NULL) check_instruction(c);
   pe_stack_end_body(c, function);
-  if (c->at != c->end) pe_refuse(c, pe_malformed);
 }
 
 void pe_check_code(pe_checker_t *c) {
@@ -366,6 +365,14 @@ void pe_check_code(pe_checker_t *c) {
     c->at = body;
     c->end = body + bytes;
     check_body(c, &c->functions[i]);
+    if (c->at != c->end) pe_refuse(c, pe_malformed);
+    // The library takes the addresses of words and the identity from the code, which has no locals.
+    for (uint32_t place = 0; place < PE_MODULE_CONSTANT_EXPORT_COUNT; place++) {
+      if (c->entries[PE_MODULE_EXPORT_INPUT + place] != i + 1u) continue;
+      c->at = body;
+      (void)pe_read_small(c, 0);
+      c->facts->constants[place] = pe_read_initial(c, PE_I32);
+    }
     c->end = section_end;
   }
 }

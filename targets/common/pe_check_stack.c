@@ -154,7 +154,7 @@ static uint32_t sum_functions(pe_checker_t *c, uint8_t *order) {
   return count;
 }
 
-// The longest of what the library calls, and whether a function is needed for it: callers come before their callees.
+// The longest of what evaluates, and whether a function is needed for it: callers come before their callees.
 static uint32_t longest_chain(const pe_checker_t *c, const uint8_t *order, uint32_t count, bool *needed) {
   uint32_t chain = 0;
   while (count > 0u) {
@@ -166,17 +166,13 @@ static uint32_t longest_chain(const pe_checker_t *c, const uint8_t *order, uint3
   return chain;
 }
 
-void pe_stack_sum(pe_checker_t *c, pe_module_facts_t *facts) {
+void pe_stack_sum(pe_checker_t *c) {
+  pe_module_facts_t *facts = c->facts;
   uint8_t order[PE_MODULE_MAX_FUNCTIONS];
   const uint32_t count = sum_functions(c, order);
-  memset(facts, 0, sizeof *facts);
   facts->has_evaluate = c->entries[PE_MODULE_EXPORT_EVALUATE] != 0u;
-  if (facts->has_evaluate) c->entries[PE_MODULE_EXPORT_RUN] = c->entries[PE_MODULE_EXPORT_EVALUATE];
-  for (uint32_t i = 0; i < PE_MODULE_ENTRIES; i++) {
-    const uint32_t index = c->entries[PE_MODULE_EXPORT_INPUT + i] - 1u;
-    facts->entries[i] = (uint8_t)index;
-    facts->needed[index] = true;
-  }
+  facts->run = (uint8_t)(c->entries[facts->has_evaluate ? PE_MODULE_EXPORT_EVALUATE : PE_MODULE_EXPORT_RUN] - 1u);
+  facts->needed[facts->run] = true;
   // Pages of code that blocks in one another had begun when they were left.
   const uint32_t chain =
       longest_chain(c, order, count, facts->needed) + (c->deepest + 1u) * frames[PE_FRAME_BRANCH];

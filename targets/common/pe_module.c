@@ -37,22 +37,16 @@ static bool are_words_inside(const pe_t *pe, uint32_t address, uint32_t count) {
   return address <= memory_bytes && count <= (memory_bytes - address) / WORD_BYTES;
 }
 
-// Calls a function without parameters that returns an i32.
-static pe_result_t call(pe_t *pe, IM3Function function, uint32_t *value) {
+pe_result_t pe_module_run(pe_t *pe) {
   pe->steps_left = PE_MAX_STEPS(pe->model->memory_bytes);
   pe->runtime->userdata = &pe->steps_left;
   pe->native.walks = 0;
-  const void *results[1];
-  results[0] = value;
-  M3Result reason = m3_Call(function, 0, NULL);
-  if (reason == m3Err_none) reason = m3_GetResults(function, 1, results);
-  return reason == m3Err_none ? PE_OK : fail(pe, PE_ERROR_TRAP, reason);
-}
-
-pe_result_t pe_module_run(pe_t *pe) {
   uint32_t status;
-  const pe_result_t result = call(pe, pe->run, &status);
-  if (result != PE_OK) return result;
+  const void *results[1];
+  results[0] = &status;
+  M3Result reason = m3_Call(pe->run, 0, NULL);
+  if (reason == m3Err_none) reason = m3_GetResults(pe->run, 1, results);
+  if (reason != m3Err_none) return fail(pe, PE_ERROR_TRAP, reason);
   if (status == PE_STATUS_OK) return PE_OK;
   if (status == PE_STATUS_CLAMPED) return PE_CLAMPED;
   pe->failed_check = status < PE_STATUS_REFUSED ? PE_CHECK_OK : status - PE_STATUS_REFUSED;
@@ -91,9 +85,6 @@ static pe_result_t load_module(pe_t *pe, pe_link_kernels_t link, const pe_module
   return PE_OK;
 }
 
-// The check has seen that it has no parameters and returns an i32; it is translated.
-static IM3Function function_at(const pe_t *pe, uint32_t index) { return &pe->runtime->modules->functions[index]; }
-
 // The bytes of the block table are among those of which the CRC-32 was compared, so its own need only be the one that the
 // model names.
 static uint32_t check_identity(const pe_t *pe, const uint8_t *table, uint32_t bytes) {
@@ -117,14 +108,10 @@ static uint32_t check_table(const pe_t *pe, const pe_module_facts_t *facts) {
 }
 
 static pe_result_t find_exports(pe_t *pe, const pe_module_facts_t *facts) {
-  uint32_t values[PE_MODULE_ENTRIES - 1u];  // input, output, identity
-  for (uint32_t i = 0; i < PE_MODULE_ENTRIES - 1u; i++) {
-    const pe_result_t result = call(pe, function_at(pe, facts->entries[i]), &values[i]);
-    if (result != PE_OK) return result;
-  }
-  const uint32_t input = values[0], output = values[1];
-  if (values[2] != pe->model->identity) return PE_ERROR_IDENTITY;
-  pe->run = function_at(pe, facts->entries[PE_MODULE_ENTRIES - 1u]);
+  const uint32_t input = facts->constants[0], output = facts->constants[1];
+  if (facts->constants[2] != pe->model->identity) return PE_ERROR_IDENTITY;
+  // The check has seen that it has no parameters and returns an i32; it is translated.
+  pe->run = &pe->runtime->modules->functions[facts->run];
   pe->failed_check = check_table(pe, facts);
   if (pe->failed_check != PE_CHECK_OK) return PE_ERROR_TABLE;
   if (!are_words_inside(pe, input, pe->model->input_count) || !are_words_inside(pe, output, pe->model->output_count)) {

@@ -8,10 +8,12 @@ const char *pe_validate(const uint8_t *module, uint32_t bytes, uint32_t memory_b
   pe_checker_t checker;
   pe_checker_t *c = &checker;
   memset(c, 0, sizeof *c);
+  memset(facts, 0, sizeof *facts);
+  c->facts = facts;
   c->at = module + sizeof header;
   c->end = module + bytes;
   c->memory_bytes = memory_bytes;
   pe_check_sections(c);
-  if (c->refusal == NULL) pe_stack_sum(c, facts);
+  if (c->refusal == NULL) pe_stack_sum(c);
   return c->refusal;
 }

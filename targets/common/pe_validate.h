@@ -2,8 +2,8 @@
 // WebAssembly and can be led out of its memory by a malformed module.
 //
 // What passes is a valid WebAssembly 1.0 module (Core Specification 1.0, sections 3 and 5) without floats, tables, start
-// function and growing memory, with the exports of a pinn-edge model and nothing else, with data inside the memory it
-// declares, without recursion and without code behind an unconditional branch, and within the limits of PE_MODULE_...
+// function and growing memory, with the exports of a pinn-edge model and nothing else, constants where these are its
+// addresses and its identity, with data inside the memory it declares, without recursion and without code behind an unconditional branch, and within the limits of PE_MODULE_...
 // (compiler/asc/limits.ts) and of the native stack, whatever its inputs. It imports nothing, or pe.walk, and then has a
 // block table in a custom section (pe_native.h). The compiler holds what it makes to the same (compiler/asc/device.ts).
 //
@@ -42,14 +42,13 @@ extern "C" {
 #endif
 #endif
 
-#define PE_MODULE_ENTRIES (PE_MODULE_EXPORT_RUN - PE_MODULE_EXPORT_INPUT + 1u)
-
 // What is known of a module that passed.
 typedef struct {
   uint32_t native_stack_bytes;  // the most that translating and evaluating it can take
   bool has_evaluate;
-  uint8_t entries[PE_MODULE_ENTRIES];    // what the library calls: input, output, identity, and evaluate or else run
-  bool needed[PE_MODULE_MAX_FUNCTIONS];  // whether these can come to a function
+  uint8_t run;                           // the function that evaluates: evaluate, or else run
+  bool needed[PE_MODULE_MAX_FUNCTIONS];  // whether that can come to a function
+  uint32_t constants[PE_MODULE_CONSTANT_EXPORT_COUNT];  // what input, output and identity return
 } pe_module_facts_t;
 
 // The reason for which a module is refused that could take more than PE_NATIVE_STACK_BYTES.

@@ -11,6 +11,8 @@ export interface Parts {
   data: number[];
   /** Body of the export `run`, function 4: locals, instructions and end. */
   run: number[];
+  /** Body of the export `input`; the constant 16 unless it is given. */
+  input: number[];
   /** What the export `identity` returns; 16 unless it is given. */
   identity: number;
   /** Bodies of functions from 6 on, without parameters, which return an i32. */
@@ -59,7 +61,7 @@ export function assemble(parts: Partial<Parts>): Uint8Array {
   const constant = [0, 0x41, 16, 0x0b];
   const more = parts.more ?? [];
   const identity = parts.identity === undefined ? constant : [0, 0x41, ...signedLeb(parts.identity), 0x0b];
-  const bodies = [constant, constant, identity, constant, parts.run ?? RUN, FUNCTION_5, ...more];
+  const bodies = [parts.input ?? constant, constant, identity, constant, parts.run ?? RUN, FUNCTION_5, ...more];
   const exports = [
     exported('memory', 2, 0),
     ...['input', 'output', 'identity', 'lastStatus', 'run'].map((name, i) => exported(name, 0, i)),

@@ -185,6 +185,8 @@ describe('what is refused, and why', () => {
     ['a function without end', tiny({ run: [0, 0x41, 0] }), 'ends early'],
     ['code behind the end', tiny({ run: [0, 0x41, 0, 0x0b, 0x0b] }), 'malformed'],
     ['too many operands', body(...many(200, [0x41, 0]), ...many(199, [0x6a])), 'exceeds a limit'],
+    ['an address from memory', tiny({ input: [0, 0x41, 0, 0x28, 2, 0, 0x0b] }), 'malformed'],
+    ['an address that locals stand before', tiny({ input: [1, 1, 0x7f, 0x41, 0, 0x0b] }), 'exceeds a limit'],
     ['too many locals', tiny({ run: [1, 0xc0, 0x01, 0x7f, 0x41, 0, 0x0b] }), 'exceeds a limit'],
     ['too deep blocks', body(...many(96, [0x02, 0x40]), ...many(96, [0x0b]), 0x41, 0), 'exceeds a limit'],
     [

@@ -204,6 +204,7 @@ describe.each(FLAVOURS)('on the host, $name', ({ flags }) => {
       expect(open(await entry({ identity: '2' }))[0]).toBe(PE.IDENTITY);
       expect(open(await entry({ input: '0xfffffffc' }))[0]).toBe(PE.EXPORT);
       expect(open(await entry({ output: '65532' }))[0]).toBe(PE.EXPORT);
+      expect(open(await entry({ input: 'load<u32>(0)' }))[0]).toBe(PE.MODULE);
       expect(open(await entry({ run: 'unreachable()' }))).toEqual([PE.TRAP, expect.stringContaining('unreachable')]);
       expect(open(await entry({ run: 'load<u32>(65536)' }))).toEqual([
         PE.TRAP,
