@@ -19,6 +19,7 @@ const MESSAGES = {
     'the weight file {file}, named by {model}, does not exist; put it beside the model or give the tensors inline',
   PE1007: '{directory} is not a pinn-edge build ({reason}); make one with: pinn-edge build <model> -o {directory}',
   PE1008: '{file} does not match the build it lies in ({reason}); build the model again',
+  PE1009: '{file} is a file, not the folder of a build; make one of a model with: pinn-edge build <model> -o <folder>',
   // 2xxx: model
   PE2001: '{file} is not a valid pinn-edge/1 model: {count} problem{s}\n{problems}',
   PE2002: '{file}: node "{node}" ({op}) is not defined over the input box: {reason}',

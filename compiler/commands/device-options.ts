@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { DeviceClient } from '../device/client.js';
 import { DEFAULT_BAUD_RATE, openTransport } from '../device/transport.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import { cannotRead } from '../host/file-reader.js';
 import { countOption } from './options.js';
 import { count, writeNote } from './output.js';
 
@@ -41,15 +42,7 @@ export function readImageFile(path: string, isBuild: boolean): Uint8Array {
   } catch (error) {
     if (isBuild && (error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new PinnEdgeError('PE9003', { build: path });
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
-  }
-}
-
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+    throw cannotRead(file, error);
   }
 }
 

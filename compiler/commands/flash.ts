@@ -5,18 +5,12 @@ import { SLOT } from '../device/spec.js';
 import { sendImage, type UpdateFigures } from '../device/update.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { requireValidTable } from '../format/check.js';
+import { readText } from '../host/node-files.js';
 import { readImage } from '../image/image.js';
 import { readPrivateKey, signImage } from '../image/keys.js';
 import { goldenVectors } from '../package/golden.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
-import {
-  type PortOptions,
-  progressBar,
-  readImageFile,
-  readText,
-  withDevice,
-  withPortOptions,
-} from './device-options.js';
+import { type PortOptions, progressBar, readImageFile, withDevice, withPortOptions } from './device-options.js';
 import { flashFull } from './flash-full.js';
 import { bytes, count, writeOut } from './output.js';
 

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
-import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
 export function inspectCommand(): Command {
   const command = new Command('inspect')
@@ -22,9 +22,10 @@ Examples:
   return withModelOptions(command);
 }
 
-async function run(path: string, options: ModelOptions & { json?: boolean }): Promise<void> {
+async function run(path: string, options: ModelOptions & { json?: boolean }, command: Command): Promise<void> {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   if (isFolder) {
+    requireNoModelOptions(command, path);
     const build = loadBuild(path);
     writeOut(options.json ? `${JSON.stringify(build.report, null, 2)}\n` : buildText(build));
   } else {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
+import { cannotRead } from '../host/file-reader.js';
 import { gridPoints, readCsvPoints, readJsonPoints } from '../simulate/points-io.js';
 import { count } from './output.js';
 
@@ -32,7 +33,7 @@ export function readPoints(options: PointOptions, inputs: readonly string[], out
   try {
     text = readFileSync(fromFile ? source : 0, 'utf8');
   } catch (error) {
-    throw new PinnEdgeError('PE1001', { file: source, reason: (error as Error).message });
+    throw cannotRead(source, error);
   }
   const isJson = source.endsWith('.json') || /^\s*[[{]/.test(text);
   return isJson ? readJsonPoints(source, text, inputs) : readCsvPoints(source, text, inputs, outputs);

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { PinnEdgeError, type Problem } from '../diagnostics.js';
-import { nodeFiles } from '../host/node-files.js';
+import { nodeFiles, readText } from '../host/node-files.js';
 import { isForeign } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
@@ -10,6 +9,7 @@ import type { ImportOptions, InputFacts, OutputFacts } from '../import/types.js'
 import { loadModel } from '../model/load.js';
 import { checkPhysics } from '../model/physics.js';
 import type { Model, Physics } from '../model/types.js';
+import { isGiven } from './options.js';
 import { writeNote } from './output.js';
 
 /** The model argument of the commands: a pinn-edge/1 file, or what a framework saved, with the facts that it lacks. */
@@ -45,6 +45,16 @@ export function withModelOptions(command: Command): Command {
     .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String));
 }
 
+const MODEL_OPTIONS = ['spec', 'input', 'output', 'outputs', 'fix'];
+
+/** Refuses options about models, and others, beside a build, which has a model already. */
+export function requireNoModelOptions(command: Command, build: string, others: readonly string[] = []): void {
+  for (const name of [...others, ...MODEL_OPTIONS]) {
+    if (!isGiven(command, name)) continue;
+    throw new PinnEdgeError('PE3008', { option: `--${name}`, other: build, reason: 'it is a build already' });
+  }
+}
+
 /** Reads and, where needed, imports a model; what was inferred goes to stderr as notes. */
 export async function readModel(file: string, options: ModelOptions, quiet = false): Promise<Model> {
   const importOptions: ImportOptions = {
@@ -59,14 +69,6 @@ export async function readModel(file: string, options: ModelOptions, quiet = fal
     : adjust(file, loadModel(file, nodeFiles), importOptions);
   if (!quiet) for (const note of notes) writeNote(`note: ${note}`);
   return model;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
-  }
 }
 
 /** A pinn-edge/1 model with inputs narrowed or fixed and outputs dropped. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { ENGINE_NAMES } from '../engines/types.js';
-import { writeFileWhole } from '../host/write-file.js';
+import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import { loadBuild } from '../package/store.js';
 import { writeCsv, writeJson } from '../simulate/points-io.js';
 import { type SimulationEngine, simulate } from '../simulate/simulate.js';
@@ -40,6 +40,7 @@ Examples:
 }
 
 async function run(directory: string, options: SimulateOptions): Promise<void> {
+  if (options.out) requireWritable(options.out);
   const build = loadBuild(directory);
   const inputs = build.model.inputs.map((input) => input.name);
   const outputs = build.model.outputs.map((output) => output.name);

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
 import { Command } from 'commander';
 import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
@@ -12,7 +13,7 @@ import { boardFor, boardNote, ON_HELP } from './board.js';
 import { BUILD_DEFAULTS, buildModel } from './build-model.js';
 import { absoluteToleranceOption, choiceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
-import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
+import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
 interface VerifyCommandOptions extends ModelOptions {
   target: string;
@@ -62,10 +63,10 @@ Examples:
   return withModelOptions(command);
 }
 
-async function run(directory: string, options: VerifyCommandOptions): Promise<void> {
+async function run(path: string, options: VerifyCommandOptions, command: Command): Promise<void> {
   requireOneTolerance(options);
   if (options.junit) requireWritable(options.junit);
-  const build = await openBuild(directory, options);
+  const build = await openBuild(path, options, command);
   const board = boardFor(build, options);
   const result = await verify(build, {
     tolerance: options.tol,
@@ -82,8 +83,13 @@ async function run(directory: string, options: VerifyCommandOptions): Promise<vo
 }
 
 /** A build on disk, or one made of a model file here and now, as `build` makes it unless it is asked for something else. */
-async function openBuild(path: string, options: VerifyCommandOptions): Promise<LoadedBuild> {
-  if (!existsSync(path) || statSync(path).isDirectory()) return loadBuild(path);
+async function openBuild(path: string, options: VerifyCommandOptions, command: Command): Promise<LoadedBuild> {
+  // What is not there is taken for what its name looks like.
+  const isFolder = existsSync(path) ? statSync(path).isDirectory() : extname(path) === '';
+  if (isFolder) {
+    requireNoModelOptions(command, path, ['target']);
+    return loadBuild(path);
+  }
   const target = loadTarget(options.target);
   const model = await readModel(path, options, options.json);
   const settings = { ...BUILD_DEFAULTS, tol: options.tol, tolAbs: options.tolAbs };

@@ -14,9 +14,22 @@ export function readBytes(file: string, files: FileReader): Uint8Array {
   try {
     bytes = files.read(file);
   } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
+    throw cannotRead(file, error);
   }
-  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
+  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: REASONS.ENOENT });
   if (bytes.length === 0) throw new PinnEdgeError('PE1003', { file });
   return bytes;
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'what should be its folder is a file',
+  EISDIR: 'it is a folder, not a file',
+  EACCES: 'there is no permission to read it',
+};
+
+/** What to throw where a file system has thrown `error`: PE1001. */
+export function cannotRead(file: string, error: unknown): PinnEdgeError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new PinnEdgeError('PE1001', { file, reason: REASONS[code] ?? message });
 }

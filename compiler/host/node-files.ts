@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { FileReader } from './file-reader.js';
+import { cannotRead, type FileReader } from './file-reader.js';
 
 /** Files of this machine. */
 export const nodeFiles: FileReader = {
@@ -14,3 +14,12 @@ export const nodeFiles: FileReader = {
   },
   beside: (file, name) => resolve(dirname(file), name),
 };
+
+/** @throws PE1001 when the file cannot be read */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
+}

@@ -14,6 +14,7 @@ import type { CompiledModel } from '../compiled-model.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { createWasm3Engine, type Runnable } from '../engines/create.js';
 import { readHeader } from '../format/table.js';
+import { cannotRead } from '../host/file-reader.js';
 import { nodeFiles } from '../host/node-files.js';
 import { makeFolder, requireWritable } from '../host/write-file.js';
 import { loadModel } from '../model/load.js';
@@ -121,12 +122,16 @@ export function loadBuild(directory: string): LoadedBuild {
     throw new PinnEdgeError('PE1007', { directory, reason });
   };
   if (!existsSync(directory)) refuse('there is no such folder');
-  if (!isBuild(directory)) refuse('it has no report.json of a build');
+  if (!statSync(directory).isDirectory()) throw new PinnEdgeError('PE1009', { file: directory });
+  if (!isBuild(directory)) {
+    const isThere = existsSync(join(directory, 'report.json'));
+    refuse(isThere ? 'its report.json is damaged, or not of a build' : 'it has no report.json of a build');
+  }
   const read = (name: string): Uint8Array => {
     try {
       return readFileSync(join(directory, name));
     } catch (error) {
-      throw new PinnEdgeError('PE1001', { file: join(directory, name), reason: (error as Error).message });
+      throw cannotRead(join(directory, name), error);
     }
   };
   const report = JSON.parse(new TextDecoder().decode(read('report.json'))) as Report;

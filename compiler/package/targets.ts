@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { readText } from '../host/node-files.js';
 import { PACKAGE_ROOT, readPackageJson } from '../host/package-root.js';
 import type { Target, TargetProject } from './target.js';
 import { missingValues } from './templates.js';
@@ -35,12 +36,7 @@ function readTarget(file: string): Target {
 }
 
 function parse(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new PinnEdgeError('PE1001', { file, reason: (error as Error).message });
-  }
+  const text = readText(file);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -302,6 +302,20 @@ describe('pinn-edge verify', () => {
   it('refuses what is no build', () => {
     expectSentence(cli(['verify', join(folder, 'nowhere')]), 2, 'PE1007', 'no such folder');
     expectSentence(cli(['verify', folder]), 2, 'PE1007');
+    expectSentence(cli(['simulate', model, '--grid', 'x0=0,x1=0']), 2, 'PE1009', 'is a file', 'pinn-edge build');
+    expectSentence(cli(['build', folder]), 2, 'PE1001', 'it is a folder');
+    expectSentence(cli(['verify', join(folder, 'none.onnx')]), 2, 'PE1001', 'no such file');
+    expectSentence(cli(['verify', build, '--target', 'rp2040']), 2, 'PE3008', '--target', 'already');
+    expectSentence(cli(['inspect', build, '--fix', 'x0=1']), 2, 'PE3008', '--fix', 'already');
+    expectSentence(cli(['simulate', build, '-o', join(model, 'u.csv')]), 2, 'PE1004', 'is a file');
+    expectSentence(cli(['simulate', build, '--points', join(folder, 'none.csv')]), 2, 'PE1001', 'no such file');
+    const cut = join(folder, 'cut');
+    cpSync(build, cut, { recursive: true });
+    writeFileSync(join(cut, 'report.json'), readFileSync(join(build, 'report.json'), 'utf8').slice(0, 100));
+    expectSentence(cli(['inspect', cut]), 2, 'PE1007', 'report.json is damaged');
+    cpSync(join(build, 'report.json'), join(cut, 'report.json'));
+    rmSync(join(cut, 'model.wasm'));
+    expectSentence(cli(['verify', cut]), 2, 'PE1001', 'model.wasm', 'no such file');
     expectSentence(cli(['verify', build, '--samples', '3']), 2, '--samples');
   });
 });
