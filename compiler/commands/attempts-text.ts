@@ -43,7 +43,7 @@ function bestText(tried: readonly Attempt[]): string {
 const sizeOf = ({ parameters, bytes: size }: Attempt) => `${count(parameters)} parameters, ${bytes(size)}`;
 function share({ error: part }: Attempt): string {
   if (part >= 100) return `${count(Math.round(part))} times`;
-  return part < 0.1 ? `${(100 * part).toPrecision(2)} %` : `${(100 * part).toFixed(0)} %`;
+  return part < 0.1 ? `${(100 * part).toPrecision(2)} %` : `${count(Math.round(100 * part))} %`;
 }
 
 /** In parts of the tolerance, or, where a budget stands in its place, relative to the largest output. */

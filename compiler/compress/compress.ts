@@ -205,6 +205,11 @@ async function withinBudget(
 ): Promise<Compressed> {
   const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), budget, options);
   if (!graph) throw new PinnEdgeError(budget.code, { limit: budget.limit, smallest: Math.ceil(smallest) });
+  if (!attempts.length) {
+    const left = summarize(teacher, unseen, options, { attempts, how: '' });
+    const bytes = { ...left.bytes, after: weightBytes(teacher.graph, 16) };
+    return { ...left, bytes, detail: 'left as it is: it fits into the budget' };
+  }
   const anyError = { ...options, share: Number.POSITIVE_INFINITY };
   return summarize(teacher, unseen, anyError, {
     graph,

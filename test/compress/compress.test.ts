@@ -175,6 +175,13 @@ describe('a budget', () => {
     await expect(compressed(network, 1e-3, { maxInstructions: 1000 })).rejects.toThrow(/no network answers in 1000/);
   });
 
+  test('that the network fits already leaves it as it is', async () => {
+    const result = await compressed(network, 1e-3, { maxBytes: 1e6 });
+    expect(result.model).toBeUndefined();
+    expect(result.detail).toContain('it fits into the budget');
+    expect(result.bytes.after).toBe(2 * (2 * 12 + 12 * 12 + 12) + 4 * (12 + 12 + 1));
+  });
+
   test('that nothing fits is refused', async () => {
     await expect(compressed(network, 1e-3, { maxBytes: 8 })).rejects.toThrow(/no network fits into 8 bytes/);
   });
