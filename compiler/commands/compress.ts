@@ -179,7 +179,7 @@ function requireKept(result: CompressedModel, options: CompressCommandOptions, m
       tolerance,
       best: (reached * tolerance).toExponential(1),
       option,
-      nearest: atLeast((reached * tolerance) / MARGIN.alone),
+      nearest: atLeast((reached * tolerance) / MARGIN),
     },
     1,
   );

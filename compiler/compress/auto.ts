@@ -6,13 +6,17 @@ import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import { FAMILY_METHODS } from './families.js';
 import { roundWithin } from './precision.js';
 import { searchPruned } from './prune-search.js';
+import { refineWithin } from './refine-within.js';
+import { AGAIN, addPeaks, type LastCheck, SEARCHES, type SearchPoints, searchPoints } from './search-points.js';
 import { type Attempt, type Found, runSingle } from './single.js';
-import { makePool, type Samples, shareOf, type Teacher } from './teacher.js';
+import { shareOf, type Teacher } from './teacher.js';
+import { withPeaks } from './worst-points.js';
 
 /**
- * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every single method as it would run alone, as long as
- * it can still win, then those that make matrices smaller once more on what is left. The network of fewest bytes wins (of
- * least work for `speed`), so no single method with the same options ends below it.
+ * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
+ * single method as it would run alone, as long as it can still win, then those that make matrices smaller once more on what
+ * is left. The network of fewest bytes wins (of least work for `speed`), so no single method with the same options ends
+ * below it.
  */
 
 /** What a search ends with. */
@@ -32,15 +36,33 @@ export type SingleName = Exclude<Method, 'auto'>;
 /** Part of the work of a search over all that each single method may take, there or alone. */
 const SINGLE_WORK = 1 / 8;
 
-export function runMethod(
+export async function runMethod(
   method: SingleName,
   teacher: Teacher,
   graph: IrGraph,
-  pool: Samples,
-  unseen: Samples,
-  all: CompressOptions & { beat?: number },
+  points: SearchPoints,
+  all: SearchAllOptions,
 ): Promise<Found> {
-  return runSingle(method, teacher, graph, pool, unseen, { ...all, maxWork: all.maxWork * SINGLE_WORK });
+  const options = { ...all, maxWork: all.maxWork * SINGLE_WORK };
+  for (let search = 1; ; search++) {
+    const found = await runSingle(method, teacher, graph, points, options);
+    if (!found.graph || !all.check || !wins(found, all)) return found;
+    const { error, spent, peaks } = all.check(found.graph);
+    if (spent <= 1) return found;
+    // Rather no network than one that breaks its promise.
+    if (search === SEARCHES)
+      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, kept: false, error } : a)) };
+    points = addPeaks(points, peaks);
+    options.share *= AGAIN;
+  }
+}
+
+/** @returns whether the network measures less than what it has to beat, if anything */
+function wins(
+  { graph, bytes }: Pick<Found, 'graph' | 'bytes'>,
+  { purpose, beat = Number.POSITIVE_INFINITY }: Pick<SearchAllOptions, 'purpose' | 'beat'>,
+): boolean {
+  return graph !== undefined && (purpose === 'size' ? bytes! : costOf(graph, purpose)) < beat;
 }
 
 /** Those that work on matrices, and so on what is left once neurons are gone. */
@@ -51,19 +73,16 @@ const LARGEST_GLANCE = 10_000;
 const COMBINED_FROM = 300;
 
 export interface SearchAllOptions extends CompressOptions {
-  /** The last check of a network that would be the best. */
-  holds?: (graph: IrGraph) => boolean;
+  check?: LastCheck;
+  /** Only networks that measure less than this are of interest. */
+  beat?: number;
 }
 
-export async function searchAll(
-  teacher: Teacher,
-  unseen: Samples,
-  { holds = () => true, ...options }: SearchAllOptions,
-): Promise<SearchAllResult> {
+export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
   const { purpose, share } = options;
   const whole = withoutBlocks(teacher.graph);
   const attempts: Attempt[] = [];
-  const pool = makePool(teacher);
+  const points = searchPoints(teacher);
   let best: Result = { attempts, how: '' };
   const measure = () =>
     purpose === 'size'
@@ -74,7 +93,7 @@ export async function searchAll(
     const beat = measure();
     if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
     const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
-    const found = await runMethod(method, teacher, start, pool, unseen, {
+    const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
       beat,
@@ -84,8 +103,7 @@ export async function searchAll(
     attempts.push(...found.attempts.map(named));
     const { graph } = found;
     if (!graph || !isStructure(found, start)) return;
-    if ((purpose === 'size' ? found.bytes! : costOf(graph, purpose)) < beat && holds(graph))
-      best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+    if (wins(found, { purpose, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 
   // The runtime multiplies by zeros as by any weight.
@@ -93,22 +111,48 @@ export async function searchAll(
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
-  const { graph: pruned, closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
+  const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
   attempts.push(...search.attempts);
+  const pruned = search.graph && (await settled(teacher, search.graph, points, options));
   if (pruned) {
-    const stored = (options.round && roundWithin(teacher, pruned, unseen, share)) || pruned;
-    const bytes = storedBytes(stored);
-    const wins = (purpose === 'size' ? bytes : costOf(stored, purpose)) < measure();
-    if ((wins || !best.graph) && holds(stored))
-      best = { graph: stored, unrounded: pruned, refined: true, bytes, attempts, how: 'prune + refine' };
+    const bytes = storedBytes(pruned.graph);
+    const less = wins({ ...pruned, bytes }, { purpose, beat: measure() });
+    if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
   for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
     const from = best.graph;
     for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
   }
-  const rounded = purpose === 'size' ? await narrower(teacher, unseen, options, best) : undefined;
+  const rounded = purpose === 'size' ? await narrower(teacher, points, options, best) : undefined;
   return { ...best, closest, rounded };
+}
+
+const SETTLING_STEPS = 80;
+
+/**
+ * A pruned network as it is stored: rounded, and refined again where the last check finds peaks.
+ * @returns undefined where the peaks stay
+ */
+async function settled(
+  teacher: Teacher,
+  pruned: IrGraph,
+  points: SearchPoints,
+  { check, checkpoint, round, share }: SearchAllOptions,
+): Promise<{ graph: IrGraph; unrounded: IrGraph } | undefined> {
+  let unrounded = pruned;
+  for (let search = 1; ; search++) {
+    const known = withPeaks(teacher, unrounded, points.unseen);
+    const graph = (round && roundWithin(teacher, unrounded, known, share)) || unrounded;
+    const checked = check?.(graph);
+    if (!checked || checked.spent <= 1) return { graph, unrounded };
+    if (search === SEARCHES) return undefined;
+    share *= AGAIN;
+    const settings = { target: share, maxSteps: SETTLING_STEPS, checkpoint };
+    const refined = await refineWithin(teacher, unrounded, addPeaks(points, checked.peaks), share, settings);
+    unrounded = refined.graph;
+    points = refined.points;
+  }
 }
 
 /** Fewer numbers, zeros or blocks: narrower weights alone are looked at for the whole network in the end. */
@@ -130,7 +174,7 @@ function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
 /** The whole network with narrower weights, where that takes fewer bytes than the best structure and keeps the tolerance. */
 async function narrower(
   teacher: Teacher,
-  unseen: Samples,
+  points: SearchPoints,
   options: CompressOptions,
   { bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
 ): Promise<SearchAllResult['rounded']> {
@@ -139,14 +183,14 @@ async function narrower(
   const wins = (bytes: number) => bytes < Math.min(limit, best?.bytes ?? Number.POSITIVE_INFINITY);
   for (const bits of [8, 16] as const) {
     if (!wins(weightBytes(graph, bits))) return best;
-    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, unseen, unseen, options);
+    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, points, options);
     attempts.push(...tried.map((a) => ({ ...a, what: `int${bits}, ${a.what}` })));
     if (bytes !== undefined) best = { bytes, widths: `${bits} bits` };
   }
-  const mixed = options.round ? roundWithin(teacher, graph, unseen, options.share) : undefined;
+  const mixed = options.round ? roundWithin(teacher, graph, points.unseen, options.share) : undefined;
   if (mixed && wins(storedBytes(mixed))) {
     const bytes = storedBytes(mixed);
-    const error = shareOf(teacher, mixed, unseen);
+    const error = shareOf(teacher, mixed, points.unseen);
     const parameters = irParameterCount(mixed);
     attempts.push({ what: 'rounded by matrix', parameters, bytes, cost: costOf(mixed, 'size'), error, kept: true });
     best = { bytes, widths: '8 to 32 bits by matrix' };

@@ -9,7 +9,7 @@ import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
-import { type Result, runMethod, searchAll } from './auto.js';
+import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
 import { type Purpose, weightBytes } from './cost.js';
@@ -18,18 +18,9 @@ import { layerErrors } from './layer-errors.js';
 import { type CompressedLayer, compressedLayers } from './layers.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
 import type { Checkpoint } from './refine.js';
+import { lastCheck, searchPoints } from './search-points.js';
 import type { Attempt } from './single.js';
-import {
-  lastSamples,
-  makePool,
-  relativeErrorOf,
-  residuals,
-  type Samples,
-  type Teacher,
-  toleranceShare,
-  unseenSamples,
-} from './teacher.js';
-import { climbedError } from './worst-points.js';
+import { relativeErrorOf, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 
@@ -155,46 +146,22 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
   };
 }
 
-/**
- * Part of a share that searches aim at: between the points they look at, errors are a little larger. A build measures its
- * module again, and as hard as it can; of a network that is compressed alone this is the last word.
- */
-export const MARGIN = { build: 0.96, alone: 0.88 };
+/** Part of a share that searches aim at: between the points they look at, errors are a little larger. */
+export const MARGIN = 0.95;
 
-/** How often a single method begins again with less of the tolerance. */
-const SEARCHES = 3;
-/** What it then aims at, below what would just do. */
-const AGAIN = 0.95;
-
-/**
- * A build measures its module in the end, so this is the last word of networks compressed alone only: they have to keep the
- * tolerance where climbing from the worst of many points leads, too. `auto` takes no network that does not, a single method
- * begins again with so much less of the tolerance.
- */
 export async function compressGraph(teacher: Teacher, given: CompressOptions): Promise<Compressed> {
   const unseen = unseenSamples(teacher);
   const { method, maxBytes, maxInstructions, round } = given;
-  const options = { ...given, share: (round ? MARGIN.alone : MARGIN.build) * given.share };
+  const options = {
+    ...given,
+    share: MARGIN * given.share,
+    check: round ? lastCheck(teacher, given.share) : undefined,
+  };
   if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));
   if (maxInstructions !== undefined) return withinBudget(teacher, unseen, options, instructionBudget(maxInstructions));
-  let last: Samples | undefined;
-  const climbed = (graph: IrGraph) => {
-    last ??= lastSamples(teacher);
-    return climbedError(teacher, graph, last);
-  };
-  if (method === 'auto') {
-    return searched(teacher, unseen, options, round ? (graph) => climbed(graph) <= given.share : undefined);
-  }
-  const pool = makePool(teacher);
-  for (let search = 1; ; search++) {
-    const found = await runMethod(method, teacher, withoutBlocks(teacher.graph), pool, unseen, options);
-    const how = found.refined ? `${method} + refine` : method;
-    const spent = round && found.graph ? climbed(found.graph) : 0;
-    if (spent <= given.share) return summarize(teacher, unseen, options, { ...found, how });
-    // Rather no network than one that breaks its promise.
-    if (search === SEARCHES) return summarize(teacher, unseen, options, { ...found, graph: undefined, how });
-    options.share *= (AGAIN * given.share) / spent;
-  }
+  if (method === 'auto') return searched(teacher, unseen, options);
+  const found = await runMethod(method, teacher, withoutBlocks(teacher.graph), searchPoints(teacher), options);
+  return summarize(teacher, unseen, options, { ...found, how: found.refined ? `${method} + refine` : method });
 }
 
 async function withinBudget(
@@ -219,13 +186,8 @@ async function withinBudget(
   });
 }
 
-async function searched(
-  teacher: Teacher,
-  unseen: Samples,
-  options: CompressOptions,
-  holds: ((graph: IrGraph) => boolean) | undefined,
-): Promise<Compressed> {
-  const { rounded, closest, ...found } = await searchAll(teacher, unseen, { ...options, holds });
+async function searched(teacher: Teacher, unseen: Samples, options: SearchAllOptions): Promise<Compressed> {
+  const { rounded, closest, ...found } = await searchAll(teacher, options);
   // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
   const result = summarize(teacher, unseen, options, rounded ? { attempts: found.attempts, how: '' } : found);
   if (result.changed) return result;

@@ -4,6 +4,7 @@ import { type WeightSite, weightSites } from '../ir/parameters.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph, IrNode, WeightBits } from '../ir/types.js';
 import { cholesky } from '../linear-algebra/cholesky.js';
+import { storedBytes } from './cost.js';
 import { roundRows, rowUnit } from './hmatrix.js';
 import { type Moments, momentsOf } from './moments.js';
 import { type Samples, shareOf, type Teacher, trainingPoints } from './teacher.js';
@@ -16,7 +17,21 @@ import { type Samples, shareOf, type Teacher, trainingPoints } from './teacher.j
  */
 export function roundWithin(teacher: Teacher, graph: IrGraph, samples: Samples, limit: number): IrGraph | undefined {
   const sites = weightSites(graph);
-  const rounding = roundings(teacher, graph, sites);
+  // Either can do better on small matrices: the second takes no heed of the activations.
+  const found = [planeRounding(teacher, graph, sites), rowRounding(sites)].flatMap(
+    (rounding) => roundBy(rounding, teacher, graph, sites, samples, limit) ?? [],
+  );
+  return found.reduce<IrGraph | undefined>((a, b) => (a && storedBytes(a) <= storedBytes(b) ? a : b), undefined);
+}
+
+function roundBy(
+  rounding: Rounding,
+  teacher: Teacher,
+  graph: IrGraph,
+  sites: readonly WeightSite[],
+  samples: Samples,
+  limit: number,
+): IrGraph | undefined {
   const bits = sites.map(({ precision = 16 }) => precision);
   // The cores of tensor trains are stored as they are, so the network has to keep its share with them and with what they
   // are rounded to on the device.
@@ -57,8 +72,13 @@ interface Rounded {
 
 type Rounding = (site: number, bits: WeightBits) => Rounded;
 
+/** Every weight to the nearest. */
+function rowRounding(sites: readonly WeightSite[]): Rounding {
+  return (k, bits) => ({ weight: roundRows(sites[k].weight, sites[k].x.width, bits) });
+}
+
 /** The matrices of the sites at any precision, rounded with their arguments over the box in view. */
-function roundings(teacher: Teacher, graph: IrGraph, sites: readonly WeightSite[]): Rounding {
+function planeRounding(teacher: Teacher, graph: IrGraph, sites: readonly WeightSite[]): Rounding {
   const values = evaluateIr(graph, trainingPoints(teacher, POINTS), teacher.inputCount);
   const moments = new Map<IrNode, Moments>();
   const known = new Map<string, Rounded>();

@@ -5,8 +5,9 @@ import { costOf, type Purpose, weightBytes } from './cost.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
 import type { Checkpoint } from './refine.js';
 import { refineWithin } from './refine-within.js';
+import { type SearchPoints, searchPoints } from './search-points.js';
 import type { Attempt } from './single.js';
-import { makePool, type Samples, type Teacher, unseenSamples } from './teacher.js';
+import type { Teacher } from './teacher.js';
 
 /**
  * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.
@@ -60,8 +61,7 @@ export async function searchPruned(teacher: Teacher, graph: IrGraph, options: Se
 }
 
 class Search {
-  private readonly pool: Samples;
-  private readonly unseen: Samples;
+  private points: SearchPoints;
   private readonly attempts: Attempt[] = [];
   private work = 0;
   private stopped = false;
@@ -73,8 +73,7 @@ class Search {
     private readonly original: IrGraph,
     private readonly options: SearchOptions,
   ) {
-    this.pool = makePool(teacher);
-    this.unseen = unseenSamples(teacher);
+    this.points = searchPoints(teacher);
   }
 
   async run(): Promise<SearchResult> {
@@ -160,8 +159,9 @@ class Search {
       return this.stopped;
     };
     const settings = { target, maxSteps, checkpoint };
-    const refined = await refineWithin(teacher, pruned, this.pool, this.unseen, options.target, settings);
+    const refined = await refineWithin(teacher, pruned, this.points, options.target, settings);
     this.work += refined.work;
+    this.points = refined.points;
     const cost = costOf(refined.graph, options.purpose);
     const worst = Math.max(refined.unseen, refined.error);
     const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.purpose));

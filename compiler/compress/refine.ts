@@ -32,6 +32,8 @@ export interface RefineOptions {
   density?: number;
   /** Weights that are zero stay zero. */
   keepZeros?: boolean;
+  /** The p of the norm to begin with; 2 unless given. */
+  norm?: number;
   /** Go on to the last step even if the target is out of reach. */
   patient?: boolean;
   /** Weight of the block-rank regularisation (block-rank.ts); none unless given. */
@@ -86,7 +88,7 @@ export async function refine(
   let base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
   const system = dual ? dualSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
-  const problem = new Problem(teacher, graph, base, system);
+  const problem = new Problem(teacher, graph, base, system, options.norm);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
@@ -145,7 +147,6 @@ function hopeless(history: readonly number[], { target, maxSteps }: RefineOption
 
 /** One least-p-norm problem and its damping. */
 class Problem {
-  private norm = 2;
   private damping = 1e-2;
   private growth = 2;
   private balances: number[];
@@ -156,6 +157,7 @@ class Problem {
     private readonly graph: IrGraph,
     private samples: Samples,
     private readonly system: LeastSquares,
+    private norm = 2,
   ) {
     this.balances = Array.from(teacher.allowances, () => 1);
     this.errors = residuals(teacher, graph, samples);

@@ -7,10 +7,11 @@ import { costOf, type Purpose, weightBytes } from './cost.js';
 import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, familyOf } from './families.js';
 import { roundWithin } from './precision.js';
 import type { Checkpoint } from './refine.js';
-import { refineAny, refineWithin } from './refine-within.js';
+import { PEAK, refineAny, refineWithin } from './refine-within.js';
 import { roundWeights } from './rounding.js';
-import { type Samples, shareOf, type Teacher } from './teacher.js';
-import { climbedError } from './worst-points.js';
+import type { SearchPoints } from './search-points.js';
+import { shareOf, type Teacher } from './teacher.js';
+import { climb, withPeaks } from './worst-points.js';
 
 /**
  * Single methods. The largest setting of a family (families.ts) that keeps the tolerance is found by bisection, without
@@ -61,8 +62,6 @@ export interface Found extends Partial<Candidate> {
 const STEPS = 100;
 /** Part of the share that refinement leaves to the rounding of weights after it. */
 const FOR_ROUNDING = 0.08;
-/** Between all points, a refined network may err by this much more than at those that are looked at. */
-const PEAK = 1.1;
 const BISECTIONS = 10;
 const REFINED_TRIES = 3;
 /** Part of the bytes that is taken off a refined network at first, and the least that is worth another try. */
@@ -73,11 +72,10 @@ export async function runSingle(
   method: SingleMethod,
   teacher: Teacher,
   graph: IrGraph,
-  pool: Samples,
-  unseen: Samples,
+  points: SearchPoints,
   options: SingleOptions,
 ): Promise<Found> {
-  const run = new Run(teacher, pool, unseen, options);
+  const run = new Run(teacher, points, options);
   if (method === 'int8' || method === 'int16') {
     const bits = method === 'int8' ? 8 : 16;
     const rounded = roundWeights(graph, bits);
@@ -89,7 +87,9 @@ export async function runSingle(
   if (family) await run.search(family, (from) => familyOf(method, teacher, from, options));
   const found = run.found();
   if (!family || !found.graph) return found;
-  const rounded = options.round ? roundWithin(teacher, found.graph, unseen, options.share) : undefined;
+  const rounded = options.round
+    ? roundWithin(teacher, found.graph, withPeaks(teacher, found.graph, run.points.unseen), options.share)
+    : undefined;
   const stored = rounded ?? found.graph;
   return {
     ...found,
@@ -109,8 +109,7 @@ class Run {
 
   constructor(
     private readonly teacher: Teacher,
-    private readonly pool: Samples,
-    private readonly unseen: Samples,
+    public points: SearchPoints,
     private readonly options: SingleOptions,
   ) {}
 
@@ -151,10 +150,10 @@ class Run {
 
   /** @returns whether the network keeps the tolerance */
   record(what: string, candidate: Candidate, bytes: number, refined = false): boolean {
-    const { teacher, unseen, options } = this;
+    const { teacher, points, options } = this;
     const { graph } = candidate;
-    let error = shareOf(teacher, graph, unseen);
-    if (refined && error <= options.share) error = Math.max(error, climbedError(teacher, graph, unseen) / PEAK);
+    let error = shareOf(teacher, graph, points.unseen);
+    if (refined && error <= options.share) error = Math.max(error, climb(teacher, graph, points.starts).error / PEAK);
     const kept = error <= options.share;
     if (kept) {
       this.best = { ...candidate, refined };
@@ -195,7 +194,7 @@ class Run {
    * looks at after that is larger still, and what it looks at after a success is looked at.
    */
   private async refined(family: Family, at: number): Promise<boolean> {
-    const { teacher, pool, unseen, options, checkpoint } = this;
+    const { teacher, options, checkpoint } = this;
     const setting = Math.exp(at);
     let start = family.apply(setting);
     const bytes = family.bytesOf(start.graph);
@@ -208,14 +207,15 @@ class Run {
     if (family.regularised) {
       start = await family.regularised(setting, async (graph) => {
         const { blockRank, share } = options;
-        const first = await refineAny(teacher, graph, pool, { ...settings, target: share / 4, blockRank });
+        const first = await refineAny(teacher, graph, this.points.pool, { ...settings, target: share / 4, blockRank });
         this.work += first.work;
         return foldGraph(family.stored?.(first.graph) ?? first.graph);
       });
     }
-    const { graph, work } = await refineWithin(teacher, start.graph, pool, unseen, limit, settings);
-    this.work += work;
-    const even = balanced(teacher, graph);
+    const within = await refineWithin(teacher, start.graph, this.points, limit, settings);
+    this.points = within.points;
+    this.work += within.work;
+    const even = balanced(teacher, within.graph);
     const stored = family.stored?.(even) ?? even;
     const what = `${family.what} ${setting.toPrecision(2)}${family.regularised ? ', blocks regularised' : ''}, refined`;
     const kept = this.record(what, { ...start, graph: stored }, family.bytesOf(stored), true);

@@ -45,10 +45,11 @@ const UNSEEN_SKIP = 3 << 17;
 const UNSEEN_POINTS = 8192;
 const POOL_POINTS = 6144;
 const SEED_STRIDE = 1 << 15;
-const LAST_SKIP = 1 << 20;
-const LAST_POINTS = 1 << 16;
-/** Multiply-adds: some seconds. */
-const LAST_WORK = 2e9;
+/** Stretches of the sequence where climbing starts, with at most so many points and multiply-adds: some seconds. */
+const MORE = {
+  search: { skip: 1 << 19, points: 1 << 15, work: 1e9 },
+  check: { skip: 1 << 20, points: 1 << 16, work: 2e9 },
+} as const;
 
 /** Outputs of a graph, row-major [count x outputs]. */
 export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount: number): Float64Array {
@@ -92,13 +93,14 @@ export function unseenSamples(teacher: Teacher): Samples {
 }
 
 /**
- * Points for the last check of a network compressed alone, as many as the work of evaluating the teacher allows: steep
- * neurons in a box of several inputs have peaks that fewer points miss.
+ * Points for climbing to start from, as many as the work of evaluating the teacher allows: steep neurons in a box of several
+ * inputs have peaks that fewer points miss.
  */
-export function lastSamples(teacher: Teacher): Samples {
+export function moreSamples(teacher: Teacher, purpose: keyof typeof MORE): Samples {
   const { box, seed, graph } = teacher;
-  const count = Math.min(LAST_POINTS, Math.max(UNSEEN_POINTS, Math.floor(LAST_WORK / (irParameterCount(graph) + 1))));
-  const points = interiorPoints(box, count, LAST_SKIP + (seed % 4) * LAST_POINTS);
+  const { skip, points: most, work } = MORE[purpose];
+  const count = Math.min(most, Math.max(UNSEEN_POINTS, Math.floor(work / (irParameterCount(graph) + 1))));
+  const points = interiorPoints(box, count, skip + (seed % 4) * most);
   return askTeacher(teacher, concatPoints([points, cornerPoints(box)]), count);
 }
 

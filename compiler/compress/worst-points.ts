@@ -1,3 +1,4 @@
+import { irParameterCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { askTeacher, joinSamples, largest, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
 
@@ -68,6 +69,8 @@ export class WorstPoints {
 }
 
 const CLIMBERS = 64;
+/** Fewer climb where asking the teacher takes more multiply-adds than this in all; never fewer than 8. */
+const CLIMB_WORK = 1e9;
 const ROUNDS = 12;
 const TRIES = 6;
 /** Share of the box that the first steps reach; the last ones a thousandth of that. */
@@ -76,13 +79,15 @@ const FIRST_REACH = 1 / 32;
 /**
  * Climbs from the points where the errors are largest: networks of few steep neurons have peaks that are narrower than the
  * distance between any points.
- * @returns the largest error met, in shares of the tolerance
+ * @returns the points that were reached, and the largest error there, in shares of the tolerance
  */
-export function climbedError(teacher: Teacher, graph: IrGraph, samples: Samples): number {
+export function climb(teacher: Teacher, graph: IrGraph, samples: Samples): { peaks: Samples; error: number } {
   const { box, inputCount: d, seed } = teacher;
   const random = generator(seed + 2);
   const errors = residuals(teacher, graph, samples);
-  let at = selectSamples(samples, byError(errors, samples.count).slice(0, CLIMBERS), d);
+  const affordable = CLIMB_WORK / (ROUNDS * TRIES * (1 + irParameterCount(teacher.graph)));
+  const climbers = Math.max(8, Math.min(CLIMBERS, Math.floor(affordable)));
+  let at = selectSamples(samples, byError(errors, samples.count).slice(0, climbers), d);
   for (let round = 0; round < ROUNDS; round++) {
     const reach = FIRST_REACH * 1e-3 ** (round / (ROUNDS - 1));
     const moved = new Float64Array(TRIES * at.points.length);
@@ -100,7 +105,12 @@ export function climbedError(teacher: Teacher, graph: IrGraph, samples: Samples)
     });
     at = selectSamples(all, best, d);
   }
-  return largest(residuals(teacher, graph, at));
+  return { peaks: at, error: largest(residuals(teacher, graph, at)) };
+}
+
+/** The samples, and the points where climbing from the worst of them leads. */
+export function withPeaks(teacher: Teacher, graph: IrGraph, samples: Samples): Samples {
+  return joinSamples(samples, climb(teacher, graph, samples).peaks);
 }
 
 const STARTS = 48;

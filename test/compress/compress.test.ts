@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { searchAll } from '../../compiler/compress/auto.js';
+import { runMethod, searchAll } from '../../compiler/compress/auto.js';
 import {
   type Compressed,
   compressGraph,
@@ -10,9 +10,10 @@ import {
 import { estimatedInstructions, storedBytes } from '../../compiler/compress/cost.js';
 import { zeroSmallest } from '../../compiler/compress/magnitude.js';
 import { refine } from '../../compiler/compress/refine.js';
+import { searchPoints } from '../../compiler/compress/search-points.js';
 import type { Attempt } from '../../compiler/compress/single.js';
 import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher.js';
-import { climbedError } from '../../compiler/compress/worst-points.js';
+import { climb } from '../../compiler/compress/worst-points.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { zeroWeights } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
@@ -64,13 +65,34 @@ describe('auto', () => {
     const options = { ...settings, round: true };
     const unseen = unseenSamples(teacher);
     const refused: IrGraph[] = [];
-    const none = await searchAll(teacher, unseen, { ...options, holds: (graph) => refused.push(graph) < 0 });
+    const check = (holds: (graph: IrGraph) => boolean) => (graph: IrGraph) => ({
+      error: 1,
+      spent: holds(graph) ? 1 : 1.01,
+      peaks: unseen,
+    });
+    const none = await searchAll(teacher, { ...options, check: check((graph) => refused.push(graph) < 0) });
     expect(none.graph).toBeUndefined();
     // The smallest is refused: the search ends with another one.
     const smallest = Math.min(...refused.map(storedBytes));
-    const other = await searchAll(teacher, unseen, { ...options, holds: (graph) => storedBytes(graph) > smallest });
+    const other = await searchAll(teacher, {
+      ...options,
+      check: check((graph) => storedBytes(graph) > smallest),
+    });
     expect(other.bytes).toBeGreaterThan(smallest);
-    expect(climbedError(teacher, other.graph!, unseen)).toBeLessThanOrEqual(settings.share * 1.1);
+    expect(climb(teacher, other.graph!, unseen).error).toBeLessThanOrEqual(settings.share * 1.1);
+  });
+
+  test('a method that the last check refuses three times ends without a network, and says what was found', async () => {
+    const teacher = teacherOf(network, 1e-2);
+    const points = searchPoints(teacher);
+    let asked = 0;
+    const check = () => ({ error: 1.25, spent: ++asked === 4 ? 1 : 1.25, peaks: points.unseen });
+    const options = { ...settings, round: true, refine: false, check };
+    const refused = await runMethod('int16', teacher, teacher.graph, points, options);
+    expect(refused.graph).toBeUndefined();
+    expect(asked).toBe(3);
+    expect(refused.attempts.map(({ kept, error }) => ({ kept, error }))).toEqual([{ kept: false, error: 1.25 }]);
+    expect((await runMethod('int16', teacher, teacher.graph, points, options)).graph).toBeDefined();
   });
 
   test('gives the same weights for the same seed', async () => {

@@ -4,17 +4,20 @@ import { describe, expect, test } from 'vitest';
 import { refineLarge } from '../../compiler/compress/lbfgs.js';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
 import { refine } from '../../compiler/compress/refine.js';
+import { PEAK, refineWithin } from '../../compiler/compress/refine-within.js';
 import {
   evaluateOutputs,
   largest,
   makePool,
+  moreSamples,
   residuals,
+  type Samples,
   selectSamples,
   shareOf,
   trainingPoints,
   unseenSamples,
 } from '../../compiler/compress/teacher.js';
-import { climbedError } from '../../compiler/compress/worst-points.js';
+import { climb } from '../../compiler/compress/worst-points.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/ir/parameters.js';
@@ -102,9 +105,33 @@ describe('refine', () => {
       teacher.inputCount,
     );
     const seen = largest(residuals(teacher, pruned, few));
-    const climbed = climbedError(teacher, pruned, few);
+    const climbed = climb(teacher, pruned, few).error;
     expect(climbed).toBeGreaterThan(seen);
     expect(climbed).toBeGreaterThan(0.98 * largest(residuals(teacher, pruned, samples)));
+  });
+
+  test('pushes down the peaks that climbing finds between few points', async () => {
+    const peaked = { ...teacher, rmsLimits: teacher.rmsLimits.map(() => Number.POSITIVE_INFINITY) };
+    const every = (samples: Samples, step: number) => {
+      const chosen = Array.from({ length: Math.floor(samples.count / step) }, (_, k) => k * step);
+      return { ...selectSamples(samples, chosen, teacher.inputCount), interior: chosen.length };
+    };
+    const few = {
+      pool: every(pool, 400),
+      unseen: every(unseenSamples(teacher), 400),
+      starts: moreSamples(teacher, 'search'),
+    };
+    const start = await refine(peaked, pruned, pool, { target: 0.2, maxSteps: 60 });
+    // A limit that is kept at the points, and not between them.
+    const limit = 1.02 * shareOf(peaked, start.graph, few.unseen);
+    expect(climb(peaked, start.graph, few.starts).error).toBeGreaterThan(PEAK * limit);
+    const { graph, points, unseen } = await refineWithin(peaked, start.graph, few, limit, {
+      target: limit,
+      maxSteps: 60,
+    });
+    expect(points.pool.count).toBeGreaterThan(few.pool.count);
+    expect(unseen).toBeLessThanOrEqual(limit);
+    expect(climb(peaked, graph, few.starts).error).toBeLessThanOrEqual(PEAK * limit);
   });
 
   test('gives the same weights every time', async () => {
