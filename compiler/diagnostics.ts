@@ -54,6 +54,8 @@ const MESSAGES = {
   PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
+  PE4502:
+    'this build is laid out for kernels that only its module has; use --engine wasm3, v8 or oracle, or build with --for size',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module

@@ -2,7 +2,7 @@ import { runTable, Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3
 import { WALK_IMPORT } from '../codegen/native-entry.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { checkName, requireValidTable } from '../format/check.js';
-import { STATUS } from '../format/spec.js';
+import { KIND, STATUS } from '../format/spec.js';
 import { createOracle } from '../oracle/oracle.js';
 import type { Engine, EngineName } from './types.js';
 
@@ -26,7 +26,8 @@ export interface Wasm3Settings {
   tailCalls: boolean;
 }
 
-/** @throws PE4501 for an engine that needs a module when the build has none, PE6001 for a corrupt table */
+/** @throws PE4501 for an engine that needs a module when the build has none, PE4502 for C kernels where only the module has
+ * those of its table, PE6001 for a corrupt table */
 export async function createEngine(name: EngineName, runnable: Runnable): Promise<Engine> {
   if (name === 'c') return createCEngine(runnable);
   if (name === 'oracle') return { name, ...createOracle(requireValidTable(runnable.table)) };
@@ -34,9 +35,13 @@ export async function createEngine(name: EngineName, runnable: Runnable): Promis
   return name === 'v8' ? createV8Engine(runnable) : createWasm3Engine(runnable);
 }
 
-/** The C kernels that devices run, on the block table itself. */
+/** What builds for speed under wasm3 are laid out in (lower/layout.ts). */
+const ONLY_IN_MODULES: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
+
+/** The C kernels that devices run, on the block table itself, unless that is laid out for the kernels of its module. */
 function createCEngine({ table, inputCount, outputCount }: Runnable): Engine {
-  requireValidTable(table);
+  const { records } = requireValidTable(table);
+  if (records.some(({ kind }) => ONLY_IN_MODULES.includes(kind))) throw new PinnEdgeError('PE4502', {});
   return { name: 'c', run: (inputs) => runTable(table, inputs, inputCount, outputCount) };
 }
 

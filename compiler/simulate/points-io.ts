@@ -105,7 +105,7 @@ function linearAxis(part: string, first: string, last: string, count: string): n
   const to = toNumber(source, last, 'last');
   const n = toNumber(source, count, 'count');
   if (!Number.isInteger(n) || n < 1 || n > MAX_GRID_POINTS)
-    throw fault(source, 'count must be a whole number of at least 1');
+    throw fault(source, `count must be a whole number from 1 to ${MAX_GRID_POINTS}`);
   return Array.from({ length: n }, (_, i) => {
     if (i === 0 || i === n - 1) return i === 0 ? from : to;
     // 15 digits: 0.85 is 0.85 and not 0.8500000000000001.

@@ -264,6 +264,19 @@ describe('pinn-edge verify', () => {
     });
   });
 
+  it('runs the kernels in C on builds that they have kernels for, and says of others what to do', () => {
+    const run = (...args: string[]) => cli([...args, '--engine', 'c']);
+    const [fast, small] = ['speed', 'size'].map((goal) => {
+      const place = join(folder, `for-${goal}`);
+      const built = cli(['build', model, ...PLAIN, '--for', goal, '-o', place]);
+      expect(built.code, built.err).toBe(0);
+      return place;
+    });
+    expect(run('verify', small, '--samples', '64')).toMatchObject({ code: 0, err: '' });
+    expectSentence(run('verify', fast, '--samples', '64'), 2, 'PE4502', '--for size');
+    expectSentence(run('simulate', fast, '--grid', 'x0=0,x1=0'), 2, 'PE4502');
+  });
+
   it('builds a model file as build does by default, says so, and gives the same figures', () => {
     const net = join(folder, 'net.json');
     writeFileSync(net, JSON.stringify(perceptron([2, 6, 1])));
