@@ -169,7 +169,7 @@ const TREE_OPTIONS = { tree: '--tree', leafSize: '--leaf-size', blockRank: '--bl
 /** A method that was asked for by name and cannot keep the tolerance is an answer of its own: no model is written. */
 function requireKept(result: CompressedModel, options: CompressCommandOptions, model: Model): void {
   if (result.model || options.method === 'auto' || options.method === 'prune') return;
-  const reached = Math.min(...result.attempts.map((attempt) => attempt.error));
+  const reached = result.bestReached ?? Math.min(...result.attempts.map((attempt) => attempt.error));
   const tolerance = options.tolAbs ?? options.tol ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const option = options.tolAbs === undefined ? '--tol' : '--tol-abs';
   throw new PinnEdgeError(

@@ -97,8 +97,12 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
       ...options,
       refine,
       beat,
-      onAttempt: (attempt) =>
-        options.onAttempt?.({ ...named(attempt), kept: attempt.kept && attempt.bytes < measure() }),
+      onAttempt: (attempt) => {
+        const measured = purpose === 'size' ? attempt.bytes : attempt.cost;
+        // Narrower weights alone are no structure: see below.
+        const fewer = method === 'magnitude' || attempt.parameters < irParameterCount(start);
+        options.onAttempt?.({ ...named(attempt), kept: attempt.kept && fewer && measured < measure() });
+      },
     });
     attempts.push(...found.attempts.map(named));
     const { graph } = found;

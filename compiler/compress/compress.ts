@@ -255,6 +255,8 @@ function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, 
     error: kept ? spent : 0,
     relativeError,
     attempts,
+    // Float32, in which it is written, is too coarse for it.
+    bestReached: single && spent > limit ? spent : undefined,
   };
 }
 

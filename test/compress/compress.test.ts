@@ -95,6 +95,15 @@ describe('auto', () => {
     expect((await runMethod('int16', teacher, teacher.graph, points, options)).graph).toBeDefined();
   });
 
+  test('tells of no best that is no structure: narrower weights alone are for formats to choose', async () => {
+    const told: Attempt[] = [];
+    const model = modelFrom(perceptron([2, 4, 1]));
+    const { parameters } = await compressed(model, 5e-2, { onAttempt: (attempt) => told.push(attempt) });
+    const dense = told.filter(({ what, parameters: n }) => what.startsWith('hmatrix') && n === parameters.before);
+    expect(dense.some(({ error }) => error <= settings.share)).toBe(true);
+    expect(dense.some(({ kept }) => kept)).toBe(false);
+  });
+
   test('gives the same weights for the same seed', async () => {
     const [a, b] = [await compressed(network, 1e-2), await compressed(network, 1e-2)];
     expect(a.model).toEqual(b.model);
