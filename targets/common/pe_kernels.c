@@ -42,6 +42,23 @@
     kernel(&own, format, arena, pool);                                               \
   }
 
+// The same where many records may have one row only, for which little is left of a kernel.
+#define PE_KERNEL_OR_ONE(name, kernel, format, known_flags)                          \
+  PE_ALONE void name##_one(const pe_record_t *r, void *arena, const uint8_t *pool) { \
+    pe_record_t own = *r;                                                            \
+    own.flags = (known_flags);                                                       \
+    own.rows = 1u;                                                                   \
+    kernel(&own, format, arena, pool);                                               \
+  }                                                                                  \
+  PE_KERNEL_OF(name##_many, kernel, format, known_flags)                             \
+  static void name(const pe_record_t *r, void *arena, const uint8_t *pool) {         \
+    if (r->rows == 1u) {                                                             \
+      name##_one(r, arena, pool);                                                    \
+    } else {                                                                         \
+      name##_many(r, arena, pool);                                                   \
+    }                                                                                \
+  }
+
 // The kernels that take most of the time have one instance per format; of the width of results most look at the record.
 #define PE_OUT(r) ((r)->format & PE_FORMAT_OUT_WIDE)
 
@@ -50,9 +67,9 @@ PE_KERNEL(dense, pe_dense, r->format)
 
 // Sums that tables read: 32 bits, with one shift or one for each row.
 #define PE_STARTS_32 (PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)
-PE_KERNEL_OF(starts_8_32, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0u)
+PE_KERNEL_OR_ONE(starts_8_32, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0u)
 PE_KERNEL_OF(starts_8_32_rows, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)
-PE_KERNEL_OF(starts_16_32, pe_dense_starts, PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0u)
+PE_KERNEL_OR_ONE(starts_16_32, pe_dense_starts, PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0u)
 PE_KERNEL_OF(starts_16_32_rows, pe_dense_starts, PE_FORMAT_WEIGHT_16 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)
 PE_KERNEL_OF(starts_8_16, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, 0u)
 PE_KERNEL_OF(starts_8_16_rows, pe_dense_starts, PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, PE_FLAG_ROW_SHIFTS)
@@ -60,9 +77,9 @@ PE_KERNEL(starts_any, pe_dense_starts, r->format)
 
 #define PE_DUAL_64 (PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_FORMAT_OUT_WIDE)
 #define PE_DUAL_32 (PE_FORMAT_WEIGHT_16 | PE_FORMAT_OUT_WIDE)
-PE_KERNEL_OF(dual_64, pe_dense_dual, PE_DUAL_64, 0u)
+PE_KERNEL_OR_ONE(dual_64, pe_dense_dual, PE_DUAL_64, 0u)
 PE_KERNEL_OF(dual_64_rows, pe_dense_dual, PE_DUAL_64, PE_FLAG_ROW_SHIFTS)
-PE_KERNEL_OF(dual_32, pe_dense_dual, PE_DUAL_32, 0u)
+PE_KERNEL_OR_ONE(dual_32, pe_dense_dual, PE_DUAL_32, 0u)
 PE_KERNEL_OF(dual_32_rows, pe_dense_dual, PE_DUAL_32, PE_FLAG_ROW_SHIFTS)
 PE_KERNEL(dual_any, pe_dense_dual, r->format)
 
@@ -72,161 +89,115 @@ PE_KERNEL(block_8_16_64, pe_block, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_
 PE_KERNEL(block_16_16_64, pe_block, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
 PE_KERNEL(block_any, pe_block, r->format)
 
-PE_KERNEL_OF(linear_16_16, pe_map_linear, 0u, 0u)
-PE_KERNEL_OF(linear_32_16, pe_map_linear, PE_FORMAT_A_WIDE, 0u)
+PE_KERNEL_OR_ONE(linear_16_16, pe_map_linear, 0u, 0u)
+PE_KERNEL_OR_ONE(linear_32_16, pe_map_linear, PE_FORMAT_A_WIDE, 0u)
 PE_KERNEL(linear_any, pe_map_linear, r->format)
 
 PE_KERNEL(polynomial, pe_map_polynomial, r->format)
 
 PE_KERNEL_OF(horner_16_16, pe_map_horner, 0u, 0u)
-PE_KERNEL_OF(horner_32_16, pe_map_horner, PE_FORMAT_A_WIDE, 0u)
+PE_KERNEL_OR_ONE(horner_32_16, pe_map_horner, PE_FORMAT_A_WIDE, 0u)
 PE_KERNEL(horner_any, pe_map_horner, r->format)
 
-PE_ALONE void add(const pe_record_t *r, void *arena) { pe_add(r, r->format, arena); }
-PE_ALONE void mul(const pe_record_t *r, void *arena) { pe_mul(r, r->format, arena); }
-PE_ALONE void copy(const pe_record_t *r, void *arena) { pe_copy(r, r->format, arena); }
-PE_ALONE void extremum(const pe_record_t *r, void *arena) {
-  pe_extremum(r, r->format, arena, r->kind == PE_KIND_MIN ? 1u : 0u);
-}
-PE_ALONE void choose(const pe_record_t *r, void *arena) { pe_select(r, r->format, arena); }
+// Kernels without weights.
+#define PE_KERNEL_ALONE(name, call)                                                  \
+  PE_ALONE void name(const pe_record_t *r, void *arena, const uint8_t *pool) {       \
+    (void)pool;                                                                      \
+    call;                                                                            \
+  }
+
+PE_KERNEL_ALONE(add, pe_add(r, r->format, arena))
+PE_KERNEL_ALONE(mul, pe_mul(r, r->format, arena))
+PE_KERNEL_ALONE(copy, pe_copy(r, r->format, arena))
+PE_KERNEL_ALONE(extremum, pe_extremum(r, r->format, arena, r->kind == PE_KIND_MIN ? 1u : 0u))
+PE_KERNEL_ALONE(choose, pe_select(r, r->format, arena))
 
 // Format and flags as one number.
 #define PE_OF(format, flags) ((uint32_t)(format) | (uint32_t)(flags) << 8)
 
+// Ways through these: what comes first is found with the fewest comparisons.
 static void starts(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
-    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0):
-      starts_8_32(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS):
-      starts_8_32_rows(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0):
-      starts_16_32(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS):
-      starts_16_32_rows(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, 0):
-      starts_8_16(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, PE_FLAG_ROW_SHIFTS):
-      starts_8_16_rows(r, arena, pool);
-      break;
-    default:
-      starts_any(r, arena, pool);
-      break;
+  const uint32_t choice = PE_CHOICE(PE_OF(r->format, r->flags));
+  if (choice == PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, 0)) {
+    starts_16_32(r, arena, pool);
+  } else if (choice == PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, 0)) {
+    starts_8_32(r, arena, pool);
+  } else if (choice == PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, 0)) {
+    starts_8_16(r, arena, pool);
+  } else if (choice == PE_OF(PE_FORMAT_WEIGHT_16 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)) {
+    starts_16_32_rows(r, arena, pool);
+  } else if (choice == PE_OF(PE_FORMAT_WEIGHT_8 | PE_STARTS_32, PE_FLAG_ROW_SHIFTS)) {
+    starts_8_32_rows(r, arena, pool);
+  } else if (choice == PE_OF(PE_FORMAT_WEIGHT_8 | PE_FORMAT_OUT_WIDE, PE_FLAG_ROW_SHIFTS)) {
+    starts_8_16_rows(r, arena, pool);
+  } else {
+    starts_any(r, arena, pool);
   }
 }
 
 static void dual(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
-    case PE_OF(PE_DUAL_64, 0):
-      dual_64(r, arena, pool);
-      break;
-    case PE_OF(PE_DUAL_64, PE_FLAG_ROW_SHIFTS):
-      dual_64_rows(r, arena, pool);
-      break;
-    case PE_OF(PE_DUAL_32, 0):
-      dual_32(r, arena, pool);
-      break;
-    case PE_OF(PE_DUAL_32, PE_FLAG_ROW_SHIFTS):
-      dual_32_rows(r, arena, pool);
-      break;
-    default:
-      dual_any(r, arena, pool);
-      break;
+  const uint32_t choice = PE_CHOICE(PE_OF(r->format, r->flags));
+  if (choice == PE_OF(PE_DUAL_32, 0)) {
+    dual_32(r, arena, pool);
+  } else if (choice == PE_OF(PE_DUAL_64, 0)) {
+    dual_64(r, arena, pool);
+  } else if (choice == PE_OF(PE_DUAL_32, PE_FLAG_ROW_SHIFTS)) {
+    dual_32_rows(r, arena, pool);
+  } else if (choice == PE_OF(PE_DUAL_64, PE_FLAG_ROW_SHIFTS)) {
+    dual_64_rows(r, arena, pool);
+  } else {
+    dual_any(r, arena, pool);
   }
 }
 
 static void block(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE((uint32_t)r->format & ~PE_FORMAT_OUT_WIDE)) {
-    case PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE:
-      block_8_16_64(r, arena, pool);
-      break;
-    case PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE:
-      block_16_16_64(r, arena, pool);
-      break;
-    default:
-      block_any(r, arena, pool);
-      break;
+  const uint32_t choice = PE_CHOICE((uint32_t)r->format & ~PE_FORMAT_OUT_WIDE);
+  if (choice == (PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE)) {
+    block_8_16_64(r, arena, pool);
+  } else if (choice == (PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE)) {
+    block_16_16_64(r, arena, pool);
+  } else {
+    block_any(r, arena, pool);
   }
 }
 
 static void linear(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
-    case PE_OF(0, 0):
-      linear_16_16(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_A_WIDE, 0):
-      linear_32_16(r, arena, pool);
-      break;
-    default:
-      linear_any(r, arena, pool);
-      break;
+  const uint32_t choice = PE_CHOICE(PE_OF(r->format, r->flags));
+  if (choice == PE_OF(PE_FORMAT_A_WIDE, 0)) {
+    linear_32_16(r, arena, pool);
+  } else if (choice == PE_OF(0, 0)) {
+    linear_16_16(r, arena, pool);
+  } else {
+    linear_any(r, arena, pool);
   }
 }
 
 static void horner(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (PE_CHOICE(PE_OF(r->format, r->flags))) {
-    case PE_OF(0, 0):
-      horner_16_16(r, arena, pool);
-      break;
-    case PE_OF(PE_FORMAT_A_WIDE, 0):
-      horner_32_16(r, arena, pool);
-      break;
-    default:
-      horner_any(r, arena, pool);
-      break;
+  const uint32_t choice = PE_CHOICE(PE_OF(r->format, r->flags));
+  if (choice == PE_OF(PE_FORMAT_A_WIDE, 0)) {
+    horner_32_16(r, arena, pool);
+  } else if (choice == PE_OF(0, 0)) {
+    horner_16_16(r, arena, pool);
+  } else {
+    horner_any(r, arena, pool);
   }
 }
 
-static void step(const pe_record_t *r, void *arena, const uint8_t *pool) {
-  switch (r->kind) {
-    case PE_KIND_DENSE:
-      dense(r, arena, pool);
-      break;
-    case PE_KIND_DENSE_DUAL:
-      dual(r, arena, pool);
-      break;
-    case PE_KIND_DENSE_STARTS:
-      starts(r, arena, pool);
-      break;
-    case PE_KIND_BLOCK:
-      block(r, arena, pool);
-      break;
-    case PE_KIND_SCALE:
-      scale(r, arena, pool);
-      break;
-    case PE_KIND_MAP_LINEAR:
-      linear(r, arena, pool);
-      break;
-    case PE_KIND_MAP_POLYNOMIAL:
-      polynomial(r, arena, pool);
-      break;
-    case PE_KIND_MAP_HORNER:
-      horner(r, arena, pool);
-      break;
-    case PE_KIND_ADD:
-      add(r, arena);
-      break;
-    case PE_KIND_MUL:
-      mul(r, arena);
-      break;
-    case PE_KIND_COPY:
-      copy(r, arena);
-      break;
-    case PE_KIND_MIN:
-    case PE_KIND_MAX:
-      extremum(r, arena);
-      break;
-    case PE_KIND_SELECT:
-      choose(r, arena);
-      break;
-    default:  // refused by the check
-      break;
-  }
+// Of kinds that kernels in C do not have.
+static void nothing(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  (void)r;
+  (void)arena;
+  (void)pool;
 }
+
+typedef void (*kernel_t)(const pe_record_t *r, void *arena, const uint8_t *pool);
+
+// By kind, of which the check lets no other through.
+static const kernel_t kernels[] = {
+    nothing, dense, scale, linear, polynomial, add, mul, copy, extremum, extremum, choose, nothing, nothing, block, dual,
+    starts, horner,
+};
+typedef char pe_every_kind_has_a_kernel[sizeof kernels / sizeof kernels[0] == PE_KIND_MAP_HORNER + 1u ? 1 : -1];
 
 uint32_t pe_walk(const void *table, void *arena) {
   const uint8_t *bytes = (const uint8_t *)table;
@@ -237,6 +208,6 @@ uint32_t pe_walk(const void *table, void *arena) {
   // What kernels write cannot be seen to leave the header alone.
   const pe_record_t *const end = record + header->record_count;
   const uint32_t status = pe_hold_inputs(ranges, header->input_count, arena);
-  for (; record != end; record++) step(record, arena, pool);
+  for (; record != end; record++) kernels[record->kind](record, arena, pool);
   return status;
 }
