@@ -96,7 +96,8 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
-      beat,
+      // Refined networks of fewer and fewer neurons come from one another: those that do not win lead to those that do.
+      beat: method === 'prune' && refine ? undefined : beat,
       onAttempt: (attempt) => {
         const measured = purpose === 'size' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.
