@@ -288,7 +288,7 @@ describe('pinn-edge verify', () => {
     expect(shown.code, shown.err).toBe(0);
     for (const stage of ['ir', 'compress', 'quantize', 'tables', 'compile'])
       expect(shown.out).toMatch(new RegExp(`^ {2}${stage} .* s$`, 'm'));
-    const stages = (out: string) => out.match(/^ {2}(compress|quantize|compile) .*(?= +\d+\.\d s$)/gm);
+    const stages = (out: string) => out.match(/^ {2}(compress|quantize|compile) .*?(?= +\d+\.\d s$)/gm);
     expect(stages(shown.out)).toEqual(stages(built.out));
     const [file, folderOf] = [net, place].map((what) => cli(['verify', what, '--tol', '1e-2', '--json'], { env }));
     expect(file.code, file.err).toBe(0);
