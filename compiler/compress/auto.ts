@@ -4,13 +4,12 @@ import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
 import { FAMILY_METHODS } from './families.js';
-import { roundWithin } from './precision.js';
+import { roundWithin, roundWithPeaks } from './precision.js';
 import { searchPruned } from './prune-search.js';
 import { refineWithin } from './refine-within.js';
 import { AGAIN, addPeaks, type LastCheck, SEARCHES, type SearchPoints, searchPoints } from './search-points.js';
 import { type Attempt, type Found, runSingle } from './single.js';
 import { shareOf, type Teacher } from './teacher.js';
-import { withPeaks } from './worst-points.js';
 
 /**
  * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
@@ -147,8 +146,7 @@ async function settled(
 ): Promise<{ graph: IrGraph; unrounded: IrGraph } | undefined> {
   let unrounded = pruned;
   for (let search = 1; ; search++) {
-    const known = withPeaks(teacher, unrounded, points.unseen);
-    const graph = (round && roundWithin(teacher, unrounded, known, share)) || unrounded;
+    const graph = (round && roundWithPeaks(teacher, unrounded, points.unseen, share)) || unrounded;
     const checked = check?.(graph);
     if (!checked || checked.spent <= 1) return { graph, unrounded };
     if (search === SEARCHES) return undefined;

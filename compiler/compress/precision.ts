@@ -8,6 +8,13 @@ import { storedBytes } from './cost.js';
 import { roundRows, rowUnit } from './hmatrix.js';
 import { type Moments, momentsOf } from './moments.js';
 import { type Samples, shareOf, type Teacher, trainingPoints } from './teacher.js';
+import { withPeaks } from './worst-points.js';
+
+/** {@link roundWithin} with the peaks between the points in view; without, where even 32 bits exceed the limit there. */
+export function roundWithPeaks(teacher: Teacher, graph: IrGraph, samples: Samples, limit: number): IrGraph | undefined {
+  const known = withPeaks(teacher, graph, samples);
+  return roundWithin(teacher, graph, known, limit) ?? roundWithin(teacher, graph, samples, limit);
+}
 
 /**
  * Weights rounded to the precision that each matrix states (16 bits where it states none), or to more where the network

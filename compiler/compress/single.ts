@@ -5,13 +5,13 @@ import type { IrGraph } from '../ir/types.js';
 import { balanced } from './balance.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
 import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, familyOf } from './families.js';
-import { roundWithin } from './precision.js';
+import { roundWithPeaks } from './precision.js';
 import type { Checkpoint } from './refine.js';
 import { PEAK, refineAny, refineWithin } from './refine-within.js';
 import { roundWeights } from './rounding.js';
 import type { SearchPoints } from './search-points.js';
 import { shareOf, type Teacher } from './teacher.js';
-import { climb, withPeaks } from './worst-points.js';
+import { climb } from './worst-points.js';
 
 /**
  * Single methods. The largest setting of a family (families.ts) that keeps the tolerance is found by bisection, without
@@ -87,9 +87,7 @@ export async function runSingle(
   if (family) await run.search(family, (from) => familyOf(method, teacher, from, options));
   const found = run.found();
   if (!family || !found.graph) return found;
-  const rounded = options.round
-    ? roundWithin(teacher, found.graph, withPeaks(teacher, found.graph, run.points.unseen), options.share)
-    : undefined;
+  const rounded = options.round ? roundWithPeaks(teacher, found.graph, run.points.unseen, options.share) : undefined;
   const stored = rounded ?? found.graph;
   return {
     ...found,
