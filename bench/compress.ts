@@ -206,7 +206,8 @@ async function measure(
       small,
     );
   const rounded =
-    method === 'auto' && attempts.find((a) => a.bytes === bytes.after && a.kept && /^(int|rounded)/.test(a.what));
+    method === 'auto' &&
+    attempts.find((a) => a.bytes === bytes.after && a.kept && ['int8', 'int16', 'rounded'].includes(a.by));
   if (rounded) return finish({ bytes: bytes.after, error: rounded.error * tolerance, kernel: 0 }, after, model);
   const best = Math.min(...attempts.map((attempt) => attempt.error)) * tolerance;
   return finish({ error: best }, after, model);

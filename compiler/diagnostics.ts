@@ -41,7 +41,7 @@ const MESSAGES = {
     '-o {file} would put its weights into {weights}, which exists and is not of an earlier model of that name; give another name',
   // 4xxx: accuracy and size
   PE4001:
-    'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try --tol {nearest}',
+    'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try {option} {nearest}',
   PE4002: '{model} does not fit {target}: {what} needs {need} bytes and {have} are there, {excess} too many; {advice}',
   PE4003:
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
@@ -63,6 +63,7 @@ const MESSAGES = {
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',
   PE6003: 'the module refused to run: status {status} ({name}); build the model again',
   PE6004: 'AssemblyScript rejected the generated entry: {reason}',
+  PE6010: 'the module needs more than the {bytes} bytes that wasm3 has for values: wasm3.stackBytes of its target.json',
   PE6009: 'the module stopped while it ran ({reason}); build the model again',
   // 7xxx: import
   PE7001:

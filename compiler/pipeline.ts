@@ -6,6 +6,7 @@ import { linearMemoryBytes } from './codegen/linear-memory.js';
 import { nativeEntrySource, WALK_IMPORT, withTable } from './codegen/native-entry.js';
 import type { CompiledModel, StageResult } from './compiled-model.js';
 import { type CompressedModel, type CompressOptions, type Compressor, compressModel } from './compress/compress.js';
+import { weightBytes } from './compress/cost.js';
 import type { Goal } from './cost/goal.js';
 import { interpreterPrices } from './cost/instructions.js';
 import { nativePrices } from './cost/native.js';
@@ -95,7 +96,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
   const smaller = compressed?.model && fitCompressed(analyzed(foldGraph(buildIr(compressed.model))), whole, fit);
   const { analysis = whole } = smaller ?? {};
-  if (smaller && analysis === whole) compressed = { ...compressed!, ...LEFT_FOR_FORMATS };
+  if (smaller && analysis === whole) compressed = leftForFormats(compressed!, source);
   finish({ stage: 'compress', detail: compressed?.detail ?? 'off', error: compressed?.relativeError ?? 0 });
 
   const { attempt, measured } = smaller?.fitted ?? fit(whole);
@@ -196,11 +197,18 @@ async function compileNativeModule(
   return { sources, wasm };
 }
 
-const LEFT_FOR_FORMATS = {
-  model: undefined,
-  relativeError: 0,
-  detail: 'left as it is: formats need the whole tolerance',
-};
+/** What is left to say of a compression whose network is not the one that is built. */
+function leftForFormats({ method, parameters, bytes, attempts }: CompressedModel, whole: IrGraph): CompressedModel {
+  return {
+    method,
+    detail: 'left as it is: formats need the whole tolerance',
+    parameters: { before: parameters.before, after: parameters.before },
+    bytes: { before: bytes.before, after: weightBytes(whole, 16) },
+    error: 0,
+    relativeError: 0,
+    attempts,
+  };
+}
 
 /** Only the first stages: the model made smaller within a tolerance. */
 export async function compressOnly(model: Model, options: CompileOptions): Promise<CompressedModel> {

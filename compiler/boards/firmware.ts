@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { BuildEngine } from '../engines/build-engine.js';
+import { holdSignals } from '../host/signals.js';
 import { BARE_METAL, compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../package/bare-metal.js';
 import { cFirmwareFiles } from '../package/c-files.js';
 import { firmwareFiles } from '../package/firmware.js';
@@ -37,6 +38,7 @@ function buildProject(board: Board, project: ReadonlyMap<string, string>): strin
   const version = toolVersion(board.compiler.command)!;
   const flags = compilerFlags(board);
   return cachedFile(keyOf(version, JSON.stringify(flags), JSON.stringify([...project])), '.elf', (elf) => {
+    holdSignals();
     const folder = mkdtempSync(join(tmpdir(), 'pinn-edge-board-'));
     try {
       writeFiles(folder, project);

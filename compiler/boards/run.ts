@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
+import { holdSignals } from '../host/signals.js';
 import type { Board } from './boards.js';
 import { type Printed, parseConsole } from './figures.js';
 import { RP2040JS, runRp2040 } from './rp2040.js';
@@ -28,6 +29,7 @@ export function runFirmware(board: Board, elf: string, inputs: Int32Array, limit
     const run = runRp2040(board, elf, littleEndian(inputs), limitSeconds);
     return { printed: parseConsole(board.name, run.console), rows: words(run.output) };
   }
+  holdSignals();
   const folder = mkdtempSync(join(tmpdir(), 'pinn-edge-board-'));
   try {
     writeFileSync(join(folder, 'inputs.bin'), littleEndian(inputs));

@@ -1,4 +1,4 @@
-import { EFFORTS, type Effort, type Method } from '../compress/compress.js';
+import { type Compressor, EFFORTS, type Effort, type Method } from '../compress/compress.js';
 import type { Goal } from '../cost/goal.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { BuildEngine } from '../engines/build-engine.js';
@@ -8,7 +8,7 @@ import { type PackagedBuild, packageBuild } from '../package/build-files.js';
 import type { Target } from '../package/target.js';
 import { type CompiledModel, compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
-import { compressionSession } from './compress-session.js';
+import { compressionSession, once } from './compress-session.js';
 import { count, error } from './output.js';
 
 /** What `build` can be asked for, and what it does unless it is; `verify` builds model files in the same way. */
@@ -42,6 +42,7 @@ export interface BuiltModel extends PackagedBuild {
  * Compiles a model for a target and says so, stage by stage.
  * @param file name of the model's file, for messages
  * @param say takes what is to be printed
+ * @param compressor makes the network smaller: asked once, whatever is built of it
  */
 export async function buildModel(
   model: Model,
@@ -49,6 +50,7 @@ export async function buildModel(
   settings: BuildSettings,
   file: string,
   say: (text: string) => void,
+  compressor: Compressor = compressionSession({ cache: settings.cache }),
 ): Promise<BuiltModel> {
   const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
   const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
@@ -56,6 +58,9 @@ export async function buildModel(
     `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${settings.engine})\n\n`,
   );
   const { compress, effort } = settings;
+  const compressWith = once(compressor);
+  // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
+  const purpose = settings.for === 'speed' ? 'speed' : 'size';
   const buildFor = async (goal: Goal) => {
     const compiled = await compile(model, {
       isa: target.isa,
@@ -65,8 +70,8 @@ export async function buildModel(
       engine: settings.engine,
       goal,
       kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-      compress: compress === 'none' ? undefined : { method: compress, maxWork: EFFORTS[effort] },
-      compressWith: compressionSession({ cache: settings.cache }),
+      compress: compress === 'none' ? undefined : { method: compress, purpose, maxWork: EFFORTS[effort] },
+      compressWith,
       file,
       onStage: (stage) => say(stageLine(stage)),
     });

@@ -62,7 +62,7 @@ export function buildCommand(): Command {
     )
     .option(
       '--for <goal>',
-      'what to prefer: speed, size or memory (default: speed where that fits the target, else size)',
+      'what to prefer: speed (of networks, too), size or memory (default: a small network, for speed where that fits the target, else for size)',
       choiceOption('--for', GOALS),
     )
     .option(

@@ -52,24 +52,29 @@ interface CacheEntry extends Pick<FinishedSearch, 'tried'> {
 export function writeCache(file: string, { result: { model, ...facts }, tried }: FinishedSearch): void {
   const entry: CacheEntry = { tried, facts, model: model && inlineModel(model) };
   try {
-    writeFileWhole(file, JSON.stringify(entry));
+    const text = JSON.stringify(entry);
+    writeFileWhole(file, `${digestOf(text)}\n${text}`);
   } catch (error) {
     writeNote(`note: the result is not cached: ${(error as Error).message}`);
   }
 }
 
-/** A cache file that cannot be read, for whatever reason, is as good as none. */
+/** A cache file that cannot be read, or that is not as it was written, is as good as none. */
 export function readCache(file: string): FinishedSearch | undefined {
   try {
-    const { facts, model, tried } = JSON.parse(readFileSync(file, 'utf8')) as CacheEntry;
+    const [digest, text] = readFileSync(file, 'utf8').split('\n', 2);
+    if (digestOf(text) !== digest) return undefined;
+    const { facts, model, tried } = JSON.parse(text) as CacheEntry;
     if (!model) return { result: facts, tried };
-    const text = new TextEncoder().encode(JSON.stringify(model));
-    const loaded = loadModel(file, { read: () => text, beside: (_file, name) => name });
+    const bytes = new TextEncoder().encode(JSON.stringify(model));
+    const loaded = loadModel(file, { read: () => bytes, beside: (_file, name) => name });
     return { result: { ...facts, model: loaded }, tried };
   } catch {
     return undefined;
   }
 }
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** The model as one JSON object, its tensors inline. */
 function inlineModel(model: Model): object {

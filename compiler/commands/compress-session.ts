@@ -46,12 +46,30 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
           return interrupt.requested;
         },
       });
-      if (cache && !interrupt.requested) writeCache(file, { result, tried });
+      if (cache && !interrupt.requested) {
+        writeCache(file, { result, tried });
+        // Signals wait while files are written: what comes after this may take long.
+        await setImmediate();
+      }
       return result;
     } finally {
       interrupt.dispose();
       progress?.clear();
     }
+  };
+}
+
+/**
+ * Makes every compression once: asked for the same again, which a build for size after one for speed does, it gives what it
+ * gave, be it without a cache or the best of a search that was interrupted.
+ */
+export function once(compress: Compressor): Compressor {
+  const made = new Map<string, Promise<CompressedModel>>();
+  return (model, graph, allowances, options) => {
+    const key = cacheFile(model, allowances, options);
+    const result = made.get(key) ?? compress(model, graph, allowances, options);
+    made.set(key, result);
+    return result;
   };
 }
 
@@ -85,6 +103,7 @@ export class Progress {
   private readonly start: number;
   private lastNote = 0;
   private shown = false;
+  private within = false;
   private state = 'nothing tried to its end yet';
 
   /** @param clock milliseconds */
@@ -93,9 +112,14 @@ export class Progress {
   }
 
   show(attempt: Attempt, best: Attempt | undefined): void {
-    const soFar = best ? `best ${bytes(best.bytes)}, ${attemptError(best)}` : 'nothing within the tolerance yet';
+    const soFar = best ? `best ${bytes(best.bytes)}, ${attemptError(best)}` : this.nothingYet(attempt);
     this.state = `${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${attemptError(attempt)}`;
     this.goOn();
+  }
+
+  private nothingYet({ within }: Attempt): string {
+    this.within ||= within;
+    return this.within ? 'nothing smaller within the tolerance yet' : 'nothing within the tolerance yet';
   }
 
   goOn(): void {

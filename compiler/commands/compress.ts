@@ -207,7 +207,7 @@ function summary(
     `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
     layersText(result),
-    attemptsText(result.method, attempts, cached),
+    attemptsText(attempts, cached),
     `\n${written.join('\n')}\n`,
   ].join('');
 }

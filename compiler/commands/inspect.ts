@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { readText } from '../host/node-files.js';
 import { type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
@@ -164,6 +165,6 @@ function buildText({ report, directory }: LoadedBuild): string {
       ]),
     ),
     '\nblock table\n',
-    readFileSync(join(directory, 'table.txt'), 'utf8'),
+    readText(join(directory, 'table.txt')),
   ].join('');
 }

@@ -18,8 +18,6 @@ import { verifyCommand } from './verify.js';
 /** Runs one command line; the exit code: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = createProgram();
-  // With a handler, Node delivers the signal between steps and never in the middle of writing files.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(EXIT.interrupted));
   try {
     await program.parseAsync(argv);
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.ok;

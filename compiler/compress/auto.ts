@@ -1,5 +1,5 @@
 import { withoutBlocks } from '../ir/blocks.js';
-import { irParameterCount, trainableCount, weightSites } from '../ir/parameters.js';
+import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import type { CompressOptions, Method } from './compress.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from './cost.js';
@@ -50,7 +50,7 @@ export async function runMethod(
     if (spent <= 1) return found;
     // Rather no network than one that breaks its promise.
     if (search === SEARCHES)
-      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, kept: false, error } : a)) };
+      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
     points = addPeaks(points, peaks);
     options.share *= AGAIN;
   }
@@ -91,7 +91,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
   const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
     const beat = measure();
     if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
-    const named = (attempt: Attempt) => ({ ...attempt, what: `${name}, ${attempt.what}` });
+    const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
@@ -100,7 +100,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
       onAttempt: (attempt) => {
         const measured = purpose === 'size' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.
-        const fewer = method === 'magnitude' || attempt.parameters < irParameterCount(start);
+        const fewer = method === 'magnitude' || attempt.parameters < modelParameterCount(start);
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && fewer && measured < measure() });
       },
     });
@@ -194,8 +194,9 @@ async function narrower(
   if (mixed && wins(storedBytes(mixed))) {
     const bytes = storedBytes(mixed);
     const error = shareOf(teacher, mixed, points.unseen);
-    const parameters = irParameterCount(mixed);
-    attempts.push({ what: 'rounded by matrix', parameters, bytes, cost: costOf(mixed, 'size'), error, kept: true });
+    const parameters = modelParameterCount(mixed);
+    const made = { by: 'rounded', what: 'rounded by matrix', parameters, refined: false };
+    attempts.push({ ...made, bytes, cost: costOf(mixed, 'size'), error, within: true, kept: true });
     best = { bytes, widths: '8 to 32 bits by matrix' };
   }
   return best;

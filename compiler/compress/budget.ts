@@ -1,4 +1,4 @@
-import { trainableCount } from '../ir/parameters.js';
+import { modelParameterCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { estimatedInstructions, weightBytes } from './cost.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo } from './prune.js';
@@ -71,7 +71,9 @@ export async function searchBudget(
     const kept = !best || error < best.error;
     if (kept) best = { graph: refined.graph, error };
     const [bytes, cost] = [weightBytes(refined.graph, 16), measure(refined.graph)];
-    attempts.push({ what, parameters: trainableCount(refined.graph), bytes, cost, error, relativeError, kept });
+    const parameters = modelParameterCount(refined.graph);
+    const made = { by: 'widths within the budget', what, parameters, refined: true };
+    attempts.push({ ...made, bytes, cost, error, relativeError, within: true, kept });
     options.onAttempt?.(attempts[attempts.length - 1]);
   };
   for (const slope of SLOPES) {

@@ -2,11 +2,11 @@ import { RELATIVE_L2_SHARE } from '../accuracy/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { mapNodes } from '../ir/map-nodes.js';
-import { irParameterCount } from '../ir/parameters.js';
+import { modelParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
-import type { Model } from '../model/types.js';
+import { type Model, parameterCount } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
@@ -19,7 +19,7 @@ import { type CompressedLayer, compressedLayers } from './layers.js';
 import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
 import type { Checkpoint } from './refine.js';
 import { lastCheck, searchPoints } from './search-points.js';
-import type { Attempt } from './single.js';
+import { type Attempt, STEP_BY_STEP } from './single.js';
 import { relativeErrorOf, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
@@ -77,8 +77,9 @@ export interface Compressed {
   graph: IrGraph;
   changed: boolean;
   method: Method;
-  /** Such as `8,577 -> 57 parameters (prune + refine)`. */
+  /** Such as `8,577 -> 57 parameters (prune + refine)`, and what stands in the brackets where there is a smaller network. */
   detail: string;
+  how?: string;
   parameters: { before: number; after: number };
   /** Weight bytes: float32 before; as the method stores them after. */
   bytes: { before: number; after: number };
@@ -96,7 +97,7 @@ export interface Compressed {
 }
 
 /** What compression did to a model, without the graph: this is what is kept in the cache. */
-export interface CompressedModel extends Omit<Compressed, 'graph' | 'changed'> {
+export interface CompressedModel extends Omit<Compressed, 'graph' | 'changed' | 'how'> {
   /** The compressed model; undefined where the given one is left as it is. */
   model?: Model;
 }
@@ -118,10 +119,21 @@ export const compressModel: Compressor = async (model, graph, allowances, option
   const {
     graph: smaller,
     changed,
+    how = '',
     ...facts
   } = await compressGraph(makeTeacher(model, graph, allowances, settings.seed), settings);
-  return changed ? { ...facts, model: modelFromIr(model, smaller) } : facts;
+  // Of the model as it was given, before anything was folded: what `inspect` counts.
+  const before = parameterCount(model);
+  const bytes = { ...facts.bytes, before: 4 * before };
+  if (!changed) return { ...facts, parameters: { before, after: before }, bytes };
+  const small = modelFromIr(model, smaller);
+  const parameters = { before, after: parameterCount(small) };
+  return { ...facts, parameters, bytes, detail: smallerText(parameters, how), model: small };
 };
+
+function smallerText({ before, after }: Compressed['parameters'], how: string): string {
+  return `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`;
+}
 
 const POINTS = 2048;
 
@@ -220,8 +232,10 @@ function nearestOf(
   before: number,
   closest: { graph: IrGraph; error: number } | undefined,
 ): { parameters: number; error: number } | undefined {
-  const met = attempts.filter(({ what, parameters }) => parameters < before && !what.endsWith('refined'));
-  const pruned = closest && { parameters: irParameterCount(closest.graph), error: closest.error };
+  const met = attempts.filter(({ parameters, by, refined }) => {
+    return parameters < before && !(refined && by !== STEP_BY_STEP);
+  });
+  const pruned = closest && { parameters: modelParameterCount(closest.graph), error: closest.error };
   return [...met, ...(pruned ? [pruned] : [])].sort((a, b) => a.error - b.error)[0];
 }
 
@@ -234,7 +248,7 @@ function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: numbe
 
 function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, result: Result): Compressed {
   const { graph: found, bytes, attempts, how, matrices = [] } = result;
-  const before = irParameterCount(teacher.graph);
+  const before = modelParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
   // A budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it.
   const limit = Math.max(1, options.share);
@@ -242,15 +256,14 @@ function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, 
   const spent = errors ? toleranceShare(teacher, errors, unseen.interior).share : 0;
   const kept = single !== undefined && single !== teacher.graph && spent <= limit;
   const graph = kept ? single : teacher.graph;
-  const after = irParameterCount(graph);
+  const after = modelParameterCount(graph);
   const relativeError = kept && errors ? relativeErrorOf(teacher, errors) : 0;
   return {
     graph,
     changed: kept,
     method: options.method,
-    detail: kept
-      ? `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`
-      : 'left as it is: no smaller structure keeps the tolerance',
+    how: kept ? how : undefined,
+    detail: kept ? smallerText({ before, after }, how) : 'left as it is: no smaller structure keeps the tolerance',
     parameters: { before, after },
     bytes: { before: 4 * before, after: kept && bytes !== undefined ? bytes : unstructuredBytes(graph, options) },
     layers: kept ? compressedLayers(graph, matrices, layerErrors(teacher, result, graph), relativeError) : undefined,

@@ -1,4 +1,4 @@
-import { trainableCount } from '../ir/parameters.js';
+import { modelParameterCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { findChannels } from './channels.js';
 import { costOf, type Purpose, weightBytes } from './cost.js';
@@ -6,7 +6,7 @@ import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js
 import type { Checkpoint } from './refine.js';
 import { refineWithin } from './refine-within.js';
 import { type SearchPoints, searchPoints } from './search-points.js';
-import type { Attempt } from './single.js';
+import { type Attempt, STEP_BY_STEP } from './single.js';
 import type { Teacher } from './teacher.js';
 
 /**
@@ -166,14 +166,16 @@ class Search {
     const worst = Math.max(refined.unseen, refined.error);
     const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.purpose));
     const better = cost === this.best?.cost && worst < this.best.error;
-    const kept = worst <= options.target && (cheaper || better);
-    if (kept) this.best = { graph: refined.graph, error: worst, cost };
-    if (!this.closest || worst < this.closest.error) this.closest = { graph: refined.graph, error: worst };
     const bytes = weightBytes(refined.graph, 16);
-    const attempt = { what, parameters: trainableCount(refined.graph), bytes, cost, error: worst, kept };
+    const within = worst <= options.target;
+    const parameters = modelParameterCount(refined.graph);
+    const made = { by: STEP_BY_STEP, what, parameters, refined: true };
+    const attempt = { ...made, bytes, cost, error: worst, within, kept: within && (cheaper || better) };
+    if (attempt.kept) this.best = { graph: refined.graph, error: worst, cost };
+    if (!this.closest || worst < this.closest.error) this.closest = { graph: refined.graph, error: worst };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
-    return kept;
+    return attempt.kept;
   }
 }
 

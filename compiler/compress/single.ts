@@ -1,5 +1,5 @@
 import { withoutFactors } from '../ir/blocks.js';
-import { irParameterCount } from '../ir/parameters.js';
+import { modelParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { balanced } from './balance.js';
@@ -20,7 +20,13 @@ import { climb } from './worst-points.js';
  */
 export type SingleMethod = FamilyMethod | 'int8' | 'int16';
 
+/** The search that takes neurons out one by one (prune-search.ts), among the names of {@link Attempt.by}. */
+export const STEP_BY_STEP = 'prune step by step';
+
 export interface Attempt {
+  /** The method or search that made the network, one after another where there are several: what attempts are grouped by. */
+  by: string;
+  /** For people. */
   what: string;
   parameters: number;
   /** Weight bytes as the method stores them. */
@@ -31,6 +37,11 @@ export interface Attempt {
   error: number;
   /** Largest error over the largest output, where a budget stands in place of a tolerance. */
   relativeError?: number;
+  /** Whether the weights that are left were refined. */
+  refined: boolean;
+  /** Whether it keeps the share of the tolerance that may be spent. */
+  within: boolean;
+  /** Whether the search takes it: within the share, and less than what it had. */
   kept: boolean;
 }
 
@@ -75,7 +86,7 @@ export async function runSingle(
   points: SearchPoints,
   options: SingleOptions,
 ): Promise<Found> {
-  const run = new Run(teacher, points, options);
+  const run = new Run(method, teacher, points, options);
   if (method === 'int8' || method === 'int16') {
     const bits = method === 'int8' ? 8 : 16;
     const rounded = roundWeights(graph, bits);
@@ -106,6 +117,7 @@ class Run {
   private stopped = false;
 
   constructor(
+    private readonly method: SingleMethod,
     private readonly teacher: Teacher,
     public points: SearchPoints,
     private readonly options: SingleOptions,
@@ -158,7 +170,8 @@ class Run {
       this.outcomes.set(bytes, true);
     }
     const cost = costOf(graph, options.purpose);
-    const attempt = { what, parameters: irParameterCount(graph), bytes, cost, error, kept };
+    const parameters = modelParameterCount(graph);
+    const attempt = { by: this.method, what, parameters, bytes, cost, error, refined, within: kept, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
     return kept;

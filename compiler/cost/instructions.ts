@@ -2,7 +2,7 @@ import { lanesShape, rowWords } from '../format/lanes.js';
 import { FLAG, FORMAT, KIND } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { readPackageJson } from '../host/package-root.js';
-import { NEAREST } from './nearest.js';
+import { knownIsas, nearestMeasured } from './nearest.js';
 
 /**
  * The cost model of the interpreter: instructions per answer as a sum over what the records of a table make it do, each
@@ -93,22 +93,31 @@ function countRecord(record: TableRecord, add: (feature: Feature, times: number)
 
 export type InterpreterPrices = Record<Feature, number>;
 
-function measuredPrices(isa: string): InterpreterPrices | undefined {
-  const { isas } = readPackageJson('compiler/cost/instructions.json') as { isas: Record<string, InterpreterPrices> };
-  return isas[isa];
+function measuredPrices(): Record<string, InterpreterPrices> {
+  return (readPackageJson('compiler/cost/instructions.json') as { isas: Record<string, InterpreterPrices> }).isas;
+}
+
+/** Instruction sets that have prices, of their own or of the nearest one. */
+export function pricedIsas(): string[] {
+  return knownIsas(measuredPrices());
 }
 
 /** The prices of an instruction set, or of the nearest one that was measured, for choices that need some. */
 export function interpreterPrices(isa: string): InterpreterPrices {
-  const prices = measuredPrices(isa) ?? measuredPrices(NEAREST[isa]);
-  if (!prices) throw new Error(`no prices for the instruction set ${isa}: npm run calibrate`);
-  return prices;
+  return nearestMeasured(measuredPrices(), isa).measured;
 }
 
-/** Instructions of one answer under wasm3, or undefined for an instruction set that no board is emulated of. */
-export function predictInstructions(table: BlockTable, isa: string): number | undefined {
-  const prices = measuredPrices(isa);
-  if (!prices) return undefined;
+/** What one answer takes, and the instruction set whose prices that is by. */
+export interface PredictedInstructions {
+  instructions: number;
+  /** The one that was asked for, or the nearest of which a board is emulated. */
+  isa: string;
+}
+
+/** Instructions of one answer under wasm3. */
+export function predictInstructions(table: BlockTable, isa: string): PredictedInstructions {
+  const { isa: measuredIsa, measured: prices } = nearestMeasured(measuredPrices(), isa);
   const counts = countFeatures(table);
-  return Math.round(FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0));
+  const instructions = FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0);
+  return { instructions: Math.round(instructions), isa: measuredIsa };
 }

@@ -2,7 +2,7 @@ import { isMatrix, isPolynomial, recordShape } from '../format/record.js';
 import { FORMAT, KIND } from '../format/spec.js';
 import type { BlockTable, TableRecord } from '../format/table.js';
 import { readPackageJson } from '../host/package-root.js';
-import { NEAREST } from './nearest.js';
+import { nearestMeasured } from './nearest.js';
 
 /**
  * The cost model of the native engines (`c`, `wasm3+native`): instructions that the kernels in targets/common spend,
@@ -72,7 +72,5 @@ export function nativeInstructions(table: BlockTable, prices: NativePrices): num
 /** The prices of an instruction set, or of the nearest one that was measured. */
 export function nativePrices(isa: string): NativePrices {
   const { isas } = readPackageJson('compiler/cost/native.json') as { isas: Record<string, NativePrices> };
-  const prices = isas[NEAREST[isa] ?? isa];
-  if (!prices) throw new Error(`no prices for the instruction set ${isa}: npm run calibrate`);
-  return prices;
+  return nearestMeasured(isas, isa).measured;
 }

@@ -1,6 +1,4 @@
-import type { BuildEngine } from '../engines/build-engine.js';
-import type { BlockTable } from '../format/table.js';
-import { predictInstructions } from './instructions.js';
+import type { PredictedInstructions } from './instructions.js';
 
 /**
  * About how long an answer takes on a chip: the instructions that the cost models predict, one per cycle of the target's
@@ -11,34 +9,16 @@ import { predictInstructions } from './instructions.js';
  */
 const INSTRUCTIONS_PER_CYCLE = 1;
 
-export interface TimeEstimate {
+export interface TimeEstimate extends PredictedInstructions {
   /** Per answer. */
   seconds: number;
-  /** Per answer, as counted on the emulated board of `isa`. */
-  instructions: number;
-  /** The target's own instruction set, or the nearest one of which a board is emulated. */
-  isa: string;
   clockHz: number;
 }
 
-/** Instruction sets without an emulated board of their own in the cost model, and the nearest one that has it. */
-const NEAREST: Readonly<Record<string, string>> = {
-  'xtensa-lx6': 'xtensa-lx106',
-  'xtensa-lx7': 'xtensa-lx106',
-  'armv8-m.main': 'armv7e-m',
-};
-
-/** Of modules that bring their kernels along; undefined where the clock is not known (emulated boards, the host). */
-export function estimateTime(
-  table: BlockTable,
-  engine: BuildEngine,
-  target: { isa: string; clockHz?: number },
-): TimeEstimate | undefined {
-  const { clockHz } = target;
-  // Of the kernels in C only what differs from choice to choice is predicted; `verify --on` counts them.
-  if (clockHz === undefined || engine !== 'wasm3') return undefined;
-  const isa = NEAREST[target.isa] ?? target.isa;
-  const instructions = predictInstructions(table, isa);
-  if (instructions === undefined) return undefined;
+/**
+ * Of modules that bring their kernels along: of the kernels in C only what differs from choice to choice is predicted, and
+ * `verify --on` counts them.
+ */
+export function estimateTime({ instructions, isa }: PredictedInstructions, clockHz: number): TimeEstimate {
   return { seconds: instructions / INSTRUCTIONS_PER_CYCLE / clockHz, instructions, isa, clockHz };
 }

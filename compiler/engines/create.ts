@@ -1,4 +1,4 @@
-import { runTable, Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
+import { runTable, STACK_OVERFLOW, Wasm3Module, type Wasm3Usage } from '../../targets/host/wasm3.js';
 import { WALK_IMPORT } from '../codegen/native-entry.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { checkName, requireValidTable } from '../format/check.js';
@@ -99,7 +99,7 @@ export function createWasm3Engine(runnable: Runnable): Wasm3Engine {
   return {
     name: 'wasm3',
     run(inputs) {
-      const result = runModule(() => module.runBatch('run', input, inputs, inputCount, output, outputCount));
+      const result = runModule(wasm3, () => module.runBatch('run', input, inputs, inputCount, output, outputCount));
       requireAnswers(result.statuses);
       return result;
     },
@@ -110,10 +110,12 @@ export function createWasm3Engine(runnable: Runnable): Wasm3Engine {
 }
 
 /** A trap, or too many rounds of loops: only in modules that no compiler of ours made, or on too small a stack. */
-function runModule<T>(run: () => T): T {
+function runModule<T>({ stackBytes }: Wasm3Settings, run: () => T): T {
   try {
     return run();
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === STACK_OVERFLOW)
+      throw new PinnEdgeError('PE6010', { bytes: stackBytes });
     throw new PinnEdgeError('PE6009', { reason: (error as Error).message });
   }
 }

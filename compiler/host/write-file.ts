@@ -1,10 +1,12 @@
 import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PinnEdgeError } from '../diagnostics.js';
+import { holdSignals } from './signals.js';
 
 /** Writes a file beside its place and moves it there, so that it is whole or absent. */
 export function writeFileWhole(file: string, contents: string | Uint8Array, mode?: number): void {
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
+  holdSignals();
   makeFolder(dirname(file));
   try {
     writeFileSync(temporary, contents, { mode });

@@ -1,7 +1,14 @@
 import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { checkGraph } from '../model/graph.js';
 import { nonFiniteProblem } from '../model/safetensors.js';
-import { type Model, type ModelInput, type ModelNode, type ModelOutput, nodeInputs } from '../model/types.js';
+import {
+  type Model,
+  type ModelInput,
+  type ModelNode,
+  type ModelOutput,
+  nodeInputs,
+  nodeTensors,
+} from '../model/types.js';
 import type { GraphBuilder } from './builder.js';
 import { foldConstants } from './fold.js';
 import type { Draft, ImportOptions, InputFacts } from './types.js';
@@ -84,6 +91,11 @@ function fixedInputs(file: string, draft: Draft, fix: Record<string, number>): M
   if (known.length > 0 && known.every((name) => Object.hasOwn(fix, name))) {
     throw new PinnEdgeError('PE3005', { option: '--fix', reason: 'at least one input must stay free' });
   }
+  for (const { name, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } of draft.inputs) {
+    if (!Object.hasOwn(fix, name) || (fix[name] >= min && fix[name] <= max)) continue;
+    const reason = `lies outside the range of the input, ${min} to ${max}, which the network was trained on`;
+    throw new PinnEdgeError('PE3005', { option: `--fix ${name}=${fix[name]}`, reason });
+  }
   return new Map(Object.entries(fix));
 }
 
@@ -136,6 +148,6 @@ function neededNodes(nodes: readonly ModelNode[], outputs: readonly ModelOutput[
 }
 
 function usedTensors(builder: Pick<GraphBuilder, 'tensors'>, nodes: readonly ModelNode[]): Model['tensors'] {
-  const used = new Set(nodes.flatMap((node) => (node.op === 'dense' ? [node.weight, node.bias] : [])));
+  const used = new Set(nodes.flatMap((node) => nodeTensors(node).map(({ name }) => name)));
   return new Map([...builder.tensors].filter(([name]) => used.has(name)));
 }

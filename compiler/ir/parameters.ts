@@ -1,5 +1,6 @@
 import { isFactor } from './blocks.js';
 import { mapNodes } from './map-nodes.js';
+import { coresOf } from './tensor-train.js';
 import { type AffineNode, type BlocksNode, type IrGraph, type IrNode, useCounts, type WeightBits } from './types.js';
 
 /** The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. */
@@ -55,6 +56,22 @@ export function irParameterCount(graph: IrGraph): number {
   for (const node of graph.nodes) {
     if (node.kind === 'scale') count += node.scale.length + node.shift.length;
     else if (node.kind === 'constant') count += node.data.length;
+  }
+  return count;
+}
+
+/**
+ * Numbers of the model file that the graph makes, as `inspect` counts them: a tensor train as its cores, and the scalings
+ * between functions, which are nodes of their own there.
+ */
+export function modelParameterCount(graph: IrGraph): number {
+  let count = irParameterCount(graph);
+  for (const node of graph.nodes) {
+    if (node.kind === 'map') count += 2 * node.fn.steps.filter(({ op }) => op === 'affine').length;
+    const cores = node.kind === 'affine' ? coresOf(node) : undefined;
+    if (cores && node.kind === 'affine') {
+      count += cores.reduce((n, { data }) => n + data.length, 0) - node.weight.length;
+    }
   }
   return count;
 }

@@ -128,7 +128,7 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
     try {
       return engine.run(Int32Array.from(golden.inputWords.flat()));
     } catch (error) {
-      if (!(error as Error).message.includes('stack overflow')) throw error;
+      if (!(error instanceof PinnEdgeError) || error.code !== 'PE6010') throw error;
       const values = { model: compiled.model.name, target: target.name, bytes: target.wasm3.stackBytes };
       throw new PinnEdgeError('PE9202', values);
     }

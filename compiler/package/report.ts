@@ -49,8 +49,10 @@ export interface Report {
   spent: { compress: number; formats: number; tables: number };
   /** What compression did before formats were chosen; absent when it was turned off. */
   compress?: CompressReport;
+  /** Numbers of the network that was built: after compression. */
   parameters: number;
   modelBytes: number;
+  /** Of the model as it was given, as float32. */
   float32Bytes: number;
   wasmBytes: number;
   /** Linear memory that the module touches, from address 0: the limit to give wasm3. */
@@ -72,9 +74,9 @@ export interface Report {
   /** Integer weights and biases of all layers. */
   weightBytes: number;
   layers: LayerReport[];
-  /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts). */
+  /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts); `time` has the same. */
   instructions?: number;
-  /** About how long an answer takes, an estimate (cost/time.ts). */
+  /** About how long an answer takes, an estimate (cost/time.ts); absent where the clock is not known. */
   time?: TimeEstimate;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
   weights: {
@@ -115,8 +117,10 @@ export interface RunFigures {
 /** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
 export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
   const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
-  const parameters = parameterCount(model);
+  const given = parameterCount(model);
   const layers = layerReports(compiled);
+  const isCounted = compiled.engine === 'wasm3' && target.isa !== 'native';
+  const predicted = isCounted ? predictInstructions(lowered.table, target.isa) : undefined;
   return {
     format: 'pinn-edge-report/1',
     pinnEdge: VERSION,
@@ -141,9 +145,9 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     toleranceAbsolute,
     spent: compiled.spent,
     compress: compiled.compressed && compressReport(compiled.compressed),
-    parameters,
+    parameters: compiled.compressed?.parameters.after ?? given,
     modelBytes: compiled.table.length,
-    float32Bytes: 4 * parameters,
+    float32Bytes: 4 * given,
     wasmBytes: compiled.wasm.length,
     ...figures,
     tailCalls: target.tailCalls,
@@ -153,8 +157,8 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     denseMacs: denseMacs(compiled),
     weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
     layers,
-    instructions: compiled.engine === 'wasm3' ? predictInstructions(lowered.table, target.isa) : undefined,
-    time: estimateTime(lowered.table, compiled.engine, target),
+    instructions: predicted?.instructions,
+    time: predicted && target.clockHz ? estimateTime(predicted, target.clockHz) : undefined,
     ...formatTables(compiled),
   };
 }

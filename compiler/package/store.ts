@@ -16,11 +16,13 @@ import { createWasm3Engine, type Runnable } from '../engines/create.js';
 import { readHeader } from '../format/table.js';
 import { cannotRead } from '../host/file-reader.js';
 import { nodeFiles } from '../host/node-files.js';
+import { holdSignals } from '../host/signals.js';
 import { makeFolder, requireWritable } from '../host/write-file.js';
 import { loadModel } from '../model/load.js';
 import type { Model } from '../model/types.js';
 import type { PackagedBuild } from './build-files.js';
 import type { Report } from './report.js';
+import { readReport } from './report-file.js';
 
 /** Builds on disk: written beside their place and moved into it whole, checked when they are read. */
 
@@ -32,6 +34,7 @@ export function writeBuild(directory: string, files: ReadonlyMap<string, Uint8Ar
   const place = resolve(directory);
   requireBuildFolder(directory);
   let temporary: string | undefined;
+  holdSignals();
   makeFolder(dirname(place));
   try {
     temporary = mkdtempSync(join(dirname(place), `.${basename(place)}-`));
@@ -134,12 +137,23 @@ export function loadBuild(directory: string): LoadedBuild {
       throw cannotRead(join(directory, name), error);
     }
   };
-  const report = JSON.parse(new TextDecoder().decode(read('report.json'))) as Report;
+  const report = readReport(read('report.json'), (reason) => refuse(`its report.json is damaged: ${reason}`));
   const model = loadModel(join(directory, 'reference', 'model.json'), nodeFiles);
   const wasm = report.engine === 'c' ? new Uint8Array() : read('model.wasm');
   const runnable = runnableOf(report, wasm, read('table.bin'));
   requireIdentity(directory, report, runnable);
+  requireSameNames(directory, report, model);
   return { directory, report, model, runnable };
+}
+
+/** The model of the folder has the inputs and outputs, in their order, that the table was made for. */
+function requireSameNames(directory: string, report: Report, model: Model): void {
+  for (const part of ['inputs', 'outputs'] as const) {
+    const [said, there] = [report, model].map((owner) => owner[part].map(({ name }) => name).join(', '));
+    if (said === there) continue;
+    const reason = `its ${part} are ${said}, and those of reference/model.json are ${there}`;
+    throw new PinnEdgeError('PE1008', { file: join(directory, 'report.json'), reason });
+  }
 }
 
 function requireIdentity(directory: string, report: Report, runnable: Runnable): void {
@@ -147,6 +161,10 @@ function requireIdentity(directory: string, report: Report, runnable: Runnable):
     new PinnEdgeError('PE1008', { file: join(directory, file), reason });
   if (runnable.table.length !== report.modelBytes || readHeader(runnable.table).crc !== report.identity) {
     throw mismatch('table.bin', 'its identity is not the one in report.json');
+  }
+  const { inputCount, outputCount } = readHeader(runnable.table);
+  if (inputCount !== report.inputs.length || outputCount !== report.outputs.length) {
+    throw mismatch('report.json', `the table has ${inputCount} inputs and ${outputCount} outputs`);
   }
   if (report.engine === 'c') return;
   let identity: number;

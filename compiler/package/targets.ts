@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { pricedIsas } from '../cost/instructions.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { readText } from '../host/node-files.js';
 import { PACKAGE_ROOT, readPackageJson } from '../host/package-root.js';
@@ -69,13 +70,20 @@ function toProblem(error: ErrorObject): Problem {
 }
 
 /** What the schema cannot say. */
-function consistencyProblems({ projects, flashTools, compiler, ramBytes, ramBlockBytes }: Target): Problem[] {
+function consistencyProblems({ isa, projects, flashTools, compiler, ramBytes, ramBlockBytes }: Target): Problem[] {
   const names = projects.map(({ name }) => name);
   const problems: Problem[] = flashTools.flatMap(({ project }, i) =>
     names.includes(project)
       ? []
       : [{ path: `flashTools.${i}.project`, found: JSON.stringify(project), expected: `one of ${names.join(', ')}` }],
   );
+  if (!pricedIsas().includes(isa)) {
+    problems.push({
+      path: 'isa',
+      found: JSON.stringify(isa),
+      expected: `one of ${pricedIsas().join(', ')}; take the nearest`,
+    });
+  }
   const bareMetal = names.indexOf('bare-metal');
   if (bareMetal >= 0 && !compiler) {
     problems.push({ path: 'compiler', found: 'nothing', expected: `one, for projects.${bareMetal}` });

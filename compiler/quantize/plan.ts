@@ -26,7 +26,6 @@ export interface Plan {
   tableErrors: ReadonlyMap<MapNode, number>;
   /** Values that share a width and may have either. */
   groups: readonly (readonly Leaf[])[];
-  estimate: number;
 }
 
 export type Precision = 'auto' | '8' | '16' | '32';
@@ -43,8 +42,7 @@ export interface PlanPreference {
 
 /** From the standard deviation of the error at the worst point to its largest value over the box. */
 const PEAK_TO_SIGMA = 3.5;
-const TABLE_SHARE = 0.4;
-export const FEW_BYTES: PlanPreference = { wideArguments: false, leastWeightBits: 8, tableShare: TABLE_SHARE };
+export const FEW_BYTES: PlanPreference = { wideArguments: false, leastWeightBits: 8, tableShare: 0.4 };
 /** For the interpreter's packed kernels: segments cost no time; what they leave of the tolerance, weights can use. */
 export const FOR_LANES: PlanPreference = { wideArguments: true, leastWeightBits: 16, tableShare: 0.12 };
 /** A 32-bit value makes the products that read it wider as well: the time of its readers, counted as bytes per element. */
@@ -100,17 +98,18 @@ export function planFormats(
         ),
       );
     } else if (node.kind === 'blocks') {
-      for (const leaf of node.leaves) weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision));
+      for (const leaf of node.leaves) {
+        weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision, prefer.leastWeightBits));
+      }
     }
   }
   choices.push(...weightChoice.values());
-  const estimate = widenUntil(choices, budget * Math.sqrt(1 - TABLE_SHARE ** 2));
+  widenUntil(choices, budget * Math.sqrt(1 - prefer.tableShare ** 2));
   return {
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
     weightBits: new Map([...weightChoice].map(([node, choice]) => [node, chosen(choice) as WeightBits])),
     tableErrors: tableErrors(graph, sensitivity, budget * prefer.tableShare),
     groups: free,
-    estimate,
   };
 }
 
@@ -118,7 +117,7 @@ function chosen(choice: Choice): number {
   return choice.widths[choice.at].bits;
 }
 
-function widenUntil(choices: readonly Choice[], budget: number): number {
+function widenUntil(choices: readonly Choice[], budget: number): void {
   const variance = () => choices.reduce((sum, c) => sum + c.widths[c.at].error ** 2, 0);
   for (let total = variance(); total > budget ** 2; total = variance()) {
     let best: Choice | undefined;
@@ -137,7 +136,6 @@ function widenUntil(choices: readonly Choice[], budget: number): number {
     best.at++;
   }
   narrowBack(choices, budget, variance);
-  return Math.sqrt(variance());
 }
 
 /** Takes back what the last large steps made unnecessary, the most expensive first. */
@@ -230,7 +228,7 @@ function weightsChoice(
   ranges: Ranges,
   sensitivity: Sensitivity,
   precision: Precision,
-  leastBits: 8 | 16 = 8,
+  leastBits: 8 | 16,
 ): Choice {
   const noise = weightNoise(node, part, ranges, sensitivity);
   // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.

@@ -96,8 +96,7 @@ class Quantizer {
       if (node.kind !== 'concat' && node.kind !== 'slice') this.formats.set(node, this.quantizeLeaf(node));
     }
     const { graph, formats, weights, blocks, tables } = this;
-    const estimate = { formats: this.plan.estimate, tables: 0 };
-    return { graph, formats, affine: weights, blocks, tables, estimate };
+    return { graph, formats, affine: weights, blocks, tables };
   }
 
   private quantizeLeaf(leaf: Leaf): ValueFormat {
@@ -209,7 +208,6 @@ class Quantizer {
       inputs: this.elementFormats(node.x),
       column: (row: number, col: number) => (node.kind === 'affine' ? col : node.x.width === 1 ? 0 : row),
       outExponent: wanted,
-      outLimit: 2 ** (bits - 1),
     };
     const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
     const wide = node.kind === 'scale' || weightBits === 32 || request.inputs.some((input) => input.bits === 32);

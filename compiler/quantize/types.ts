@@ -71,8 +71,6 @@ export interface QuantizedGraph {
   affine: ReadonlyMap<AffineNode | ScaleNode, WeightFormat>;
   blocks: ReadonlyMap<BlocksNode, BlocksFormat>;
   tables: ReadonlyMap<MapNode, FunctionTable>;
-  /** Estimated error of the formats and of the tables, as shares of the allowed output error. */
-  estimate: { formats: number; tables: number };
 }
 
 /** The leaves that a value is made of, in order; adjacent segments of one leaf are joined. */

@@ -25,7 +25,6 @@ export interface AffineRequest {
   oneShift?: boolean;
   /** Wanted exponent of the result; the format may have to be coarser. */
   outExponent: number;
-  outLimit: number;
 }
 
 /** More shift than this only adds bits that the result never shows. */

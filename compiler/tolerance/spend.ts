@@ -47,7 +47,7 @@ export function quantizeWithin(
       if (share <= CHECK_SHARE) return result;
       if (round === CHECK_ROUNDS || attempt.share > margin) {
         if (share <= 1) return result;
-        throw unreachable(model, measured, analysis, precision, tolerance.absolute ?? tolerance.relative);
+        throw unreachable(model, measured, analysis, precision, tolerance);
       }
       // The next round looks where the check found the error, and aims lower by what it still misses there.
       fitting.watch(measured.outputs);
@@ -108,8 +108,9 @@ function unreachable(
   measured: Measurement,
   analysis: Analysis,
   precision: Precision,
-  tolerance: number,
+  { relative: relativeTolerance, absolute }: Tolerance,
 ): PinnEdgeError {
+  const tolerance = absolute ?? relativeTolerance;
   const relative = measured.outputs.map((e, k) => shareOfAllowance(e, k, analysis));
   const k = relative.indexOf(Math.max(...relative));
   const best = relative[k] * tolerance;
@@ -121,6 +122,7 @@ function unreachable(
       best: best.toExponential(2),
       output: model.outputs[k].name,
       point: formatPoint(model, measured.outputs[k].worstAt),
+      option: absolute === undefined ? '--tol' : '--tol-abs',
       nearest: roundUp(best * 1.05),
     },
     1,

@@ -12,12 +12,15 @@
 #include <stdint.h>
 
 // Throws an Error unless an exception is pending already. Returns false, which the compiler is to see.
-static inline bool throw_sentence(napi_env env, const char *sentence) {
+// `code` is what JavaScript finds as error.code; NULL for none.
+static inline bool throw_coded(napi_env env, const char *code, const char *sentence) {
   bool pending = false;
   napi_is_exception_pending(env, &pending);
-  if (!pending) napi_throw_error(env, NULL, sentence);
+  if (!pending) napi_throw_error(env, code, sentence);
   return false;
 }
+
+static inline bool throw_sentence(napi_env env, const char *sentence) { return throw_coded(env, NULL, sentence); }
 
 // Exactly `count` arguments.
 bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values);

@@ -43,6 +43,8 @@ export interface Wasm3Batch {
 
 const DEFAULT_STACK_BYTES = 64 * 1024;
 const DEFAULT_HEAP_LIMIT_BYTES = 64 * 1024 * 1024;
+/** `code` of the Error of a call that overflowed wasm3's stack of values or the native one. */
+export const STACK_OVERFLOW = 'WASM3_STACK_OVERFLOW';
 const MAX_UINT32 = 2 ** 32 - 1;
 
 /** What is used here of the JavaScript engine's own WebAssembly; the project's type libraries leave it out. */

@@ -86,7 +86,7 @@ static bool throw_verdict(napi_env env, struct task *task, const char *place, co
   bool noted = note.result == task->result && note.message != NULL && note.message[0] != 0;
   snprintf(sentence, sizeof sentence, "wasm3: %s%s%s %s%s", task->result, noted ? ": " : "",
            noted ? note.message : "", place, name);
-  return throw_sentence(env, sentence);
+  return throw_coded(env, task->result == m3Err_trapStackOverflow ? "WASM3_STACK_OVERFLOW" : NULL, sentence);
 }
 
 // True when the task succeeded, else an exception is pending.

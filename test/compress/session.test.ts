@@ -98,7 +98,8 @@ test('progress goes on while a single network takes long, a line every ten secon
     process.stderr.isTTY = false;
     const progress = new Progress(() => now);
     for (now = 0; now < 25_000; now += 500) progress.goOn();
-    const attempt = { what: 'width 4', parameters: 30, bytes: 80, cost: 80, error: 0.5, kept: true };
+    const made = { by: 'prune', what: 'width 4', parameters: 30, bytes: 80, cost: 80, refined: true };
+    const attempt = { ...made, error: 0.5, within: true, kept: true };
     progress.show(attempt, attempt);
     for (; now <= 40_000; now += 500) progress.goOn();
     expect(written.map((line) => / (\d+ s), (nothing tried|best 80 B)/.exec(line)?.slice(1))).toEqual([

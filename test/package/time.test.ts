@@ -1,17 +1,33 @@
 import { expect, test } from 'vitest';
+import { predictInstructions } from '../../compiler/cost/instructions.js';
 import { estimateTime } from '../../compiler/cost/time.js';
 import { decodeTable } from '../../compiler/format/table.js';
+import { packageBuild } from '../../compiler/package/build-files.js';
 import { listTargets, loadTarget } from '../../compiler/package/targets.js';
 import { smallModel } from './fixture.js';
 
-test('a time per answer for every target with a clock, at one instruction per cycle', async () => {
+/** One count of instructions per report, by the target's own prices where its instruction set was measured. */
+
+test('every target has one count of instructions, and a time where its clock is known, at one per cycle', async () => {
   const table = decodeTable((await smallModel()).table);
   for (const name of listTargets()) {
-    const target = loadTarget(name);
-    const time = estimateTime(table, 'wasm3', target);
-    expect(time === undefined, name).toBe(target.clockHz === undefined);
-    if (time) expect(time.seconds * target.clockHz!).toBeCloseTo(time.instructions, 3);
-    expect(estimateTime(table, 'c', target)).toBeUndefined();
+    const { isa, clockHz } = loadTarget(name);
+    const predicted = predictInstructions(table, isa);
+    expect(predicted.instructions, name).toBeGreaterThan(0);
+    if (!clockHz) continue;
+    const time = estimateTime(predicted, clockHz);
+    expect(time.instructions).toBe(predicted.instructions);
+    expect(time.seconds * clockHz).toBeCloseTo(predicted.instructions, 3);
   }
-  expect(estimateTime(table, 'wasm3', loadTarget('esp32'))!.isa).toBe('xtensa-lx106');
+});
+
+test.each([
+  ['esp32', 'xtensa-lx106'],
+  ['esp32s3', 'xtensa-lx106'],
+  ['rp2350', 'armv8-m.main'],
+  ['rp2040', 'armv6-m'],
+])('the report for %s counts by the prices of %s, in its instructions and in its time', async (name, isa) => {
+  const { report } = packageBuild(await smallModel(), loadTarget(name));
+  expect(report.time!.isa).toBe(isa);
+  expect(report.instructions).toBe(report.time!.instructions);
 });

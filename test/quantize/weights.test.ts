@@ -47,7 +47,6 @@ describe('integer weights', () => {
           weightBits,
           accBits,
           outExponent: 12,
-          outLimit: 2 ** 15,
         });
         const limit = 1n << BigInt(accBits - 1);
         for (let r = 0; r < rows; r++) {
@@ -80,7 +79,6 @@ describe('integer weights', () => {
       weightBits: 16,
       accBits: 64,
       outExponent: 15,
-      outLimit: 2 ** 15,
     });
     expect([...format.weights]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(format.bias[1] / 2 ** (outExponent + format.guard)).toBe(0.25);
