@@ -119,36 +119,19 @@ const simple = (op: Parameters<GraphBuilder['unary']>[0]): Emitter => ({
   build: (builder, [x], hint) => builder.unary(op, x, hint),
 });
 
-const composed = (build: (b: GraphBuilder, x: string) => string): Emitter => ({
-  count: 1,
-  build: (b, [x]) => build(b, x),
-});
-
-const exponentials = (b: GraphBuilder, x: string, op: 'add' | 'sub') =>
-  b.scale(b.binary(op, b.unary('exp', x), b.unary('exp', b.unary('neg', x))), [0.5], undefined);
-const square = (b: GraphBuilder, x: string) => b.unary('pow', x, 'square', { exponent: 2 });
-/** sqrt(sign x^2 + shift). */
-const root = (b: GraphBuilder, x: string, sign: number, shift: number) =>
-  b.unary('sqrt', b.scale(square(b, x), [sign], [shift]));
-const arcsine = (b: GraphBuilder, x: string) => b.unary('atan', b.binary('div', x, root(b, x, -1, 1)));
-
 /** Functions of one number that models have as operations and expressions do not evaluate themselves. */
 const ACTIVATIONS = ['sigmoid', 'silu', 'softplus', 'relu', 'erf', 'gelu', 'mish', 'selu', 'elu'] as const;
 /** Functions of one number that expressions evaluate themselves, too. */
-const ELEMENTARY = ['sin', 'cos', 'atan', 'tanh', 'exp', 'log', 'sqrt', 'abs'] as const;
+const ELEMENTARY = [
+  ...(['sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh'] as const),
+  ...(['exp', 'log', 'sqrt', 'abs', 'floor', 'ceil', 'round'] as const),
+] as const;
 
 /** What is never computed here, constant argument or not: functions of whole vectors, and activations. */
 const NEVER_FOLDED: ReadonlySet<string> = new Set(['sum', 'mean', 'dot', 'concat', ...ACTIVATIONS]);
 
 const FUNCTIONS: Record<string, Emitter> = {
   ...Object.fromEntries([...ELEMENTARY, ...ACTIVATIONS].map((op) => [op, simple(op)])),
-  tan: composed((b, x) => b.binary('div', b.unary('sin', x), b.unary('cos', x))),
-  asin: composed(arcsine),
-  acos: composed((b, x) => b.scale(arcsine(b, x), [-1], [Math.PI / 2])),
-  sinh: composed((b, x) => exponentials(b, x, 'sub')),
-  cosh: composed((b, x) => exponentials(b, x, 'add')),
-  asinh: composed((b, x) => b.unary('log', b.binary('add', x, root(b, x, 1, 1)))),
-  acosh: composed((b, x) => b.unary('log', b.binary('add', x, root(b, x, 1, -1)))),
   /** where(c, a, b): a where c > 0, else b. */
   where: { count: 3, build: (builder, [c, a, b], hint) => builder.select(c, a, b, hint) },
   sum: { count: 1, build: (b, [x], hint) => (b.width(x) === 1 ? x : b.add({ op: 'sum', inputs: [x] }, 1, hint)) },

@@ -29,7 +29,11 @@ export async function readNetwork(
   if (!format) throw new PinnEdgeError('PE7001', { file });
   const notes: string[] = [];
   const namedInputs = spec.inputs?.length ?? (options.inputs?.length || undefined);
-  const job = { file, bytes, spec, notes, namedInputs, beside: (name: string) => files.read(files.beside(file, name)) };
+  const ends = [...(options.inputs ?? []), ...(spec.inputs ?? [])].flatMap(({ min, max }) =>
+    [min, max].filter((end) => end !== undefined),
+  );
+  const beside = (name: string) => files.read(files.beside(file, name));
+  const job = { file, bytes, spec, notes, namedInputs, ends, beside };
   const importer = await FORMATS[format].load();
   const guarded = <T>(work: () => T): T => {
     try {

@@ -45,6 +45,8 @@ export interface ImportJob {
   notes: string[];
   /** Number of inputs that the user named, if any did: the columns of an input whose width the file leaves open. */
   namedInputs: number | undefined;
+  /** Ends of all input ranges that are known, for comparisons with them. */
+  ends: readonly number[];
   /** Bytes of a file beside this one. */
   beside(name: string): Uint8Array | undefined;
 }

@@ -1,16 +1,21 @@
 import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
+import { type Box, inputBox } from '../sample/points.js';
+import { arcNode } from './arcs.js';
+import { jumpNode } from './jumps.js';
 import { functionOf } from './map-function.js';
 import { clipNode, hardSigmoidNode, lookupNode } from './piecewise.js';
+import { intervalBounds, type Range } from './ranges.js';
 import { structuredNode } from './structured.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
 
 /** The graph of a model as IR, node by node, nothing folded yet; what no output needs is left out. */
 export function buildIr(model: Model): IrGraph {
   const values = new Map<string, IrNode>();
+  const box = inputBox(model.inputs);
   model.inputs.forEach(({ name }, index) => {
     values.set(name, { kind: 'input', name, width: 1, index });
   });
-  for (const node of model.nodes) values.set(node.name, buildNode(model, node, values));
+  for (const node of model.nodes) values.set(node.name, buildNode(model, node, values, box));
   const parts = model.outputs.map((output): IrNode => {
     const x = values.get(output.value)!;
     return x.width === 1 ? x : { kind: 'slice', name: output.name, width: 1, x, start: output.index ?? 0 };
@@ -19,7 +24,7 @@ export function buildIr(model: Model): IrGraph {
   return graphOf(output);
 }
 
-function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, IrNode>): IrNode {
+function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, IrNode>, box: Box): IrNode {
   const name = node.name;
   const width = model.widths.get(name)!;
   const [x, y, z] = nodeInputs(node).map((input) => values.get(input)!);
@@ -67,6 +72,14 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
       return clipNode(name, x, node.min ?? Number.NEGATIVE_INFINITY, node.max ?? Number.POSITIVE_INFINITY);
     case 'lookup':
       return lookupNode(name, x, node.points, node.values);
+    case 'floor':
+    case 'ceil':
+    case 'round':
+      return jumpNode(model.name, name, node.op, x, boundsOf(x, box));
+    case 'asin':
+    case 'acos':
+    case 'atanh':
+      return arcNode(name, node.op, x, boundsOf(x, box));
     case 'concat':
       return { kind: 'concat', name, width, parts: node.inputs.map((input) => values.get(input)!) };
     case 'slice':
@@ -93,6 +106,12 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
     default:
       return { kind: 'map', name, width, x, fn: functionOf({ op: 'function', name: node.op }) };
   }
+}
+
+/** Bounds of a value over the box, by interval arithmetic. */
+function boundsOf(x: IrNode, box: Box): readonly Range[] {
+  const output: ConcatNode = { kind: 'concat', name: x.name, width: x.width, parts: [x] };
+  return intervalBounds(graphOf(output), box).get(x)!;
 }
 
 /** A vector of length 1 or `width` as one of length `width`. */

@@ -1,4 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
+import { hasPole } from '../model/functions.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
 import type { IrGraph } from './types.js';
@@ -30,11 +31,15 @@ function domainFault(fn: MapFunction, x: Float64Array): string | undefined {
     const min = argument.reduce((m, v) => Math.min(m, v), Number.POSITIVE_INFINITY);
     const max = argument.reduce((m, v) => Math.max(m, v), Number.NEGATIVE_INFINITY);
     const span = `its argument runs from ${min.toPrecision(4)} to ${max.toPrecision(4)}`;
-    if (f.domain?.pole !== undefined && min <= f.domain.pole && max >= f.domain.pole) {
-      return `${span}, through the pole at ${f.domain.pole}; narrow the input ranges`;
+    if (hasPole(f.domain, min, max)) {
+      const every = f.domain?.polePeriod ? ` (and every ${f.domain.polePeriod})` : '';
+      return `${span}, through the pole at ${f.domain?.pole}${every}; narrow the input ranges`;
     }
     if (f.domain?.min !== undefined && (min < f.domain.min || (f.domain.open && min === f.domain.min))) {
       return `${span}, ${min < f.domain.min ? 'below' : 'down to'} ${f.domain.min}; narrow the input ranges`;
+    }
+    if (f.domain?.max !== undefined && (max > f.domain.max || (f.domain.open && max === f.domain.max))) {
+      return `${span}, ${max > f.domain.max ? 'above' : 'up to'} ${f.domain.max}; narrow the input ranges`;
     }
     if (!Number.isFinite(min) || !Number.isFinite(max)) return `${span}; narrow the input ranges`;
     argument = argument.map(f.value);

@@ -1,3 +1,4 @@
+import { FUNCTIONS, hasPole } from '../model/functions.js';
 import type { Box } from '../sample/points.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
@@ -82,7 +83,8 @@ function sampledRanges(values: Float64Array, width: number): Range[] {
   return ranges;
 }
 
-function intervalBounds(graph: IrGraph, box: Box): Map<IrNode, Range[]> {
+/** Bounds that every component of every node keeps over the box. */
+export function intervalBounds(graph: Pick<IrGraph, 'nodes'>, box: Box): Map<IrNode, Range[]> {
   const bounds = new Map<IrNode, Range[]>();
   for (const node of graph.nodes) bounds.set(node, intervalOf(node, bounds, box));
   return bounds;
@@ -191,6 +193,8 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
     case 'cos':
       return { min: -1, max: 1 };
     case 'tanh':
+    case 'sinh':
+    case 'asinh':
     case 'sigmoid':
     case 'softplus':
     case 'relu':
@@ -199,6 +203,18 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
     case 'erf':
     case 'selu':
       return { min: f(x.min), max: f(x.max) };
+    case 'asin':
+      return { min: f(Math.max(-1, x.min)), max: f(Math.min(1, x.max)) };
+    case 'acos':
+      return { min: f(Math.min(1, x.max)), max: f(Math.max(-1, x.min)) };
+    case 'acosh':
+      return { min: f(Math.max(1, x.min)), max: f(Math.max(1, x.max)) };
+    case 'atanh':
+      return { min: f(Math.max(-1, x.min)), max: f(Math.min(1, x.max)) };
+    case 'tan':
+      return hasPole(FUNCTIONS.tan.domain, x.min, x.max) ? EVERYTHING : { min: f(x.min), max: f(x.max) };
+    case 'cosh':
+      return x.min < 0 && x.max > 0 ? { min: 1, max: Math.max(f(x.min), f(x.max)) } : hull([f(x.min), f(x.max)]);
     case 'sqrt':
       return { min: Math.sqrt(Math.max(0, x.min)), max: Math.sqrt(Math.max(0, x.max)) };
     case 'log':
@@ -206,15 +222,24 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
     case 'abs':
       return throughZero(hull([f(x.min), f(x.max)]), x);
     case 'mish':
-      return { min: -0.3089, max: Math.max(0, x.max) };
+      return valley(f, -1.1924312162888, x);
     case 'silu':
-      return { min: -0.2785, max: Math.max(0, x.max) };
+      return valley(f, -1.278464542761074, x);
     case 'gelu':
+      return valley(f, -0.751791524693565, x);
     case 'geluTanh':
-      return { min: -0.171, max: Math.max(0, x.max) };
+      return valley(f, -0.7524614220710162, x);
     case 'reciprocal':
       return x.min > 0 || x.max < 0 ? { min: 1 / x.max, max: 1 / x.min } : EVERYTHING;
   }
+}
+
+/** The image of a function that falls to its least value at `bottom` and rises from there, with limit 0 on the left. */
+function valley(f: (x: number) => number, bottom: number, x: Range): Range {
+  const at = (v: number) => (v === Number.NEGATIVE_INFINITY ? 0 : f(v));
+  const ends = hull([at(x.min), at(x.max)]);
+  // Near its bottom the function is flat: a bottom that is off in its last digits is as low to 1e-12.
+  return x.min < bottom && x.max > bottom ? { min: f(bottom) - 1e-12, max: ends.max } : ends;
 }
 
 /** The image of a function with f(0) = 0 that is monotone on either side of 0, from its values at the ends. */

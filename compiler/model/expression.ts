@@ -1,4 +1,5 @@
 import jsep, { type Expression } from 'jsep';
+import { JUMPS } from './functions.js';
 
 /**
  * Expressions in model files: exact solutions and physics residuals. jsep parses; the tree is checked against the
@@ -46,10 +47,14 @@ const FUNCTIONS: Record<string, (...args: number[]) => number> = {
   tanh: Math.tanh,
   asinh: Math.asinh,
   acosh: Math.acosh,
+  atanh: Math.atanh,
   exp: Math.exp,
   log: Math.log,
   sqrt: Math.sqrt,
   abs: Math.abs,
+  floor: JUMPS.floor,
+  ceil: JUMPS.ceil,
+  round: JUMPS.round,
   min: Math.min,
   max: Math.max,
 };

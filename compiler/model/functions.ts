@@ -5,8 +5,8 @@ import erf from '@stdlib/math-base-special-erf';
 export interface ScalarFunction {
   value(x: number): number;
   derivative(x: number): number;
-  /** Where the function is real and finite; an open end is a limit that is never reached. */
-  domain?: { min?: number; max?: number; open?: boolean; pole?: number };
+  /** Where the function is real and finite; an open end is a limit that is never reached. Poles may repeat. */
+  domain?: { min?: number; max?: number; open?: boolean; pole?: number; polePeriod?: number };
 }
 
 const sigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
@@ -32,6 +32,18 @@ export const FUNCTIONS = {
   relu: { value: (x) => Math.max(x, 0), derivative: (x) => (x > 0 ? 1 : 0) },
   exp: { value: Math.exp, derivative: Math.exp },
   atan: { value: Math.atan, derivative: (x) => 1 / (1 + x * x) },
+  tan: {
+    value: Math.tan,
+    derivative: (x) => 1 + Math.tan(x) ** 2,
+    domain: { pole: Math.PI / 2, polePeriod: Math.PI },
+  },
+  asin: { value: Math.asin, derivative: (x) => 1 / Math.sqrt(1 - x * x), domain: { min: -1, max: 1 } },
+  acos: { value: Math.acos, derivative: (x) => -1 / Math.sqrt(1 - x * x), domain: { min: -1, max: 1 } },
+  sinh: { value: Math.sinh, derivative: Math.cosh },
+  cosh: { value: Math.cosh, derivative: Math.sinh },
+  asinh: { value: Math.asinh, derivative: (x) => 1 / Math.sqrt(x * x + 1) },
+  acosh: { value: Math.acosh, derivative: (x) => 1 / Math.sqrt(x * x - 1), domain: { min: 1 } },
+  atanh: { value: Math.atanh, derivative: (x) => 1 / (1 - x * x), domain: { min: -1, max: 1, open: true } },
   reciprocal: { value: (x) => 1 / x, derivative: (x) => -1 / (x * x), domain: { pole: 0 } },
   sqrt: { value: Math.sqrt, derivative: (x) => 0.5 / Math.sqrt(x), domain: { min: 0 } },
   log: { value: Math.log, derivative: (x) => 1 / x, domain: { min: 0, open: true } },
@@ -59,6 +71,28 @@ export const FUNCTIONS = {
 } satisfies Record<string, ScalarFunction>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
+
+/** Functions that jump and are constant between: to the integer below, above, the nearest (half to the even one). */
+export const JUMPS = { floor: Math.floor, ceil: Math.ceil, round: roundHalfEven } satisfies Record<
+  string,
+  (x: number) => number
+>;
+
+export type JumpName = keyof typeof JUMPS;
+
+function roundHalfEven(x: number): number {
+  const low = Math.floor(x);
+  if (x - low !== 0.5) return Math.round(x);
+  return low % 2 === 0 ? low : low + 1;
+}
+
+/** True for a domain with a pole in min .. max. */
+export function hasPole(domain: ScalarFunction['domain'], min: number, max: number): boolean {
+  if (domain?.pole === undefined) return false;
+  const { pole, polePeriod } = domain;
+  if (polePeriod === undefined) return min <= pole && max >= pole;
+  return pole + polePeriod * Math.ceil((min - pole) / polePeriod) <= max;
+}
 
 /** x^n; a fractional n needs x >= 0. */
 export function power(exponent: number): ScalarFunction {

@@ -1,3 +1,5 @@
+import type { JumpName } from './functions.js';
+
 /** A validated `pinn-edge/1` model in memory. Tensors are float64, row-major. */
 
 export interface ModelInput {
@@ -36,6 +38,14 @@ export const UNARY_OPS = [
   'relu',
   'exp',
   'atan',
+  'tan',
+  'asin',
+  'acos',
+  'sinh',
+  'cosh',
+  'asinh',
+  'acosh',
+  'atanh',
   'reciprocal',
   'sqrt',
   'log',
@@ -71,7 +81,7 @@ export type ModelNode = { name: string } & (
       bias?: string;
       precision?: StoredBits;
     }
-  | { op: UnaryOp | 'neg'; inputs: [string] }
+  | { op: UnaryOp | JumpName | 'neg'; inputs: [string] }
   | { op: 'gelu'; inputs: [string]; approximate?: 'none' | 'tanh' }
   | { op: 'pow'; inputs: [string]; exponent: number }
   | { op: 'elu'; inputs: [string]; alpha?: number }

@@ -8,6 +8,7 @@ import {
   matrixArguments,
   operands,
 } from '../ir/types.js';
+import { decidingLeaves } from './conditions.js';
 import type { Sensitivity } from './sensitivity.js';
 import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from './types.js';
 
@@ -178,10 +179,7 @@ function alwaysWide(graph: IrGraph, leaves: readonly Leaf[]): Set<Leaf> {
     if (node === graph.output || node.kind === 'concat' || node.kind === 'slice') continue;
     for (const x of operands(node)) for (const segment of segmentsOf(x)) readElsewhere.add(segment.leaf);
   }
-  const conditions = new Set<IrNode>();
-  for (const node of graph.nodes) {
-    if (node.kind === 'select') for (const { leaf } of segmentsOf(node.condition)) conditions.add(leaf);
-  }
+  const conditions = decidingLeaves(graph);
   return new Set(leaves.filter((leaf) => leaf.kind === 'input' || conditions.has(leaf) || !readElsewhere.has(leaf)));
 }
 

@@ -11,6 +11,7 @@ import {
   type ScaleNode,
 } from '../ir/types.js';
 import { quantizeBlocks } from './blocks.js';
+import { decidingLeaves, exactAtZero } from './conditions.js';
 import type { FunctionTable } from './function-table.js';
 import type { Plan } from './plan.js';
 import { buildTable, usefulDomain } from './table-search.js';
@@ -77,13 +78,16 @@ class Quantizer {
   /** Smallest error wanted, widest domain and coarsest argument of all maps that share a table. */
   private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
   private readonly readers = new Map<IrNode, IrNode[]>();
+  private readonly deciding: ReadonlySet<Leaf>;
 
   constructor(
     private readonly graph: IrGraph,
     private readonly ranges: Ranges,
     private readonly plan: Plan,
     private readonly options: QuantizeOptions,
-  ) {}
+  ) {
+    this.deciding = decidingLeaves(graph);
+  }
 
   run(): QuantizedGraph {
     for (const node of this.graph.nodes) {
@@ -199,14 +203,19 @@ class Quantizer {
   private quantizeWeighted(node: AffineNode | ScaleNode, bits: ValueBits): ValueFormat {
     const cols = node.kind === 'affine' ? node.x.width : 1;
     const { weight, bias } = this.weightsOf(node);
-    const wanted = node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits).exponent;
+    const inputs = this.elementFormats(node.x);
+    const column = (row: number, col: number) => (node.kind === 'affine' ? col : node.x.width === 1 ? 0 : row);
+    const finest = this.decides(node)
+      ? exactAtZero(node.width, cols, weight, (r, c) => inputs[column(r, c)].exponent)
+      : undefined;
+    const wanted = node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits, finest).exponent;
     const request = {
       rows: node.width,
       cols,
       weight,
       bias: bias.map((b) => (node.wraps ? b - Math.round(b) : b)),
-      inputs: this.elementFormats(node.x),
-      column: (row: number, col: number) => (node.kind === 'affine' ? col : node.x.width === 1 ? 0 : row),
+      inputs,
+      column,
       outExponent: wanted,
     };
     const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
@@ -224,6 +233,11 @@ class Quantizer {
     }
     this.weights.set(node, result.format);
     return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
+  }
+
+  /** A condition that is computed from inputs alone, whose equality means a place in the box. */
+  private decides(node: AffineNode | ScaleNode): boolean {
+    return this.deciding.has(node) && segmentsOf(node.x).every(({ leaf }) => leaf.kind === 'input');
   }
 
   private quantizeBlocks(node: BlocksNode, bits: ValueBits): ValueFormat {

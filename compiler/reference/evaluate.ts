@@ -3,6 +3,7 @@ import {
   elu,
   FUNCTIONS,
   hardSigmoid,
+  JUMPS,
   leakyRelu,
   lookup,
   power,
@@ -148,6 +149,10 @@ function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, 
       };
     case 'neg':
       return unaryStep((v) => -v, x, out, width);
+    case 'floor':
+    case 'ceil':
+    case 'round':
+      return unaryStep(JUMPS[node.op], x, out, width);
     case 'pow':
       return unaryStep(power(node.exponent).value, x, out, width);
     case 'elu':

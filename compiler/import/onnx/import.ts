@@ -3,14 +3,19 @@ import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
 import { ARITHMETIC } from './operations/arithmetic.js';
 import { CONSTANTS } from './operations/constants.js';
+import { CONVOLUTIONS } from './operations/convolutions.js';
 import { FUNCTION_OPERATIONS } from './operations/functions.js';
+import { FUSED } from './operations/fused.js';
 import { INDEXING } from './operations/indexing.js';
 import { JOINING } from './operations/joining.js';
+import { JUMPS } from './operations/jumps.js';
 import { LOGIC } from './operations/logic.js';
 import { NORMALISATIONS } from './operations/normalisations.js';
 import { PRODUCTS } from './operations/products.js';
 import { REDUCTIONS } from './operations/reductions.js';
+import { SCATTER } from './operations/scatter.js';
 import { SHAPES } from './operations/shapes.js';
+import { SOFTMAX } from './operations/softmax.js';
 import { decodeOnnx, type OnnxFunction, type OnnxModel, type OnnxNode, type OnnxValueInfo } from './proto.js';
 import { readTensor } from './tensor.js';
 import {
@@ -40,26 +45,41 @@ const HANDLERS: Record<string, Handler> = {
   ...PRODUCTS,
   ...REDUCTIONS,
   ...NORMALISATIONS,
+  ...CONVOLUTIONS,
+  ...FUSED,
+  ...JUMPS,
+  ...SCATTER,
+  ...SOFTMAX,
 };
-const STANDARD_DOMAINS = ['', 'ai.onnx', 'com.microsoft'];
+const STANDARD_DOMAINS = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft'];
 const MAX_NODES = 100_000;
 const MAX_CALL_DEPTH = 32;
 const OLDEST_OPSET = 7;
 
 const ADVICE: Record<string, string> = {
-  Conv: 'pinn-edge compiles networks of dense layers; evaluate the convolution outside',
   LSTM: 'pinn-edge has no state between calls; export a feed-forward network',
   GRU: 'pinn-edge has no state between calls; export a feed-forward network',
   Loop: 'export with the loop unrolled (torch.onnx.export traces it when its length is fixed)',
   If: 'export with the branch taken once, or write it as torch.where',
-  Softmax: 'write it as exp and a division',
 };
+const ADVICE_TREES = 'pinn-edge compiles networks, not trees, kernels or classifiers';
+const ADVICE_OPTIMISED = 'it is an operation of an optimised graph: export before optimising';
+const ADVICE_QUANTISED = 'it is an operation of a quantised graph: export the float model, before quantising';
+
+/** What to do instead of an operation that is not known. */
+function adviceFor({ opType, domain }: OnnxNode): string {
+  if (/Quantize|^QLinear|Integer$|^QGemm|^QAttention|NBits$|^QOrdered/.test(opType)) return ADVICE_QUANTISED;
+  if (domain === 'ai.onnx.ml') return ADVICE_TREES;
+  if (domain?.startsWith('com.microsoft')) return ADVICE_OPTIMISED;
+  return ADVICE[opType] ?? 'write the layer with elementwise functions, products and sums';
+}
 
 /** The networks of an ONNX model. @throws PE7003 for an operation that is not supported, with the name of its node */
 export function importOnnx(job: ImportJob): Imported {
   const model = decodeOnnx(job.bytes);
   const graph = model.graph;
-  if (!graph || graph.output.length === 0) throw new Error('it has no graph');
+  if (!graph) throw new Error('it has no graph');
+  if (graph.output.length === 0) throw new Error('its graph has no outputs; export it again with the outputs named');
   if (graph.sparseInitializer.length) throw new Error('it has sparse initializers');
   if (graph.node.length > MAX_NODES) throw new Error(`its graph has ${graph.node.length} nodes`);
   const opset = requireOpset(model);
@@ -72,7 +92,8 @@ export function importOnnx(job: ImportJob): Imported {
   if (!columns.length) throw new Error('its graph has no inputs');
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(' ');
   job.notes.push(`ONNX opset ${opset}${producer ? ` by ${producer}` : ''}: ${graph.node.length} nodes`);
-  const walker = new Walker(job.file, model.functions, opset, inputs.find(({ batch }) => batch !== undefined)?.batch);
+  const batch = inputs.find((input) => input.batch !== undefined)?.batch;
+  const walker = new Walker(job, model.functions, opset, batch);
   const build = (builder: GraphBuilder, values: readonly string[]): NetworkOutput[] => {
     const scope = new Map<string, Value>(initializers);
     let at = 0;
@@ -139,7 +160,7 @@ class Walker {
   private steps = 0;
 
   constructor(
-    private readonly file: string,
+    private readonly job: Pick<ImportJob, 'file' | 'ends'>,
     functions: readonly OnnxFunction[],
     private readonly opset: number,
     private readonly batch: number | undefined,
@@ -150,10 +171,16 @@ class Walker {
   context(builder: GraphBuilder, node: OnnxNode): OpContext {
     const refuse = (reason: string, advice?: string) => {
       const place = node.name || node.output?.[0] || '?';
-      const hint = advice ?? ADVICE[node.opType] ?? 'write the layer with elementwise functions, products and sums';
-      return new PinnEdgeError('PE7003', { file: this.file, op: node.opType, node: place, reason, advice: hint });
+      const hint = advice ?? adviceFor(node);
+      return new PinnEdgeError('PE7003', {
+        file: this.job.file,
+        op: node.opType,
+        node: place,
+        reason,
+        advice: hint,
+      });
     };
-    return { builder, node, batch: this.batch, opset: this.opset, refuse };
+    return { builder, node, batch: this.batch, opset: this.opset, ends: this.job.ends, refuse };
   }
 
   run(builder: GraphBuilder, nodes: readonly OnnxNode[], scope: Map<string, Value>, depth: number): void {

@@ -42,6 +42,8 @@ export interface OpContext {
   /** Size that the batch had when the model was exported, where the file fixes it. */
   readonly batch: number | undefined;
   readonly opset: number;
+  /** Ends of all input ranges that are known. */
+  readonly ends: readonly number[];
   /** The operation cannot be translated. */
   refuse(reason: string, advice?: string): PinnEdgeError;
 }

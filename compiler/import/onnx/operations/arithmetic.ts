@@ -4,7 +4,6 @@ import {
   constant,
   type Handler,
   type OpContext,
-  requireConstant,
   shapeOf,
   spreadConstant,
   spreadTo,
@@ -72,8 +71,8 @@ const pow: Handler = (context, [base, exponent]) => {
     const x = toVariable(context, base, hint);
     const shape = broadcastDims(context, [x.shape, exponent.array.shape]);
     const powers = spreadConstant(context, exponent.array, shape);
-    if (powers.length !== 1) throw context.refuse(': its exponents differ from each other');
-    return [{ kind: 'variable', shape, name: constantPower(context, spreadTo(context, x, shape), powers[0]) }];
+    const spread = spreadTo(context, x, shape);
+    return [{ kind: 'variable', shape, name: constantPowers(context, spread, powers) }];
   }
   // a^b = exp(b log a).
   const logarithm: Value =
@@ -84,20 +83,29 @@ const pow: Handler = (context, [base, exponent]) => {
   return [{ ...product, name: builder.unary('exp', product.name, hint) }];
 };
 
+/** Every component to the power of its own: one node per exponent. */
+function constantPowers(context: OpContext, x: string, powers: Float64Array): string {
+  const { builder } = context;
+  if (powers.length === 1) return constantPower(context, x, powers[0]);
+  const wide = builder.width(x) === powers.length ? x : builder.gather(x, new Array<number>(powers.length).fill(0));
+  const places: number[] = [];
+  const parts = [...new Set(powers)].map((exponent) => {
+    const own = Array.from(powers.keys()).filter((i) => powers[i] === exponent);
+    for (const i of own) places[i] = places.filter((at) => at !== undefined).length;
+    return constantPower(context, builder.gather(wide, own), exponent);
+  });
+  return builder.gather(builder.concat(parts), places);
+}
+
 function constantPower({ builder, node, refuse }: OpContext, x: string, exponent: number): string {
   const hint = node.output[0];
   if (exponent === 0.5) return builder.unary('sqrt', x, hint);
   if (exponent === 1) return x;
+  if (exponent === 0) return builder.constant(new Array<number>(builder.width(x)).fill(1), hint);
   if (exponent === -1) return builder.unary('reciprocal', x, hint);
   if (Math.abs(exponent) > 16) throw refuse(`: the exponent ${exponent} is beyond 16`);
   return builder.unary('pow', x, hint, { exponent });
 }
-
-export const constantsOnly =
-  (f: (u: number, v: number) => number): Handler =>
-  (context, [a, b]) => [
-    constant(combine(requireConstant(context, a, 'operand'), requireConstant(context, b, 'operand'), f)),
-  ];
 
 export const ARITHMETIC: Record<string, Handler> = {
   Add: binary('add'),
@@ -109,5 +117,4 @@ export const ARITHMETIC: Record<string, Handler> = {
   Min: variadic('min'),
   Max: variadic('max'),
   Pow: pow,
-  Mod: constantsOnly((u, v) => u - Math.floor(u / v) * v),
 };

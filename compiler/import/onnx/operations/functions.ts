@@ -1,5 +1,5 @@
 import { FUNCTIONS, type FunctionName } from '../../../model/functions.js';
-import { mapArray } from '../ndarray.js';
+import { combine, mapArray } from '../ndarray.js';
 import {
   attribute,
   constant,
@@ -11,7 +11,11 @@ import {
   stringAttribute,
   toVariable,
   type Value,
+  type Variable,
 } from '../values.js';
+import { arithmetic } from './arithmetic.js';
+import { truncated } from './jumps.js';
+import { nonZero } from './logic.js';
 
 /** Functions of one value. */
 
@@ -70,24 +74,55 @@ const gelu = parametrised(({ builder, node }, x) =>
   ),
 );
 
+/** x above 0, slope x below, the slopes broadcast to x. */
 const prelu: Handler = (context, [x, slope]) => {
   if (!x || !slope) throw context.refuse(': it has fewer than two inputs');
   const slopes = requireConstant(context, slope, 'slope');
-  if (!slopes.data.every((v) => v === slopes.data[0])) throw context.refuse(': its slopes differ from each other');
+  const { builder, node } = context;
+  if (x.kind === 'constant') return [constant(combine(x.array, slopes, (v, s) => (v > 0 ? v : s * v)))];
   const variable = toVariable(context, x, 'cast');
-  const name = context.builder.unary('leaky_relu', variable.name, context.node.output[0], { slope: slopes.data[0] });
-  return [{ ...variable, name }];
+  if (slopes.data.every((v) => v === slopes.data[0])) {
+    const name = builder.unary('leaky_relu', variable.name, node.output[0], { slope: slopes.data[0] });
+    return [{ ...variable, name }];
+  }
+  // max(x, s x) where s <= 1, which integers keep exact; else s x + (1 - s) relu(x).
+  const sloped = arithmetic(context, 'mul', variable, slope);
+  if (slopes.data.every((s) => s <= 1)) return [arithmetic(context, 'max', variable, sloped)];
+  const positive: Variable = { ...variable, name: builder.unary('relu', variable.name) };
+  const rest = arithmetic(context, 'mul', positive, constant(mapArray(slopes, (s) => 1 - s, false)));
+  return [arithmetic(context, 'add', sloped, rest)];
 };
 
-const INTEGER_TYPES = [2, 3, 4, 5, 6, 7, 9, 12, 13];
+const INTEGER_TYPES = [2, 3, 4, 5, 6, 7, 12, 13];
+const BOOL = 9;
 
 const cast: Handler = (context, [x]) => {
-  const integer = INTEGER_TYPES.includes(intAttribute(context.node, 'to', 1));
-  if (x?.kind === 'constant') return [constant(mapArray(x.array, integer ? Math.trunc : (v) => v, integer))];
+  const to = intAttribute(context.node, 'to', 1);
+  const integer = INTEGER_TYPES.includes(to);
   if (!x) throw context.refuse(': it has no input');
-  if (x.kind === 'variable' && integer) throw context.refuse(' to integers of a value that depends on the inputs');
-  return [x];
+  if (x.kind === 'constant') {
+    if (to === BOOL) return [constant(mapArray(x.array, (v) => (v ? 1 : 0), true))];
+    return [constant(mapArray(x.array, integer ? Math.trunc : (v) => v, integer))];
+  }
+  if (x.kind !== 'variable') return [x];
+  if (to === BOOL) return [nonZero(context, x)];
+  return [integer ? truncated(context, x) : x];
 };
+
+/** alpha elu(x / alpha), of slope 1 at 0 on either side. */
+const celu = parametrised(({ builder, node }, x) => {
+  const alpha = floatAttribute(node, 'alpha', 1);
+  if (alpha === 1) return builder.unary('elu', x, node.output[0], { alpha });
+  return builder.scale(builder.unary('elu', builder.scale(x, [1 / alpha], undefined)), [alpha], undefined);
+});
+
+/** x sigmoid(alpha x). */
+const swish = parametrised(({ builder, node }, x) => {
+  const alpha = floatAttribute(node, 'alpha', 1);
+  if (alpha === 1) return builder.unary('silu', x, node.output[0]);
+  if (alpha === 0) return builder.scale(x, [0.5], undefined, node.output[0]);
+  return builder.scale(builder.unary('silu', builder.scale(x, [alpha], undefined)), [1 / alpha], undefined);
+});
 
 export const FUNCTION_OPERATIONS: Record<string, Handler> = {
   Tanh: named('tanh'),
@@ -108,21 +143,20 @@ export const FUNCTION_OPERATIONS: Record<string, Handler> = {
     (v) => -v,
     ({ builder, node }, x) => builder.unary('neg', x, node.output[0]),
   ),
-  Sinh: composed(Math.sinh, (b, x) =>
-    b.scale(b.binary('sub', b.unary('exp', x), b.unary('exp', b.unary('neg', x))), [0.5], undefined),
-  ),
-  Cosh: composed(Math.cosh, (b, x) =>
-    b.scale(b.binary('add', b.unary('exp', x), b.unary('exp', b.unary('neg', x))), [0.5], undefined),
-  ),
-  Tan: composed(Math.tan, (b, x) => b.binary('div', b.unary('sin', x), b.unary('cos', x))),
+  Tan: named('tan'),
+  Asin: named('asin'),
+  Acos: named('acos'),
+  Sinh: named('sinh'),
+  Cosh: named('cosh'),
+  Asinh: named('asinh'),
+  Acosh: named('acosh'),
+  Atanh: named('atanh'),
   Softsign: composed(
     (v) => v / (1 + Math.abs(v)),
     (b, x) => b.binary('div', x, b.scale(b.unary('abs', x), undefined, [1])),
   ),
-  Sign: composed(Math.sign, (b, x) =>
-    b.select(x, b.constant([1]), b.select(b.unary('neg', x), b.constant([-1]), b.constant([0]))),
-  ),
-  Swish: named('silu'),
+  Swish: swish,
+  Celu: celu,
   HardSwish: composed(
     (v) => v * Math.min(1, Math.max(0, v / 6 + 0.5)),
     (b, x) => b.binary('mul', x, b.unary('hard_sigmoid', x, 'hard_sigmoid', { alpha: 1 / 6, beta: 0.5 })),
@@ -150,8 +184,6 @@ export const FUNCTION_OPERATIONS: Record<string, Handler> = {
   ),
   Gelu: gelu,
   Clip: clip,
-  Floor: (context, [x]) => [constant(mapArray(requireConstant(context, x, 'operand'), Math.floor))],
-  Ceil: (context, [x]) => [constant(mapArray(requireConstant(context, x, 'operand'), Math.ceil))],
   Cast: cast,
   CastLike: (context, [x]) => {
     if (!x) throw context.refuse(': it has no input');

@@ -1,4 +1,4 @@
-import { broadcastShapes, broadcastTo, combine, mapArray, type NdArray } from '../ndarray.js';
+import { broadcastShapes, broadcastTo, combine, mapArray, type NdArray, sizeOf } from '../ndarray.js';
 import {
   broadcastDims,
   type Condition,
@@ -13,22 +13,27 @@ import {
   type Value,
   type Variable,
 } from '../values.js';
-import { arithmetic, constantsOnly, FOLD } from './arithmetic.js';
+import { arithmetic } from './arithmetic.js';
 
 /** Comparisons, truth values and choices, element by element. */
 
-/** True where a - b > 0. */
+/** a > b, or, negated, a <= b. */
 function greater(context: OpContext, a: Value, b: Value, negated: boolean): Value {
-  const difference = arithmetic(context, 'sub', a, b);
-  if (difference.kind === 'constant') {
-    return constant(mapArray(difference.array, (v) => (v > 0 !== negated ? 1 : 0), true));
+  if (a.kind === 'constant' && b.kind === 'constant') {
+    return constant(combine(a.array, b.array, (u, v) => (u > v !== negated ? 1 : 0)));
   }
-  return {
-    kind: 'condition',
-    name: toVariable(context, difference, 'condition').name,
-    shape: shapeOf(difference),
-    negated,
-  };
+  const [left, right] = [endsOf(context, a), endsOf(context, b)];
+  const difference = toVariable(context, arithmetic(context, 'sub', left, right), 'condition');
+  return { kind: 'condition', name: difference.name, shape: difference.shape, negated };
+}
+
+/**
+ * A constant that is the float32 of an end of some input range is that end: the file holds 0.1 as 0.10000000149, and the
+ * boundary is where the range ends.
+ */
+function endsOf({ ends }: OpContext, value: Value): Value {
+  if (value.kind !== 'constant') return value;
+  return constant(mapArray(value.array, (v) => ends.find((end) => Math.fround(end) === v) ?? v));
 }
 
 const comparison =
@@ -38,10 +43,32 @@ const comparison =
     return [swap ? greater(context, b, a, negated) : greater(context, a, b, negated)];
   };
 
-const not: Handler = (context, [x]) => {
-  if (x?.kind === 'constant') return [constant(mapArray(x.array, (v) => (v ? 0 : 1)))];
-  return [{ ...toCondition(context, x), negated: !toCondition(context, x).negated }];
+/** a = b: not |a - b| > 0, the magnitude as a maximum, which is exact in integers. */
+const equal: Handler = (context, [a, b]) => {
+  if (!a || !b) throw context.refuse(': it has fewer than two inputs');
+  if (a.kind === 'constant' && b.kind === 'constant')
+    return [constant(combine(a.array, b.array, (u, v) => (u === v ? 1 : 0)))];
+  if (a.kind === 'condition' || b.kind === 'condition') return [negation(exclusive(context, a, b))];
+  const difference = toVariable(
+    context,
+    arithmetic(context, 'sub', endsOf(context, a), endsOf(context, b)),
+    'difference',
+  );
+  return [{ ...nonZero(context, difference), negated: true }];
 };
+
+/** True where x is not 0. */
+export function nonZero({ builder }: OpContext, x: Variable): Condition {
+  const name = builder.binary('max', x.name, builder.unary('neg', x.name), 'magnitude');
+  return { kind: 'condition', name, shape: x.shape, negated: false };
+}
+
+function negation(value: Value): Value {
+  if (value.kind === 'constant') return constant(mapArray(value.array, (v) => (v ? 0 : 1)));
+  return { ...(value as Condition), negated: !(value as Condition).negated };
+}
+
+const not: Handler = (context, [x]) => [negation(x?.kind === 'constant' ? x : toCondition(context, x))];
 
 /** Any value as a truth value: numbers that come from truth values are 0 or 1. */
 function toCondition(context: OpContext, value: Value | undefined): Condition {
@@ -50,21 +77,81 @@ function toCondition(context: OpContext, value: Value | undefined): Condition {
     const name = context.builder.scale(value.name, undefined, [-0.5], 'condition');
     return { kind: 'condition', name, shape: value.shape, negated: false };
   }
-  throw context.refuse(': its condition is a constant');
+  if (value?.kind === 'constant') {
+    const signs = value.array.data.map((v) => (v ? 1 : -1));
+    return {
+      kind: 'condition',
+      name: context.builder.constant(signs, 'condition'),
+      shape: value.array.shape,
+      negated: false,
+    };
+  }
+  throw context.refuse(': it has too few inputs');
 }
 
-/** The logarithmic-free forms of and (min) and or (max); a negated operand counts by its sign, its zero aside. */
+/** 1 where the condition holds, else -1; the other way round where `flipped`. */
+function signOf({ builder }: OpContext, { name, negated }: Condition, flipped = false): string {
+  const [one, other] = [builder.constant([1]), builder.constant([-1])];
+  return negated === flipped ? builder.select(name, one, other) : builder.select(name, other, one);
+}
+
+/**
+ * And, or of two conditions, each of which says by itself on which side its zero lies. Alike, they are the minimum or the
+ * maximum (not p and not q is not (p or q)); otherwise one chooses whether the other counts.
+ */
 const logical =
-  (op: 'min' | 'max'): Handler =>
+  (op: 'and' | 'or'): Handler =>
   (context, [a, b]) => {
-    if (a?.kind === 'constant' && b?.kind === 'constant') return [constant(combine(a.array, b.array, FOLD[op]))];
-    const [u, v] = [a, b].map((value): Variable => {
-      const { name, shape, negated } = toCondition(context, value);
-      return { kind: 'variable', shape, name: negated ? context.builder.unary('neg', name) : name };
-    });
-    const both = toVariable(context, arithmetic(context, op, u, v), 'condition');
-    return [{ kind: 'condition', name: both.name, shape: both.shape, negated: false }];
+    if (!a || !b) throw context.refuse(': it has fewer than two inputs');
+    if (a.kind === 'constant' && b.kind === 'constant')
+      return [constant(combine(a.array, b.array, (u, v) => ((op === 'and' ? u && v : u || v) ? 1 : 0)))];
+    const [p, q] = [toCondition(context, a), toCondition(context, b)];
+    if (p.negated === q.negated) {
+      const extremum = (op === 'and') !== p.negated ? 'min' : 'max';
+      const [u, v] = [p, q].map(({ name, shape }): Variable => ({ kind: 'variable', name, shape }));
+      const both = toVariable(context, arithmetic(context, extremum, u, v), 'condition');
+      return [{ kind: 'condition', name: both.name, shape: both.shape, negated: p.negated }];
+    }
+    const { builder } = context;
+    const shape = broadcastDims(context, [p.shape, q.shape]);
+    const chooser = spreadTo(context, p, shape);
+    const other = spreadTo(context, { ...q, name: signOf(context, q) }, shape);
+    const decided = builder.constant([op === 'and' ? -1 : 1]);
+    const holds = op === 'and' ? other : decided;
+    const fails = op === 'and' ? decided : other;
+    const name = p.negated ? builder.select(chooser, fails, holds) : builder.select(chooser, holds, fails);
+    return [{ kind: 'condition', name, shape, negated: false }];
   };
+
+/** Either, but not both. */
+function exclusive(context: OpContext, a: Value, b: Value): Value {
+  if (a.kind === 'constant' && b.kind === 'constant')
+    return constant(combine(a.array, b.array, (u, v) => (Boolean(u) !== Boolean(v) ? 1 : 0)));
+  const [p, q] = [toCondition(context, a), toCondition(context, b)];
+  const shape = broadcastDims(context, [p.shape, q.shape]);
+  const spread = (name: string) => spreadTo(context, { ...q, name }, shape);
+  const [same, flipped] = [spread(signOf(context, q)), spread(signOf(context, q, true))];
+  const chooser = spreadTo(context, p, shape);
+  const [holds, fails] = p.negated ? [same, flipped] : [flipped, same];
+  return { kind: 'condition', name: context.builder.select(chooser, holds, fails), shape, negated: false };
+}
+
+const xor: Handler = (context, [a, b]) => {
+  if (!a || !b) throw context.refuse(': it has fewer than two inputs');
+  return [exclusive(context, a, b)];
+};
+
+/** Values over the input box are finite: one that is not is refused when the model is built. */
+const never: Handler = (context, [x]) => {
+  if (!x) throw context.refuse(': it has no input');
+  if (x.kind === 'constant') {
+    const test =
+      context.node.opType === 'IsNaN' ? Number.isNaN : (v: number) => Math.abs(v) === Number.POSITIVE_INFINITY;
+    return [constant(mapArray(x.array, (v) => (test(v) ? 1 : 0), true))];
+  }
+  const shape = pointShape(shapeOf(x));
+  return [constant({ shape, data: new Float64Array(sizeOf(shape)), integer: true })];
+};
 
 const where: Handler = (context, [condition, a, b]) => {
   if (!condition || !a || !b) throw context.refuse(': it has fewer than three inputs');
@@ -130,9 +217,12 @@ export const LOGIC: Record<string, Handler> = {
   Less: comparison(true, false),
   LessOrEqual: comparison(false, true),
   GreaterOrEqual: comparison(true, true),
-  Equal: constantsOnly((u, v) => (u === v ? 1 : 0)),
+  Equal: equal,
   Not: not,
-  And: logical('min'),
-  Or: logical('max'),
+  And: logical('and'),
+  Or: logical('or'),
+  Xor: xor,
+  IsNaN: never,
+  IsInf: never,
   Where: where,
 };

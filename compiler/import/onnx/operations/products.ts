@@ -23,7 +23,7 @@ import { arithmetic } from './arithmetic.js';
 
 /** Products of two variables are written out component by component up to this many terms. */
 const MAX_PRODUCT_TERMS = 4096;
-const MAX_MATRIX = 2 ** 24;
+export const MAX_MATRIX = 2 ** 24;
 
 const gemm: Handler = (context, [a, b, c]) => {
   const { node, builder } = context;

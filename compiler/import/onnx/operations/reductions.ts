@@ -10,6 +10,7 @@ import {
   pointShape,
   shapeOf,
   toVariable,
+  type Value,
   type Variable,
 } from '../values.js';
 import { axesOf } from './components.js';
@@ -17,13 +18,17 @@ import { sumGroups } from './products.js';
 
 /** Reductions along axes. */
 
-type Reduction = 'sum' | 'mean' | 'squares' | 'norm' | 'max' | 'min';
+export type Reduction = 'sum' | 'mean' | 'squares' | 'norm' | 'magnitudes' | 'logarithm' | 'product' | 'max' | 'min';
 
+const add = (s: number, v: number) => s + v;
 const REDUCE: Record<Reduction, [number, (sum: number, v: number) => number]> = {
-  sum: [0, (s, v) => s + v],
-  mean: [0, (s, v) => s + v],
+  sum: [0, add],
+  mean: [0, add],
+  logarithm: [0, add],
   squares: [0, (s, v) => s + v * v],
   norm: [0, (s, v) => s + v * v],
+  magnitudes: [0, (s, v) => s + Math.abs(v)],
+  product: [1, (s, v) => s * v],
   max: [Number.NEGATIVE_INFINITY, Math.max],
   min: [Number.POSITIVE_INFINITY, Math.min],
 };
@@ -34,27 +39,41 @@ const reduction =
     if (!x) throw context.refuse(': it has no input');
     const rank = shapeOf(x).length;
     const listed = axesOf(context, axes, rank);
-    if (listed === undefined && intAttribute(context.node, 'noop_with_empty_axes', 0)) return [x];
-    const over = listed ?? Array.from({ length: rank }, (_, i) => i);
-    const keep = intAttribute(context.node, 'keepdims', 1) === 1;
-    if (x.kind === 'constant') return [constant(reduceConstant(x.array, over, keep, kind))];
-    const variable = toVariable(context, x, 'cast');
-    const batch = batchAxis(variable.shape);
-    if (over.includes(batch)) {
-      throw context.refuse(': it reduces over the batch', 'every point must be answered by itself');
-    }
-    const shape = keep
-      ? variable.shape.map((d, i): Dim => (over.includes(i) ? 1 : d))
-      : variable.shape.filter((_, i) => !over.includes(i));
-    return [{ kind: 'variable', shape, name: reduceVariable(context, variable, over, kind) }];
+    if (!listed?.length && intAttribute(context.node, 'noop_with_empty_axes', 0)) return [x];
+    const over = listed?.length ? listed : Array.from({ length: rank }, (_, i) => i);
+    return [reduceValue(context, x, over, intAttribute(context.node, 'keepdims', 1) === 1, kind)];
   };
+
+/** x reduced along the axes `over`, which are kept with length 1 or dropped; the batch is not among them. */
+export function reduceValue(
+  context: OpContext,
+  x: Value,
+  over: readonly number[],
+  keep: boolean,
+  kind: Reduction,
+): Value {
+  if (x.kind === 'constant') return constant(reduceConstant(x.array, over, keep, kind));
+  const variable = toVariable(context, x, 'cast');
+  if (over.includes(batchAxis(variable.shape))) {
+    throw context.refuse(': it reduces over the batch', 'every point must be answered by itself');
+  }
+  const shape = keep
+    ? variable.shape.map((d, i): Dim => (over.includes(i) ? 1 : d))
+    : variable.shape.filter((_, i) => !over.includes(i));
+  return { kind: 'variable', shape, name: reduceVariable(context, variable, over, kind) };
+}
 
 function reduceConstant(x: NdArray, over: readonly number[], keep: boolean, kind: Reduction): NdArray {
   const [start, step] = REDUCE[kind];
   const result = reduce(x, over, keep, start, step);
   const count = x.data.length / Math.max(1, result.data.length);
-  if (kind === 'mean') return { ...result, data: result.data.map((v) => v / count) };
-  return kind === 'norm' ? { ...result, data: result.data.map(Math.sqrt) } : result;
+  const finish: Partial<Record<Reduction, (v: number) => number>> = {
+    mean: (v) => v / count,
+    norm: Math.sqrt,
+    logarithm: Math.log,
+  };
+  const last = finish[kind];
+  return last ? { ...result, data: result.data.map(last), integer: false } : result;
 }
 
 function reduceVariable(
@@ -74,20 +93,27 @@ function reduceVariable(
   const moved = gatherComponents(builder, name, permuted(source, order));
   if (kind === 'mean' && groups === 1 && size > 1)
     return builder.add({ op: 'mean', inputs: [moved] }, 1, node.output[0]);
-  if (kind === 'max' || kind === 'min') {
+  if (kind === 'max' || kind === 'min' || kind === 'product') {
+    const op = kind === 'product' ? 'mul' : kind;
     const column = (k: number) =>
       builder.gather(
         moved,
         Array.from({ length: groups }, (_, g) => g * size + k),
       );
     let result = column(0);
-    for (let k = 1; k < size; k++) result = builder.binary(kind, result, column(k), node.output[0]);
+    for (let k = 1; k < size; k++) result = builder.binary(op, result, column(k), node.output[0]);
     return result;
   }
-  const terms = kind === 'squares' || kind === 'norm' ? builder.unary('pow', moved, 'square', { exponent: 2 }) : moved;
-  const sum = sumGroups(context, terms, groups, size);
+  const sum = sumGroups(context, terms(builder, moved, kind), groups, size);
   if (kind === 'mean') return builder.scale(sum, [1 / size], undefined, node.output[0]);
+  if (kind === 'logarithm') return builder.unary('log', sum, node.output[0]);
   return kind === 'norm' ? builder.unary('sqrt', sum, node.output[0]) : sum;
+}
+
+/** What is summed for each component. */
+function terms(builder: OpContext['builder'], x: string, kind: Reduction): string {
+  if (kind === 'squares' || kind === 'norm') return builder.unary('pow', x, 'square', { exponent: 2 });
+  return kind === 'magnitudes' ? builder.unary('abs', x) : x;
 }
 
 function permuted(x: NdArray, order: readonly number[]): Float64Array {
@@ -106,7 +132,10 @@ export const REDUCTIONS: Record<string, Handler> = {
   ReduceSum: reduction('sum'),
   ReduceMean: reduction('mean'),
   ReduceSumSquare: reduction('squares'),
+  ReduceL1: reduction('magnitudes'),
   ReduceL2: reduction('norm'),
+  ReduceLogSum: reduction('logarithm'),
+  ReduceProd: reduction('product'),
   ReduceMax: reduction('max'),
   ReduceMin: reduction('min'),
 };
