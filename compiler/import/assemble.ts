@@ -90,6 +90,16 @@ function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options
       (name) => ({ name: name!, ...defined(given.find((facts) => facts.name === name) ?? {}) }) as InputFacts,
     );
   }
+  if (isDeclared && columns.length) refuseUnknown(file, 'input', given, columns as string[]);
+  const misplaced = given.findIndex(({ name }, i) => columns[i] !== undefined && columns[i] !== name);
+  if (misplaced >= 0 && given.length === columns.length) {
+    throw new PinnEdgeError('PE7006', {
+      file,
+      found: `the input columns ${columns.map((name) => name ?? '?').join(', ')}`,
+      given: `--input ${given[misplaced].name} was given in place of ${columns[misplaced]}`,
+      advice: 'give one per column, in order',
+    });
+  }
   if (given.length && given.length !== columns.length) {
     throw new PinnEdgeError('PE7006', {
       file,
@@ -101,6 +111,17 @@ function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options
   const inputs = columns.map((name, i): InputFacts => given[i] ?? { name: name ?? `x${i}` });
   requireUnique(file, inputs);
   return inputs;
+}
+
+/** A name that the file does not have would be bound by its position, to something else. */
+function refuseUnknown(file: string, what: string, given: readonly { name: string }[], known: readonly string[]): void {
+  const unknown = given.find(({ name }) => !known.includes(name));
+  if (unknown) throw missing(file, what, unknown.name, known);
+}
+
+function missing(file: string, what: string, name: string, known: readonly string[]): PinnEdgeError {
+  const are = known.length === 1 ? 'is only' : 'are';
+  return new PinnEdgeError('PE7009', { file, what, name, are, known: known.join(', ') || 'none' });
 }
 
 function requireUnique(file: string, inputs: readonly InputFacts[]): void {
@@ -121,19 +142,25 @@ function defined<T extends object>(facts: T): Partial<T> {
 function named<T extends { name: string }>(file: string, what: string, list: readonly T[], name: string): T {
   const found = list.find((entry) => entry.name === name);
   if (found) return found;
-  const known = list.map((entry) => entry.name);
-  throw new PinnEdgeError('PE7009', {
+  throw missing(
     file,
     what,
     name,
-    are: known.length === 1 ? 'is only' : 'are',
-    known: known.join(', ') || 'none',
-  });
+    list.map((entry) => entry.name),
+  );
+}
+
+/** Names that exporters make up, such as onnx::Gemm_0, input.1, args_0 and keras_tensor_3, tell nothing. */
+const MADE_UP = /^(onnx__|serving_default_|keras_tensor|(input|args?)_?\d)/;
+
+/** The columns of a network by the names that somebody gave them. */
+function columnsOf({ columns }: NetworkSource): (string | undefined)[] {
+  return columns.map((name) => (name !== undefined && MADE_UP.test(name) ? undefined : name));
 }
 
 /** Columns of all networks: side by side where they are multiplied, else those of the widest, which all share. */
 function defaultColumns(imported: Imported): (string | undefined)[] {
-  const lists = [...imported.networks.values()].map(({ columns }) => columns);
+  const lists = [...imported.networks.values()].map(columnsOf);
   if (imported.join === 'dot') return lists.flat();
   return lists.reduce((widest, list) => (list.length > widest.length ? list : widest));
 }
@@ -181,7 +208,7 @@ function networkColumns(
     requireColumns(file, name, network, columns.length, `its network inputs are ${columns.length}`);
     return columns;
   }
-  const own = inputs.slice(first, first + network.columns.length);
+  const own = ownInputs(file, network, spec, inputs, first);
   const count = first === 0 ? inputs.length : own.length;
   requireColumns(
     file,
@@ -193,6 +220,21 @@ function networkColumns(
   return own.map((input) =>
     normalised(builder, input.name, spec.inputs?.find((facts) => facts.name === input.name)?.normalize),
   );
+}
+
+/** The inputs that the columns of a network are: those of a spec by the names that the file gives, else by position. */
+function ownInputs(
+  file: string,
+  network: NetworkSource,
+  spec: ImportSpec,
+  inputs: readonly InputFacts[],
+  first: number,
+): InputFacts[] {
+  const columns = columnsOf(network);
+  const names = columns.filter((name) => name !== undefined);
+  if (!spec.inputs || names.length !== columns.length) return inputs.slice(first, first + columns.length);
+  if (inputs.length === columns.length) refuseUnknown(file, 'input', inputs, names);
+  return names.flatMap((name) => inputs.find((input) => input.name === name) ?? []);
 }
 
 function requireColumns(file: string, name: string, network: NetworkSource, count: number, given: string): void {
@@ -280,6 +322,9 @@ function mergeOutputs(
           typeof output,
     );
   }
+  // New names are given in order; together with names of the file, what is not one of them is a slip.
+  const names = unique.map(({ name }) => name);
+  if (given.some(({ name }) => names.includes(name))) refuseUnknown(file, 'output', given, names);
   requireOutputs(file, columns.length, given.length, '--output');
   return unique.map((output, i) => ({ ...output, ...given[i] }));
 }

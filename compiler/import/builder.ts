@@ -58,6 +58,7 @@ export class GraphBuilder {
   }
 
   constant(value: ArrayLike<number>, hint = 'constant'): string {
+    if (Array.from(value).some(Number.isNaN)) throw new Error('it reads a constant that is not a number');
     return this.add({ op: 'constant', value: Array.from(value) }, value.length, hint);
   }
 

@@ -24,6 +24,14 @@ export function finishModel(
   options: ImportOptions,
   notes: string[],
 ): Model {
+  if (draft.outputs.length === 0) {
+    throw new PinnEdgeError('PE7006', {
+      file,
+      found: 'no outputs',
+      given: 'a model answers with at least one',
+      advice: 'save the network with its outputs, or name them in the spec',
+    });
+  }
   const outputs = keptOutputs(file, draft, options.keep, notes);
   const fixed = fixedInputs(file, draft, options.fix ?? {});
   const inputs = draft.inputs.filter(({ name }) => !fixed.has(name));

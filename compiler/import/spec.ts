@@ -71,6 +71,28 @@ export interface ImportSpec {
   outputs?: (OutputFacts & { expression?: string })[];
 }
 
+/**
+ * Refuses what a spec says of the layers of a network whose file has its whole graph.
+ *
+ * @throws PE3008 with the field
+ */
+export function refuseLayers(file: string, spec: ImportSpec): void {
+  const described = Object.entries(spec.networks ?? {}).map(([name, network]) => ({
+    path: `networks.${name}`,
+    network,
+  }));
+  if (spec.network) described.push({ path: 'network', network: spec.network });
+  for (const { path, network } of described) {
+    const field = Object.keys(network).find((key) => key !== 'inputs');
+    if (field === undefined) continue;
+    throw new PinnEdgeError('PE3008', {
+      option: `${path}.${field} in the spec`,
+      other: file,
+      reason: 'the file has its whole graph, layers and activations included',
+    });
+  }
+}
+
 const MAX_SPEC_BYTES = 10_000_000;
 let validator: ValidateFunction | undefined;
 

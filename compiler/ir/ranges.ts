@@ -2,7 +2,7 @@ import { FUNCTIONS, hasPole } from '../model/functions.js';
 import type { Box } from '../sample/points.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
-import type { IrGraph, IrNode } from './types.js';
+import type { IrGraph, IrNode, SelectNode } from './types.js';
 
 /**
  * Range analysis over the input box. Interval arithmetic gives bounds that always hold but grow with depth; sampling
@@ -34,6 +34,7 @@ export function analyzeRanges(graph: IrGraph, values: IrValues, box: Box): Range
   for (const node of graph.nodes) {
     const sampled = sampledRanges(values.get(node)!, node.width);
     const certain = bounds.get(node)!;
+    if (node.kind === 'select') addUntaken(node, values, ranges, sampled);
     const exact = node.kind === 'input' || node.kind === 'constant';
     ranges.set(
       node,
@@ -41,6 +42,25 @@ export function analyzeRanges(graph: IrGraph, values: IrValues, box: Box): Range
     );
   }
   return ranges;
+}
+
+/**
+ * A choice that no point has taken, such as the one at x = 0.5, is taken between the points: its range counts as well.
+ */
+function addUntaken(node: SelectNode, values: IrValues, ranges: Ranges, sampled: Range[]): void {
+  const condition = values.get(node.condition)!;
+  const { width } = node.condition;
+  sampled.forEach((range, i) => {
+    const at = width === 1 ? 0 : i;
+    let [above, below] = [false, false];
+    for (let k = at; k < condition.length; k += width) {
+      if (condition[k] > 0) above = true;
+      else below = true;
+    }
+    if (above && below) return;
+    const other = ranges.get(above ? node.b : node.a)!;
+    sampled[i] = unionRange([range, other[other.length === 1 ? 0 : i]]);
+  });
 }
 
 /** Arguments of functions that do not exist everywhere (sqrt, 1/x): widening their range could leave the domain. */

@@ -1,6 +1,7 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
+import { refuseLayers } from '../spec.js';
 import { ARITHMETIC } from './operations/arithmetic.js';
 import { CONSTANTS } from './operations/constants.js';
 import { CONVOLUTIONS } from './operations/convolutions.js';
@@ -76,6 +77,7 @@ function adviceFor({ opType, domain }: OnnxNode): string {
 
 /** The networks of an ONNX model. @throws PE7003 for an operation that is not supported, with the name of its node */
 export function importOnnx(job: ImportJob): Imported {
+  refuseLayers(job.file, job.spec);
   const model = decodeOnnx(job.bytes);
   const graph = model.graph;
   if (!graph) throw new Error('it has no graph');

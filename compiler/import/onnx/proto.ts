@@ -191,8 +191,13 @@ function descriptor(): DescMessage {
   return message;
 }
 
+/** Describes a whole model. */
+export function onnxMessage(): DescMessage {
+  modelMessage ??= descriptor();
+  return modelMessage;
+}
+
 /** Decodes a `.onnx` file. Throws `Error` with the reason when the bytes are not protobuf. */
 export function decodeOnnx(bytes: Uint8Array): OnnxModel {
-  modelMessage ??= descriptor();
-  return fromBinary(modelMessage, bytes, { readUnknownFields: false }) as unknown as OnnxModel;
+  return fromBinary(onnxMessage(), bytes, { readUnknownFields: false }) as unknown as OnnxModel;
 }

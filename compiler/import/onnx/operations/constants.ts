@@ -46,6 +46,8 @@ const constantOfShape: Handler = (context, [shape]) => {
 
 const range: Handler = (context, inputs) => {
   const [start, limit, delta] = inputs.map((v) => requireConstant(context, v, 'bounds').data[0]);
+  // The numbers of the points: of one point, a number that nothing knows and only an index may be.
+  if (start === 0 && Number.isNaN(limit) && delta === 1) return [constant(ndArray([1], [Number.NaN], true))];
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   if (!Number.isFinite(count)) throw context.refuse(': its length is the size of the batch');
   return [

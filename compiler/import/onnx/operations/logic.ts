@@ -14,6 +14,7 @@ import {
   type Variable,
 } from '../values.js';
 import { arithmetic } from './arithmetic.js';
+import { buildAtan2, matchAtan2 } from './atan2.js';
 
 /** Comparisons, truth values and choices, element by element. */
 
@@ -159,6 +160,8 @@ const where: Handler = (context, [condition, a, b]) => {
   const test = toCondition(context, condition);
   const softplus = torchSoftplus(context, test, a, b);
   if (softplus) return [softplus];
+  const angle = angleOf(context, test, a, b);
+  if (angle) return [angle];
   const shape = broadcastDims(context, [test.shape, shapeOf(a), shapeOf(b)]);
   const operand = (value: Value): string => {
     if (value.kind === 'constant') return context.builder.constant(spreadConstant(context, value.array, shape));
@@ -194,6 +197,12 @@ function chooseByConstant(context: OpContext, condition: NdArray, a: Value, b: V
     shape,
     name: context.builder.select(test, operand(a), operand(b), context.node.output[0]),
   };
+}
+
+function angleOf(context: OpContext, test: Condition, a: Value, b: Value): Value | undefined {
+  if (test.negated || a.kind !== 'variable' || b.kind !== 'variable') return undefined;
+  const angle = matchAtan2(context.builder, test.name, a.name, b.name);
+  return angle && { ...b, name: buildAtan2(context.builder, angle, context.node.output[0]) };
 }
 
 /** PyTorch exports softplus as "x where x > 20, else Softplus(x)"; the two differ by less than 2.1e-9 there. */
