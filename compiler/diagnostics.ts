@@ -78,6 +78,9 @@ const MESSAGES = {
   PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
   PE7010: '{file}: the network that the spec describes does not fit the file: {reason}',
+  PE7013:
+    '{file}: {names} {are} read by nothing; say with --spec what {it} ({fields}), or name them in its "ignore"; pinn-edge import {file} --init writes a spec to start from',
+  PE7014: '{file}: {what} has no effect: {why}; leave it out',
   // 8xxx: emulated boards
   PE8001:
     'firmware for {board} needs {tool}, not found on this machine; on Debian and Ubuntu: apt-get install {packages}',

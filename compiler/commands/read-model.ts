@@ -66,9 +66,14 @@ export async function readModel(file: string, options: ModelOptions, quiet = fal
   };
   const { model, notes } = isForeign(file)
     ? await importModel(file, nodeFiles, importOptions)
-    : adjust(file, loadModel(file, nodeFiles), importOptions);
+    : withAssumptions(adjust(file, loadModel(file, nodeFiles), importOptions));
   if (!quiet) for (const note of notes) writeNote(`note: ${note}`);
   return model;
+}
+
+/** What an earlier import took for granted is said again. */
+function withAssumptions({ model, notes }: { model: Model; notes: string[] }): { model: Model; notes: string[] } {
+  return { model, notes: [...notes, ...(model.assumed ?? []).map((assumption) => `assumed: ${assumption}`)] };
 }
 
 /** A pinn-edge/1 model with inputs narrowed or fixed and outputs dropped. */
@@ -95,7 +100,10 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
     });
   }
   const finished = finishModel(file, model, { ...model, inputs }, { ...options, name: model.name }, notes);
-  return { model: { ...finished, physics: keepPhysics(model, finished, options.fix ?? {}) }, notes };
+  return {
+    model: { ...finished, assumed: model.assumed, physics: keepPhysics(model, finished, options.fix ?? {}) },
+    notes,
+  };
 }
 
 /** What of the physics block still makes sense: fixed inputs become parameters, dropped outputs take their part along. */

@@ -1,11 +1,14 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import type { Model } from '../model/types.js';
-import { GraphBuilder, legalIdentifier } from './builder.js';
+import { GraphBuilder } from './builder.js';
 import { buildExpression, type ExpressionValue, type Scope, valueName } from './expression-nodes.js';
+import { defined, named, plural, refuseUnknown, shorten } from './facts.js';
 import { finishModel } from './finish.js';
+import { dotProducts, mergeOutputs } from './outputs.js';
 import type { Imported, NetworkOutput, NetworkSource } from './source.js';
-import type { ImportSpec, Normalization } from './spec.js';
-import type { Draft, ImportOptions, InputFacts, OutputFacts } from './types.js';
+import type { ImportSpec } from './spec.js';
+import { derivativeAmong, normalisedInput, requireUse } from './spec-use.js';
+import type { Draft, ImportOptions, InputFacts } from './types.js';
 
 /**
  * Puts a model together: inputs, their normalisation, the file's networks, output expressions.
@@ -24,7 +27,9 @@ export function assemble(
   for (const { name } of inputs) builder.input(name);
   const scope = new Map<string, ExpressionValue>(inputs.map(({ name }) => [name, { value: name }]));
   addConstants(file, imported, spec, options, scope);
+  const asked = new Set<string>();
   const lookUp: Scope = (name) => {
+    asked.add(name);
     const numbers = scope.get(name) ?? imported.numbers?.(name);
     return Array.isArray(numbers) ? { constant: numbers } : (numbers as ExpressionValue | undefined);
   };
@@ -33,19 +38,23 @@ export function assemble(
     try {
       return buildExpression(source, builder, lookUp, hint);
     } catch (error) {
+      const derivative = derivativeAmong(source, imported, inputs);
       throw new PinnEdgeError('PE2004', {
         file: place,
         expression: shorten(source),
         place: where,
-        reason: (error as Error).message,
+        reason: derivative ?? (error as Error).message,
       });
     }
   };
+  const normalisedInputs = new Set<string>();
   const results: NetworkOutput[] = [];
   let column = 0;
   for (const [name, network] of imported.networks) {
-    const first = imported.join === 'dot' ? column : 0;
-    const columns = networkColumns(file, builder, name, network, spec, inputs, first, evaluate);
+    const first = imported.join ? column : 0;
+    const columns = networkColumns(file, builder, name, network, spec, inputs, first, evaluate, (input) =>
+      normalisedInput(file, place, builder, imported, spec, inputs, input, normalisedInputs),
+    );
     column += network.columns.length;
     const outputs = network.build(builder, columns);
     scope.set(name, {
@@ -56,19 +65,13 @@ export function assemble(
     });
     results.push(...outputs);
   }
-  const joined = imported.join === 'dot' ? [dotProduct(builder, imported, scope)] : results;
+  const joined = imported.join ? dotProducts(file, builder, imported, scope, imported.join.biases) : results;
   const outputs = mergeOutputs(file, builder, joined, spec, options, evaluate);
+  requireUse(place, imported, spec, asked, normalisedInputs);
+  imported.account?.();
   const { tolerance } = spec;
   const draft: Draft = { inputs, outputs, tolerance, description: spec.description ?? imported.description };
   return finishModel(file, builder, draft, { ...options, name: options.name ?? spec.name }, notes);
-}
-
-function shorten(source: string): string {
-  return source.length > 60 ? `${source.slice(0, 57)}...` : source;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Inputs of the model: the spec's, else the file's columns; `--input` names them or adds ranges. */
@@ -113,17 +116,6 @@ function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options
   return inputs;
 }
 
-/** A name that the file does not have would be bound by its position, to something else. */
-function refuseUnknown(file: string, what: string, given: readonly { name: string }[], known: readonly string[]): void {
-  const unknown = given.find(({ name }) => !known.includes(name));
-  if (unknown) throw missing(file, what, unknown.name, known);
-}
-
-function missing(file: string, what: string, name: string, known: readonly string[]): PinnEdgeError {
-  const are = known.length === 1 ? 'is only' : 'are';
-  return new PinnEdgeError('PE7009', { file, what, name, are, known: known.join(', ') || 'none' });
-}
-
 function requireUnique(file: string, inputs: readonly InputFacts[]): void {
   const twice = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) !== i);
   if (twice)
@@ -133,21 +125,6 @@ function requireUnique(file: string, inputs: readonly InputFacts[]): void {
       given: 'it is named twice',
       advice: 'give every input a name of its own',
     });
-}
-
-function defined<T extends object>(facts: T): Partial<T> {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-function named<T extends { name: string }>(file: string, what: string, list: readonly T[], name: string): T {
-  const found = list.find((entry) => entry.name === name);
-  if (found) return found;
-  throw missing(
-    file,
-    what,
-    name,
-    list.map((entry) => entry.name),
-  );
 }
 
 /** Names that exporters make up, such as onnx::Gemm_0, input.1, args_0 and keras_tensor_3, tell nothing. */
@@ -161,7 +138,7 @@ function columnsOf({ columns }: NetworkSource): (string | undefined)[] {
 /** Columns of all networks: side by side where they are multiplied, else those of the widest, which all share. */
 function defaultColumns(imported: Imported): (string | undefined)[] {
   const lists = [...imported.networks.values()].map(columnsOf);
-  if (imported.join === 'dot') return lists.flat();
+  if (imported.join) return lists.flat();
   return lists.reduce((widest, list) => (list.length > widest.length ? list : widest));
 }
 
@@ -198,6 +175,7 @@ function networkColumns(
   inputs: readonly InputFacts[],
   first: number,
   evaluate: Evaluate,
+  normalised: (input: string) => string,
 ): string[] {
   const expressions = spec.networks?.[name]?.inputs ?? spec.network?.inputs ?? spec.networkInputs;
   if (expressions) {
@@ -217,9 +195,7 @@ function networkColumns(
     own.length === network.columns.length ? count : own.length,
     `there are ${plural(inputs.length, 'input')}`,
   );
-  return own.map((input) =>
-    normalised(builder, input.name, spec.inputs?.find((facts) => facts.name === input.name)?.normalize),
-  );
+  return own.map((input) => normalised(input.name));
 }
 
 /** The inputs that the columns of a network are: those of a spec by the names that the file gives, else by position. */
@@ -244,107 +220,5 @@ function requireColumns(file: string, name: string, network: NetworkSource, coun
     found: `a network of ${plural(network.columns.length, 'input column')}`,
     given,
     advice: 'name one input per column, or say in the spec by networkInputs what each column reads',
-  });
-}
-
-function normalised(builder: GraphBuilder, x: string, normalization: Normalization | undefined): string {
-  if (!normalization) return x;
-  const hint = `${x}_normalised`;
-  if ('mean' in normalization) {
-    return builder.scale(x, [1 / normalization.std], [-normalization.mean / normalization.std], hint);
-  }
-  const { min, max, to = [-1, 1] } = normalization;
-  const scale = (to[1] - to[0]) / (max - min);
-  return builder.scale(x, [scale], [to[0] - scale * min], hint);
-}
-
-/** DeepONet: the outputs of two networks multiplied and summed, plus the bias `b` where the file has one. */
-function dotProduct(
-  builder: GraphBuilder,
-  imported: Imported,
-  scope: ReadonlyMap<string, ExpressionValue>,
-): NetworkOutput {
-  const [branch, trunk] = [...imported.networks.keys()].map((name) => (scope.get(name) as { value: string }).value);
-  const product = builder.binary('mul', branch, trunk, 'product');
-  const sum = builder.add({ op: 'sum', inputs: [product] }, 1, 'dot');
-  const bias = imported.numbers?.('b');
-  return { name: 'u', value: bias?.length === 1 ? builder.scale(sum, undefined, bias, 'u') : sum };
-}
-
-/** Outputs of the model: the spec's, else all components of all networks; `--output` renames them or adds units. */
-function mergeOutputs(
-  file: string,
-  builder: GraphBuilder,
-  results: readonly NetworkOutput[],
-  spec: ImportSpec,
-  options: ImportOptions,
-  evaluate: Evaluate,
-): Draft['outputs'] {
-  const columns = results.flatMap(({ name, value, components }) => {
-    const width = builder.width(value);
-    const base = legalIdentifier(name, 'out');
-    return Array.from({ length: width }, (_, index) => ({
-      name: components?.[index] ?? (width === 1 ? base : `${base}_${index}`),
-      ...(width === 1 ? { value } : { value, index }),
-    }));
-  });
-  const given = options.outputs ?? [];
-  if (spec.outputs) {
-    const plain = spec.outputs.every(({ expression }) => expression === undefined);
-    if (plain) requireOutputs(file, columns.length, spec.outputs.length, 'outputs in the spec');
-    const outputs = spec.outputs.map(({ expression, ...facts }, i) => {
-      if (expression === undefined) {
-        if (i >= columns.length) requireOutputs(file, columns.length, spec.outputs!.length, 'outputs in the spec');
-        return { ...columns[i], ...facts };
-      }
-      const value = valueName(builder, evaluate(expression, `output "${facts.name}"`, facts.name), facts.name);
-      const width = builder.width(value);
-      if (width !== 1) {
-        const reason = `its value has width ${width}; pick one component, such as N[0]`;
-        throw new PinnEdgeError('PE2004', {
-          file,
-          expression: shorten(expression),
-          place: `output "${facts.name}"`,
-          reason,
-        });
-      }
-      return { ...facts, value };
-    });
-    for (const facts of given) Object.assign(named(file, 'output', outputs, facts.name), defined(facts));
-    return outputs;
-  }
-  const unique = uniqueNames(columns);
-  if (!given.length) return unique;
-  if (given.every(({ name }) => unique.some((output) => output.name === name))) {
-    return unique.map(
-      (output) =>
-        ({ ...output, ...defined(given.find(({ name }) => name === output.name) ?? {}) }) as OutputFacts &
-          typeof output,
-    );
-  }
-  // New names are given in order; together with names of the file, what is not one of them is a slip.
-  const names = unique.map(({ name }) => name);
-  if (given.some(({ name }) => names.includes(name))) refuseUnknown(file, 'output', given, names);
-  requireOutputs(file, columns.length, given.length, '--output');
-  return unique.map((output, i) => ({ ...output, ...given[i] }));
-}
-
-function requireOutputs(file: string, found: number, given: number, what: string): void {
-  if (found === given) return;
-  throw new PinnEdgeError('PE7006', {
-    file,
-    found: plural(found, 'output'),
-    given: `there are ${given} ${what}`,
-    advice: 'name one per output of the network, in order; --outputs drops those that are not wanted',
-  });
-}
-
-function uniqueNames<T extends { name: string }>(outputs: readonly T[]): T[] {
-  const seen = new Set<string>();
-  return outputs.map((output) => {
-    let { name } = output;
-    for (let n = 2; seen.has(name); n++) name = `${output.name}_${n}`;
-    seen.add(name);
-    return { ...output, name };
   });
 }

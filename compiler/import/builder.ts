@@ -111,10 +111,29 @@ export class GraphBuilder {
     return this.add(fields, weight.shape[0], hint);
   }
 
-  concat(parts: readonly string[], hint = 'concat'): string {
+  /** Parts side by side; neighbouring slices of one value become one again. */
+  concat(given: readonly string[], hint = 'concat'): string {
+    const parts = this.joinSlices(given, hint);
     if (parts.length === 1) return parts[0];
     const width = parts.reduce((n, part) => n + this.width(part), 0);
     return this.add({ op: 'concat', inputs: [...parts] }, width, hint);
+  }
+
+  private joinSlices(parts: readonly string[], hint: string): string[] {
+    const runs: { part: string; of?: string; start: number; stop: number }[] = [];
+    for (const part of parts) {
+      const node = this.byName.get(part);
+      const last = runs.at(-1);
+      if (node?.op !== 'slice') runs.push({ part, start: 0, stop: 0 });
+      else if (last?.of === node.inputs[0] && last.stop === node.start) last.stop = node.stop;
+      else runs.push({ part, of: node.inputs[0], start: node.start, stop: node.stop });
+    }
+    if (runs.length === parts.length) return [...parts];
+    return runs.map(({ part, of, start, stop }) => {
+      const node = this.byName.get(part);
+      if (of === undefined || (node?.op === 'slice' && node.stop === stop)) return part;
+      return this.slice(of, start, stop, hint);
+    });
   }
 
   /** Components start .. stop-1. */

@@ -1,7 +1,7 @@
-import type { Tensor } from '../model/types.js';
 import { isHdf5 } from './keras/hdf5.js';
 import { isNpy } from './numpy/npy.js';
 import type { Importer } from './source.js';
+import { plainTensors, type TensorFile } from './tensor-file.js';
 import { isZip } from './zip.js';
 
 /** Formats by their content first and their extension second; decoders are loaded when they are needed. */
@@ -12,30 +12,36 @@ interface FormatEntry {
   title: string;
   load(): Promise<Importer>;
   /** Reads the tensors of a file that may be without a graph; the reader gives undefined where there is one. */
-  tensors?(): Promise<(bytes: Uint8Array) => Map<string, Tensor> | undefined>;
+  tensors?(): Promise<(bytes: Uint8Array, file: string) => TensorFile | undefined>;
 }
 
 export const FORMATS: Record<Format, FormatEntry> = {
   onnx: { title: 'ONNX', load: async () => (await import('./onnx/import.js')).importOnnx },
   torch: {
     title: 'PyTorch',
-    load: async () => (await import('./state-dict.js')).importTorch,
-    tensors: async () => (await import('./torch/checkpoint.js')).readCheckpoint,
+    load: async () => (await import('./tensor-files.js')).importTorch,
+    tensors: async () => (await import('./tensor-files.js')).readTorch,
   },
   keras: {
     title: 'Keras',
     load: async () => (await import('./keras/import.js')).importKeras,
-    tensors: async () => (await import('./keras/import.js')).readKerasWeights,
+    tensors: async () => {
+      const { readKerasWeights } = await import('./keras/import.js');
+      return (bytes) => {
+        const weights = readKerasWeights(bytes);
+        return weights && plainTensors(weights);
+      };
+    },
   },
   safetensors: {
     title: 'safetensors',
-    load: async () => (await import('./state-dict.js')).importSafetensors,
-    tensors: async () => (await import('../model/safetensors.js')).readSafetensors,
+    load: async () => (await import('./tensor-files.js')).importSafetensors,
+    tensors: async () => (await import('./tensor-files.js')).readSafetensorsFile,
   },
   numpy: {
     title: 'NumPy',
-    load: async () => (await import('./state-dict.js')).importNumpy,
-    tensors: async () => (await import('./state-dict.js')).readNumpy,
+    load: async () => (await import('./tensor-files.js')).importNumpy,
+    tensors: async () => (await import('./tensor-files.js')).readNumpy,
   },
 };
 

@@ -2,6 +2,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { type FileReader, readBytes } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS } from './detect.js';
+import { unpacked } from './gzip.js';
 import type { Imported } from './source.js';
 import { type ImportSpec, parseSpec } from './spec.js';
 import type { ImportOptions, ImportResult } from './types.js';
@@ -13,8 +14,10 @@ import type { ImportOptions, ImportResult } from './types.js';
  * Throws {@link PinnEdgeError} for everything that can be wrong with the file, the spec or the options.
  */
 export async function importModel(file: string, files: FileReader, options: ImportOptions = {}): Promise<ImportResult> {
-  const { imported, spec, notes } = await readNetwork(file, files, options);
-  return { model: assemble(file, imported, spec, options, notes), notes };
+  const { imported, spec, notes, assumptions } = await readNetwork(file, files, options);
+  const model = assemble(file, imported, spec, options, notes);
+  if (assumptions.length) model.assumed = assumptions;
+  return { model, notes: [...notes, ...assumptions.map((assumption) => `assumed: ${assumption}`)] };
 }
 
 /** The network of a file without ranges and names: what `import --init` starts from. */
@@ -22,34 +25,37 @@ export async function readNetwork(
   file: string,
   files: FileReader,
   options: ImportOptions = {},
-): Promise<{ imported: Imported; spec: ImportSpec; notes: string[] }> {
+): Promise<{ imported: Imported; spec: ImportSpec; notes: string[]; assumptions: string[] }> {
   const spec: ImportSpec = options.spec ? parseSpec(options.spec.file, options.spec.text) : {};
-  const bytes = readBytes(file, files);
+  const bytes = guarded(file, 'gzip', () => unpacked(readBytes(file, files)));
   const format = detectFormat(file, bytes);
   if (!format) throw new PinnEdgeError('PE7001', { file });
   const notes: string[] = [];
+  const assumptions: string[] = [];
   const namedInputs = spec.inputs?.length ?? (options.inputs?.length || undefined);
   const ends = [...(options.inputs ?? []), ...(spec.inputs ?? [])].flatMap(({ min, max }) =>
     [min, max].filter((end) => end !== undefined),
   );
   const beside = (name: string) => files.read(files.beside(file, name));
-  const job = { file, bytes, spec, notes, namedInputs, ends, beside };
+  const job = { file, bytes, spec, notes, assumptions, namedInputs, ends, beside };
   const importer = await FORMATS[format].load();
-  const guarded = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw unreadable(file, FORMATS[format].title, error);
-    }
-  };
-  const imported = guarded(() => importer(job));
+  const { title } = FORMATS[format];
+  const imported = guarded(file, title, () => importer(job));
   for (const [name, network] of imported.networks) {
     imported.networks.set(name, {
       ...network,
-      build: (builder, inputs) => guarded(() => network.build(builder, inputs)),
+      build: (builder, inputs) => guarded(file, title, () => network.build(builder, inputs)),
     });
   }
-  return { imported, spec, notes };
+  return { imported, spec, notes, assumptions };
+}
+
+function guarded<T>(file: string, title: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unreadable(file, title, error);
+  }
 }
 
 /** Whatever a decoder throws over damaged bytes becomes one sentence. */

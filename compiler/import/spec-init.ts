@@ -1,157 +1,203 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../host/file-reader.js';
-import { legalIdentifier } from './builder.js';
+import { readBytes } from '../host/file-reader.js';
+import type { Tensor } from '../model/types.js';
+import { saidActivation } from './architecture.js';
+import { GraphBuilder } from './builder.js';
+import { denseCandidates, otherMatrices } from './candidates.js';
 import { detectFormat, FORMATS } from './detect.js';
 import { modelName } from './finish.js';
+import { unpacked } from './gzip.js';
+import { isHarmless } from './harmless.js';
 import { readNetwork } from './import.js';
-import { denseCandidates, naturalOrder } from './infer.js';
+import { gatesAmong, residualLooking } from './infer.js';
+import { colsOf, type DenseCandidate, fittingLayouts, hintOf, rowsOf } from './layout.js';
+import { isNormalisation } from './normalisation.js';
 import { foldParametrizations } from './parametrizations.js';
 import type { Imported } from './source.js';
+import type { Assumable, Layout } from './spec.js';
+import { type DraftNetwork, type DraftSpec, specText } from './spec-text.js';
+import type { TensorFile } from './tensor-file.js';
+import { fieldFor } from './unread.js';
 
 /**
- * The spec that `pinn-edge import <file> --init` writes: everything that the file tells, and commented lines for what
- * it does not. It is valid as it is, but for the ranges, which are asked for.
+ * The spec that `pinn-edge import <file> --init` writes: everything that the file tells, what is assumed marked as such,
+ * and commented lines for what else may apply. It is valid as it is, but for the ranges, which are asked for.
  */
 export async function initialSpec(file: string, files: FileReader): Promise<string> {
   const known = await tensorsOf(file, files);
-  const imported = await networkIfInferable(file, files);
+  const { imported, reason } = await networkIfInferable(file, files);
   const base = file.split(/[\\/]/).at(-1) ?? file;
-  return [
-    `// What ${base} does not say about its network. Fill in the ranges and what else applies, then:`,
-    `//   pinn-edge import ${base} --spec <this file> -o model.json`,
-    '{',
-    `  "name": ${JSON.stringify(modelName(file))},`,
-    '',
-    ...inputLines(imported),
-    '',
-    ...(known ? networkLines(known, imported) : graphLines()),
-    '',
-    ...outputLines(imported),
-    '}',
-    '',
-  ].join('\n');
+  const draft: DraftSpec = { base, name: modelName(file), ...(reason ? { reason } : {}), ...graphFacts(imported) };
+  if (!known) return specText(draft);
+  return specText({ ...draft, ...tensorFacts(known, imported) });
 }
 
-interface KnownTensors {
-  /** `name: shape` of the layers in order, and of all other tensors. */
-  layers: { name: string; shape: string }[];
-  rest: { name: string; shape: string }[];
-}
-
-/** Tensors of a file without a graph. */
-async function tensorsOf(file: string, files: FileReader): Promise<KnownTensors | undefined> {
-  const bytes = files.read(file);
-  if (!bytes) throw new PinnEdgeError('PE1001', { file, reason: 'there is no such file' });
-  const format = detectFormat(file, bytes);
-  if (!format) throw new PinnEdgeError('PE7001', { file });
-  const read = await FORMATS[format].tensors?.();
-  if (!read) return undefined;
+/** Tensors of a file without a graph, with weights in parts put together. */
+async function tensorsOf(file: string, files: FileReader): Promise<TensorFile | undefined> {
+  const packed = readBytes(file, files);
   try {
-    const raw = read(bytes);
-    if (!raw) return undefined;
-    const tensors = foldParametrizations(raw, []);
-    const { candidates, rest } = denseCandidates(tensors);
-    const shapeOf = (name: string) => `[${tensors.get(name)!.shape.join(', ')}]`;
-    return {
-      layers: candidates.map(({ name, weightName }) => ({ name, shape: shapeOf(weightName) })),
-      rest: [...rest].sort(naturalOrder).map((name) => ({ name, shape: shapeOf(name) })),
-    };
+    const bytes = unpacked(packed);
+    const format = detectFormat(file, bytes);
+    const read = format && (await FORMATS[format].tensors?.());
+    const known = read?.(bytes, file);
+    return known && { ...known, tensors: foldParametrizations(known.tensors, []) };
   } catch {
     // What is wrong with the bytes is said when the network is read.
     return undefined;
   }
 }
 
-async function networkIfInferable(file: string, files: FileReader): Promise<Imported | undefined> {
+async function networkIfInferable(file: string, files: FileReader): Promise<{ imported?: Imported; reason?: string }> {
   try {
-    return (await readNetwork(file, files)).imported;
+    return { imported: (await readNetwork(file, files)).imported };
   } catch (error) {
-    if (error instanceof PinnEdgeError && (error.code === 'PE7007' || error.code === 'PE7006')) return undefined;
+    const isAsked = error instanceof PinnEdgeError && ['PE7006', 'PE7007', 'PE7010'].includes(error.code);
+    if (isAsked) return { reason: error.message.replace(/; give --spec, written by: .*$/, '') };
     throw error;
   }
 }
 
-function inputLines(imported: Imported | undefined): string[] {
-  const lists = imported ? [...imported.networks.values()].map(({ columns }) => columns) : [];
-  const columns = imported?.join === 'dot' ? lists.flat() : (lists[0] ?? [undefined]);
-  const facts = '/* , "min": -1, "max": 1, "unit": "m", "normalize": { "mean": 0, "std": 1 } */';
-  const entries = columns.map((name, i) => `    { "name": ${JSON.stringify(name ?? `x${i}`)} ${facts} }`);
-  return [
-    "  // In the order of the network's input columns. A range is the box over which the device will answer.",
-    '  "inputs": [',
-    entries.join(',\n'),
-    '  ],',
-    '  // Where the network reads something else than its inputs, one expression per column:',
-    '  // "networkInputs": ["cos(pi*x0)", "sin(pi*x0)"],',
-    '  // "constants": { "nu": 0.01 },',
-  ];
-}
-
-function networkLines({ layers, rest }: KnownTensors, imported: Imported | undefined): string[] {
-  const networks = [...(imported?.networks ?? [])];
-  const shapes = new Map(layers.map(({ name, shape }) => [name, shape]));
-  const layerLines = (names: readonly string[], indent: string) =>
-    names.map(
-      (name, i) => `${indent}${JSON.stringify(name)}${i + 1 < names.length ? ',' : ''} // ${shapes.get(name) ?? ''}`,
-    );
-  const others = rest.length
-    ? ['  // Other tensors, which expressions may name:', ...rest.map(({ name, shape }) => `  //   ${name} ${shape}`)]
-    : [];
-  const help = [
-    '  // Activations: tanh, sin, cos, sigmoid, silu, gelu, gelu_tanh, relu, leaky_relu, elu, selu, softplus, mish, atan,',
-    '  // exp, none, ... A layer may say more than its name: { "layer": "...", "activation": "sin", "omega": 30, "slope": 1 },',
-    '  // { "fourier": "B" }, { "residual": ["...", "..."] }; see import-spec.schema.json.',
-  ];
-  if (networks.length <= 1) {
-    const names = networks[0]?.[1].layers ?? layers.map(({ name }) => name);
-    return [
-      ...help,
-      '  "network": {',
-      '    "activation": "tanh",',
-      '    "layers": [',
-      ...layerLines(names, '      '),
-      '    ]',
-      '  },',
-      ...others,
-    ];
-  }
-  let column = 0;
-  const lines = networks.flatMap(([name, network], i) => {
-    const first = column;
-    if (imported?.join === 'dot') column += network.columns.length;
-    const inputs = network.columns.map((_, k) => `x${first + k}`);
-    return [
-      `    ${JSON.stringify(name)}: {`,
-      `      "inputs": ${JSON.stringify(inputs).replaceAll(',', ', ')},`,
-      '      "activation": "tanh",',
-      '      "layers": [',
-      ...layerLines(network.layers ?? [], '        '),
-      '      ]',
-      `    }${i + 1 < networks.length ? ',' : ''}`,
-    ];
-  });
-  return [...help, '  "networks": {', ...lines, '  },', ...others];
-}
-
-function graphLines(): string[] {
-  return ['  // The file has its graph: layers and activations are not needed.'];
-}
-
-function outputLines(imported: Imported | undefined): string[] {
-  const names = imported?.outputs ?? [];
-  if (imported?.join === 'dot') {
+/** Names of the input columns and of the outputs, as a network built for the purpose has them. */
+function graphFacts(imported: Imported | undefined): { columns: string[]; outputs: DraftSpec['outputs'] } {
+  if (!imported) return { columns: ['x0'], outputs: [{ name: 'u' }] };
+  const lists = [...imported.networks.values()].map(({ columns }) => columns);
+  const widest = imported.join ? lists.flat() : lists.reduce((w, list) => (list.length > w.length ? list : w));
+  const columns = widest.map((name, i) => name ?? `x${i}`);
+  if (imported.join) {
     const product = `dot(${[...imported.networks.keys()].join(', ')})`;
-    const bias = imported.numbers?.('b')?.length === 1 ? ' + b' : '';
-    return ['  "outputs": [', `    { "name": "u", "expression": ${JSON.stringify(product + bias)} }`, '  ]'];
+    const { biases } = imported.join;
+    if (biases.length <= 1)
+      return { columns, outputs: [{ name: 'u', expression: biases.length ? `${product} + b` : product }] };
+    return { columns, outputs: biases.map((_, k) => ({ name: `u_${k}` })) };
   }
-  const example = '/* , "unit": "m/s", "scale": 1, "offset": 0, "expression": "x0*(1 - x0)*N" */';
-  const entries = (names.length ? names : ['u']).map(
-    (name) => `    { "name": ${JSON.stringify(legalIdentifier(name, 'u'))} ${example} }`,
+  return { columns, outputs: builtOutputs(imported) };
+}
+
+function builtOutputs(imported: Imported): DraftSpec['outputs'] {
+  const builder = new GraphBuilder();
+  try {
+    return [...imported.networks.values()].flatMap(({ columns, build }, n) => {
+      const inputs = columns.map((_, i) => builder.input(`network${n}_${i}`));
+      return build(builder, inputs).flatMap(({ name, value, components }) => {
+        const width = builder.width(value);
+        if (width === 1) return [{ name }];
+        return Array.from({ length: width }, (_, k) => ({ name: components?.[k] ?? `${name}_${k}` }));
+      });
+    });
+  } catch {
+    // What cannot be built is refused when the network is imported.
+    return (imported.outputs?.length ? imported.outputs : ['u']).map((name) => ({ name }));
+  }
+}
+
+/** Networks, and what else a file without a graph holds. */
+function tensorFacts({ tensors, said, layout }: TensorFile, imported: Imported | undefined): Partial<DraftSpec> {
+  const shape = (name: string) => `[${tensors.get(name)?.shape.join(', ') ?? ''}]`;
+  const { candidates } = denseCandidates(tensors);
+  const shapes = new Map(
+    [...otherMatrices(tensors, candidates), ...candidates].map(({ name, weightName }) => [name, shape(weightName)]),
   );
-  return [
-    "  // In the order of the network's outputs, or with an expression of inputs, constants and N (N[0], N[1], ...).",
-    '  "outputs": [',
-    entries.join(',\n'),
-    '  ]',
-  ];
+  const only = tensors.size === 1 ? [...tensors][0] : undefined;
+  const activation = saidActivation(said)?.name;
+  const guess = imported ? undefined : guessedNetwork(tensors, candidates, layout);
+  const networks = imported ? foundNetworks(imported, activation !== undefined) : guess ? [guess.network] : [];
+  for (const network of networks) if (activation && guess) network.activation = activation;
+  const used = usedNames(networks, candidates, imported);
+  const rest = [...tensors].filter(([name]) => !used.has(name));
+  return {
+    networks,
+    shapes,
+    rest: rest.map(([name, tensor]) => ({
+      name,
+      shape: shape(name),
+      field: isHarmless(name, tensor) ? 'not used' : fieldFor(name, tensors),
+    })),
+    bounds: rest.map(([name]) => name).filter(isNormalisation),
+    ...(only && only[1].shape.length === 1 ? { vector: { name: only[0], length: only[1].data.length } } : {}),
+    ...(guess ? { columns: columnNames(guess.inputs), outputs: outputNames(guess.outputs) } : {}),
+    ...(imported?.join && imported.join.biases.length === 1 && !tensors.has('b') ? biasConstant(tensors) : {}),
+    ...(imported?.join && imported.join.biases.length > 1 ? { manyBiases: true } : {}),
+  };
+}
+
+function foundNetworks(imported: Imported, isActivationKnown: boolean): DraftNetwork[] {
+  let column = 0;
+  return [...imported.networks].map(([name, { found, columns }]) => {
+    const first = column;
+    if (imported.join) column += columns.length;
+    const own = columns.map((_, k) => `x${first + k}`);
+    const assumed: Assumable[] = isActivationKnown ? [] : ['activation'];
+    if (imported.join && /trunk/i.test(name)) assumed.push('outputActivation');
+    const { layers = [], activation = 'tanh', outputActivation = 'none' } = found ?? {};
+    if (layers.length > 1) assumed.push('layers');
+    const isPart = imported.networks.size > 1;
+    return { name, layers, activation, outputActivation, assumed, ...(isPart ? { inputs: own } : {}) };
+  });
+}
+
+interface Guess {
+  network: DraftNetwork;
+  inputs: number;
+  outputs: number;
+}
+
+/** A network to start from where none could be inferred: every matrix is a layer until the user says otherwise. */
+function guessedNetwork(
+  tensors: ReadonlyMap<string, Tensor>,
+  candidates: readonly DenseCandidate[],
+  known: Layout | undefined,
+): Guess | undefined {
+  const all = candidates.length ? candidates : otherMatrices(tensors, []);
+  if (!all.length) return undefined;
+  const gated = gatesAmong(all, known);
+  const layers = gated?.chain.layers ?? all;
+  const layouts = fittingLayouts(layers, known);
+  const layout = known ?? layouts[0] ?? hintOf(layers) ?? 'out,in';
+  const isLayoutOpen = known === undefined && hintOf(layers) === undefined;
+  const assumed: Assumable[] = ['activation', 'layers'];
+  if (isLayoutOpen) assumed.push('layout');
+  if (gated) assumed.push('gates');
+  const blocks = layouts.length ? residualLooking({ name: 'N', layers: [...layers], layout }) : [];
+  return {
+    network: {
+      name: 'N',
+      layers: layers.map(({ name }) => name),
+      activation: 'tanh',
+      outputActivation: 'none',
+      assumed,
+      ...(isLayoutOpen ? { layout } : {}),
+      ...(gated ? { gates: gated.gates.map(({ name }) => name) } : {}),
+      ...(blocks.length ? { blocks: blocks.map(({ name }) => name) } : {}),
+    },
+    inputs: colsOf(layers[0].weight, layout),
+    outputs: rowsOf(layers.at(-1)!.weight, layout),
+  };
+}
+
+/** Tensors that the drafted networks read. */
+function usedNames(
+  networks: readonly DraftNetwork[],
+  candidates: readonly DenseCandidate[],
+  imported: Imported | undefined,
+): Set<string> {
+  const layers = new Set(networks.flatMap(({ layers, gates = [] }) => [...layers, ...gates]));
+  const used = candidates.filter(({ name }) => layers.has(name));
+  const names = new Set(used.flatMap(({ weightName, biasName = weightName }) => [weightName, biasName]));
+  for (const name of layers) names.add(name);
+  if (imported?.join) for (const name of ['b', 'bias', 'b0']) names.add(name);
+  return names;
+}
+
+function biasConstant(tensors: ReadonlyMap<string, Tensor>): Partial<DraftSpec> {
+  const name = ['bias', 'b0', 'b.0'].find((bias) => tensors.has(bias));
+  return name === undefined ? {} : { constants: { b: name } };
+}
+
+function columnNames(count: number): string[] {
+  return Array.from({ length: Math.min(count, 1024) }, (_, i) => `x${i}`);
+}
+
+function outputNames(count: number): { name: string }[] {
+  return count === 1 ? [{ name: 'u' }] : Array.from({ length: Math.min(count, 1024) }, (_, k) => ({ name: `u_${k}` }));
 }

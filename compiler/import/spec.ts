@@ -22,6 +22,7 @@ export interface DenseLayerSpec {
   omega?: Factor;
   slope?: Factor;
   slopeFactor?: number;
+  gated?: boolean;
 }
 
 export interface FourierSpec {
@@ -36,13 +37,22 @@ export interface GaussianSpec {
   width?: Factor;
 }
 
+export interface PreluSpec {
+  prelu: string;
+}
+
+export type NormSpec = ({ layerNorm: string } | { batchNorm: string }) & {
+  eps?: number;
+  activation?: ActivationName;
+};
+
 export interface ResidualSpec {
   residual: LayerSpec[];
   alpha?: Factor;
   after?: ActivationName;
 }
 
-export type LayerSpec = string | DenseLayerSpec | FourierSpec | GaussianSpec | ResidualSpec;
+export type LayerSpec = string | DenseLayerSpec | FourierSpec | GaussianSpec | NormSpec | PreluSpec | ResidualSpec;
 
 export interface NetworkSpec {
   inputs?: string[];
@@ -55,9 +65,23 @@ export interface NetworkSpec {
   slope?: Factor;
   slopeFactor?: number;
   gates?: { u: LayerSpec; v: LayerSpec; form?: 'h*u+(1-h)*v' | '(1-h)*u+h*v' };
+  /** Fields that `--init` assumed and nobody has confirmed. */
+  assumed?: Assumable[];
 }
 
-export type Normalization = { mean: number; std: number } | { min: number; max: number; to?: [number, number] };
+export type Assumable = 'activation' | 'outputActivation' | 'layers' | 'layout' | 'gates';
+
+/** A number, or the name of a tensor with one number, or with one per input. */
+export type Bound = number | string;
+
+export type Normalization = { mean: Bound; std: Bound } | { min: Bound; max: Bound; to?: [number, number] };
+
+/** A piece of a tensor of the file, under a name of its own. */
+export interface PieceSpec {
+  of: string;
+  offset?: number;
+  shape?: number[];
+}
 
 export interface ImportSpec {
   name?: string;
@@ -65,6 +89,8 @@ export interface ImportSpec {
   tolerance?: number;
   inputs?: (InputFacts & { normalize?: Normalization })[];
   constants?: Record<string, Factor>;
+  tensors?: Record<string, PieceSpec>;
+  ignore?: string[];
   networkInputs?: string[];
   network?: NetworkSpec;
   networks?: Record<string, NetworkSpec>;

@@ -1,219 +1,266 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import { readSafetensors } from '../model/safetensors.js';
 import type { Tensor } from '../model/types.js';
 import type { ActivationName } from './activations.js';
-import { type Chain, denseCandidates, inferChains, NotInferable } from './infer.js';
-import {
-  buildNetwork,
-  denseLayer,
-  describeWidths,
-  factorOf,
-  inputWidth,
-  layersOfSpec,
-  type Network,
-  TensorNames,
-} from './network.js';
-import { isNpy, readNpy } from './numpy/npy.js';
+import { describeSaid, saidActivation, saidOtherwise } from './architecture.js';
+import { denseCandidates } from './candidates.js';
+import { deepOnet } from './deeponet.js';
+import { requireEffects } from './effects.js';
+import { type Chain, inferChains, interchangeable, NotInferable, residualLooking } from './infer.js';
+import { type DenseLayer, denseLayer, factorOf, layersOfSpec } from './layers.js';
+import { type DenseCandidate, describeWidths, fittingLayouts, hintOf } from './layout.js';
+import { buildNetwork, inputWidth, type Network } from './network.js';
 import { foldParametrizations } from './parametrizations.js';
+import { preparedTensors } from './pieces.js';
 import type { Imported, ImportJob, NetworkSource } from './source.js';
-import type { NetworkSpec } from './spec.js';
-import { readCheckpoint } from './torch/checkpoint.js';
-import { PickleRefusal } from './torch/pickle.js';
-import { readZip } from './zip.js';
+import type { Assumable, NetworkSpec } from './spec.js';
+import { plainTensors, type TensorFile } from './tensor-file.js';
+import { list, TensorNames } from './tensor-names.js';
+import { requireAllRead } from './unread.js';
 
-/** Files that hold tensors by name and no graph: PyTorch, safetensors, NumPy. The spec or the names say the rest. */
-
-/** PyTorch and DeepXDE checkpoints, as zip archives or bare pickles; nothing in them is executed. @throws PE7004 */
-export function importTorch(job: ImportJob): Imported {
-  try {
-    return networksOf(job, readCheckpoint(job.bytes));
-  } catch (error) {
-    if (!(error instanceof PickleRefusal)) throw error;
-    throw new PinnEdgeError('PE7004', {
-      file: job.file,
-      what: error.what,
-      advice:
-        'Save the weights alone, torch.save(model.state_dict(), ...), or export with pinn_edge_export.py or torch.onnx.export',
-    });
-  }
-}
-
-export function importSafetensors(job: ImportJob): Imported {
-  return networksOf(job, readSafetensors(job.bytes));
-}
-
-export function importNumpy(job: ImportJob): Imported {
-  return networksOf(job, readNumpy(job.bytes));
-}
-
-/** Arrays of a `.npz` by name, or the one of a `.npy`. */
-export function readNumpy(bytes: Uint8Array): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  const files = isNpy(bytes) ? new Map([['weight.npy', bytes]]) : readZip(bytes, (name) => name.endsWith('.npy'));
-  for (const [name, data] of files) {
-    const tensor = readNpy(data, name);
-    if (tensor) tensors.set(name.replace(/\.npy$/, ''), tensor);
-  }
-  return tensors;
-}
+/** Networks of tensors by name: the layers from a spec, or from the names and shapes. */
 
 const DEFAULT_ACTIVATION: ActivationName = 'tanh';
 
-/** Networks of a set of tensors. `orderKnown` names what the file itself says about the layers' activations. */
-export function networksOf(job: ImportJob, raw: ReadonlyMap<string, Tensor>): Imported {
-  if (!raw.size) throw new Error('it holds no tensors of numbers');
-  const { spec, notes } = job;
-  const tensors = foldParametrizations(raw, notes);
-  const names = new TensorNames(tensors);
-  const numbers = (name: string) => {
-    const tensor = names.find(name);
-    return tensor && Array.from(tensor.data);
-  };
-  const networks = new Map<string, NetworkSource>();
-  const entries = Object.entries(spec.networks ?? (spec.network ? { N: spec.network } : {}));
-  const inferred = entries.length ? undefined : inferNetworks(job, tensors, {});
-  for (const [name, chain] of inferred?.chains ?? [])
-    networks.set(name, sourceOf(job, name, chainNetwork(names, chain, {}, job)));
-  for (const [name, network] of entries)
-    networks.set(name, sourceOf(job, name, networkOfSpec(job, names, tensors, network)));
-  const outputs = [...networks.keys()].map((name) => (name === 'N' ? 'u' : name));
-  return {
-    networks,
-    numbers,
-    outputs: inferred?.join ? ['u'] : outputs,
-    ...(inferred?.join ? { join: inferred.join } : {}),
-  };
+/** The networks of a file without a graph. @throws PE7007, PE7010 */
+export function networksOf(job: ImportJob, raw: TensorFile | Map<string, Tensor>): Imported {
+  const file = raw instanceof Map ? plainTensors(raw) : raw;
+  if (!file.tensors.size) throw new Error('it holds no tensors of numbers');
+  return new StateDict(job, file).networks();
 }
 
-function networkOfSpec(
-  job: ImportJob,
-  names: TensorNames,
-  tensors: ReadonlyMap<string, Tensor>,
-  spec: NetworkSpec,
-): Network {
-  if (!spec.layers) {
-    const { chains } = inferNetworks(job, tensors, spec);
-    if (chains.size !== 1) {
-      throw cannotInfer(
-        job,
-        `there are ${chains.size} networks (${[...chains.keys()].join(', ')}); give each its prefix or layers`,
+class StateDict {
+  private readonly tensors: Map<string, Tensor>;
+  private readonly names: TensorNames;
+
+  constructor(
+    private readonly job: ImportJob,
+    private readonly file: TensorFile,
+  ) {
+    this.tensors = this.asSpecified(() => preparedTensors(foldParametrizations(file.tensors, job.notes), job.spec));
+    this.names = new TensorNames(this.tensors, file.layout);
+    const said = describeSaid(file.said);
+    if (said) job.notes.push(`the file says: ${said}`);
+  }
+
+  networks(): Imported {
+    const { spec } = this.job;
+    const entries = Object.entries(spec.networks ?? (spec.network ? { N: spec.network } : {}));
+    const account = () => requireAllRead(this.job.file, this.names, this.tensors, this.job.notes);
+    const numbers = (name: string) => {
+      const tensor = this.names.find(name);
+      return tensor && Array.from(tensor.data);
+    };
+    if (entries.length) {
+      const networks = new Map(entries.map(([name, network]) => [name, this.source(name, this.ofSpec(name, network))]));
+      return { networks, numbers, account, outputs: [...networks.keys()].map((name) => (name === 'N' ? 'u' : name)) };
+    }
+    const chains = this.infer({});
+    const pair = deepOnet(chains, this.names);
+    if (pair) this.job.notes.push(...pair.notes);
+    for (const assumption of pair?.assumptions ?? []) this.job.assumptions.push(assumption);
+    const activation = this.activation({});
+    const networks = new Map(
+      chains.map((chain) => {
+        const outputActivation = pair?.activatedTrunk && /trunk/i.test(chain.name) ? activation : 'none';
+        return [chain.name, this.source(chain.name, this.ofChain(chain, { activation, outputActivation }))];
+      }),
+    );
+    const outputs = pair ? pair.outputs : [...networks.keys()].map((name) => (name === 'N' ? 'u' : name));
+    return { networks, numbers, account, outputs, ...(pair ? { join: { biases: pair.biases } } : {}) };
+  }
+
+  /** A network that a spec describes, its layers listed or inferred. */
+  private ofSpec(name: string, spec: NetworkSpec): Network {
+    for (const field of spec.assumed ?? []) this.job.assumptions.push(ASSUMED[field](spec, name));
+    return this.asSpecified(() => {
+      const gates = spec.gates && this.gatesOf(spec, spec.gates);
+      const factor = factorOf(this.names, spec);
+      const facts = {
+        activation: this.activation(spec),
+        outputActivation: spec.outputActivation ?? ('none' as const),
+        ...(factor ? { factor } : {}),
+        ...(gates ? { gates } : {}),
+      };
+      const network = spec.layers
+        ? { layers: layersOfSpec(this.names, spec), ...facts }
+        : this.ofChain(this.onlyChain(spec), facts);
+      requireEffects(name, spec, network, this.job.notes);
+      return network;
+    });
+  }
+
+  private onlyChain(spec: NetworkSpec): Chain {
+    const chains = this.infer(spec);
+    if (chains.length === 1) return chains[0];
+    const found = chains.map(({ name }) => name).join(', ');
+    throw this.cannotInfer(`there are ${chains.length} networks (${found}); give each its prefix or layers`);
+  }
+
+  private ofChain(chain: Chain, facts: Omit<Network, 'layers'>): Network {
+    for (const candidate of chain.layers) this.names.markRead(candidate);
+    return { layers: chain.layers.map((candidate) => denseLayer(candidate, chain.layout)), ...facts };
+  }
+
+  private gatesOf(spec: NetworkSpec, gates: NonNullable<NetworkSpec['gates']>): NonNullable<Network['gates']> {
+    const [u, v] = [gates.u, gates.v].map((layer) => {
+      const [built] = layersOfSpec(this.names, spec, [layer]);
+      if (built.kind !== 'dense') throw new Error('a gate is a dense layer');
+      return built as DenseLayer;
+    });
+    return { u, v, encodeFirst: gates.form !== '(1-h)*u+h*v' };
+  }
+
+  /** The spec's, else the file's own word, else assumed. */
+  private activation(spec: NetworkSpec): ActivationName {
+    if (spec.activation) return spec.activation;
+    const said = saidActivation(this.file.said);
+    if (said) {
+      this.job.notes.push(`inferred: the activation is ${said.name}, as the file says in ${said.path}`);
+      return said.name;
+    }
+    const assumption = ASSUMED.activation({ activation: DEFAULT_ACTIVATION }, 'N');
+    if (!this.job.assumptions.includes(assumption)) this.job.assumptions.push(assumption);
+    return DEFAULT_ACTIVATION;
+  }
+
+  /** Chains of layers by the names and shapes of their tensors. */
+  private infer(spec: NetworkSpec): Chain[] {
+    this.requirePlain(spec);
+    const { candidates, rest } = denseCandidates(this.wanted(spec));
+    const normalisation = rest.find((name) => /running_(mean|var)$|moving_(mean|variance)$/.test(name));
+    if (normalisation) {
+      const prefix = normalisation.replace(/\.[^.]+$/, '');
+      throw this.cannotInfer(
+        `"${normalisation}" belongs to a batch normalisation, whose place the names do not tell; list the layers with { "batchNorm": "${prefix}" } among them`,
       );
     }
-    return chainNetwork(names, [...chains.values()][0], spec, job);
+    try {
+      const chains = inferChains(candidates, spec.layout ?? this.file.layout);
+      for (const chain of chains) this.explain(chain, chains.length > 1 ? `network ${chain.name}` : 'inferred', spec);
+      return named(chains);
+    } catch (error) {
+      if (!(error instanceof NotInferable)) throw error;
+      const [only] = this.tensors.values();
+      const isVector = this.tensors.size === 1 && only.shape.length === 1;
+      throw this.cannotInfer(
+        isVector
+          ? `it holds one vector of ${only.data.length} numbers, which a spec can cut in pieces by "tensors"`
+          : error.message,
+      );
+    }
   }
-  try {
-    const layers = layersOfSpec(names, spec);
-    const gates = spec.gates && gatesOf(names, spec, spec.gates);
-    return { layers, ...commonFacts(names, spec, job), ...(gates ? { gates } : {}) };
-  } catch (error) {
-    throw badSpec(job, error);
+
+  /** Tensors that may be layers of the network: those of its prefix that the spec does not name as something else. */
+  private wanted({ prefix = '', gates }: NetworkSpec): Map<string, Tensor> {
+    const { spec } = this.job;
+    const others = new Set<string>();
+    for (const gate of gates ? [gates.u, gates.v] : []) {
+      const name = typeof gate === 'string' ? gate : 'layer' in gate ? gate.layer : undefined;
+      const candidate: DenseCandidate | undefined = name === undefined ? undefined : this.names.candidate(name);
+      for (const part of [candidate?.weightName, candidate?.biasName]) if (part !== undefined) others.add(part);
+    }
+    for (const value of Object.values(spec.constants ?? {})) if (typeof value === 'string') others.add(value);
+    return new Map([...this.tensors].filter(([name]) => name.startsWith(prefix) && !others.has(name)));
   }
-}
 
-function badSpec(job: ImportJob, error: unknown): PinnEdgeError {
-  if (error instanceof PinnEdgeError) return error;
-  const described = job.spec.network !== undefined || job.spec.networks !== undefined;
-  return new PinnEdgeError(described ? 'PE7010' : 'PE7007', { file: job.file, reason: (error as Error).message });
-}
-
-function gatesOf(
-  names: TensorNames,
-  spec: NetworkSpec,
-  gates: NonNullable<NetworkSpec['gates']>,
-): NonNullable<Network['gates']> {
-  const [u, v] = [gates.u, gates.v].map((layer) => {
-    const [built] = layersOfSpec(names, { ...spec, layers: [layer] });
-    if (built.kind !== 'dense') throw new Error('a gate is a dense layer');
-    return built;
-  });
-  return { u, v, encodeFirst: gates.form !== '(1-h)*u+h*v' };
-}
-
-function commonFacts(names: TensorNames, spec: NetworkSpec, job: ImportJob): Omit<Network, 'layers' | 'gates'> {
-  if (!spec.activation) job.notes.push(assumedActivation);
-  const factor = factorOf(names, spec);
-  return {
-    activation: spec.activation ?? DEFAULT_ACTIVATION,
-    outputActivation: spec.outputActivation ?? 'none',
-    ...(factor ? { factor } : {}),
-  };
-}
-
-const assumedActivation = `assumed: the activation is ${DEFAULT_ACTIVATION}, as the file does not say; give another with --spec`;
-
-function chainNetwork(names: TensorNames, chain: Chain, spec: NetworkSpec, job: ImportJob): Network {
-  const layers = chain.layers.map((candidate) => denseLayer(candidate, chain.layout));
-  return { layers, ...commonFacts(names, spec, job) };
-}
-
-function inferNetworks(
-  job: ImportJob,
-  tensors: ReadonlyMap<string, Tensor>,
-  spec: NetworkSpec,
-): { chains: Map<string, Chain>; join?: 'dot' } {
-  const { prefix } = spec;
-  const wanted = prefix === undefined ? tensors : new Map([...tensors].filter(([name]) => name.startsWith(prefix)));
-  const { candidates, rest } = denseCandidates(wanted);
-  const normalisation = rest.find((name) => /running_(mean|var)$|moving_(mean|variance)$/.test(name));
-  if (normalisation)
-    throw cannotInfer(
-      job,
-      `"${normalisation}" belongs to a batch normalisation, whose place the names do not tell (export to ONNX instead)`,
+  /** Says how a chain was found and what of it no name or shape tells; refuses where that is too much. */
+  private explain(chain: Chain, title: string, spec: NetworkSpec): void {
+    const { layers, layout } = chain;
+    const blocks = residualLooking(chain).map(({ name }) => name);
+    if (blocks.length) {
+      throw this.cannotInfer(
+        `${list(blocks, 6)} look like residual blocks, and the file does not tell whether each adds its input; list the layers, { "residual": ["${blocks[0]}"] } where it does`,
+      );
+    }
+    if (chain.layoutUnknown && !spec.layout && !this.file.layout) {
+      throw this.cannotInfer(
+        'its matrices are square, and nothing tells whether they are [out, in] as in PyTorch or [in, out] as in Keras, JAX and Paddle; give "layout"',
+      );
+    }
+    this.job.notes.push(
+      `${title}: ${describeWidths(layers, layout)}, layers ${layers[0].name} to ${layers[layers.length - 1].name}`,
     );
-  let chains: Chain[];
-  try {
-    chains = inferChains(candidates, spec.layout);
-  } catch (error) {
-    if (!(error instanceof NotInferable)) throw error;
-    throw cannotInfer(job, error.message);
+    const isOpen = fittingLayouts(layers, undefined).length > 1 && hintOf(layers) === 'out,in';
+    if (isOpen && !spec.layout && !this.file.layout && !this.file.torch)
+      this.job.assumptions.push(
+        'the square matrices are [out, in], as the name "weight" means in PyTorch; give another "layout" with --spec',
+      );
+    const alike = interchangeable(chain).map(({ name }) => name);
+    if (alike.length)
+      this.job.assumptions.push(
+        `the layers ${list(alike, 8)}, which have equal widths, are applied in this order; give another with --spec ("layers")`,
+      );
   }
-  for (const chain of chains) {
-    const title = chains.length > 1 ? `network ${chain.name}` : 'inferred';
-    const { layers } = chain;
-    job.notes.push(
-      `${title}: ${describeWidths(layers, chain.layout)}, layers ${layers[0].name} to ${layers[layers.length - 1].name}`,
+
+  /** A chain of layers must not contradict what the file says in words. */
+  private requirePlain(spec: NetworkSpec): void {
+    const other = saidOtherwise(this.file.said, spec.activation === undefined);
+    if (!other) return;
+    const { path, value } = other;
+    throw this.cannotInfer(
+      `the file says ${path} ${String(value).slice(0, 60)}, which is not a plain chain of known layers; list the layers`,
     );
   }
-  const join = isDeepOnet(chains) ? { join: 'dot' as const } : {};
-  if (join.join) job.notes.push('inferred: DeepONet, the dot product of its branch and trunk');
-  const unused = join.join ? rest.filter((name) => name !== 'b') : rest;
-  const mayBeNamed = job.spec.outputs?.some(({ expression }) => expression) || job.spec.networkInputs;
-  if (unused.length && !mayBeNamed)
-    job.notes.push(
-      `not used: ${unused.length > 8 ? `${unused.slice(0, 8).join(', ')} and ${unused.length - 8} more` : unused.join(', ')}`,
-    );
-  const named = new Map(chains.map((chain) => [legalNetworkName(chain.name), chain]));
-  return {
-    chains: named.size === chains.length ? named : new Map(chains.map((chain, i) => [`N${i}`, chain])),
-    ...join,
-  };
+
+  private source(name: string, network: Network): NetworkSource {
+    return {
+      columns: Array.from({ length: inputWidth(network.layers) ?? this.job.namedInputs ?? 1 }, () => undefined),
+      found: {
+        layers: network.layers.map((layer) => layer.name),
+        activation: network.activation,
+        outputActivation: network.outputActivation,
+      },
+      build: (builder, inputs) =>
+        this.asSpecified(() => {
+          const value = buildNetwork(builder, network, builder.concat(inputs, 'network_input'));
+          return [{ name: name === 'N' ? 'u' : name, value }];
+        }),
+    };
+  }
+
+  private cannotInfer(reason: string): PinnEdgeError {
+    return new PinnEdgeError('PE7007', { file: this.job.file, reason });
+  }
+
+  /** What does not fit is the spec's fault where there is one. */
+  private asSpecified<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof PinnEdgeError || error instanceof TypeError || error instanceof RangeError) throw error;
+      const { spec, file } = this.job;
+      const described = spec.network ?? spec.networks ?? spec.tensors ?? spec.ignore;
+      throw new PinnEdgeError(described ? 'PE7010' : 'PE7007', { file, reason: (error as Error).message });
+    }
+  }
+}
+
+const CONFIRM = (field: Assumable) => `take "${field}" out of "assumed" in the spec once that is known`;
+
+/** What `--init` assumed, as sentences that stay until the spec no longer lists the field. */
+const ASSUMED: Record<Assumable, (spec: NetworkSpec, name: string) => string> = {
+  activation: ({ activation = DEFAULT_ACTIVATION, assumed }) =>
+    assumed
+      ? `the activation is ${activation}, as the file does not say; ${CONFIRM('activation')}`
+      : `the activation is ${activation}, as the file does not say; give another with --spec`,
+  outputActivation: ({ outputActivation = 'none' }, name) =>
+    `the output of network ${name} has the activation ${outputActivation}; ${CONFIRM('outputActivation')}`,
+  layers: ({ layers = [] }, name) => {
+    const names = layers.map((layer) => (typeof layer === 'string' ? layer : Object.values(layer)[0]));
+    return `the layers of network ${name} are ${list(names.map(String), 8)}, in this order and with nothing between them; ${CONFIRM('layers')}`;
+  },
+  layout: ({ layout = 'out,in' }, name) => `the matrices of network ${name} are [${layout}]; ${CONFIRM('layout')}`,
+  gates: (_, name) => `network ${name} is gated as a modified MLP; ${CONFIRM('gates')}`,
+};
+
+/** Chains under names that expressions can use. */
+function named(chains: readonly Chain[]): Chain[] {
+  const legal = chains.map((chain) => ({ ...chain, name: legalNetworkName(chain.name) }));
+  const isUnique = new Set(legal.map(({ name }) => name)).size === chains.length;
+  return isUnique ? legal : chains.map((chain, i) => ({ ...chain, name: `N${i}` }));
 }
 
 function legalNetworkName(name: string): string {
   const legal = name.replace(/[^A-Za-z0-9_]/g, '_');
   return /^[A-Za-z]/.test(legal) ? legal.slice(0, 64) : 'N';
-}
-
-/** Two networks of equal output widths, the first named branch and the second trunk. */
-function isDeepOnet(chains: readonly Chain[]): boolean {
-  return chains.length === 2 && /branch/i.test(chains[0].name) && /trunk/i.test(chains[1].name);
-}
-
-function cannotInfer(job: ImportJob, reason: string): PinnEdgeError {
-  return new PinnEdgeError('PE7007', { file: job.file, reason });
-}
-
-function sourceOf(job: ImportJob, name: string, network: Network): NetworkSource {
-  return {
-    columns: Array.from({ length: inputWidth(network.layers) }, () => undefined),
-    layers: network.layers.map((layer) => layer.name),
-    build: (builder, inputs) => {
-      try {
-        const value = buildNetwork(builder, network, builder.concat(inputs, 'network_input'));
-        return [{ name: name === 'N' ? 'u' : name, value }];
-      } catch (error) {
-        throw badSpec(job, error);
-      }
-    },
-  };
 }

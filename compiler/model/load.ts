@@ -33,8 +33,19 @@ export function loadModel(file: string, files: FileReader): Model {
   const graph = checkGraph(modelFile, tensors, problems);
   if (!problems.some(({ path }) => path.startsWith('physics'))) checkPhysics(modelFile, problems);
   if (problems.length) throw invalid(file, problems);
-  const { name, description, inputs, outputs, tolerance, physics } = modelFile;
-  return { name, description, inputs, outputs, tolerance, physics, nodes: graph.order, widths: graph.widths, tensors };
+  const { name, description, assumed, inputs, outputs, tolerance, physics } = modelFile;
+  return {
+    name,
+    description,
+    assumed,
+    inputs,
+    outputs,
+    tolerance,
+    physics,
+    nodes: graph.order,
+    widths: graph.widths,
+    tensors,
+  };
 }
 
 function invalid(file: string, problems: readonly Problem[]): PinnEdgeError {
@@ -57,7 +68,7 @@ function brokenNodes(problems: readonly Problem[]): Set<number> | undefined {
   for (const { path, found } of problems) {
     const node = /^nodes\[(\d+)\]/.exec(path);
     if (node) broken.add(Number(node[1]));
-    else if (found !== 'an unknown field' && !/^(tolerance|physics|description)/.test(path)) return undefined;
+    else if (found !== 'an unknown field' && !/^(tolerance|physics|description|assumed)/.test(path)) return undefined;
   }
   return broken;
 }
@@ -218,11 +229,12 @@ function checkInputs(file: ModelFile, problems: Problem[]): void {
 
 /** The model as a `pinn-edge/1` JSON object with its tensors in the file `weights` beside it. */
 export function modelToJson(model: Model, weights: string): object {
-  const { name, description, inputs, outputs, tolerance, nodes, physics } = model;
+  const { name, description, assumed, inputs, outputs, tolerance, nodes, physics } = model;
   return {
     format: 'pinn-edge/1',
     name,
     description,
+    assumed,
     inputs,
     outputs,
     tolerance,

@@ -26,6 +26,23 @@ const READERS: Record<string, { bytes: number; read: (view: DataView, at: number
 
 /** All tensors of a safetensors file as float64. Throws `Error` with the reason when the bytes are not one. */
 export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+  const { header, view, dataStart } = readHeader(bytes);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    tensors.set(name, readTensor(name, entry as HeaderEntry, view, dataStart));
+  }
+  return tensors;
+}
+
+/** The texts that the writer of the file added to its header. Throws `Error` as {@link readSafetensors} does. */
+export function safetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  const metadata = readHeader(bytes).header.__metadata__;
+  const entries = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; view: DataView; dataStart: number } {
   if (bytes.length < 8) throw new Error('shorter than its 8-byte header length');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = Number(view.getBigUint64(0, true));
@@ -40,13 +57,7 @@ export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     throw new Error('header is not an object');
-  const tensors = new Map<string, Tensor>();
-  const dataStart = 8 + headerBytes;
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    tensors.set(name, readTensor(name, entry as HeaderEntry, view, dataStart));
-  }
-  return tensors;
+  return { header: header as Record<string, unknown>, view, dataStart: 8 + headerBytes };
 }
 
 function readTensor(name: string, entry: HeaderEntry, view: DataView, dataStart: number): Tensor {

@@ -109,6 +109,8 @@ export interface Physics {
 export interface Model {
   name: string;
   description?: string;
+  /** What the import took for granted and no part of the imported file tells, one sentence each. */
+  assumed?: string[];
   inputs: ModelInput[];
   outputs: ModelOutput[];
   tolerance?: number;

@@ -44,6 +44,8 @@ export class WeightRounder {
   private readonly points: Float64Array;
   private readonly exact: Float64Array;
   private readonly layers: readonly AffineNode[];
+  /** Layers whose matrix is that of another layer, too. */
+  private readonly shared: ReadonlySet<AffineNode>;
   private curvature?: { sum: Float64Array; size: number };
 
   /** @param allowances allowed absolute error of each component of the graph's output */
@@ -56,17 +58,22 @@ export class WeightRounder {
     this.points = coveringPoints(box, POINTS);
     this.exact = outputsOf(graph, this.points, inputCount);
     this.layers = affineNodes(graph);
+    this.shared = new Set(this.layers.filter((layer) => this.layers.some((other) => isShared(layer, other))));
   }
 
   /** The weights on the grids of `quantized`, which was made from the same graph with plain rounding. */
   round(quantized: QuantizedGraph): Rounding {
     const grids = this.layers.map((layer) => gridOf(layer, quantized));
-    let best = plainRounding(this.layers, grids);
+    const plain = plainRounding(this.layers, grids);
+    let best = plain;
     if (this.parameters > LARGEST_STEPWISE) return best;
     let least = this.errorOf(best);
     const joint = this.parameters <= LARGEST_JOINT && !this.graph.nodes.some((node) => node.kind === 'blocks');
     for (const damping of joint ? DAMPINGS : DAMPINGS.slice(-1)) {
-      const rounding = joint ? this.jointly(grids, damping) : this.stepwise(grids, damping);
+      const own = joint ? this.jointly(grids, damping) : this.stepwise(grids, damping);
+      // What is used several times is rounded in one way, so that it is stored once.
+      const rounding =
+        own && new Map([...own].map(([layer, w]) => [layer, this.shared.has(layer) ? plain.get(layer)! : w]));
       const error = rounding ? this.errorOf(rounding) : Number.POSITIVE_INFINITY;
       if (rounding && error < least) [best, least] = [rounding, error];
     }
@@ -191,4 +198,13 @@ function withWeights(graph: IrGraph, weights: Rounding): IrGraph {
     const replaced = weights.get(original as AffineNode);
     return replaced && node.kind === 'affine' ? { ...node, ...replaced } : node;
   });
+}
+
+/** True for two layers with one matrix. */
+function isShared(layer: AffineNode, other: AffineNode): boolean {
+  return (
+    layer !== other &&
+    layer.weight.length === other.weight.length &&
+    layer.weight.every((w, i) => w === other.weight[i])
+  );
 }

@@ -1,4 +1,4 @@
-import { binary16 } from '../../model/small-floats.js';
+import { bfloat16, binary16 } from '../../model/small-floats.js';
 import type { Tensor } from '../../model/types.js';
 
 /** NumPy's `.npy` (numpy.lib.format, versions 1 to 3): a header written as a Python literal, then the elements. */
@@ -20,6 +20,7 @@ const READERS: Record<string, { bytes: number; read: Reader }> = {
   u2: { bytes: 2, read: (v, at, e) => v.getUint16(at, e) },
   i1: { bytes: 1, read: (v, at) => v.getInt8(at) },
   u1: { bytes: 1, read: (v, at) => v.getUint8(at) },
+  bfloat16: { bytes: 2, read: (v, at, e) => bfloat16(v.getUint16(at, e)) },
   b1: { bytes: 1, read: (v, at) => v.getUint8(at) },
 };
 
@@ -27,8 +28,11 @@ export function isNpy(bytes: Uint8Array): boolean {
   return MAGIC.every((b, i) => bytes[i] === b);
 }
 
-/** The array; `undefined` for one without numbers (text, objects). Throws `Error` with the reason. */
-export function readNpy(bytes: Uint8Array, name: string): Tensor | undefined {
+/** What a `.npy` holds: numbers, text, the pickle of an array of objects, or elements of a type that is not read. */
+export type NpyContent = { tensor: Tensor } | { text: string[] } | { pickle: Uint8Array } | { unread: string };
+
+/** Throws `Error` with the reason where the bytes are damaged. */
+export function readNpy(bytes: Uint8Array, name: string): NpyContent {
   if (!isNpy(bytes)) throw new Error(`"${name}" does not start as a .npy file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] >= 2;
@@ -40,9 +44,34 @@ export function readNpy(bytes: Uint8Array, name: string): Tensor | undefined {
   const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
   const shapeText = /'shape'\s*:\s*\(([0-9,\sL]*)\)/.exec(header)?.[1];
   if (fortran === undefined || shapeText === undefined) throw new Error(`"${name}" has a damaged header`);
-  if (descr === undefined) return undefined;
+  if (descr === undefined) return { unread: 'records' };
   const shape = shapeText.split(',').flatMap((d) => (d.trim() ? [Number.parseInt(d, 10)] : []));
-  return numbers(bytes.subarray(dataStart), descr, shape, fortran === 'True', name);
+  const data = bytes.subarray(dataStart);
+  if (/^\|?O/.test(descr)) return { pickle: data };
+  const text = texts(data, descr, shape);
+  if (text) return { text };
+  const tensor = numbers(data, descr, shape, fortran === 'True', name);
+  return tensor ? { tensor } : { unread: descr };
+}
+
+/** Elements of `<U8` (code points of 4 bytes) and `|S8` (bytes), filled up with NUL. */
+function texts(bytes: Uint8Array, descr: string, shape: readonly number[]): string[] | undefined {
+  const [, order, kind, size] = /^([<>|=]?)([US])(\d{1,5})$/.exec(descr) ?? [];
+  if (kind === undefined) return undefined;
+  const count = shape.reduce((n, d) => n * d, 1);
+  const width = Number(size) * (kind === 'U' ? 4 : 1);
+  if (!(count >= 0 && count * width <= bytes.length)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const codeAt = (at: number) => (kind === 'U' ? view.getUint32(at, order !== '>') : bytes[at]);
+  return Array.from({ length: Math.min(count, 100) }, (_, i) => {
+    let text = '';
+    for (let k = 0; k < Number(size); k++) {
+      const code = codeAt(i * width + k * (kind === 'U' ? 4 : 1));
+      if (code === 0 || code > 0x10ffff) break;
+      text += String.fromCodePoint(code);
+    }
+    return text;
+  });
 }
 
 /** Elements of type `descr` (such as `<f8`) in C or Fortran order as a tensor. */
@@ -53,8 +82,9 @@ export function numbers(
   fortran: boolean,
   name: string,
 ): Tensor | undefined {
-  const reader = READERS[descr.slice(-2)];
-  if (!reader || !/^[<>|=]?[a-z][1248]$/.test(descr)) return undefined;
+  const kind = /^[<>|=]?([a-z][1248]|bfloat16)$/.exec(descr)?.[1];
+  const reader = kind !== undefined && Object.hasOwn(READERS, kind) ? READERS[kind] : undefined;
+  if (!reader) return undefined;
   const count = shape.reduce((n, d) => n * d, 1);
   if (!Number.isInteger(count) || count < 0 || count > MAX_ELEMENTS)
     throw new Error(`"${name}" has shape [${shape.join(', ')}], which is too large`);

@@ -1,6 +1,7 @@
-import type { Tensor } from '../../model/types.js';
+import { collectTensors } from '../collect.js';
+import type { TensorFile } from '../tensor-file.js';
 import { isZip, readZip } from '../zip.js';
-import { elementBytes, ObjectHost, PyArray, PyTensor, type Storage, storageType } from './objects.js';
+import { elementBytes, ObjectHost, type Storage, storageType } from './objects.js';
 import { PickleRefusal, unpickle } from './pickle.js';
 
 /**
@@ -10,13 +11,24 @@ import { PickleRefusal, unpickle } from './pickle.js';
 
 /** As a number: the pickle holds an integer of 80 bits. */
 const LEGACY_MAGIC = Number(0x1950a86a20f9469cfc6cn);
+/** Protocol 2, then that integer. */
+const LEGACY_START = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const MAX_NESTED = 3;
-const MAX_DEPTH = 32;
-const MAX_OBJECTS = 1_000_000;
 
-/** All tensors of a checkpoint by the path of keys that leads to them, joined by dots. */
-export function readCheckpoint(bytes: Uint8Array): Map<string, Tensor> {
-  return collectTensors(loadObject(bytes, 0));
+/** All tensors of a checkpoint by the path of keys that leads to them, joined by dots, and what it says beside them. */
+export function readCheckpoint(bytes: Uint8Array): TensorFile {
+  const file = collectTensors(loadObject(bytes, 0));
+  return isTorch(bytes) ? { ...file, torch: true } : file;
+}
+
+/** PyTorch's own formats: the archive, or the sequence of pickles that starts with its magic number. */
+export function isTorch(bytes: Uint8Array): boolean {
+  return isZip(bytes) || LEGACY_START.every((byte, i) => bytes[i] === byte);
+}
+
+/** The objects of a bare pickle, such as that of a NumPy array of objects. */
+export function readPickle(bytes: Uint8Array): unknown {
+  return loadObject(bytes, 0);
 }
 
 function loadObject(bytes: Uint8Array, depth: number): unknown {
@@ -34,9 +46,20 @@ function loadObject(bytes: Uint8Array, depth: number): unknown {
 }
 
 function loadZip(bytes: Uint8Array, nested: (bytes: unknown) => unknown): unknown {
-  const files = readZip(bytes, (name) => /(^|\/)(data\.pkl|byteorder|data\/[^/]+)$/.test(name));
+  const all: string[] = [];
+  const files = readZip(bytes, (name) => {
+    all.push(name);
+    return /(^|\/)(data\.pkl|byteorder|data\/[^/]+)$/.test(name);
+  });
   const name = [...files.keys()].find((key) => /(^|\/)data\.pkl$/.test(key));
-  if (name === undefined) throw new Error('it holds no data.pkl');
+  if (name === undefined) {
+    const isProgram = all.some((entry) => /(^|\/)(archive_format|serialized_exported_program\.json)$/.test(entry));
+    throw new Error(
+      isProgram
+        ? 'it is a program of torch.export; import what torch.onnx.export(program, ...) writes of it'
+        : 'it holds no data.pkl',
+    );
+  }
   const folder = name.slice(0, -'data.pkl'.length);
   const order = files.get(`${folder}byteorder`);
   if (order && new TextDecoder().decode(order).trim() === 'big')
@@ -93,58 +116,4 @@ function loadLegacy(bytes: Uint8Array, start: number, nested: (bytes: unknown) =
     at += length;
   }
   return value;
-}
-
-/** Dicts of weights by name; where a checkpoint holds one beside an optimizer's state, only that. */
-function collectTensors(root: unknown): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  const seen = new Set<unknown>();
-  const visit = (value: unknown, path: string, depth: number) => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    if (depth > MAX_DEPTH || seen.size > MAX_OBJECTS) throw new Error('it is nested too deeply');
-    if (value instanceof PyTensor) tensors.set(path, value.toTensor());
-    else if (value instanceof PyArray) {
-      if (value.tensor) tensors.set(path, value.tensor);
-    } else {
-      seen.add(value);
-      const entries: Iterable<[unknown, unknown]> =
-        value instanceof Map ? value : Array.isArray(value) ? value.entries() : [];
-      for (const [key, inner] of entries) {
-        if (typeof key === 'string' || typeof key === 'number')
-          visit(inner, path ? `${path}.${key}` : String(key), depth + 1);
-      }
-    }
-  };
-  visit(weightsOf(root), '', 0);
-  for (const name of [...tensors.keys()]) if (COUNTERS.test(name)) tensors.delete(name);
-  return tensors;
-}
-
-const COUNTERS = /(^|\.)(num_batches_tracked|epoch|iteration|step|version)$/;
-
-const WEIGHT_KEYS = [
-  'model_state_dict',
-  'state_dict',
-  'model_state',
-  'net_state_dict',
-  'model',
-  'net',
-  'params',
-  'weights',
-];
-const OTHER_KEYS = [
-  'optimizer_state_dict',
-  'optimizer_state',
-  'optimizer',
-  'epoch',
-  'scheduler',
-  'lr_scheduler',
-  'loss',
-];
-
-function weightsOf(root: unknown): unknown {
-  if (!(root instanceof Map)) return root;
-  for (const key of WEIGHT_KEYS) if (root.get(key) instanceof Map) return root.get(key);
-  const hasOthers = OTHER_KEYS.some((key) => root.has(key));
-  return hasOthers ? new Map([...root].filter(([key]) => !OTHER_KEYS.includes(String(key)))) : root;
 }

@@ -117,7 +117,24 @@ class PyDtype {
 /** A NumPy array before and after BUILD has filled it. */
 export class PyArray {
   tensor: Tensor | undefined;
+  /** Elements of an array of objects, in row-major order. */
+  objects: PyList | undefined;
+  /** Type of elements that are neither numbers nor objects, such as `<U8` or `<c16`. */
+  unread: string | undefined;
+
+  /** Sets the elements; `data` is bytes, or a list where they are objects. */
+  fill(shape: unknown, dtype: unknown, fortran: unknown, data: unknown): void {
+    if (!Array.isArray(shape) || !(dtype instanceof PyDtype)) return;
+    if (Array.isArray(data)) this.objects = data;
+    else if (data instanceof Uint8Array) {
+      this.tensor = numbers(data, dtype.descr, shape as number[], fortran === true, 'an array');
+      if (!this.tensor) this.unread = dtype.descr;
+    }
+  }
 }
+
+/** An object that is nothing but its attributes: `argparse.Namespace` and the like. */
+class PyNamespace extends Map<unknown, unknown> {}
 
 /** Something harmless that is not needed (a device, a size). */
 const OPAQUE = Object.freeze({ opaque: true });
@@ -167,7 +184,14 @@ const fromBuffer: Constructor = ([buffer, dtype, shape, order]) => {
   if (!(buffer instanceof Uint8Array) || !(dtype instanceof PyDtype) || !Array.isArray(shape))
     throw new Error('an array is described wrongly');
   const array = new PyArray();
-  array.tensor = numbers(buffer, dtype.descr, shape as number[], order === 'F', 'an array');
+  array.fill(shape, dtype, order === 'F', buffer);
+  return array;
+};
+
+/** `_reconstruct_array(function, arguments, state, aval_state)` of JAX: a NumPy array and where it lay. */
+const jaxArray: Constructor = ([, , state]) => {
+  const array = new PyArray();
+  if (Array.isArray(state)) array.fill(state[1], state[2], state[3], state[4]);
   return array;
 };
 
@@ -190,11 +214,22 @@ const CONSTRUCTORS: Record<string, Constructor> = {
     return host.reduce(callable, args);
   },
   'torch.nn.parameter.Parameter': first,
+  'argparse.Namespace': () => new PyNamespace(),
+  'types.SimpleNamespace': () => new PyNamespace(),
+  'flax.core.frozen_dict.FrozenDict': ([pairs]) => asDict(pairs),
+  'jax._src.array._reconstruct_array': jaxArray,
+  'jax._src.device_array.reconstruct_device_array': jaxArray,
+  'jax.interpreters.xla.reconstruct_device_array': jaxArray,
   'torch.Size': opaque,
   'torch.device': opaque,
   'torch.storage._load_from_bytes': ([bytes], host) => host.loadNested(bytes),
   '_codecs.encode': encode,
-  'numpy.dtype': ([descr]) => new PyDtype(`<${String(descr).replace(/^[<>|=]/, '')}`),
+  'numpy.dtype': ([descr]) =>
+    new PyDtype(
+      `<${String(descr)
+        .replace(/^[<>|=]/, '')
+        .replace(/^ml_dtypes\./, '')}`,
+    ),
 };
 
 for (const core of ['numpy.core', 'numpy._core']) {
@@ -207,6 +242,7 @@ for (const core of ['numpy.core', 'numpy._core']) {
 function isValueName({ module, name }: PyGlobal): boolean {
   if (module === 'torch') return name in STORAGE_CLASSES || name in DTYPES || name === 'Tensor';
   if (module === 'torch.storage') return name === 'UntypedStorage' || name === 'TypedStorage';
+  if (module === 'ml_dtypes') return name === 'bfloat16';
   if (module === 'numpy') return name === 'ndarray' || /^(float|int|uint)(8|16|32|64)$/.test(name);
   return module === 'builtins' && ['int', 'float', 'str', 'bool'].includes(name);
 }
@@ -233,10 +269,9 @@ export class ObjectHost implements PickleHost {
     if (target instanceof PyDtype && Array.isArray(state)) {
       if (state[1] === '>' || state[1] === '<') target.descr = `${state[1]}${target.descr.slice(1)}`;
     } else if (target instanceof PyArray && Array.isArray(state)) {
-      const [, shape, dtype, fortran, data] = state;
-      const described = Array.isArray(shape) && dtype instanceof PyDtype && data instanceof Uint8Array;
-      // Arrays of objects or text hold no weights.
-      if (described) target.tensor = numbers(data, dtype.descr, shape as number[], fortran === true, 'an array');
+      target.fill(state[1], state[2], state[3], state[4]);
+    } else if (target instanceof PyNamespace && state instanceof Map) {
+      for (const [key, value] of state) target.set(key, value);
     } else if (!(target instanceof Map) && target !== OPAQUE && !(target instanceof PyTensor)) {
       throw new PickleRefusal('the state of an object other than a dict, tensor or array');
     }
