@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
 import type { Attempt } from '../compress/single.js';
+import { signalsDelivered } from '../host/signals.js';
 import { attemptError } from './attempts-text.js';
 import { cacheFile, readCache, writeCache } from './compress-cache.js';
 import { bytes, writeNote } from './output.js';
@@ -48,8 +49,8 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
       });
       if (cache && !interrupt.requested) {
         writeCache(file, { result, tried });
-        // Signals wait while files are written: what comes after this may take long.
-        await setImmediate();
+        // What comes after this may take long.
+        await signalsDelivered();
       }
       return result;
     } finally {

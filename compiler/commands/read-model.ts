@@ -4,7 +4,7 @@ import { nodeFiles, readText } from '../host/node-files.js';
 import { isForeign } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
-import { parseFix, parseInput, parseKeep, parseOutput } from '../import/options.js';
+import { parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
 import type { ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
 import { loadModel } from '../model/load.js';
 import { checkPhysics } from '../model/physics.js';
@@ -29,6 +29,16 @@ const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, list: T[] = []): T[] => [...list, parse(text)];
 
+/** The same for things with names, each of which may be given once. */
+const collectNamed =
+  <T extends { name: string }>(option: string, parse: (text: string) => T) =>
+  (text: string, list: T[] = []): T[] => {
+    const named = parse(text);
+    const before = list.map(({ name }) => name);
+    requireOnce(before, named.name, `${option} ${text}`);
+    return [...list, named];
+  };
+
 export function withModelOptions(command: Command): Command {
   return command
     .option(
@@ -38,9 +48,13 @@ export function withModelOptions(command: Command): Command {
     .option(
       '--input <name=min:max[:unit]>',
       'an input with its range, in column order; repeatable',
-      collect(parseInput),
+      collectNamed('--input', parseInput),
     )
-    .option('--output <name[:unit]>', 'name of an output, in column order; repeatable', collect(parseOutput))
+    .option(
+      '--output <name[:unit]>',
+      'name of an output, in column order; repeatable',
+      collectNamed('--output', parseOutput),
+    )
     .option('--outputs <names>', 'keep only these outputs, such as u,v', parseKeep)
     .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String));
 }
@@ -98,6 +112,11 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
       option: `--input ${name}`,
       reason: `there is no such input; inputs are ${known}`,
     });
+  }
+  for (const { name, min, max } of model.inputs) {
+    const given = inputs.find((input) => input.name === name)!;
+    if (given.min >= min && given.max <= max) continue;
+    notes.push(`input "${name}" reaches beyond the ${min} to ${max} of the file, which the network was trained on`);
   }
   const finished = finishModel(file, model, { ...model, inputs }, { ...options, name: model.name }, notes);
   return {

@@ -7,21 +7,28 @@ import { EXIT } from '../diagnostics.js';
  */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-let held = false;
+let held: Promise<void> | undefined;
 
 /**
- * From now on until the event loop turns, signals wait and then end the process: called before synchronous work that must
- * not be left half done. A program that listens to a signal itself goes on to decide what it means.
+ * From now on until the event loop has looked for them, signals wait and then end the process: called before synchronous
+ * work that must not be left half done. A program that listens to a signal itself goes on to decide what it means.
  */
 export function holdSignals(): void {
-  if (held) return;
-  held = true;
+  held ??= holdUntilDelivered();
+}
+
+/** Once signals that had to wait are delivered and others need not wait: to be awaited before long work after a write. */
+export function signalsDelivered(): Promise<void> {
+  return held ?? Promise.resolve();
+}
+
+async function holdUntilDelivered(): Promise<void> {
   const end = () => process.exit(EXIT.interrupted);
   const ours = SIGNALS.filter((signal) => process.listenerCount(signal) === 0);
   for (const signal of ours) process.on(signal, end);
-  // Signals are delivered before immediates are.
-  void nextTurn().then(() => {
-    for (const signal of ours) process.removeListener(signal, end);
-    held = false;
-  });
+  // The loop looks for signals between the first immediate, which may come before that, and the second.
+  await nextTurn();
+  await nextTurn();
+  for (const signal of ours) process.removeListener(signal, end);
+  held = undefined;
 }

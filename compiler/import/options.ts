@@ -31,8 +31,10 @@ export function parseOutput(text: string): OutputFacts {
 /** `u,v`: names of the outputs to keep. */
 export function parseKeep(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
-  for (const name of names)
+  for (const [i, name] of names.entries()) {
     requireName(name, `--outputs ${text}`, 'expected names with commas between them, such as u,v');
+    requireOnce(names.slice(0, i), name, `--outputs ${text}`);
+  }
   return names;
 }
 
@@ -46,9 +48,15 @@ export function parseFix(texts: readonly string[]): Record<string, number> {
     if (number === undefined || more.length) {
       throw new PinnEdgeError('PE3005', { option: `--fix ${text}`, reason: 'expected name=value, such as nu=0.01' });
     }
+    requireOnce(Object.keys(fixed), name, `--fix ${text}`);
     fixed[name] = number;
   }
   return fixed;
+}
+
+/** Refuses a name that was given before: one of the two would have no effect. */
+export function requireOnce(before: readonly string[], name: string, option: string): void {
+  if (before.includes(name)) throw new PinnEdgeError('PE3005', { option, reason: `${name} is given twice` });
 }
 
 function requireName(name: string, option: string, form: string): void {

@@ -133,6 +133,21 @@ describe('models with structured weights', () => {
   });
 });
 
+it('names are given once, and a range beyond that of the model is said', () => {
+  for (const [option, ...values] of [
+    ['--input', 'x0=0:1', 'x0=-1:0'],
+    ['--fix', 'x0=0', 'x0=1'],
+    ['--outputs', 'y0,y0'],
+  ]) {
+    const given = values.flatMap((value) => [option, value]);
+    expectSentence(cli(['inspect', model, ...given]), 2, 'PE3005', option, 'is given twice');
+  }
+  const wider = cli(['inspect', model, '--input', 'x0=-1:1.5']);
+  expect(wider.code).toBe(0);
+  expect(wider.err).toContain('input "x0" reaches beyond the -1 to 1 of the file');
+  expect(cli(['inspect', model, '--input', 'x0=-0.5:1'])).toMatchObject({ code: 0, err: '' });
+});
+
 describe('files of a build that are damaged', () => {
   const damaged = join(folder, 'damaged');
   const report = () => JSON.parse(readFileSync(join(build, 'report.json'), 'utf8'));

@@ -62,7 +62,8 @@ describe('integer weights', () => {
           const real = (w * 2 ** (inputs[i % cols].exponent - base)) / 2 ** (format.shifts[r] + outExponent - base);
           const step = 2 ** (inputs[i % cols].exponent - base) / 2 ** (format.shifts[r] + outExponent - base);
           expect(Math.abs(real - weight[i])).toBeLessThanOrEqual(step * 0.5000001);
-          expect(Math.abs(w)).toBeLessThanOrEqual(2 ** (weightBits - 1));
+          expect(w).toBeLessThan(2 ** (weightBits - 1));
+          expect(w).toBeGreaterThanOrEqual(-(2 ** (weightBits - 1)));
         });
       }
     },
