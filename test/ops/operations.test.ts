@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createEngine } from '../../compiler/engines/create.js';
-import { inputWordFormats, toWords } from '../../compiler/engines/types.js';
+import { ENGINE_NAMES, fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
 import { decodeTable } from '../../compiler/format/table.js';
 import { loadModel } from '../../compiler/model/load.js';
 import type { Model } from '../../compiler/model/types.js';
@@ -34,6 +34,17 @@ const UNARY: [string, object[], (x: number) => number, [number, number]?][] = [
   ['log', unary('log'), Math.log, [0.01, 4]],
   ['abs', unary('abs'), Math.abs],
   ['mish', unary('mish'), (x) => x * Math.tanh(softplus(x))],
+  ['tan', unary('tan'), Math.tan, [-1.3, 1.2]],
+  ['tan beyond its first pole', unary('tan'), Math.tan, [2, 4.5]],
+  ['asin over all of its domain', unary('asin'), Math.asin, [-1, 1]],
+  ['asin where it is smooth', unary('asin'), Math.asin, [-0.7, 0.5]],
+  ['acos over all of its domain', unary('acos'), Math.acos, [-1, 1]],
+  ['acos where it is smooth', unary('acos'), Math.acos, [-0.3, 0.7]],
+  ['atanh close to its ends', unary('atanh'), Math.atanh, [-0.999, 0.99]],
+  ['sinh', unary('sinh'), Math.sinh],
+  ['cosh', unary('cosh'), Math.cosh],
+  ['asinh', unary('asinh'), Math.asinh],
+  ['acosh from its end', unary('acosh'), Math.acosh, [1, 4]],
   ['selu', unary('selu'), (x) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * (Math.exp(x) - 1))],
   ['elu', unary('elu', { alpha: 0.7 }), (x) => (x > 0 ? x : 0.7 * (Math.exp(x) - 1))],
   ['leaky_relu', unary('leaky_relu', { slope: 0.3 }), (x) => Math.max(x, 0.3 * x)],
@@ -167,6 +178,69 @@ test('operands of very different scales are aligned without overflow', async () 
     await compileAndCompare(modelOf([scaled('s', 1e8), ...tiny, { name: 'y', op, inputs: ['s', 'f'] }]));
   }
   await compileAndCompare(modelOf([scaled('s', 1e-6), constant, { name: 'y', op: 'min', inputs: ['s', 'c'] }]));
+});
+
+describe('functions that jump', () => {
+  const even = (x: number) => {
+    const low = Math.floor(x);
+    if (x - low === 0.5) return low % 2 === 0 ? low : low + 1;
+    return Math.round(x);
+  };
+  const JUMPS: Record<string, (x: number) => number> = { floor: Math.floor, ceil: Math.ceil, round: even };
+
+  test.each(Object.entries(JUMPS))(
+    '%s is exact at its jumps and between them, on every engine',
+    async (op, formula) => {
+      const box: Record<string, [number, number]> = { x: [-2.5, 3], t: [0.25, 0.75] };
+      const model = modelOf(
+        [
+          { name: 'xt', op: 'concat', inputs: ['x', 't'] },
+          { name: 'f', op, inputs: ['xt'] },
+          { name: 'y', op: 'sum', inputs: ['f'] },
+        ],
+        box,
+      );
+      const xs = Array.from({ length: 45 }, (_, i) => -2.5 + i / 8);
+      const points = Float64Array.from(xs.flatMap((x) => [x, 0.25, x, 0.5, x, 0.75]));
+      const expected = Float64Array.from({ length: points.length / 2 }, (_, p) => {
+        return formula(points[2 * p]) + formula(points[2 * p + 1]);
+      });
+      expect(evaluateReference(model, points).map((v) => v + 0)).toEqual(expected.map((v) => v + 0));
+      const compiled = await compile(model, { toleranceAbsolute: 1.5 });
+      const table = decodeTable(compiled.table);
+      const runnable = {
+        wasm: compiled.wasm,
+        table: compiled.table,
+        memoryBytes: 65536,
+        inputCount: 2,
+        outputCount: 1,
+      };
+      for (const name of ENGINE_NAMES) {
+        const engine = await createEngine(name, { ...runnable, wasm3: { stackBytes: 8192, tailCalls: true } });
+        const { outputs } = engine.run(toWords(points, inputWordFormats(table)));
+        fromWords(outputs, outputWordFormats(table, model.outputs)).forEach((value, p) => {
+          expect(Math.abs(value - expected[p]), `${name} at ${points[2 * p]}, ${points[2 * p + 1]}`).toBeLessThan(1e-3);
+        });
+        engine.dispose?.();
+      }
+    },
+  );
+
+  test('no jump within the box is a constant; too many are refused with their place', async () => {
+    const constant = modelOf(unary('floor'), { x: [0.25, 0.75] });
+    expect(evaluateReference(constant, Float64Array.of(0.5))[0]).toBe(0);
+    await expect(compile(modelOf(unary('round'), { x: [-500, 500] }))).rejects.toThrow(
+      /"y" \(round\).*from -500.0 to 500.0, over more than 256 jumps/,
+    );
+  });
+});
+
+test('functions are refused where their argument leaves their domain', async () => {
+  await expect(compile(modelOf(unary('tan'), { x: [1, 2] }))).rejects.toThrow(/tan.*through the pole at 1.57/);
+  await expect(compile(modelOf(unary('tan'), { x: [-5, -4] }))).rejects.toThrow(/tan.*pole/);
+  await expect(compile(modelOf(unary('acosh'), { x: [0.5, 2] }))).rejects.toThrow(/acosh.*below 1/);
+  await expect(compile(modelOf(unary('asin'), { x: [0, 1.5] }))).rejects.toThrow(/"y".*below 0/);
+  await expect(compile(modelOf(unary('atanh'), { x: [0, 1] }))).rejects.toThrow(/"y".*down to 0/);
 });
 
 test('log that reaches zero is refused', async () => {
