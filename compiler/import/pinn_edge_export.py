@@ -200,7 +200,9 @@ _FUNCTIONS = {
     "tanh": "tanh", "sin": "sin", "cos": "cos", "sigmoid": "sigmoid", "silu": "silu", "softplus": "softplus", "relu": "relu",
     "exp": "exp", "atan": "atan", "arctan": "atan", "reciprocal": "reciprocal", "sqrt": "sqrt", "log": "log", "abs": "abs",
     "erf": "erf", "mish": "mish", "selu": "selu", "neg": "neg", "negative": "neg", "elu": "elu", "gelu": "gelu",
-    "leaky_relu": "leaky_relu", "hardsigmoid": "hard_sigmoid",
+    "leaky_relu": "leaky_relu", "hardsigmoid": "hard_sigmoid", "tan": "tan", "asin": "asin", "arcsin": "asin", "acos": "acos",
+    "arccos": "acos", "sinh": "sinh", "cosh": "cosh", "asinh": "asinh", "arcsinh": "asinh", "acosh": "acosh",
+    "arccosh": "acosh", "atanh": "atanh", "arctanh": "atanh", "floor": "floor", "ceil": "ceil", "round": "round",
 }  # fmt: skip
 _ARITHMETIC = {
     "add": "add", "sub": "sub", "subtract": "sub", "mul": "mul", "multiply": "mul", "div": "div", "divide": "div",
@@ -421,14 +423,60 @@ class _TorchTracer:
         return self._on_gt(b, a)
 
     def _on_le(self, a, b):
-        above = self._on_gt(a, b)
-        above.negated = True
-        return above
+        return self._on_logical_not(self._on_gt(a, b))
 
     def _on_ge(self, a, b):
         return self._on_le(b, a)
 
+    def _on_ne(self, a, b):
+        difference = self.graph.binary("sub", self._value(a).at, self._value(b).at)
+        return _Value(self.graph.binary("max", difference, self.graph.unary("neg", difference)), condition=True)
+
+    def _on_eq(self, a, b):
+        return self._on_logical_not(self._on_ne(a, b))
+
     _on_greater, _on_less, _on_greater_equal, _on_less_equal = _on_gt, _on_lt, _on_ge, _on_le
+    _on_not_equal = _on_ne
+
+    def _on_logical_not(self, x):
+        return _Value(x.at, condition=True, negated=not self._truth(x).negated)
+
+    def _on_logical_and(self, a, b):
+        return self._join(a, b, every=True)
+
+    def _on_logical_or(self, a, b):
+        return self._join(a, b, every=False)
+
+    def _on_logical_xor(self, a, b):
+        flipped = self._on_logical_not(b)
+        return self._choice(self._truth(a), self._sign(flipped), self._sign(self._truth(b)))
+
+    # What & | ^ ~ of truth values are called.
+    _on_and, _on_or, _on_xor, _on_invert = _on_logical_and, _on_logical_or, _on_logical_xor, _on_logical_not
+    _on_bitwise_and, _on_bitwise_or, _on_bitwise_xor = _on_logical_and, _on_logical_or, _on_logical_xor
+    _on_bitwise_not = _on_logical_not
+
+    def _truth(self, x):
+        if not isinstance(x, _Value) or not x.condition:
+            raise ExportError("a truth value must be a comparison")
+        return x
+
+    def _join(self, a, b, every):
+        """And, or: the least or the largest of conditions that are alike at 0; else one chooses whether the other counts."""
+        a, b = self._truth(a), self._truth(b)
+        if a.negated == b.negated:
+            op = "min" if every != a.negated else "max"
+            return _Value(self.graph.binary(op, a.at, b.at), condition=True, negated=a.negated)
+        decided = _Value(self.graph.constant([-1.0 if every else 1.0]))
+        return self._choice(a, self._sign(b), decided) if every else self._choice(a, decided, self._sign(b))
+
+    def _sign(self, condition):
+        """1 where the condition holds, else -1."""
+        return self._choice(condition, *(_Value(self.graph.constant([v])) for v in (1.0, -1.0)))
+
+    def _choice(self, condition, a, b):
+        chosen = self._on_where(condition, a, b)
+        return _Value(chosen.at, condition=True)
 
     def _on_where(self, condition, a, b):
         if not isinstance(condition, _Value) or not condition.condition:
@@ -471,10 +519,11 @@ class _TorchTracer:
 
 
 class _Value:
-    """A vector per point: `at` is (node, width); flat: the framework's tensor is [n], not [n, 1]; or a comparison (at > 0)."""
+    """A vector per point: `at` is (node, width); flat: the framework's tensor is [n], not [n, 1]; or a truth
+    value: at > 0, or not at > 0 where negated."""
 
-    def __init__(self, at, flat=False, condition=False):
-        self.at, self.flat, self.condition, self.negated = at, flat, condition, False
+    def __init__(self, at, flat=False, condition=False, negated=False):
+        self.at, self.flat, self.condition, self.negated = at, flat, condition, negated
 
     def like(self, at):
         return _Value(at, self.flat)
@@ -497,6 +546,8 @@ def _activation_fields(name, args, kwargs):
         return {"approximate": "tanh"}
     if name == "hardsigmoid":
         return {"alpha": 1 / 6, "beta": 0.5}
+    if name == "round" and (args or kwargs):
+        raise ExportError("round to decimals is not supported; multiply, round and divide")
     if name == "softplus" and kwargs.get("beta", 1) != 1:
         raise ExportError("softplus with beta other than 1 is not supported")
     return {}

@@ -38,7 +38,32 @@ def with_torch():
                 1,
             )  # fmt: skip
 
+    class Truths(nn.Module):
+        """At points where the operands are equal, too."""
+
+        def forward(self, v):
+            x, y = v[:, 0:1], v[:, 1:2]
+            sides = [x > 0.5, x >= 0.5, x < 0.5, x <= 0.5, x == 0.5, x != 0.5]
+            others = [y > 0, y >= 0, y < 0, y <= 0, y == 0, ~(y > 0)]
+            joined = [p & q for p in sides for q in others] + [p | q for p in sides for q in others]
+            joined += [p ^ q for p in sides for q in others] + [~(p & q) for p in sides for q in others]
+            joined += [torch.logical_and(p, torch.logical_not(q)) for p in sides for q in others]
+            return torch.cat([torch.where(both, torch.ones_like(x), torch.zeros_like(x)) for both in joined], 1)
+
+    class Functions(nn.Module):
+        def forward(self, v):
+            x = v[:, 0:1]
+            return torch.cat(
+                [
+                    torch.tan(x), torch.asin(x / 2), torch.acos(x / 2), torch.sinh(x), torch.cosh(x), torch.asinh(x), torch.acosh(x + 3),
+                    torch.atanh(x / 3), torch.floor(x), torch.ceil(x), torch.round(x),
+                ],
+                1,
+            )  # fmt: skip
+
     NETWORKS["choices"] = (Choices, ["x", "y"])
+    NETWORKS["truths"] = (Truths, ["x", "y"])
+    NETWORKS["functions"] = (Functions, ["x", "y"])
 
     for name, (make, inputs) in NETWORKS.items():
         if name == "shapes":
@@ -48,6 +73,8 @@ def with_torch():
         points = sample(len(inputs))
         if name == "activations":
             points[:, 0] = 1.05 + 0.95 * points[:, 0]
+        if name == "truths":
+            points[:6] = [[0.5, 0], [0.5, 0.3], [0.5, -0.3], [0.2, 0], [0.9, 0], [1, 1]]
         try:
             export_torch(net, os.path.join(FOLDER, f"{name}.json"), [(n, -1 if name != "activations" else 0.1, 2) for n in inputs], None)
         except ExportError as error:

@@ -26,6 +26,8 @@ const FORMATS: Record<string, string[]> = {
     'mlp-fixed-batch.onnx',
     'keras.tf2onnx.onnx',
     'periodic.legacy.onnx',
+    'operations.onnx',
+    'exports.onnx',
   ],
   'PyTorch zip': ['mlp.pt', 'checkpoint.pt', 'weight-norm.pt', 'deepxde.pt'],
   'PyTorch legacy': ['mlp-legacy.pth'],

@@ -16,6 +16,7 @@ import {
   type Value,
 } from '../values.js';
 import { moveComponents, refuseBatch } from './components.js';
+import { MAX_MATRIX } from './products.js';
 
 /** Values written into others at constant places, repeated and padded: which component comes from where. */
 
@@ -128,6 +129,7 @@ const tile: Handler = (context, [x, repeatsInput]) => {
   repeats.forEach((times, axis) => {
     if (times !== 1) refuseBatch(context, x, axis, 'repeats');
   });
+  sizeOf(pointShape(shapeOf(x)).map((d, i) => d * (i === batch ? 1 : (repeats[i] ?? 1))));
   const move = (array: NdArray) =>
     repeats.reduce((value, times, axis) => {
       const length = value.shape[axis];
@@ -157,6 +159,7 @@ const pad: Handler = (context, [x, padsInput, valueInput, axesInput]) => {
     if (before === 0 && after === 0) return;
     refuseBatch(context, result, axis, 'pads');
     const length = pointShape(shapeOf(result))[axis];
+    sizeOf([before + length + after]);
     const places = Array.from({ length: before + length + after }, (_, i) =>
       paddedPlace(context, mode, i - before, length),
     );
@@ -232,6 +235,7 @@ const cumSum: Handler = (context, [x, axisInput]) => {
     return row - place(row) * stride === col - place(col) * stride && (exclusive ? distance > 0 : distance >= 0);
   };
   const size = sizeOf(shape);
+  if (size * size > MAX_MATRIX) throw context.refuse(': its matrix is too large');
   const rows = Array.from({ length: size }, (_, row) => Array.from({ length: size }, (__, col) => counts(row, col)));
   if (x.kind === 'constant') {
     const data = Float64Array.from(rows, (row) => row.reduce((sum, one, c) => sum + (one ? x.array.data[c] : 0), 0));
