@@ -101,7 +101,7 @@ const MESSAGES = {
   PE9004: '{file} is not signed with {key}: it is signed {how}',
   PE9010: 'cannot open {port}: {reason}',
   PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',
-  PE9012: 'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate?',
+  PE9012: 'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate, and no other host connected?',
   PE9013: 'what answers on {port} is not the update agent of pinn-edge; is it the right port, at this baud rate?',
   PE9014:
     'the connection to {port} was lost: {reason}; the device goes on with the model that it runs, and the same command goes on with the transfer',
@@ -118,6 +118,11 @@ const MESSAGES = {
     'the firmware of the device has no engine for a {kind}: build the model with --engine {engine}, or the firmware with {missing} among its engines',
   PE9024: 'the device changed its answers during the transfer: {found}, then {now}',
   PE9025: 'the device cannot evaluate point {point}: error {result} of pe_run_words',
+  PE9026:
+    'another host is at work on {port}: it has sent the device another image, or has changed what it runs; nothing of this command runs there. Have one host at a time, and try again',
+  PE9027: 'the device returns to a lower version only for the owner of its key; give the private key with --key',
+  PE9028:
+    'the agent on {port} speaks version {version} of the protocol, and this pinn-edge version {known}: write the firmware of a build made by this pinn-edge',
   PE9030: 'no tool writes firmware to {target}; an emulated board is run by: pinn-edge simulate <build> --on {target}',
   PE9031: '{tool} is not installed ({command} was not found); {install}',
   PE9032: '{image} is not there yet; make it first: {build}',

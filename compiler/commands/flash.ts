@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { Command } from 'commander';
 import type { DeviceClient, DeviceInfo } from '../device/client.js';
 import { requireSameAnswers, requireSuitable, runningModel, targetName } from '../device/session.js';
@@ -13,6 +14,9 @@ import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { type PortOptions, progressBar, readImageFile, withDevice, withPortOptions } from './device-options.js';
 import { flashFull } from './flash-full.js';
 import { bytes, count, writeOut } from './output.js';
+
+/** The options, and the private key that one of them names. */
+type Flash = FlashOptions & { signer?: KeyObject };
 
 interface FlashOptions extends PortOptions {
   key?: string;
@@ -54,16 +58,17 @@ async function run(directory: string, options: FlashOptions): Promise<void> {
   if (options.full) return flashFull(directory, options);
   const build = loadBuild(directory);
   const unsigned = readImageFile(directory, true);
-  const image = options.key ? signImage(unsigned, readPrivateKey(options.key, readText(options.key))) : unsigned;
+  const key = options.key ? readPrivateKey(options.key, readText(options.key)) : undefined;
+  const image = key ? signImage(unsigned, key) : unsigned;
   readImage(`${directory}/model.img`, image);
-  await withDevice(options, (client) => flash(client, build, image, options));
+  await withDevice(options, (client) => flash(client, build, image, { ...options, signer: key }));
 }
 
 async function flash(
   client: DeviceClient,
   build: LoadedBuild,
   image: Uint8Array,
-  options: FlashOptions,
+  options: Flash,
 ): Promise<void> {
   const say = options.json ? () => {} : writeOut;
   const header = readImage('model.img', image);
@@ -80,6 +85,7 @@ async function flash(
   const sent = runsAlready ? undefined : await send(client, before, image, options);
   if (runsAlready) say(`  it runs ${what} already; nothing was sent\n`);
   const after = await client.hello();
+  requireMine(after, header.crc, client);
   const table = requireValidTable(build.runnable.table);
   const inputs = Int32Array.from(goldenVectors(build.model, table).inputWords.flat());
   await requireSameAnswers(client, after, build, inputs);
@@ -93,6 +99,11 @@ async function flash(
   }
 }
 
+/** @throws PE9026 when something else runs than what this command has found or sent */
+function requireMine(info: DeviceInfo, crc: number, { transport }: DeviceClient): void {
+  if (info.imageCrc !== crc) throw new PinnEdgeError('PE9026', { port: transport.name });
+}
+
 interface Sent {
   figures: UpdateFigures;
   /** Answers of the model of before while the other one was sent; its output words for inputs of zero. */
@@ -100,12 +111,13 @@ interface Sent {
   seconds: number;
 }
 
-async function send(client: DeviceClient, before: DeviceInfo, image: Uint8Array, options: FlashOptions): Promise<Sent> {
+async function send(client: DeviceClient, before: DeviceInfo, image: Uint8Array, options: Flash): Promise<Sent> {
   const start = Date.now();
   const queries: Sent['queries'] = { count: 0, outputs: [] };
   const query = async () => {
     const { outputs } = await client.evaluate(before, new Int32Array(before.inputCount));
     if (queries.count > 0 && outputs.some((word, i) => word !== queries.outputs[i])) {
+      requireMine(await client.hello(), before.imageCrc, client);
       throw new PinnEdgeError('PE9024', { found: queries.outputs.join(' '), now: outputs.join(' ') }, EXIT.checkFailed);
     }
     queries.outputs = [...outputs];
@@ -113,7 +125,7 @@ async function send(client: DeviceClient, before: DeviceInfo, image: Uint8Array,
   };
   const figures = await sendImage(client, image, {
     force: options.force,
-    bodyBytes: before.bodyBytes,
+    key: options.signer,
     onProgress: options.json ? undefined : progressBar('send'),
     between: before.slot === SLOT.NONE ? undefined : { bytes: QUERY_EVERY_BYTES, run: query },
   });

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { PinnEdgeError } from '../diagnostics.js';
 import { UPDATE } from '../image/spec.js';
 import { encodeFrame, FrameReader } from './frame.js';
-import { ANSWER, COMMAND, DEVICE, PROTOCOL_VERSION } from './spec.js';
+import { ANSWER, BODY_BYTES, COMMAND, DEVICE, PACKET_OVERHEAD, PROTOCOL_VERSION } from './spec.js';
 import type { Transport } from './transport.js';
 
 /** Requests to the update agent of a device (targets/common/pe_agent.h), over a line that may lose or damage bytes. */
@@ -12,7 +12,7 @@ export type CommandName = keyof typeof COMMAND;
 export type DeviceInfo = Record<(typeof DEVICE)[number], number> & { name: string };
 
 export interface Timing {
-  /** Until a request is repeated, in milliseconds. */
+  /** Until a request is repeated, in milliseconds, besides the time that it and its answer take on the line. */
   answerMs: number;
   /** The same for requests that open models and check signatures. */
   slowAnswerMs: number;
@@ -22,7 +22,15 @@ export interface Timing {
 }
 
 const TIMING: Timing = { answerMs: 400, slowAnswerMs: 4000, patienceMs: 15_000, contactMs: 4000 };
-const SLOW: readonly CommandName[] = ['FINISH', 'ROLLBACK', 'GOLDEN'];
+const SLOW: readonly CommandName[] = ['BEGIN', 'FINISH', 'ROLLBACK', 'GOLDEN'];
+/** Those whose answers may be as long as the agent can make them; others are a few words. */
+const LONG_ANSWERS: readonly CommandName[] = ['HELLO', 'EVALUATE'];
+const SHORT_ANSWER_BYTES = 16;
+/** With start and stop bit; the frame's own bytes besides the packet's, at most. */
+const BITS_PER_BYTE = 10;
+const FRAME_OVERHEAD = 8;
+/** Before a silent device is given up, at any speed of the line. */
+const LEAST_TRIES = 3;
 
 /** Tries before a long request is given up for shorter ones; some bytes always get through. */
 const TRIES_OF_LONG = 4;
@@ -82,12 +90,19 @@ export class DeviceClient {
    *
    * @param longest bytes that the device takes at once
    * @param make the body for at most so many bytes of data, or for the least that makes sense
+   * @param isSlow whether the device has more to do than to take it
    */
-  async adaptiveRequest(command: CommandName, longest: number, make: (bytes: number) => Uint8Array): Promise<Answer> {
+  async adaptiveRequest(
+    command: CommandName,
+    longest: number,
+    make: (bytes: number) => Uint8Array,
+    isSlow = false,
+  ): Promise<Answer> {
     for (let tries = 0; ; tries += TRIES_OF_LONG) {
       const bytes = Math.min(this.#comfortable, longest);
       const isShortest = bytes <= SHORTEST_BYTES;
-      const answer = await this.#try(command, make(bytes), isShortest ? Number.POSITIVE_INFINITY : TRIES_OF_LONG);
+      const maxTries = isShortest ? Number.POSITIVE_INFINITY : TRIES_OF_LONG;
+      const answer = await this.#try(command, make(bytes), maxTries, isSlow);
       this.#good = answer?.tries === 1 ? this.#good + 1 : 0;
       if (!answer || answer.tries > 2) this.#comfortable = Math.max(SHORTEST_BYTES, bytes >> 1);
       else if (this.#good >= LENGTHEN_AFTER) {
@@ -103,6 +118,7 @@ export class DeviceClient {
     command: CommandName,
     body: Uint8Array = new Uint8Array(0),
     maxTries: number,
+    isSlow = SLOW.includes(command),
   ): Promise<Answer | undefined> {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const packet = new Uint8Array(5 + body.length);
@@ -110,9 +126,11 @@ export class DeviceClient {
     packet[4] = COMMAND[command];
     packet.set(body, 5);
     const frame = encodeFrame(packet);
-    const wait = SLOW.includes(command) ? this.#timing.slowAnswerMs : this.#timing.answerMs;
-    const { patienceMs, contactMs } = this.#timing;
-    const patience = this.#heard === 'answers' ? Math.max(patienceMs, 4 * wait) : contactMs;
+    const { answerMs, slowAnswerMs, patienceMs, contactMs } = this.#timing;
+    const longest = PACKET_OVERHEAD + Math.max(BODY_BYTES, body.length);
+    const answerBytes = LONG_ANSWERS.includes(command) ? longest : PACKET_OVERHEAD + SHORT_ANSWER_BYTES;
+    const wait = (isSlow ? slowAnswerMs : answerMs) + this.#lineMs(frame.length + answerBytes + FRAME_OVERHEAD);
+    const patience = Math.max(this.#heard === 'answers' ? patienceMs : contactMs, LEAST_TRIES * wait);
     const deadline = Date.now() + patience;
     this.#packets = [];
     for (let tries = 1; Date.now() < deadline && this.#closed === undefined; tries++) {
@@ -124,6 +142,12 @@ export class DeviceClient {
       return { result: copy[5], body: new DataView(copy.buffer, 6), tries };
     }
     throw this.#silence(patience);
+  }
+
+  /** How long so many bytes are on their way. */
+  #lineMs(bytes: number): number {
+    const { baudRate } = this.transport;
+    return baudRate === undefined ? 0 : (1000 * BITS_PER_BYTE * bytes) / baudRate;
   }
 
   /** The answer to the last request; undefined when it must be asked for again. */
@@ -155,9 +179,11 @@ export class DeviceClient {
   #receive(bytes: Uint8Array): void {
     if (this.#heard === 'nothing') this.#heard = 'noise';
     for (const packet of this.#reader.push(bytes)) {
-      const isAnswer = packet !== undefined && packet.length >= 6 && (packet[4] & ANSWER) !== 0;
-      if (isAnswer) this.#heard = 'answers';
-      this.#packets.push(isAnswer ? packet : undefined);
+      const isWhole = packet !== undefined && packet.length >= 6;
+      // Requests: the line echoes what is sent, or another host is on it.
+      if (isWhole && !(packet[4] & ANSWER)) continue;
+      if (isWhole) this.#heard = 'answers';
+      this.#packets.push(isWhole ? packet : undefined);
     }
     if (this.#packets.length) this.#wake?.();
   }
@@ -172,13 +198,15 @@ export class DeviceClient {
     return new PinnEdgeError('PE9012', { port, reason: this.#closed ?? `waited ${seconds} s` });
   }
 
-  /** What the device is and runs. @throws PE9013 for another protocol too */
+  /** What the device is and runs. @throws PE9013, or PE9028 for another version of the protocol */
   async hello(): Promise<DeviceInfo> {
     const { result, body } = await this.request('HELLO');
+    const port = this.transport.name;
     const bytes = 4 * DEVICE.length;
-    if (result !== UPDATE.OK.value || body.byteLength < bytes || body.getUint32(0, true) !== PROTOCOL_VERSION) {
-      throw new PinnEdgeError('PE9013', { port: this.transport.name });
-    }
+    if (result !== UPDATE.OK.value || body.byteLength < 4) throw new PinnEdgeError('PE9013', { port });
+    const version = body.getUint32(0, true);
+    if (version !== PROTOCOL_VERSION) throw new PinnEdgeError('PE9028', { port, version, known: PROTOCOL_VERSION });
+    if (body.byteLength < bytes) throw new PinnEdgeError('PE9013', { port });
     const fields = Object.fromEntries(DEVICE.map((name, i) => [name, body.getUint32(4 * i, true)]));
     const name = new TextDecoder().decode(new Uint8Array(body.buffer, body.byteOffset + bytes));
     return { ...fields, name } as DeviceInfo;
@@ -214,6 +242,7 @@ export class DeviceClient {
 
   /** The sentence for a result that is not OK. */
   refused(what: string, result: number, detail?: number): PinnEdgeError {
+    if (result === UPDATE.TAKEN.value) return new PinnEdgeError('PE9026', { port: this.transport.name });
     const text = Object.values(UPDATE).find(({ value }) => value === result)?.text ?? `unknown result ${result}`;
     return new PinnEdgeError('PE9015', { what, reason: detail ? `${text} (pe_result_t ${detail})` : text });
   }

@@ -13,7 +13,7 @@
  * sequence number, and a host begins with a random one. All numbers are little-endian.
  */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Longest body of a request or an answer, in bytes, unless the firmware is compiled with another one. */
 export const BODY_BYTES = 520;
@@ -23,11 +23,11 @@ export const PACKET_OVERHEAD = 10;
 
 export const COMMAND = {
   HELLO: 1, //    -> DEVICE, then the name of the running model without its end
-  BEGIN: 2, //    total bytes u32, CRC of the image u32, flags u32 -> offset from which the data go on u32
-  DATA: 3, //     offset u32, bytes -> offset that is expected next u32, also when the result is OFFSET
-  FINISH: 4, //   -> detail i32 (pe_result_t), slot u32: checks, tries, commits and runs what was received
+  BEGIN: 2, //    total bytes u32, CRC of the image u32, flags u32, permit when forced -> offset to go on from u32
+  DATA: 3, //     CRC of the image u32, offset u32, bytes -> offset that is expected next u32, also when it is OFFSET
+  FINISH: 4, //   CRC of the image u32 -> detail i32 (pe_result_t), slot u32: checks, tries, commits and runs it
   STATUS: 5, //   -> total u32, received u32, CRC of the image u32
-  ROLLBACK: 6, // -> detail i32, slot u32: runs the model before this one
+  ROLLBACK: 6, // permit -> detail i32, slot u32: runs the model before this one
   EVALUATE: 7, // input words -> per point: pe_result_t i32, output words
   GOLDEN: 8, //   -> detail i32: the running model's golden vectors
   ABORT: 9, //    forgets what was received
@@ -36,6 +36,16 @@ export const COMMAND = {
 
 /** Added to the command in answers. */
 export const ANSWER = 128;
+
+/**
+ * What lowers the version is asked for in a way that holds once, for the device as the host has seen it. A permit is the
+ * sequence number of the device's newest commit record (u32), and where a key is built in the Ed25519 signature of
+ *
+ *     | PERMIT_MAGIC u32 | command u32 | sequence u32 | CRC of the image that runs u32 | CRC of the image that is to come u32 |
+ *
+ * whose last number is 0 for ROLLBACK. The next commit makes it worthless.
+ */
+export const PERMIT_MAGIC = 0x4d524550; // "PERM"
 
 export const BEGIN_FLAG = {
   FORCE: 1, // a lower version too
@@ -63,6 +73,7 @@ export const DEVICE = [
   'inputCount',
   'outputCount',
   'goldenCount',
+  'sequence', // of the newest commit record; 0 without one
 ] as const;
 
 export const SLOT = { A: 0, B: 1, BUILT_IN: 2, NONE: 3 } as const;

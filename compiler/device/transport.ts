@@ -6,6 +6,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 export interface Transport {
   /** As the user named it. */
   readonly name: string;
+  /** Of the line, in bits per second; undefined where it takes no time. */
+  readonly baudRate?: number;
   write(bytes: Uint8Array): void;
   onData(listener: (bytes: Uint8Array) => void): void;
   /** Called once when the other end is gone, with the reason. */
@@ -18,18 +20,19 @@ export const DEFAULT_BAUD_RATE = 115200;
 
 /**
  * @param port `tcp:host:port`, or the path of a serial port such as /dev/ttyUSB0 or COM3
+ * @param baudRate of the serial port, or of the line behind the TCP port where there is one
  * @throws PE9010 when it cannot be opened
  */
-export function openTransport(port: string, baudRate = DEFAULT_BAUD_RATE): Promise<Transport> {
+export function openTransport(port: string, baudRate?: number): Promise<Transport> {
   const tcp = /^tcp:(.+):(\d+)$/.exec(port);
-  if (tcp) return openTcp(port, tcp[1], Number(tcp[2]));
+  if (tcp) return openTcp(port, tcp[1], Number(tcp[2]), baudRate);
   if (port.startsWith('tcp:')) {
     throw new PinnEdgeError('PE3005', { option: '--port', reason: `must be tcp:host:port, found ${port}` });
   }
-  return openSerial(port, baudRate);
+  return openSerial(port, baudRate ?? DEFAULT_BAUD_RATE);
 }
 
-function openTcp(name: string, host: string, port: number): Promise<Transport> {
+function openTcp(name: string, host: string, port: number, baudRate?: number): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const refuse = (reason: string) => {
       socket.destroy();
@@ -54,6 +57,7 @@ function openTcp(name: string, host: string, port: number): Promise<Transport> {
       });
       resolve({
         name,
+        baudRate,
         write: (bytes) => void socket.write(bytes),
         onData: (listener) => void socket.on('data', listener),
         onClose: (listener) => void socket.once('close', () => listener(reason)),
@@ -101,6 +105,7 @@ async function openSerial(path: string, baudRate: number): Promise<Transport> {
   });
   return {
     name: path,
+    baudRate,
     write: (bytes) => void port.write(bytes),
     onData: (listener) => void port.on('data', listener),
     onClose: (listener) => void port.once('close', () => listener(reason)),

@@ -1,15 +1,18 @@
+import type { KeyObject } from 'node:crypto';
+import { layoutOf } from '../format/layout.js';
 import { readImage } from '../image/image.js';
-import { UPDATE } from '../image/spec.js';
+import { IMAGE_HEADER, UPDATE } from '../image/spec.js';
 import { type Answer, type DeviceClient, words } from './client.js';
-import { BEGIN_FLAG } from './spec.js';
+import { permit } from './permit.js';
+import { BEGIN_FLAG, SLOT } from './spec.js';
 
 /** Sends a model image to a device and has it tried and committed there. */
 
 export interface UpdateOptions {
   /** A lower version too. */
   force?: boolean;
-  /** The longest body that the device takes, of its HELLO. */
-  bodyBytes: number;
+  /** Of the firmware; without it a device that has one takes signed images, but no lower version by force. */
+  key?: KeyObject;
   onProgress?: (sent: number, total: number) => void;
   /** Called between packets, at most once per so many bytes: other requests may be made here. */
   between?: { bytes: number; run: () => Promise<void> };
@@ -27,19 +30,23 @@ export interface UpdateFigures {
   slot: number;
 }
 
-const OFFSET_BYTES = 4;
+/** Of DATA, besides the bytes of the image. */
+const DATA_FIELDS_BYTES = 8;
+/** The packet that completes it has the device check a signature. */
+const HEADER_BYTES = layoutOf(IMAGE_HEADER).bytes;
 /** A device that restarts in the middle has forgotten the transfer. */
 const MAX_BEGINS = 4;
 
 /**
  * Sends an image; the device runs it when this returns. A transfer that was interrupted goes on where it had come to.
  *
- * @throws PE9015 when the device refuses it, PE9014 when the connection is lost; it still runs the model of before
+ * @throws PE9015 when the device refuses it, PE9014 when the connection is lost, PE9026 when another host has changed what
+ * it receives: it does not run this image then
  */
 export async function sendImage(
   client: DeviceClient,
   image: Uint8Array,
-  options: UpdateOptions,
+  options: UpdateOptions = {},
 ): Promise<UpdateFigures> {
   const info = readImage('the image', image);
   const figures: UpdateFigures = { bytes: image.length, resumedAt: 0, requests: 0, repeats: 0, slot: -1 };
@@ -49,18 +56,29 @@ export async function sendImage(
     return answer;
   };
   for (let begins = 1; ; begins++) {
+    const device = await client.hello();
+    // It was committed, and the answer to that was lost; or another host has sent the same image.
+    if (begins > 1 && device.imageCrc === info.crc) return { ...figures, slot: device.slot };
+    const isForced = options.force === true && device.slot !== SLOT.NONE && info.version < device.version;
     const begin = count(
-      await client.request('BEGIN', words([image.length, info.crc, options.force ? BEGIN_FLAG.FORCE : 0])),
+      await client.request(
+        'BEGIN',
+        Uint8Array.from([
+          ...words([image.length, info.crc, isForced ? BEGIN_FLAG.FORCE : 0]),
+          ...(isForced ? permit(device, 'BEGIN', info.crc, options.key) : []),
+        ]),
+      ),
     );
     if (begin.result !== UPDATE.OK.value) throw client.refused('take the image', begin.result);
     const offset = begin.body.getUint32(0, true);
     if (begins === 1) figures.resumedAt = offset;
-    const result = await sendFrom(offset, image, client, options, count);
+    const longest = device.bodyBytes - DATA_FIELDS_BYTES;
+    const result = await sendFrom(offset, image, info.crc, longest, client, options, count);
     if (result !== UPDATE.OK.value && (result !== UPDATE.STATE.value || begins === MAX_BEGINS)) {
       throw client.refused('take the image', result);
     }
     if (result !== UPDATE.OK.value) continue;
-    const finish = count(await client.request('FINISH'));
+    const finish = count(await client.request('FINISH', words([info.crc])));
     if (finish.result === UPDATE.STATE.value && begins < MAX_BEGINS) continue;
     if (finish.result !== UPDATE.OK.value)
       throw client.refused('run the model', finish.result, finish.body.getInt32(0, true));
@@ -72,8 +90,10 @@ export async function sendImage(
 async function sendFrom(
   start: number,
   image: Uint8Array,
+  crc: number,
+  longest: number,
   client: DeviceClient,
-  { bodyBytes, onProgress, between }: UpdateOptions,
+  { onProgress, between }: UpdateOptions,
   count: (answer: Answer) => Answer,
 ): Promise<number> {
   let offset = start;
@@ -83,8 +103,9 @@ async function sendFrom(
       await between.run();
       nextBetween = offset + between.bytes;
     }
-    const make = (bytes: number) => Uint8Array.from([...words([offset]), ...image.subarray(offset, offset + bytes)]);
-    const { result, body } = count(await client.adaptiveRequest('DATA', bodyBytes - OFFSET_BYTES, make));
+    const make = (bytes: number) => Uint8Array.from([...words([crc, offset]), ...image.subarray(offset, offset + bytes)]);
+    const isSlow = offset < HEADER_BYTES;
+    const { result, body } = count(await client.adaptiveRequest('DATA', longest, make, isSlow));
     if (result !== UPDATE.OK.value && result !== UPDATE.OFFSET.value) return result;
     offset = body.getUint32(0, true);
     onProgress?.(offset, image.length);

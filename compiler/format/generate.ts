@@ -100,6 +100,7 @@ function imageHeader(): string {
       ['IMAGE_FORMAT_VERSION', image.IMAGE_FORMAT_VERSION],
       ['SIGNATURE_BYTES', image.SIGNATURE_BYTES],
       ['PUBLIC_KEY_BYTES', image.PUBLIC_KEY_BYTES],
+      ['DIGEST_BYTES', image.DIGEST_BYTES],
     ],
     {
       IMAGE_HEADER: layoutOf(image.IMAGE_HEADER),
@@ -126,6 +127,7 @@ function agentHeader(): string {
       ['BODY_BYTES', device.BODY_BYTES],
       ['PACKET_OVERHEAD', device.PACKET_OVERHEAD],
       ['ANSWER', device.ANSWER],
+      ['PERMIT_MAGIC', device.PERMIT_MAGIC],
     ],
     { DEVICE: layoutOf(fields) },
     { COMMAND, BEGIN_FLAG, DEVICE_FLAG, SLOT },

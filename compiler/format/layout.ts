@@ -1,7 +1,7 @@
 /** Structs of the binary formats: fields in order, little-endian, each aligned to its size (at most 8 bytes). */
 
 export type IntegerType = 'u8' | 'u16' | 'u32' | 'i32';
-export type FieldType = IntegerType | 'f64' | 'signature';
+export type FieldType = IntegerType | 'f64' | 'signature' | 'digest';
 
 export interface Field<Type extends FieldType = FieldType> {
   name: string;
@@ -15,7 +15,7 @@ export interface Layout {
   bytes: number;
 }
 
-export const FIELD_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4, f64: 8, signature: 64 };
+export const FIELD_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4, f64: 8, signature: 64, digest: 32 };
 
 /** Throws when a field would not be aligned: a specification has its padding as fields. */
 export function layoutOf(fields: readonly Field[]): Layout {

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { PinnEdgeError } from '../diagnostics.js';
 import { type Field, layoutOf } from '../format/layout.js';
 import {
+  DIGEST_BYTES,
   IMAGE_FLAG,
   IMAGE_FORMAT_VERSION,
   IMAGE_HEADER,
@@ -84,7 +86,7 @@ export function encodeImage(input: ImageInput): Uint8Array {
     at += part.length;
   }
   image.set(input.payload, payloadOffset);
-  return withCrc(image);
+  return withCrc(withDigest(image));
 }
 
 export interface ImageInfo {
@@ -131,16 +133,16 @@ export function readImage(file: string, image: Uint8Array): ImageInfo {
   };
 }
 
-/** The bytes that a signature covers, with the image already marked as signed. */
+/** The bytes that a signature covers, with the image already marked as signed and its digest as it should be. */
 export function signedPart(image: Uint8Array): Uint8Array {
-  const marked = Uint8Array.from(image);
+  const marked = withDigest(Uint8Array.from(image));
   marked[HEADER.offsets.flags] |= IMAGE_FLAG.SIGNED;
-  return marked.subarray(HEADER.offsets.formatVersion);
+  return marked.subarray(HEADER.offsets.formatVersion, HEADER.bytes);
 }
 
 /** The image with this signature of its {@link signedPart}. */
 export function withSignature(image: Uint8Array, signature: Uint8Array): Uint8Array {
-  const signed = Uint8Array.from(image);
+  const signed = withDigest(Uint8Array.from(image));
   signed[HEADER.offsets.flags] |= IMAGE_FLAG.SIGNED;
   signed.set(signature.subarray(0, SIGNATURE_BYTES), HEADER.offsets.signature);
   return withCrc(signed);
@@ -153,6 +155,13 @@ export function signatureOf(image: Uint8Array): Uint8Array {
 
 function contentCrc(image: Uint8Array): number {
   return crc32(image.subarray(HEADER.offsets.signature));
+}
+
+/** Corrects the digest in place: what the signature says of all that it does not cover itself. */
+function withDigest(image: Uint8Array): Uint8Array {
+  const digest = createHash('sha512').update(image.subarray(HEADER.bytes)).digest();
+  image.set(digest.subarray(0, DIGEST_BYTES), HEADER.offsets.digest);
+  return image;
 }
 
 /** Corrects the CRC in place. */

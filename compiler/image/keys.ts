@@ -66,10 +66,20 @@ ${rows.join('\n')}
 
 /** The image signed, in place of an earlier signature. The same image and key give the same bytes. */
 export function signImage(image: Uint8Array, privateKey: KeyObject): Uint8Array {
-  return withSignature(image, sign(null, signedPart(image), privateKey));
+  return withSignature(image, signBytes(signedPart(image), privateKey));
 }
 
-/** Whether the signature is that of the key and of the bytes after it. */
+/** The 64 bytes of the signature of any bytes. */
+export function signBytes(bytes: Uint8Array, privateKey: KeyObject): Uint8Array {
+  return sign(null, bytes, privateKey);
+}
+
+/** Whether the key's owner has signed this very image. */
 export function isSignedBy(image: Uint8Array, publicKey: KeyObject): boolean {
-  return verify(null, signedPart(image), publicKey, signatureOf(image));
+  const signature = signatureOf(image);
+  // With its digest and its mark corrected it must still be the same image.
+  return (
+    Buffer.compare(withSignature(image, signature), image) === 0 &&
+    verify(null, signedPart(image), publicKey, signature)
+  );
 }

@@ -6,9 +6,8 @@ import type { Field } from '../format/layout.js';
  *
  *     +--------------------+ 0
  *     | magic, crc         | crc: CRC-32 of every byte after it
- *     | signature          | Ed25519 over every byte after it; zeros when unsigned
- *     +--------------------+ SIGNED_OFFSET
- *     | rest of the header |
+ *     | signature          | Ed25519 over the rest of the header; zeros when unsigned
+ *     | rest of the header | its last field is a hash of every byte after it
  *     +--------------------+ HEADER_BYTES
  *     | inputs, outputs    | one entry each
  *     | golden inputs      | goldenCount x inputCount int32 words
@@ -20,20 +19,22 @@ import type { Field } from '../format/layout.js';
  *     | zeros              | up to a multiple of 8
  *     +--------------------+ totalBytes
  *
- * All numbers are little-endian. Texts are named by their offset from the start of the strings.
+ * So a device that has received the header alone knows whether the key's owner has signed the image, and what it may
+ * contain, before it erases anything for it. All numbers are little-endian. Texts are named by their offset from the start of the strings.
  */
 
 export const IMAGE_MAGIC = 0x4d494550; // "PEIM"
-export const IMAGE_FORMAT_VERSION = 1;
+export const IMAGE_FORMAT_VERSION = 2;
 
 export const SIGNATURE_BYTES = 64;
 export const PUBLIC_KEY_BYTES = 32;
+export const DIGEST_BYTES = 32;
 
 export const IMAGE_HEADER: Field[] = [
   { name: 'magic', type: 'u32', doc: '"PEIM"' },
   { name: 'crc', type: 'u32', doc: 'CRC-32 (IEEE 802.3) of every byte after this field' },
-  { name: 'signature', type: 'signature', doc: 'Ed25519 (RFC 8032) over every byte after this field, or zeros' },
-  { name: 'formatVersion', type: 'u16', doc: 'version of this format, 1' },
+  { name: 'signature', type: 'signature', doc: 'Ed25519 (RFC 8032) over the rest of the header, or zeros' },
+  { name: 'formatVersion', type: 'u16', doc: 'version of this format, 2' },
   { name: 'headerBytes', type: 'u16', doc: 'size of this header' },
   { name: 'totalBytes', type: 'u32', doc: 'size of the image, a multiple of 8' },
   { name: 'kind', type: 'u8', doc: 'what the payload is, one of PAYLOAD' },
@@ -52,6 +53,7 @@ export const IMAGE_HEADER: Field[] = [
   { name: 'nameOffset', type: 'u16', doc: 'name of the model' },
   { name: 'stringsBytes', type: 'u32', doc: 'size of the strings' },
   { name: 'payloadBytes', type: 'u32', doc: 'size of the payload' },
+  { name: 'digest', type: 'digest', doc: 'first half of the SHA-512 (FIPS 180-4) of every byte after the header' },
 ];
 
 export const IMAGE_INPUT: Field[] = [
@@ -111,4 +113,6 @@ export const UPDATE: Record<string, { value: number; text: string }> = {
   NO_PREVIOUS: { value: 21, text: 'there is no earlier model to return to' },
   REQUEST: { value: 22, text: 'the request is malformed or unknown' },
   NO_MODEL: { value: 23, text: 'no model is running' },
+  TAKEN: { value: 24, text: 'another host has changed what the device receives or runs' },
+  WEAR: { value: 25, text: 'models were replaced so often since the device started that it wants a restart first, to spare its flash' },
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pe_crc32.h"
+#include "pe_signature.h"
 
 // Request: sequence, command, body, CRC. Answer: sequence, command, result, body, CRC.
 #define AT_COMMAND 4u
@@ -88,43 +89,77 @@ static pe_update_result_t hello(const pe_agent_t *agent, uint8_t *body, uint32_t
   for (const pe_engine_t *const *engine = setup->policy.engines; *engine != NULL; engine++) {
     flags |= (*engine)->kind == PE_PAYLOAD_TABLE ? PE_DEVICE_FLAG_RUNS_TABLES : PE_DEVICE_FLAG_RUNS_MODULES;
   }
-  memset(body, 0, PE_DEVICE_BYTES);
-  pe_store_u32(body + PE_DEVICE_PROTOCOL, PE_PROTOCOL_VERSION);
-  pe_store_u32(body + PE_DEVICE_BODY_BYTES, PE_AGENT_BODY_BYTES);
-  pe_store_u32(body + PE_DEVICE_FLAGS, flags);
-  pe_store_u32(body + PE_DEVICE_TARGET_CLASS, setup->policy.target_class);
-  pe_store_u32(body + PE_DEVICE_SLOT_BYTES, pe_slots_slot_bytes(slots));
-  pe_store_u32(body + PE_DEVICE_MEMORY_BYTES, setup->policy.memory_bytes);
-  pe_store_u32(body + PE_DEVICE_SLOT, slots->running);
-  pe_store_u32(body + PE_DEVICE_VERSION, slots->running_version);
-  pe_store_u32(body + PE_DEVICE_IMAGE_CRC, slots->running_crc);
+  // In the order of DEVICE in spec.ts.
+  const uint32_t device[PE_DEVICE_BYTES / WORD_BYTES] = {
+      PE_PROTOCOL_VERSION,
+      PE_AGENT_BODY_BYTES,
+      flags,
+      setup->policy.target_class,
+      pe_slots_slot_bytes(slots),
+      setup->policy.memory_bytes,
+      slots->running,
+      slots->running_version,
+      runs ? runner->model.identity : 0u,
+      slots->running_crc,
+      runs ? runner->model.input_count : 0u,
+      runs ? runner->model.output_count : 0u,
+      runs ? runner->model.golden_count : 0u,
+      pe_slots_sequence(slots),
+  };
+  memcpy(body, device, sizeof device);
   *bytes = PE_DEVICE_BYTES;
   if (!runs) return PE_UPDATE_OK;
-  pe_store_u32(body + PE_DEVICE_IDENTITY, runner->model.identity);
-  pe_store_u32(body + PE_DEVICE_INPUT_COUNT, runner->model.input_count);
-  pe_store_u32(body + PE_DEVICE_OUTPUT_COUNT, runner->model.output_count);
-  pe_store_u32(body + PE_DEVICE_GOLDEN_COUNT, runner->model.golden_count);
   for (const char *c = runner->model.name; *c != '\0' && *bytes < PE_AGENT_BODY_BYTES; c++) body[(*bytes)++] = (uint8_t)*c;
   return PE_UPDATE_OK;
 }
 
+// Whether what the request asks for is permitted, by what follows the first `from` bytes of its body (spec.ts, permits).
+// `crc`: of the image that is to come.
+static pe_update_result_t check_permit(const pe_agent_t *agent, const request_t *request, uint32_t from, uint32_t crc) {
+  const pe_slots_t *slots = &agent->runner->slots;
+  const uint8_t *key = slots->policy->key;
+  const uint8_t *permit = request->body + from;
+  const uint32_t bytes = request->body_bytes - from;
+  if (bytes < WORD_BYTES) return PE_UPDATE_REQUEST;
+  if (pe_load_u32(permit) != pe_slots_sequence(slots)) return PE_UPDATE_TAKEN;
+  if (key == NULL) return PE_UPDATE_OK;
+  if (bytes != WORD_BYTES + PE_SIGNATURE_BYTES) return PE_UPDATE_UNSIGNED;
+  const uint32_t words[] = {PE_PERMIT_MAGIC, request->command, pe_load_u32(permit), slots->running_crc, crc};
+  uint8_t message[sizeof words];
+  memcpy(message, words, sizeof message);
+  return pe_signature_check(permit + WORD_BYTES, key, message, sizeof message) ? PE_UPDATE_OK : PE_UPDATE_SIGNATURE;
+}
+
 static pe_update_result_t begin(pe_agent_t *agent, const request_t *request, uint8_t *body, uint32_t *bytes) {
   uint32_t offset = 0;
-  if (request->body_bytes != 3u * WORD_BYTES) return PE_UPDATE_REQUEST;
-  const uint32_t flags = pe_load_u32(request->body + 2u * WORD_BYTES);
-  const pe_update_result_t result =
-      pe_slots_begin(&agent->runner->slots, pe_load_u32(request->body), pe_load_u32(request->body + WORD_BYTES),
-                     (flags & PE_BEGIN_FLAG_FORCE) != 0u, &offset);
+  const uint32_t fixed = 3u * WORD_BYTES;
+  if (request->body_bytes < fixed) return PE_UPDATE_REQUEST;
+  const uint32_t crc = pe_load_u32(request->body + WORD_BYTES);
+  const bool force = (pe_load_u32(request->body + 2u * WORD_BYTES) & PE_BEGIN_FLAG_FORCE) != 0u;
+  pe_update_result_t result = force ? check_permit(agent, request, fixed, crc) : PE_UPDATE_OK;
+  if (result == PE_UPDATE_OK) {
+    result = pe_slots_begin(&agent->runner->slots, pe_load_u32(request->body), crc, force, &offset);
+  }
   pe_store_u32(body, offset);
   *bytes = WORD_BYTES;
   return result;
 }
 
-static pe_update_result_t data(pe_agent_t *agent, const request_t *request, uint8_t *body, uint32_t *bytes) {
-  pe_slots_t *slots = &agent->runner->slots;
+// Whether the transfer is the one that the request is about.
+static pe_update_result_t check_transfer(const pe_slots_t *slots, const request_t *request) {
   if (request->body_bytes < WORD_BYTES) return PE_UPDATE_REQUEST;
-  const pe_update_result_t result = pe_slots_data(slots, pe_load_u32(request->body), request->body + WORD_BYTES,
-                                                  request->body_bytes - WORD_BYTES);
+  if (slots->total == 0u) return PE_UPDATE_STATE;
+  return pe_load_u32(request->body) == slots->expected_crc ? PE_UPDATE_OK : PE_UPDATE_TAKEN;
+}
+
+static pe_update_result_t data(pe_agent_t *agent, const request_t *request, uint8_t *body, uint32_t *bytes) {
+  const uint32_t fixed = 2u * WORD_BYTES;
+  pe_slots_t *slots = &agent->runner->slots;
+  pe_update_result_t result = request->body_bytes < fixed ? PE_UPDATE_REQUEST : check_transfer(slots, request);
+  if (result == PE_UPDATE_OK) {
+    result = pe_slots_data(slots, pe_load_u32(request->body + WORD_BYTES), request->body + fixed,
+                           request->body_bytes - fixed);
+  }
   pe_store_u32(body, slots->received);
   *bytes = WORD_BYTES;
   return result;
@@ -148,16 +183,24 @@ static pe_update_result_t tell_detail(const pe_agent_t *agent, pe_update_result_
   return result;
 }
 
+static pe_update_result_t finish(pe_agent_t *agent, const request_t *request) {
+  pe_runner_t *runner = agent->runner;
+  runner->detail = PE_OK;
+  const pe_update_result_t result = check_transfer(&runner->slots, request);
+  return result == PE_UPDATE_OK ? pe_runner_finish(runner) : result;
+}
+
+static pe_update_result_t rollback(pe_agent_t *agent, const request_t *request) {
+  agent->runner->detail = PE_OK;
+  const pe_update_result_t result = check_permit(agent, request, 0, 0);
+  return result == PE_UPDATE_OK ? pe_runner_rollback(agent->runner) : result;
+}
+
 static pe_update_result_t golden(pe_agent_t *agent) {
   pe_runner_t *runner = agent->runner;
   if (runner->slots.running == PE_SLOT_NONE) return PE_UPDATE_NO_MODEL;
   runner->detail = pe_self_test(&runner->pe);
   return runner->detail == PE_OK ? PE_UPDATE_OK : PE_UPDATE_GOLDEN;
-}
-
-static int32_t load_word(const uint8_t *at) {
-  const uint32_t bits = pe_load_u32(at);
-  return bits <= (uint32_t)INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
 }
 
 // As many points as there are; each answered by its result and its output words.
@@ -177,13 +220,12 @@ static pe_update_result_t evaluate(pe_agent_t *agent, const request_t *request, 
   const uint8_t *from = request->body;
   uint8_t *to = body;
   for (uint32_t p = 0; p < points; p++) {
-    for (uint32_t i = 0; i < inputs; i++) words[i] = load_word(from + WORD_BYTES * i);
+    memcpy(words, from, WORD_BYTES * inputs);
     from += WORD_BYTES * inputs;
     const pe_result_t result = pe_run_words(&runner->pe, words, words);
     pe_store_u32(to, (uint32_t)result);
-    for (uint32_t i = 0; i < outputs; i++) {
-      pe_store_u32(to + WORD_BYTES * (1u + i), result < 0 ? 0u : (uint32_t)words[i]);
-    }
+    if (result < 0) memset(words, 0, WORD_BYTES * outputs);
+    memcpy(to + WORD_BYTES, words, WORD_BYTES * outputs);
     to += WORD_BYTES * (1u + outputs);
   }
   *bytes = (uint32_t)(to - body);
@@ -201,11 +243,11 @@ static pe_update_result_t execute(pe_agent_t *agent, const request_t *request, u
     case PE_COMMAND_DATA:
       return data(agent, request, body, bytes);
     case PE_COMMAND_FINISH:
-      return tell_detail(agent, pe_runner_finish(agent->runner), body, bytes);
+      return tell_detail(agent, finish(agent, request), body, bytes);
     case PE_COMMAND_STATUS:
       return status(agent, body, bytes);
     case PE_COMMAND_ROLLBACK:
-      return tell_detail(agent, pe_runner_rollback(agent->runner), body, bytes);
+      return tell_detail(agent, rollback(agent, request), body, bytes);
     case PE_COMMAND_EVALUATE:
       return evaluate(agent, request, body, bytes);
     case PE_COMMAND_GOLDEN:
@@ -234,6 +276,8 @@ static void answer(pe_agent_t *agent) {
     send(agent, agent->damaged, sizeof agent->damaged);
     return;
   }
+  // An answer, of another device or of this one by an echo: whoever answers it would be answered again.
+  if ((packet[AT_COMMAND] & PE_ANSWER) != 0u) return;
   const uint32_t sequence = pe_load_u32(packet);
   const uint32_t crc = pe_load_u32(packet + body_end);
   if (agent->answer_bytes == 0u || sequence != agent->answered_sequence || crc != agent->answered_crc) {

@@ -10,20 +10,16 @@
 #error "golden vectors are used where they lie in the image: little-endian machines only"
 #endif
 
-static uint16_t load_u16(const uint8_t *at) { return (uint16_t)(at[0] | ((uint32_t)at[1] << 8)); }
-
-uint32_t pe_load_u32(const uint8_t *at) {
-  return (uint32_t)at[0] | ((uint32_t)at[1] << 8) | ((uint32_t)at[2] << 16) | ((uint32_t)at[3] << 24);
-}
-
-void pe_store_u32(uint8_t *at, uint32_t value) {
-  for (unsigned i = 0; i < 4u; i++) at[i] = (uint8_t)(value >> (8u * i));
+static uint16_t load_u16(const uint8_t *at) {
+  uint16_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
 }
 
 static int32_t load_i32(const uint8_t *at) {
-  const uint32_t bits = pe_load_u32(at);
-  // Beyond INT32_MAX the conversion would be up to the compiler.
-  return bits <= (uint32_t)INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
+  int32_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
 }
 
 static double load_f64(const uint8_t *at) {
@@ -46,28 +42,45 @@ static uint64_t align(uint64_t bytes) {
   return (bytes + mask) & ~mask;
 }
 
-// Whether there is a whole and undamaged image of this format.
+// Whether this can be the header of an image of this format.
+static pe_update_result_t check_format(const uint8_t *header) {
+  if (pe_load_u32(header + PE_IMAGE_HEADER_MAGIC) != PE_IMAGE_MAGIC) return PE_UPDATE_MAGIC;
+  if (load_u16(header + PE_IMAGE_HEADER_FORMAT_VERSION) != PE_IMAGE_FORMAT_VERSION ||
+      load_u16(header + PE_IMAGE_HEADER_HEADER_BYTES) != PE_IMAGE_HEADER_BYTES) {
+    return PE_UPDATE_VERSION;
+  }
+  const uint32_t total = pe_load_u32(header + PE_IMAGE_HEADER_TOTAL_BYTES);
+  return total >= PE_IMAGE_HEADER_BYTES && align(total) == total ? PE_UPDATE_OK : PE_UPDATE_SIZE;
+}
+
+// Whether the whole image is there and undamaged.
 static pe_update_result_t check_bytes(const uint8_t *bytes, uint32_t available) {
   if (bytes == NULL || ((uintptr_t)bytes & (PE_IMAGE_LIMIT_ALIGNMENT - 1u)) != 0u) return PE_UPDATE_SIZE;
   if (available < PE_IMAGE_HEADER_BYTES) return PE_UPDATE_SIZE;
-  if (pe_load_u32(bytes + PE_IMAGE_HEADER_MAGIC) != PE_IMAGE_MAGIC) return PE_UPDATE_MAGIC;
-  if (load_u16(bytes + PE_IMAGE_HEADER_FORMAT_VERSION) != PE_IMAGE_FORMAT_VERSION ||
-      load_u16(bytes + PE_IMAGE_HEADER_HEADER_BYTES) != PE_IMAGE_HEADER_BYTES) {
-    return PE_UPDATE_VERSION;
-  }
+  const pe_update_result_t result = check_format(bytes);
+  if (result != PE_UPDATE_OK) return result;
   const uint32_t total = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
-  if (total < PE_IMAGE_HEADER_BYTES || total > available || align(total) != total) return PE_UPDATE_SIZE;
+  if (total > available) return PE_UPDATE_SIZE;
   const uint32_t crc = pe_crc32(bytes + PE_IMAGE_HEADER_SIGNATURE, total - PE_IMAGE_HEADER_SIGNATURE);
   return crc == pe_load_u32(bytes + PE_IMAGE_HEADER_CRC) ? PE_UPDATE_OK : PE_UPDATE_CRC;
 }
 
-static pe_update_result_t check_signature(const uint8_t *bytes, const uint8_t *key) {
+// Whether the key's owner has signed this header.
+static pe_update_result_t check_signature(const uint8_t *header, const uint8_t *key) {
   const uint32_t first = PE_IMAGE_HEADER_FORMAT_VERSION;  // just after the signature
   if (key == NULL) return PE_UPDATE_OK;
-  if ((bytes[PE_IMAGE_HEADER_FLAGS] & PE_IMAGE_FLAG_SIGNED) == 0u) return PE_UPDATE_UNSIGNED;
-  const uint32_t signed_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES) - first;
-  return pe_signature_check(bytes + PE_IMAGE_HEADER_SIGNATURE, key, bytes + first, signed_bytes) ? PE_UPDATE_OK
-                                                                                                 : PE_UPDATE_SIGNATURE;
+  if ((header[PE_IMAGE_HEADER_FLAGS] & PE_IMAGE_FLAG_SIGNED) == 0u) return PE_UPDATE_UNSIGNED;
+  return pe_signature_check(header + PE_IMAGE_HEADER_SIGNATURE, key, header + first, PE_IMAGE_HEADER_BYTES - first)
+             ? PE_UPDATE_OK
+             : PE_UPDATE_SIGNATURE;
+}
+
+// Whether the bytes after the header are those that it speaks of.
+static bool check_digest(const uint8_t *bytes) {
+  uint8_t digest[PE_SHA512_BYTES];
+  pe_sha512(digest, bytes + PE_IMAGE_HEADER_BYTES,
+            pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES) - PE_IMAGE_HEADER_BYTES);
+  return memcmp(digest, bytes + PE_IMAGE_HEADER_DIGEST, PE_DIGEST_BYTES) == 0;
 }
 
 static const pe_engine_t *engine_for(const pe_image_policy_t *policy, uint8_t kind) {
@@ -77,7 +90,6 @@ static const pe_engine_t *engine_for(const pe_image_policy_t *policy, uint8_t ki
 }
 
 static void read_header(pe_image_t *image, const uint8_t *bytes) {
-  image->bytes = bytes;
   image->total_bytes = pe_load_u32(bytes + PE_IMAGE_HEADER_TOTAL_BYTES);
   image->crc = pe_load_u32(bytes + PE_IMAGE_HEADER_CRC);
   image->version = pe_load_u32(bytes + PE_IMAGE_HEADER_VERSION);
@@ -91,23 +103,42 @@ static void read_header(pe_image_t *image, const uint8_t *bytes) {
   image->golden_count = load_u16(bytes + PE_IMAGE_HEADER_GOLDEN_COUNT);
 }
 
-// Places the sections; they must fill the image exactly.
-static bool place_sections(pe_image_t *image) {
-  const uint32_t strings_bytes = pe_load_u32(image->bytes + PE_IMAGE_HEADER_STRINGS_BYTES);
-  const uint64_t outputs = PE_IMAGE_HEADER_BYTES + (uint64_t)PE_IMAGE_INPUT_BYTES * image->input_count;
-  const uint64_t golden = outputs + (uint64_t)PE_IMAGE_OUTPUT_BYTES * image->output_count;
-  const uint64_t words = (uint64_t)image->golden_count * ((uint32_t)image->input_count + image->output_count);
-  const uint64_t strings = golden + 4u * words;
-  const uint64_t payload = align(strings + strings_bytes);
-  if (image->payload_bytes == 0u || align(payload + image->payload_bytes) != image->total_bytes) return false;
-  // Every offset is at most total_bytes now, which is 32 bits wide.
-  image->inputs = image->bytes + PE_IMAGE_HEADER_BYTES;
-  image->outputs = image->bytes + (uint32_t)outputs;
-  image->golden = image->bytes + (uint32_t)golden;
-  image->strings = (const char *)(image->bytes + (uint32_t)strings);
-  image->payload = image->bytes + (uint32_t)payload;
-  return true;
+// Where the sections after the inputs begin, in bytes from the start of the image.
+typedef struct {
+  uint64_t outputs, golden, strings, payload;
+} sections_t;
+
+static sections_t sections_of(const pe_image_t *image, uint32_t strings_bytes) {
+  sections_t at;
+  at.outputs = PE_IMAGE_HEADER_BYTES + (uint64_t)PE_IMAGE_INPUT_BYTES * image->input_count;
+  at.golden = at.outputs + (uint64_t)PE_IMAGE_OUTPUT_BYTES * image->output_count;
+  at.strings = at.golden + (uint64_t)image->golden_count * ((uint32_t)image->input_count + image->output_count) * 4u;
+  at.payload = align(at.strings + strings_bytes);
+  return at;
 }
+
+// Places the sections of an image whose header was checked: every offset is at most total_bytes.
+static void place_sections(pe_image_t *image, const uint8_t *bytes) {
+  const sections_t at = sections_of(image, pe_load_u32(bytes + PE_IMAGE_HEADER_STRINGS_BYTES));
+  image->bytes = bytes;
+  image->inputs = bytes + PE_IMAGE_HEADER_BYTES;
+  image->outputs = bytes + (uint32_t)at.outputs;
+  image->golden = bytes + (uint32_t)at.golden;
+  image->strings = (const char *)(bytes + (uint32_t)at.strings);
+  image->payload = bytes + (uint32_t)at.payload;
+}
+
+// Entries of inputs and outputs lie one after the other, and have the same fields at the same places: two numbers, texts
+// and an exponent.
+typedef char entries_are_alike[PE_IMAGE_INPUT_BYTES == PE_IMAGE_OUTPUT_BYTES && PE_IMAGE_INPUT_MIN == PE_IMAGE_OUTPUT_SCALE &&
+                                       PE_IMAGE_INPUT_MAX == PE_IMAGE_OUTPUT_OFFSET &&
+                                       PE_IMAGE_INPUT_NAME_OFFSET == PE_IMAGE_OUTPUT_NAME_OFFSET &&
+                                       PE_IMAGE_INPUT_UNIT_OFFSET == PE_IMAGE_OUTPUT_UNIT_OFFSET &&
+                                       PE_IMAGE_INPUT_EXPONENT == PE_IMAGE_OUTPUT_EXPONENT
+                                   ? 1
+                                   : -1];
+
+static uint32_t entry_count(const pe_image_t *image) { return (uint32_t)image->input_count + image->output_count; }
 
 // With a zero at the end of the strings, every text that begins inside them ends there.
 static bool check_strings(pe_image_t *image) {
@@ -116,34 +147,31 @@ static bool check_strings(pe_image_t *image) {
   const uint32_t name = load_u16(image->bytes + PE_IMAGE_HEADER_NAME_OFFSET);
   bool inside = name < count;
   image->name = image->strings + name;
-  for (uint32_t i = 0; i < image->input_count; i++) {
+  for (uint32_t i = 0; i < entry_count(image); i++) {
     const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
     inside = inside && load_u16(entry + PE_IMAGE_INPUT_NAME_OFFSET) < count &&
              load_u16(entry + PE_IMAGE_INPUT_UNIT_OFFSET) < count;
   }
-  for (uint32_t i = 0; i < image->output_count; i++) {
-    const uint8_t *entry = image->outputs + PE_IMAGE_OUTPUT_BYTES * i;
-    inside = inside && load_u16(entry + PE_IMAGE_OUTPUT_NAME_OFFSET) < count &&
-             load_u16(entry + PE_IMAGE_OUTPUT_UNIT_OFFSET) < count;
-  }
   return inside;
 }
 
-static bool check_values(const pe_image_t *image) {
+// Of the header.
+static bool check_numbers(const pe_image_t *image) {
   // wasm3 needs a stack; a block table is its kernels' arena and nothing else.
   const bool is_table = image->engine->kind == PE_PAYLOAD_TABLE;
-  bool possible = image->memory_bytes != 0u && is_table == (image->stack_bytes == 0u) && image->input_count != 0u &&
-                  image->output_count != 0u;
-  for (uint32_t i = 0; i < image->input_count; i++) {
+  return image->memory_bytes != 0u && is_table == (image->stack_bytes == 0u) && image->input_count != 0u &&
+         image->output_count != 0u;
+}
+
+// Of the inputs and outputs.
+static bool check_values(const pe_image_t *image) {
+  bool possible = true;
+  for (uint32_t i = 0; i < entry_count(image); i++) {
     const uint8_t *entry = image->inputs + PE_IMAGE_INPUT_BYTES * i;
     possible = possible && is_finite(entry + PE_IMAGE_INPUT_MIN) && is_finite(entry + PE_IMAGE_INPUT_MAX) &&
-               load_f64(entry + PE_IMAGE_INPUT_MIN) <= load_f64(entry + PE_IMAGE_INPUT_MAX) &&
                is_exponent(entry + PE_IMAGE_INPUT_EXPONENT);
-  }
-  for (uint32_t i = 0; i < image->output_count; i++) {
-    const uint8_t *entry = image->outputs + PE_IMAGE_OUTPUT_BYTES * i;
-    possible = possible && is_finite(entry + PE_IMAGE_OUTPUT_SCALE) && is_finite(entry + PE_IMAGE_OUTPUT_OFFSET) &&
-               is_exponent(entry + PE_IMAGE_OUTPUT_EXPONENT);
+    if (i >= image->input_count) continue;
+    possible = possible && load_f64(entry + PE_IMAGE_INPUT_MIN) <= load_f64(entry + PE_IMAGE_INPUT_MAX);
   }
   return possible;
 }
@@ -156,19 +184,32 @@ static pe_update_result_t check_needs(const pe_image_t *image, const pe_image_po
   return policy->memory_bytes == 0u || memory <= policy->memory_bytes ? PE_UPDATE_OK : PE_UPDATE_MEMORY;
 }
 
+pe_update_result_t pe_image_check_header(pe_image_t *image, const uint8_t *header, const pe_image_policy_t *policy) {
+  memset(image, 0, sizeof *image);
+  pe_update_result_t result = check_format(header);
+  if (result == PE_UPDATE_OK) result = check_signature(header, policy->key);
+  if (result != PE_UPDATE_OK) return result;
+  read_header(image, header);
+  image->engine = engine_for(policy, header[PE_IMAGE_HEADER_KIND]);
+  if (image->engine == NULL) return PE_UPDATE_KIND;
+  if (pe_load_u32(header + PE_IMAGE_HEADER_TARGET_CLASS) != policy->target_class) return PE_UPDATE_TARGET;
+  // The sections must fill the image exactly.
+  const sections_t at = sections_of(image, pe_load_u32(header + PE_IMAGE_HEADER_STRINGS_BYTES));
+  if (image->payload_bytes == 0u || align(at.payload + image->payload_bytes) != image->total_bytes) {
+    return PE_UPDATE_LAYOUT;
+  }
+  return check_numbers(image) ? check_needs(image, policy) : PE_UPDATE_VALUE;
+}
+
 pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint32_t available,
                                   const pe_image_policy_t *policy) {
-  memset(image, 0, sizeof *image);
   pe_update_result_t result = check_bytes(bytes, available);
-  if (result == PE_UPDATE_OK) result = check_signature(bytes, policy->key);
+  if (result == PE_UPDATE_OK) result = pe_image_check_header(image, bytes, policy);
   if (result != PE_UPDATE_OK) return result;
-  read_header(image, bytes);
-  image->engine = engine_for(policy, bytes[PE_IMAGE_HEADER_KIND]);
-  if (image->engine == NULL) return PE_UPDATE_KIND;
-  if (pe_load_u32(bytes + PE_IMAGE_HEADER_TARGET_CLASS) != policy->target_class) return PE_UPDATE_TARGET;
-  if (!place_sections(image)) return PE_UPDATE_LAYOUT;
+  if (policy->key != NULL && !check_digest(bytes)) return PE_UPDATE_SIGNATURE;
+  place_sections(image, bytes);
   if (!check_strings(image)) return PE_UPDATE_STRINGS;
-  return check_values(image) ? check_needs(image, policy) : PE_UPDATE_VALUE;
+  return check_values(image) ? PE_UPDATE_OK : PE_UPDATE_VALUE;
 }
 
 static const char *text_at(const pe_image_t *image, const uint8_t *offset) { return image->strings + load_u16(offset); }

@@ -4,10 +4,11 @@
 #include <stdint.h>
 
 #define PE_IMAGE_MAGIC 0x4d494550u
-#define PE_IMAGE_FORMAT_VERSION 0x1u
+#define PE_IMAGE_FORMAT_VERSION 0x2u
 #define PE_SIGNATURE_BYTES 0x40u
 #define PE_PUBLIC_KEY_BYTES 0x20u
-#define PE_IMAGE_HEADER_BYTES 0x80u
+#define PE_DIGEST_BYTES 0x20u
+#define PE_IMAGE_HEADER_BYTES 0xa0u
 #define PE_IMAGE_HEADER_MAGIC 0x0u
 #define PE_IMAGE_HEADER_CRC 0x4u
 #define PE_IMAGE_HEADER_SIGNATURE 0x8u
@@ -30,6 +31,7 @@
 #define PE_IMAGE_HEADER_NAME_OFFSET 0x76u
 #define PE_IMAGE_HEADER_STRINGS_BYTES 0x78u
 #define PE_IMAGE_HEADER_PAYLOAD_BYTES 0x7cu
+#define PE_IMAGE_HEADER_DIGEST 0x80u
 #define PE_IMAGE_INPUT_BYTES 0x18u
 #define PE_IMAGE_INPUT_MIN 0x0u
 #define PE_IMAGE_INPUT_MAX 0x8u
@@ -72,7 +74,9 @@ typedef enum {
   PE_UPDATE_GOLDEN = 20, /* the answers differ from those recorded when the model was built */
   PE_UPDATE_NO_PREVIOUS = 21, /* there is no earlier model to return to */
   PE_UPDATE_REQUEST = 22, /* the request is malformed or unknown */
-  PE_UPDATE_NO_MODEL = 23 /* no model is running */
+  PE_UPDATE_NO_MODEL = 23, /* no model is running */
+  PE_UPDATE_TAKEN = 24, /* another host has changed what the device receives or runs */
+  PE_UPDATE_WEAR = 25 /* models were replaced so often since the device started that it wants a restart first, to spare its flash */
 } pe_update_result_t;
 
 /* Texts of the results, in order. */
@@ -100,6 +104,8 @@ typedef enum {
   "the answers differ from those recorded when the model was built", \
   "there is no earlier model to return to", \
   "the request is malformed or unknown", \
-  "no model is running"
+  "no model is running", \
+  "another host has changed what the device receives or runs", \
+  "models were replaced so often since the device started that it wants a restart first, to spare its flash"
 
 #endif

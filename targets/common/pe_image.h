@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pe_image.gen.h"
 #include "pinn_edge.h"
@@ -44,7 +45,7 @@ typedef struct {
 typedef struct {
   const uint8_t *bytes;
   uint32_t total_bytes;
-  uint32_t crc;  // CRC-32 of all bytes after it, the signature included: names this very image
+  uint32_t crc;  // CRC-32 of all bytes after it, the signature and the digest included: names this very image
   uint32_t version;
   uint32_t identity;
   uint32_t memory_bytes;
@@ -67,9 +68,15 @@ typedef struct {
 // image has (a slot) or fewer (refused).
 //
 // Returns PE_UPDATE_OK and fills `image`, or why it is refused: SIZE, MAGIC, VERSION, CRC, UNSIGNED, SIGNATURE, KIND,
-// TARGET, LAYOUT, STRINGS, VALUE, CAPACITY or MEMORY.
+// TARGET, LAYOUT, CAPACITY, MEMORY, STRINGS or VALUE.
 pe_update_result_t pe_image_check(pe_image_t *image, const uint8_t *bytes, uint32_t available,
                                   const pe_image_policy_t *policy);
+
+// Checks as much of an image as its first PE_IMAGE_HEADER_BYTES bytes say, at any address: whether it can be one, who has
+// signed it, and whether the firmware can run it. Of `image` only the numbers and the engine are set.
+//
+// Returns PE_UPDATE_OK, or SIZE, MAGIC, VERSION, UNSIGNED, SIGNATURE, KIND, TARGET, LAYOUT, VALUE, CAPACITY or MEMORY.
+pe_update_result_t pe_image_check_header(pe_image_t *image, const uint8_t *header, const pe_image_policy_t *policy);
 
 // Describes the model of a checked image for pe_open. `inputs` and `outputs` have the policy's
 // capacities and belong to the model from now on.
@@ -78,9 +85,14 @@ void pe_image_model(const pe_image_t *image, pe_input_spec_t *inputs, pe_output_
 // A sentence for a result; never null. The text is constant.
 const char *pe_update_text(pe_update_result_t result);
 
-// Little-endian numbers at any address.
-uint32_t pe_load_u32(const uint8_t *at);
-void pe_store_u32(uint8_t *at, uint32_t value);
+// Little-endian numbers at any address, on machines that are little-endian themselves.
+static inline uint32_t pe_load_u32(const uint8_t *at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+static inline void pe_store_u32(uint8_t *at, uint32_t value) { memcpy(at, &value, sizeof value); }
 
 #ifdef __cplusplus
 }

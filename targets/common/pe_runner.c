@@ -25,17 +25,20 @@ static void run_best(pe_runner_t *runner) {
   for (uint32_t rank = 0; rank < PE_SLOTS_RANKS; rank++) {
     const uint32_t slot = pe_slots_candidate(&runner->slots, rank, &image);
     if (slot == PE_SLOT_NONE || try_model(runner, slot, &image) != PE_UPDATE_OK) continue;
-    pe_slots_set_running(&runner->slots, slot, slot == PE_SLOT_BUILT_IN ? NULL : &image,
-                         runner->setup->built_in_version);
+    pe_slots_set_running(&runner->slots, slot, slot == PE_SLOT_BUILT_IN ? NULL : &image);
+    if (rank == 0u) (void)pe_slots_adopt_built_in(&runner->slots);
     return;
   }
-  pe_slots_set_running(&runner->slots, PE_SLOT_NONE, NULL, 0);
+  pe_slots_set_running(&runner->slots, PE_SLOT_NONE, NULL);
 }
 
 pe_update_result_t pe_runner_start(pe_runner_t *runner, const pe_runner_setup_t *setup) {
   memset(runner, 0, sizeof *runner);
   runner->setup = setup;
-  if (!pe_slots_init(&runner->slots, setup->flash, &setup->policy, setup->never_lower)) return PE_UPDATE_STATE;
+  const uint32_t built_in_version = setup->built_in != NULL ? setup->built_in_version : 0u;
+  if (!pe_slots_init(&runner->slots, setup->flash, &setup->policy, setup->never_lower, built_in_version)) {
+    return PE_UPDATE_STATE;
+  }
   run_best(runner);
   return runner->slots.running == PE_SLOT_NONE ? PE_UPDATE_NO_MODEL : PE_UPDATE_OK;
 }
@@ -46,8 +49,7 @@ static pe_update_result_t replace(pe_runner_t *runner, uint32_t slot, const pe_i
   pe_update_result_t result = try_model(runner, slot, image);
   const pe_result_t detail = runner->detail;
   if (result == PE_UPDATE_OK) {
-    result = pe_slots_commit(&runner->slots, slot, slot == PE_SLOT_BUILT_IN ? NULL : image,
-                             runner->setup->built_in_version);
+    result = pe_slots_commit(&runner->slots, slot, slot == PE_SLOT_BUILT_IN ? NULL : image);
     if (result != PE_UPDATE_OK) pe_close(&runner->pe);
   }
   // The newest record still stands for the model of before.
@@ -69,12 +71,12 @@ pe_update_result_t pe_runner_rollback(pe_runner_t *runner) {
   uint32_t slot = PE_SLOT_NONE;
   runner->detail = PE_OK;
   pe_slots_abort(&runner->slots);  // its image may be on its way into that slot
-  pe_update_result_t result = pe_slots_previous(&runner->slots, runner->setup->built_in_version, &slot, &image);
+  pe_update_result_t result = pe_slots_previous(&runner->slots, &slot, &image);
   if (slot == PE_SLOT_BUILT_IN && runner->setup->built_in == NULL) result = PE_UPDATE_NO_PREVIOUS;
   return result == PE_UPDATE_OK ? replace(runner, slot, &image) : result;
 }
 
 void pe_runner_stop(pe_runner_t *runner) {
   pe_close(&runner->pe);
-  pe_slots_set_running(&runner->slots, PE_SLOT_NONE, NULL, 0);
+  pe_slots_set_running(&runner->slots, PE_SLOT_NONE, NULL);
 }

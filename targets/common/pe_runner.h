@@ -18,14 +18,14 @@ extern "C" {
 
 // What the firmware gives; must stay valid, and the arrays must not be used otherwise.
 typedef struct {
-  const pe_flash_t *flash;
+  const pe_flash_t *flash;     // null: only the built-in model runs, and no other is taken
   pe_image_policy_t policy;
   void *arena;                 // for pe_open, policy.memory_bytes bytes
   bool never_lower;            // refuse lower versions even when forced
   pe_input_spec_t *inputs;     // policy.input_capacity of them
   pe_output_spec_t *outputs;   // policy.output_capacity of them
   const pe_model_t *built_in;  // model in the firmware itself, for when no slot has one; may be null
-  uint32_t built_in_version;
+  uint32_t built_in_version;   // in a new firmware a higher one than that of the committed slot wins
 } pe_runner_setup_t;
 
 // The members are the library's own, to be read at most; `pe` may be evaluated.

@@ -4,7 +4,7 @@
 
 // ---- SHA-512 (FIPS 180-4) -------------------------------------------------------------------------------------------
 
-#define HASH_BYTES 64u
+#define HASH_BYTES PE_SHA512_BYTES
 #define BLOCK_BYTES 128u
 #define ROUNDS 80u
 
@@ -57,10 +57,9 @@ static void store_big(uint8_t *at, uint64_t value) {
   for (unsigned i = 0; i < 8u; i++) at[i] = (uint8_t)(value >> (56u - 8u * i));
 }
 
-// The eight variables turn by one place per round; a is at index -round.
 static void compress(hash_t *hash) {
   uint64_t words[16];
-  uint64_t v[8];
+  uint64_t v[8];  // a to h
   for (unsigned i = 0; i < 16u; i++) words[i] = load_big(&hash->block[8u * i]);
   memcpy(v, hash->state, sizeof v);
   for (unsigned round = 0; round < ROUNDS; round++) {
@@ -71,19 +70,22 @@ static void compress(hash_t *hash) {
       *word += words[(round + 9u) & 15u] + (rotate(w1, 1) ^ rotate(w1, 8) ^ (w1 >> 7)) +
                (rotate(w14, 19) ^ rotate(w14, 61) ^ (w14 >> 6));
     }
-    const uint64_t a = v[(0u - round) & 7u];
-    const uint64_t b = v[(1u - round) & 7u];
-    const uint64_t c = v[(2u - round) & 7u];
-    const uint64_t e = v[(4u - round) & 7u];
-    const uint64_t f = v[(5u - round) & 7u];
-    const uint64_t g = v[(6u - round) & 7u];
-    uint64_t *h = &v[(7u - round) & 7u];
-    *h += (rotate(e, 14) ^ rotate(e, 18) ^ rotate(e, 41)) + ((e & f) ^ (~e & g)) + round_constants[round] + *word;
-    v[(3u - round) & 7u] += *h;
-    *h += (rotate(a, 28) ^ rotate(a, 34) ^ rotate(a, 39)) + ((a & b) ^ (a & c) ^ (b & c));
+    const uint64_t t1 = v[7] + (rotate(v[4], 14) ^ rotate(v[4], 18) ^ rotate(v[4], 41)) +
+                        ((v[4] & v[5]) ^ (~v[4] & v[6])) + round_constants[round] + *word;
+    const uint64_t t2 = (rotate(v[0], 28) ^ rotate(v[0], 34) ^ rotate(v[0], 39)) +
+                        ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+    memmove(&v[1], &v[0], sizeof v - sizeof v[0]);
+    v[4] += t1;
+    v[0] = t1 + t2;
   }
   for (unsigned i = 0; i < 8u; i++) hash->state[i] += v[i];
   hash->filled = 0;
+}
+
+static void hash_begin(hash_t *hash) {
+  memcpy(hash->state, initial_state, sizeof initial_state);
+  hash->filled = 0;
+  hash->total = 0;
 }
 
 static void hash_add(hash_t *hash, const uint8_t *bytes, uint32_t count) {
@@ -95,14 +97,24 @@ static void hash_add(hash_t *hash, const uint8_t *bytes, uint32_t count) {
 }
 
 static void hash_end(hash_t *hash, uint8_t digest[HASH_BYTES]) {
-  static const uint8_t padding[2] = {0x80, 0};
   const uint64_t bits = 8u * hash->total;
-  uint8_t length[16] = {0};
-  hash_add(hash, padding, 1);
-  while (hash->filled != BLOCK_BYTES - sizeof length) hash_add(hash, padding + 1, 1);
-  store_big(length + 8, bits);
-  hash_add(hash, length, sizeof length);
+  uint8_t padding = 0x80;
+  do {
+    hash_add(hash, &padding, 1);
+    padding = 0;
+  } while (hash->filled != BLOCK_BYTES - 16u);
+  // The length has 16 bytes, of which messages here need the last 8.
+  memset(&hash->block[BLOCK_BYTES - 16u], 0, 8);
+  store_big(&hash->block[BLOCK_BYTES - 8u], bits);
+  compress(hash);
   for (unsigned i = 0; i < 8u; i++) store_big(&digest[8u * i], hash->state[i]);
+}
+
+void pe_sha512(uint8_t digest[PE_SHA512_BYTES], const uint8_t *bytes, uint32_t count) {
+  hash_t hash;
+  hash_begin(&hash);
+  hash_add(&hash, bytes, count);
+  hash_end(&hash, digest);
 }
 
 // ---- 256-bit numbers, least significant word first ------------------------------------------------------------------
@@ -175,9 +187,8 @@ static const field_t prime = {{0xffffffedu, 0xffffffffu, 0xffffffffu, 0xffffffff
                                0x7fffffffu}};
 static const field_t zero = {{0, 0, 0, 0, 0, 0, 0, 0}};
 static const field_t one = {{1, 0, 0, 0, 0, 0, 0, 0}};
-// d of the curve -x^2 + y^2 = 1 + d x^2 y^2, 2d, and a square root of -1.
+// d of the curve -x^2 + y^2 = 1 + d x^2 y^2, and a square root of -1.
 static const field_t curve_d = {{0x135978a3u, 0x75eb4dcau, 0x4141d8abu, 0x00700a4du, 0x7779e898u, 0x8cc74079u, 0x2b6ffe73u, 0x52036ceeu}};
-static const field_t curve_2d = {{0x26b2f159u, 0xebd69b94u, 0x8283b156u, 0x00e0149au, 0xeef3d130u, 0x198e80f2u, 0x56dffce7u, 0x2406d9dcu}};
 static const field_t root_of_minus_one = {{0x4a0ea0b0u, 0xc4ee1b27u, 0xad2fe478u, 0x2f431806u, 0x3dfbd7a7u, 0x2b4d0099u, 0x4fc1df0bu, 0x2b832480u}};
 
 // a += 38 carry. The sum overflows at most once, and is small then.
@@ -268,8 +279,9 @@ static void add_points(point_t *r, const point_t *p, const point_t *q) {
   add(&e, &q->y, &q->x);
   multiply(&b, &b, &e);
   multiply(&c, &p->t, &q->t);
-  multiply(&c, &c, &curve_2d);
+  multiply(&c, &c, &curve_d);
   multiply(&d, &p->z, &q->z);
+  add(&c, &c, &c);
   add(&d, &d, &d);
   subtract(&e, &b, &a);
   subtract(&f, &d, &c);
@@ -341,9 +353,7 @@ bool pe_signature_check(const uint8_t signature[PE_SIGNATURE_BYTES], const uint8
   if (!is_below(&s, &order) || !decode_negative(&terms[1], key) || has_small_order(&terms[1])) return false;
   {
     hash_t hash;
-    memcpy(hash.state, initial_state, sizeof initial_state);
-    hash.filled = 0;
-    hash.total = 0;
+    hash_begin(&hash);
     hash_add(&hash, signature, 32);
     hash_add(&hash, key, PE_PUBLIC_KEY_BYTES);
     hash_add(&hash, message, message_bytes);

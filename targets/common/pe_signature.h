@@ -14,6 +14,11 @@
 extern "C" {
 #endif
 
+#define PE_SHA512_BYTES 64u
+
+// SHA-512 of `bytes` (FIPS 180-4).
+void pe_sha512(uint8_t digest[PE_SHA512_BYTES], const uint8_t *bytes, uint32_t count);
+
 // Whether `signature` is that of `message` by the owner of `key`. As strict as RFC 8032 allows: S must be below the
 // group's order, the key must be the canonical encoding of a point and not one of small order, and [S]B - [h]A must have
 // exactly the encoding R (no multiplication by the cofactor).

@@ -12,6 +12,7 @@
 #define RECORD_SLOT 8u       // PE_SLOT_A, PE_SLOT_B or PE_SLOT_BUILT_IN
 #define RECORD_CRC_RUNS 12u  // of the image in it; 0 for the built-in model
 #define RECORD_CRC_BEFORE 16u  // of the image that ran before it; 0: the built-in model did
+#define RECORD_BUILT_IN 20u    // version of the built-in model of the firmware that wrote the record
 #define RECORD_CHECK 28u       // CRC-32 of all bytes before
 
 #define RECORD_SECTORS 2u
@@ -23,6 +24,7 @@ typedef struct {
   uint32_t slot;
   uint32_t crc_runs;
   uint32_t crc_before;
+  uint32_t built_in_version;
 } record_t;
 
 static uint32_t slot_offset(const pe_slots_t *slots, uint32_t slot) {
@@ -30,18 +32,20 @@ static uint32_t slot_offset(const pe_slots_t *slots, uint32_t slot) {
 }
 
 uint32_t pe_slots_slot_bytes(const pe_slots_t *slots) {
+  if (slots->flash == NULL) return 0;
   return slots->flash->sector_bytes * slots->flash->slot_sectors;
 }
 
-bool pe_slots_init(pe_slots_t *slots, const pe_flash_t *flash, const pe_image_policy_t *policy, bool never_lower) {
+bool pe_slots_init(pe_slots_t *slots, const pe_flash_t *flash, const pe_image_policy_t *policy, bool never_lower,
+                   uint32_t built_in_version) {
   memset(slots, 0, sizeof *slots);
   slots->flash = flash;
   slots->policy = policy;
   slots->never_lower = never_lower;
+  slots->built_in_version = built_in_version;
   slots->running = PE_SLOT_NONE;
-  if (flash == NULL || policy == NULL || flash->memory == NULL || flash->erase == NULL || flash->program == NULL) {
-    return false;
-  }
+  if (policy == NULL || flash == NULL) return policy != NULL;
+  if (flash->memory == NULL || flash->erase == NULL || flash->program == NULL) return false;
   const uint32_t unit = flash->program_bytes;
   const bool is_unit = unit != 0u && unit <= PE_FLASH_MAX_PROGRAM_BYTES && (unit & (unit - 1u)) == 0u;
   if (!is_unit || flash->sector_bytes < RECORD_BYTES || flash->slot_sectors == 0u) return false;
@@ -62,6 +66,7 @@ static bool read_record(const pe_slots_t *slots, uint32_t sector, record_t *reco
   record->slot = pe_load_u32(bytes + RECORD_SLOT);
   record->crc_runs = pe_load_u32(bytes + RECORD_CRC_RUNS);
   record->crc_before = pe_load_u32(bytes + RECORD_CRC_BEFORE);
+  record->built_in_version = pe_load_u32(bytes + RECORD_BUILT_IN);
   return record->slot <= PE_SLOT_BUILT_IN;
 }
 
@@ -69,14 +74,16 @@ static bool read_record(const pe_slots_t *slots, uint32_t sector, record_t *reco
 static bool is_newer(const record_t *a, const record_t *b) { return (int32_t)(a->sequence - b->sequence) > 0; }
 
 static record_t newest_record(const pe_slots_t *slots) {
-  record_t newest = {NO_SECTOR, 0, PE_SLOT_NONE, 0, 0};
-  for (uint32_t sector = 0; sector < RECORD_SECTORS; sector++) {
+  record_t newest = {NO_SECTOR, 0, PE_SLOT_NONE, 0, 0, 0};
+  for (uint32_t sector = 0; slots->flash != NULL && sector < RECORD_SECTORS; sector++) {
     record_t record;
     if (!read_record(slots, sector, &record)) continue;
     if (newest.sector == NO_SECTOR || is_newer(&record, &newest)) newest = record;
   }
   return newest;
 }
+
+uint32_t pe_slots_sequence(const pe_slots_t *slots) { return newest_record(slots).sequence; }
 
 // Programs the unit at `offset` and compares.
 static bool program(const pe_slots_t *slots, uint32_t offset, const uint8_t *bytes) {
@@ -85,8 +92,9 @@ static bool program(const pe_slots_t *slots, uint32_t offset, const uint8_t *byt
          memcmp(flash->memory + offset, bytes, flash->program_bytes) == 0;
 }
 
-static pe_update_result_t write_record(const pe_slots_t *slots, uint32_t slot, uint32_t crc_runs, uint32_t crc_before) {
+static pe_update_result_t write_record(pe_slots_t *slots, uint32_t slot, uint32_t crc_runs, uint32_t crc_before) {
   const pe_flash_t *flash = slots->flash;
+  if (flash == NULL) return PE_UPDATE_FLASH;
   const record_t newest = newest_record(slots);
   const uint32_t sector = newest.sector == 0u ? 1u : 0u;
   const uint32_t offset = sector * flash->sector_bytes;
@@ -97,7 +105,9 @@ static pe_update_result_t write_record(const pe_slots_t *slots, uint32_t slot, u
   pe_store_u32(bytes + RECORD_SLOT, slot);
   pe_store_u32(bytes + RECORD_CRC_RUNS, crc_runs);
   pe_store_u32(bytes + RECORD_CRC_BEFORE, crc_before);
+  pe_store_u32(bytes + RECORD_BUILT_IN, slots->built_in_version);
   pe_store_u32(bytes + RECORD_CHECK, pe_crc32(bytes, RECORD_CHECK));
+  slots->changes++;
   if (!flash->erase(flash->context, offset)) return PE_UPDATE_FLASH;
   for (uint32_t at = 0; at < RECORD_BYTES; at += flash->program_bytes) {
     if (!program(slots, offset + at, bytes + at)) return PE_UPDATE_FLASH;
@@ -108,6 +118,7 @@ static pe_update_result_t write_record(const pe_slots_t *slots, uint32_t slot, u
 // ---- What runs ------------------------------------------------------------------------------------------------------
 
 static bool check_slot(const pe_slots_t *slots, uint32_t slot, pe_image_t *image) {
+  if (slots->flash == NULL) return false;
   const uint8_t *bytes = slots->flash->memory + slot_offset(slots, slot);
   return pe_image_check(image, bytes, pe_slots_slot_bytes(slots), slots->policy) == PE_UPDATE_OK;
 }
@@ -145,18 +156,42 @@ static uint32_t valid_slot(const pe_slots_t *slots, bool second, pe_image_t *ima
   return takes_b ? PE_SLOT_B : PE_SLOT_A;
 }
 
-uint32_t pe_slots_candidate(const pe_slots_t *slots, uint32_t rank, pe_image_t *image) {
-  const record_t record = newest_record(slots);
-  if (rank == 0u) return committed_slot(slots, &record, image);
-  if (rank == 1u) return slot_before(slots, &record, image);
-  if (rank == 4u) return PE_SLOT_BUILT_IN;
-  return rank < 4u ? valid_slot(slots, rank == 3u, image) : PE_SLOT_NONE;
+// Whether the firmware has brought a model of a higher version than that of the slots. Once a record was written by this
+// firmware the record decides, so that what was forced or rolled back to afterwards stays.
+static bool built_in_is_newer(const pe_slots_t *slots, const record_t *record) {
+  pe_image_t image;
+  const bool has_record = record->sector != NO_SECTOR;
+  if (has_record && slots->built_in_version <= record->built_in_version) return false;
+  const uint32_t slot = has_record ? committed_slot(slots, record, &image) : valid_slot(slots, false, &image);
+  return slot <= PE_SLOT_B && slots->built_in_version > image.version;
 }
 
-void pe_slots_set_running(pe_slots_t *slots, uint32_t slot, const pe_image_t *image, uint32_t version) {
+uint32_t pe_slots_candidate(const pe_slots_t *slots, uint32_t rank, pe_image_t *image) {
+  const record_t record = newest_record(slots);
+  switch (rank) {
+    case 0:
+      return built_in_is_newer(slots, &record) ? PE_SLOT_BUILT_IN : PE_SLOT_NONE;
+    case 1:
+      return committed_slot(slots, &record, image);
+    case 2:
+      return slot_before(slots, &record, image);
+    case 3:
+    case 4:
+      return valid_slot(slots, rank == 4u, image);
+    default:
+      return rank < PE_SLOTS_RANKS ? PE_SLOT_BUILT_IN : PE_SLOT_NONE;
+  }
+}
+
+pe_update_result_t pe_slots_adopt_built_in(pe_slots_t *slots) {
+  return write_record(slots, PE_SLOT_BUILT_IN, 0, newest_record(slots).crc_runs);
+}
+
+void pe_slots_set_running(pe_slots_t *slots, uint32_t slot, const pe_image_t *image) {
+  const uint32_t other = slot == PE_SLOT_BUILT_IN ? slots->built_in_version : 0u;
   slots->running = slot;
   slots->running_crc = image != NULL ? image->crc : 0u;
-  slots->running_version = image != NULL ? image->version : version;
+  slots->running_version = image != NULL ? image->version : other;
 }
 
 // ---- Transfer -------------------------------------------------------------------------------------------------------
@@ -167,7 +202,7 @@ static uint32_t receiving_slot(const pe_slots_t *slots) {
 
 // Before the other slot is touched, a record must stand for what runs: after a cut, an image that was written but not
 // tried must not be taken for a committed one.
-static pe_update_result_t record_running(const pe_slots_t *slots) {
+static pe_update_result_t record_running(pe_slots_t *slots) {
   const record_t newest = newest_record(slots);
   if (newest.sector != NO_SECTOR && newest.slot == slots->running && newest.crc_runs == slots->running_crc) {
     return PE_UPDATE_OK;
@@ -186,8 +221,7 @@ pe_update_result_t pe_slots_begin(pe_slots_t *slots, uint32_t total, uint32_t cr
     return PE_UPDATE_OK;
   }
   pe_slots_abort(slots);
-  const pe_update_result_t result = record_running(slots);
-  if (result != PE_UPDATE_OK) return result;
+  if (slots->changes >= PE_SLOTS_MAX_CHANGES) return PE_UPDATE_WEAR;
   slots->total = total;
   slots->expected_crc = crc;
   return PE_UPDATE_OK;
@@ -207,24 +241,52 @@ static bool flush(const pe_slots_t *slots, uint32_t end) {
   return program(slots, offset, slots->page);
 }
 
-pe_update_result_t pe_slots_data(pe_slots_t *slots, uint32_t offset, const uint8_t *bytes, uint32_t count) {
+// Takes byte `at` of the image, and programs the page that it completes.
+static bool store(pe_slots_t *slots, uint32_t at, uint8_t byte) {
   const uint32_t unit = slots->flash->program_bytes;
+  const uint32_t end = at + 1u;
+  slots->page[at & (unit - 1u)] = byte;
+  if (end == slots->total) {
+    for (uint32_t rest = end; (rest & (unit - 1u)) != 0u; rest++) slots->page[rest & (unit - 1u)] = 0xff;
+  } else if ((end & (unit - 1u)) != 0u) {
+    return true;
+  }
+  return flush(slots, end);
+}
+
+// The header is complete: nothing was erased yet.
+static pe_update_result_t take_header(pe_slots_t *slots) {
+  pe_image_t image;
+  pe_update_result_t result = pe_image_check_header(&image, slots->header, slots->policy);
+  if (result != PE_UPDATE_OK) return result;
+  if (image.total_bytes != slots->total || image.crc != slots->expected_crc) return PE_UPDATE_CRC;
+  const bool may_lower = slots->force && !slots->never_lower;
+  if (image.version < slots->running_version && !may_lower) return PE_UPDATE_DOWNGRADE;
+  result = record_running(slots);
+  slots->changes++;
+  for (uint32_t at = 0; result == PE_UPDATE_OK && at < PE_IMAGE_HEADER_BYTES; at++) {
+    if (!store(slots, at, slots->header[at])) result = PE_UPDATE_FLASH;
+  }
+  return result;
+}
+
+pe_update_result_t pe_slots_data(pe_slots_t *slots, uint32_t offset, const uint8_t *bytes, uint32_t count) {
   if (slots->total == 0u) return PE_UPDATE_STATE;
   if (offset > slots->total || count > slots->total - offset) return PE_UPDATE_SIZE;
   if (offset + count <= slots->received) return PE_UPDATE_OK;
   if (offset != slots->received) return PE_UPDATE_OFFSET;
   for (uint32_t i = 0; i < count; i++) {
-    slots->page[slots->received & (unit - 1u)] = bytes[i];
-    slots->received++;
-    const bool is_last = slots->received == slots->total;
-    if (is_last) {
-      for (uint32_t rest = slots->received; (rest & (unit - 1u)) != 0u; rest++) slots->page[rest & (unit - 1u)] = 0xff;
+    const uint32_t at = slots->received++;
+    pe_update_result_t result = PE_UPDATE_OK;
+    if (at >= PE_IMAGE_HEADER_BYTES) {
+      if (!store(slots, at, bytes[i])) result = PE_UPDATE_FLASH;
+    } else {
+      slots->header[at] = bytes[i];
+      if (slots->received == PE_IMAGE_HEADER_BYTES) result = take_header(slots);
     }
-    if ((slots->received & (unit - 1u)) != 0u && !is_last) continue;
-    if (!flush(slots, slots->received)) {
-      pe_slots_abort(slots);
-      return PE_UPDATE_FLASH;
-    }
+    if (result == PE_UPDATE_OK) continue;
+    pe_slots_abort(slots);
+    return result;
   }
   return PE_UPDATE_OK;
 }
@@ -235,26 +297,22 @@ pe_update_result_t pe_slots_finish(pe_slots_t *slots, uint32_t *slot, pe_image_t
   const uint8_t *bytes = slots->flash->memory + slot_offset(slots, receiving_slot(slots));
   pe_slots_abort(slots);
   *slot = receiving_slot(slots);
-  const pe_update_result_t result = pe_image_check(image, bytes, total, slots->policy);
-  if (result != PE_UPDATE_OK) return result;
-  if (image->total_bytes != total || image->crc != slots->expected_crc) return PE_UPDATE_CRC;
-  const bool may_lower = slots->force && !slots->never_lower;
-  return image->version < slots->running_version && !may_lower ? PE_UPDATE_DOWNGRADE : PE_UPDATE_OK;
+  return pe_image_check(image, bytes, total, slots->policy);
 }
 
-pe_update_result_t pe_slots_previous(const pe_slots_t *slots, uint32_t built_in_version, uint32_t *slot,
-                                     pe_image_t *image) {
+pe_update_result_t pe_slots_previous(const pe_slots_t *slots, uint32_t *slot, pe_image_t *image) {
   const record_t record = newest_record(slots);
   *slot = PE_SLOT_NONE;
   if (record.slot == slots->running && record.crc_runs == slots->running_crc) *slot = slot_before(slots, &record, image);
   if (*slot == PE_SLOT_NONE) return PE_UPDATE_NO_PREVIOUS;
-  const uint32_t version = *slot == PE_SLOT_BUILT_IN ? built_in_version : image->version;
-  return slots->never_lower && version < slots->running_version ? PE_UPDATE_DOWNGRADE : PE_UPDATE_OK;
+  const uint32_t version = *slot == PE_SLOT_BUILT_IN ? slots->built_in_version : image->version;
+  if (slots->never_lower && version < slots->running_version) return PE_UPDATE_DOWNGRADE;
+  return slots->changes >= PE_SLOTS_MAX_CHANGES ? PE_UPDATE_WEAR : PE_UPDATE_OK;
 }
 
-pe_update_result_t pe_slots_commit(pe_slots_t *slots, uint32_t slot, const pe_image_t *image, uint32_t version) {
+pe_update_result_t pe_slots_commit(pe_slots_t *slots, uint32_t slot, const pe_image_t *image) {
   const uint32_t crc = image != NULL ? image->crc : 0u;
   const pe_update_result_t result = write_record(slots, slot, crc, slots->running_crc);
-  if (result == PE_UPDATE_OK) pe_slots_set_running(slots, slot, image, version);
+  if (result == PE_UPDATE_OK) pe_slots_set_running(slots, slot, image);
   return result;
 }

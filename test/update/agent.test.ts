@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DeviceClient, words } from '../../compiler/device/client.js';
 import { decodeFrame, encodeFrame, FrameReader } from '../../compiler/device/frame.js';
+import { permit } from '../../compiler/device/permit.js';
 import { openTransport } from '../../compiler/device/transport.js';
 import { sendImage } from '../../compiler/device/update.js';
 import { UPDATE } from '../../compiler/image/spec.js';
@@ -53,6 +54,9 @@ async function requireAnswers(client: DeviceClient, model: CompiledModel, count?
   expect(outputs).toEqual(createOracle(table).run(inputs).outputs);
 }
 
+const rollBack = async (client: DeviceClient) =>
+  client.request('ROLLBACK', permit(await client.hello(), 'ROLLBACK', 0));
+
 describe('frames', () => {
   test('carry any bytes, without a zero inside', () => {
     const next = randoms(3);
@@ -92,13 +96,13 @@ describe('the agent', () => {
         queries++;
       },
     };
-    const figures = await sendImage(client, newImage, { bodyBytes: info.bodyBytes, between });
+    const figures = await sendImage(client, newImage, { between });
     expect(figures).toMatchObject({ slot: 0, resumedAt: 0, repeats: 0 });
     expect(queries).toBeGreaterThan(5);
     expect(await client.hello()).toMatchObject({ name: 'newer', version: 4, slot: 0 });
     await requireAnswers(client, newModel);
     expect((await client.request('GOLDEN')).result).toBe(UPDATE.OK.value);
-    expect((await client.request('ROLLBACK')).result).toBe(UPDATE.OK.value);
+    expect((await rollBack(client)).result).toBe(UPDATE.OK.value);
     await requireAnswers(client, oldModel);
     expect(said()).toMatch(/runs mlp in slot 2\nruns newer in slot 0\nruns mlp in slot 2/);
     client.close();
@@ -108,13 +112,12 @@ describe('the agent', () => {
     const { port } = await device();
     const line = noisy(await openTransport(port), 0.01, 11);
     const client = new DeviceClient(line, { answerMs: 15, slowAnswerMs: 3000, patienceMs: 60_000, contactMs: 60_000 });
-    const { bodyBytes } = await client.hello();
     await requireAnswers(client, oldModel, 5);
     const between = { bytes: 2000, run: () => requireAnswers(client, oldModel, 3) };
-    const figures = await sendImage(client, newImage, { bodyBytes, between });
+    const figures = await sendImage(client, newImage, { between });
     await requireAnswers(client, newModel);
     // A repeated request is not executed again: an even number of rollbacks would end at the new model.
-    expect((await client.request('ROLLBACK')).result).toBe(UPDATE.OK.value);
+    expect((await rollBack(client)).result).toBe(UPDATE.OK.value);
     await requireAnswers(client, oldModel, 5);
     expect(line.damaged).toBeGreaterThan(200);
     expect(figures.repeats).toBeGreaterThan(50);
@@ -124,16 +127,15 @@ describe('the agent', () => {
   test('goes on with a transfer after the connection was lost', async () => {
     const { port } = await device();
     const first = new DeviceClient(await openTransport(port), { patienceMs: 1000 });
-    const { bodyBytes } = await first.hello();
     const stop = new Error('unplugged');
     const onProgress = (sent: number) => {
       if (sent > newImage.length / 2) throw stop;
     };
-    await expect(sendImage(first, newImage, { bodyBytes, onProgress })).rejects.toBe(stop);
+    await expect(sendImage(first, newImage, { onProgress })).rejects.toBe(stop);
     first.close();
     const second = new DeviceClient(await openTransport(port));
     await requireAnswers(second, oldModel);
-    const figures = await sendImage(second, newImage, { bodyBytes });
+    const figures = await sendImage(second, newImage);
     expect(figures.resumedAt).toBeGreaterThan(newImage.length / 2);
     await requireAnswers(second, newModel);
     second.close();
@@ -144,18 +146,17 @@ describe('the agent', () => {
     for (const share of [0, 0.3, 0.7, 1]) {
       const running = await device(flash);
       const client = new DeviceClient(await openTransport(running.port), { patienceMs: 300 });
-      const { bodyBytes } = await client.hello();
       const onProgress = (sent: number) => {
         if (sent >= share * newImage.length) running.process.kill('SIGKILL');
       };
-      await expect(sendImage(client, newImage, { bodyBytes, onProgress })).rejects.toMatchObject({ code: 'PE9014' });
+      await expect(sendImage(client, newImage, { onProgress })).rejects.toMatchObject({ code: 'PE9014' });
       client.close();
       await running.kill();
     }
     const { port } = await device(flash);
     const client = new DeviceClient(await openTransport(port));
     await requireAnswers(client, oldModel);
-    await sendImage(client, newImage, { bodyBytes: 520 });
+    await sendImage(client, newImage);
     await requireAnswers(client, newModel);
     client.close();
   }, 60_000);
@@ -172,13 +173,15 @@ describe('the agent', () => {
     const { result } = await client.request('DATA', noise(3));
     expect(result).toBe(UPDATE.REQUEST.value);
     expect((await client.request('DATA', words([0, 1, 2]))).result).toBe(UPDATE.STATE.value);
-    expect((await client.request('FINISH')).result).toBe(UPDATE.STATE.value);
+    expect((await client.request('FINISH', words([0]))).result).toBe(UPDATE.STATE.value);
+    expect((await client.request('FINISH')).result).toBe(UPDATE.REQUEST.value);
     expect((await client.request('BEGIN', words([2 ** 31, 1, 0]))).result).toBe(UPDATE.TOO_LARGE.value);
     expect((await client.request('BEGIN', words([1]))).result).toBe(UPDATE.REQUEST.value);
     expect((await client.request('EVALUATE', words([1]))).result).toBe(UPDATE.REQUEST.value);
     expect((await client.request('EVALUATE', noise(344))).result).toBe(UPDATE.OK.value);
     expect((await client.request('EVALUATE', noise(352))).result).toBe(UPDATE.REQUEST.value);
-    expect((await client.request('ROLLBACK')).result).toBe(UPDATE.NO_PREVIOUS.value);
+    expect((await client.request('ROLLBACK')).result).toBe(UPDATE.REQUEST.value);
+    expect((await rollBack(client)).result).toBe(UPDATE.NO_PREVIOUS.value);
     await requireAnswers(client, oldModel);
     client.close();
   }, 60_000);

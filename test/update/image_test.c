@@ -1,7 +1,11 @@
 // Checks model images in ways that only C can: every byte that the library may read is under the sanitizer's eyes.
 //
 //   image_test open IMAGE CLASS           checks it, opens its model and evaluates the golden vectors
-//   image_test check IMAGE CLASS KEY      prints the result's number (KEY: 64 hexadecimal digits or "-")
+//   image_test check IMAGE CLASS KEY [MEMORY]   prints the result's number (KEY: 64 hexadecimal digits or "-") where there
+//                                         are so many bytes of RAM
+//   image_test header IMAGE CLASS KEY [MEMORY]  the same for the header alone, with nothing readable behind it
+//   image_test need IMAGE CLASS           prints how many bytes of RAM it needs
+//   image_test shifted IMAGE CLASS KEY    the same for the image at an address that is no multiple of 8
 //   image_test bits IMAGE CLASS KEY       flips every single bit; prints how many of the images were taken
 //   image_test forged IMAGE CLASS KEY     the same, and corrects the CRC after each flip
 //   image_test random IMAGE CLASS SEED N  N images with random damage and a corrected CRC; uses all that are taken
@@ -155,12 +159,30 @@ int main(int argc, char **argv) {
   uint32_t bytes = 0;
   int status = 0;
   uint8_t *image = read_file(argv[2], &bytes);
-  const pe_image_policy_t policy = policy_of(argv[3], argc > 4 ? argv[4] : NULL);
+  pe_image_policy_t policy = policy_of(argv[3], argc > 4 ? argv[4] : NULL);
+  if (argc == 6 && strcmp(argv[1], "random") != 0) policy.memory_bytes = (uint32_t)strtoul(argv[5], NULL, 10);
   pe_image_t checked;
 #ifndef WITHOUT_WASM3
   if (strcmp(argv[1], "open") == 0) status = open_model(image, bytes, &policy);
 #endif
   if (strcmp(argv[1], "check") == 0) printf("%d\n", (int)pe_image_check(&checked, image, bytes, &policy));
+  if (strcmp(argv[1], "need") == 0 && pe_image_check(&checked, image, bytes, &policy) == PE_UPDATE_OK) {
+    printf("%u\n", (unsigned)PE_ARENA_BYTES(checked.memory_bytes, checked.heap_bytes));
+  }
+  if (strcmp(argv[1], "header") == 0) {
+    uint8_t *header = (uint8_t *)malloc(PE_IMAGE_HEADER_BYTES);
+    if (header == NULL || bytes < PE_IMAGE_HEADER_BYTES) return 3;
+    memcpy(header, image, PE_IMAGE_HEADER_BYTES);
+    printf("%d\n", (int)pe_image_check_header(&checked, header, &policy));
+    free(header);
+  }
+  if (strcmp(argv[1], "shifted") == 0) {
+    uint8_t *copy = (uint8_t *)malloc(bytes + 4u);
+    if (copy == NULL) return 3;
+    memcpy(copy + 4, image, bytes);
+    printf("%d\n", (int)pe_image_check(&checked, copy + 4, bytes, &policy));
+    free(copy);
+  }
   if (strcmp(argv[1], "bits") == 0) printf("%u\n", flip_all(image, bytes, &policy, 0));
   if (strcmp(argv[1], "forged") == 0) printf("%u\n", flip_all(image, bytes, &policy, 1));
   if (strcmp(argv[1], "random") == 0 && argc > 5) {

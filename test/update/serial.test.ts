@@ -62,7 +62,7 @@ test.skipIf(isSkipped)(
     const client = new DeviceClient(await openTransport(path, 115200));
     expect(await client.hello()).toMatchObject({ version: 4 });
     await expect(openTransport(path, 115200)).rejects.toThrow(/PE9010|another program uses it/);
-    await sendImage(client, image, { bodyBytes: 520 });
+    await sendImage(client, image);
     expect(await client.hello()).toMatchObject({ version: 5, slot: 0 });
     client.close();
   },
