@@ -18,7 +18,12 @@ export interface PortOptions {
 export function withPortOptions(command: Command): Command {
   return command
     .option('--port <port>', 'serial port such as /dev/ttyUSB0 or COM3, or tcp:host:port')
-    .option('--baud <rate>', 'speed of the serial port, or of the line behind a TCP port', countOption('--baud', 300, 4_000_000), DEFAULT_BAUD_RATE);
+    .option(
+      '--baud <rate>',
+      'speed of the serial port, or of the line behind a TCP port',
+      countOption('--baud', 300, 4_000_000),
+      DEFAULT_BAUD_RATE,
+    );
 }
 
 /** Connects, does the work, and closes the port whatever happens. */

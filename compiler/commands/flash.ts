@@ -64,12 +64,7 @@ async function run(directory: string, options: FlashOptions): Promise<void> {
   await withDevice(options, (client) => flash(client, build, image, { ...options, signer: key }));
 }
 
-async function flash(
-  client: DeviceClient,
-  build: LoadedBuild,
-  image: Uint8Array,
-  options: Flash,
-): Promise<void> {
+async function flash(client: DeviceClient, build: LoadedBuild, image: Uint8Array, options: Flash): Promise<void> {
   const say = options.json ? () => {} : writeOut;
   const header = readImage('model.img', image);
   const before = await client.hello();

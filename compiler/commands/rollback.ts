@@ -12,7 +12,10 @@ export function rollbackCommand(): Command {
     .description('return a device to the model that ran before its last update')
     .option('--key <file>', 'private key, where the firmware has a key built in')
     .option('--json', 'print what happened as JSON')
-    .addHelpText('after', '\nExamples:\n  $ pinn-edge rollback --port /dev/ttyUSB0\n  $ pinn-edge rollback --port /dev/ttyUSB0 --key model-key.pem')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ pinn-edge rollback --port /dev/ttyUSB0\n  $ pinn-edge rollback --port /dev/ttyUSB0 --key model-key.pem',
+    )
     .action(run);
 }
 

@@ -179,11 +179,11 @@ export class DeviceClient {
   #receive(bytes: Uint8Array): void {
     if (this.#heard === 'nothing') this.#heard = 'noise';
     for (const packet of this.#reader.push(bytes)) {
-      const isWhole = packet !== undefined && packet.length >= 6;
       // Requests: the line echoes what is sent, or another host is on it.
-      if (isWhole && !(packet[4] & ANSWER)) continue;
-      if (isWhole) this.#heard = 'answers';
-      this.#packets.push(isWhole ? packet : undefined);
+      if (packet !== undefined && packet.length > 4 && !(packet[4] & ANSWER)) continue;
+      const isAnswer = packet !== undefined && packet.length >= 6;
+      if (isAnswer) this.#heard = 'answers';
+      this.#packets.push(isAnswer ? packet : undefined);
     }
     if (this.#packets.length) this.#wake?.();
   }

@@ -55,10 +55,15 @@ export async function sendImage(
     figures.repeats += answer.tries - 1;
     return answer;
   };
+  let ran: number | undefined;
   for (let begins = 1; ; begins++) {
     const device = await client.hello();
-    // It was committed, and the answer to that was lost; or another host has sent the same image.
-    if (begins > 1 && device.imageCrc === info.crc) return { ...figures, slot: device.slot };
+    ran ??= device.imageCrc;
+    if (begins > 1 && device.imageCrc !== ran) {
+      // It was committed, and the answer to that was lost; or another host has sent the same image.
+      if (device.imageCrc === info.crc) return { ...figures, slot: device.slot };
+      throw client.refused('take the image', UPDATE.TAKEN.value);
+    }
     const isForced = options.force === true && device.slot !== SLOT.NONE && info.version < device.version;
     const begin = count(
       await client.request(
@@ -103,7 +108,8 @@ async function sendFrom(
       await between.run();
       nextBetween = offset + between.bytes;
     }
-    const make = (bytes: number) => Uint8Array.from([...words([crc, offset]), ...image.subarray(offset, offset + bytes)]);
+    const make = (bytes: number) =>
+      Uint8Array.from([...words([crc, offset]), ...image.subarray(offset, offset + bytes)]);
     const isSlow = offset < HEADER_BYTES;
     const { result, body } = count(await client.adaptiveRequest('DATA', longest, make, isSlow));
     if (result !== UPDATE.OK.value && result !== UPDATE.OFFSET.value) return result;

@@ -114,5 +114,8 @@ export const UPDATE: Record<string, { value: number; text: string }> = {
   REQUEST: { value: 22, text: 'the request is malformed or unknown' },
   NO_MODEL: { value: 23, text: 'no model is running' },
   TAKEN: { value: 24, text: 'another host has changed what the device receives or runs' },
-  WEAR: { value: 25, text: 'models were replaced so often since the device started that it wants a restart first, to spare its flash' },
+  WEAR: {
+    value: 25,
+    text: 'models were replaced so often since the device started that it wants a restart first, to spare its flash',
+  },
 };

@@ -167,6 +167,14 @@ static void records(void) {
   require("all of it", pe_slots_data(&runner.slots, 0, new_file.bytes, new_file.size), PE_UPDATE_OK);
   holds("a record before the other slot is touched", pe_slots_sequence(&runner.slots) != 0u);
   holds("old, with an untried image", restart() && runs(&old_file, PE_SLOT_A));
+  // So does a record of another image in the slot that runs.
+  begin_empty();
+  put_image(PE_SLOT_A, &old_file);
+  put_record(0, 1, PE_SLOT_A, new_file.image.crc, new_file.image.crc);
+  holds("old under a record of new", restart() && runs(&old_file, PE_SLOT_A));
+  require("begin", pe_slots_begin(&runner.slots, new_file.size, new_file.image.crc, false, &offset), PE_UPDATE_OK);
+  require("all of it", pe_slots_data(&runner.slots, 0, new_file.bytes, new_file.size), PE_UPDATE_OK);
+  holds("old, with an untried image that the record before named", restart() && runs(&old_file, PE_SLOT_A));
   // The image must be the one that was announced.
   old_in_a();
   require("begin another", pe_slots_begin(&runner.slots, new_file.size, new_file.image.crc ^ 1u, false, &offset), PE_UPDATE_OK);

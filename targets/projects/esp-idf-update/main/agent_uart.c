@@ -1,10 +1,10 @@
 #include "agent_uart.h"
 
-#include <stddef.h>
-
 #include "driver/uart.h"
 
 #define PORT UART_NUM_0
+// Of what is received. There is none for what is sent: uart_write_bytes waits where its buffer has no room for a byte and
+// the driver's notes about it, which uart_get_tx_buffer_free_size does not count; uart_tx_chars never waits.
 #define BUFFER_BYTES 1024
 
 static bool get(void *context, uint8_t *byte) {
@@ -14,9 +14,7 @@ static bool get(void *context, uint8_t *byte) {
 
 static bool put(void *context, uint8_t byte) {
   (void)context;
-  size_t room = 0;
-  if (uart_get_tx_buffer_free_size(PORT, &room) != ESP_OK || room == 0) return false;
-  return uart_write_bytes(PORT, &byte, 1) == 1;
+  return uart_tx_chars(PORT, (const char *)&byte, 1) == 1;
 }
 
 const pe_stream_t *agent_uart_start(void) {
@@ -27,6 +25,6 @@ const pe_stream_t *agent_uart_start(void) {
   config.parity = UART_PARITY_DISABLE;
   config.stop_bits = UART_STOP_BITS_1;
   config.flow_ctrl = UART_HW_FLOWCTRL_DISABLE;
-  if (uart_driver_install(PORT, BUFFER_BYTES, BUFFER_BYTES, 0, NULL, 0) != ESP_OK) return NULL;
+  if (uart_driver_install(PORT, BUFFER_BYTES, 0, 0, NULL, 0) != ESP_OK) return NULL;
   return uart_param_config(PORT, &config) == ESP_OK ? &stream : NULL;
 }

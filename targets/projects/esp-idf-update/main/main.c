@@ -1,9 +1,10 @@
 // Firmware whose model can be replaced over UART0, by `pinn-edge flash <build> --port ...`, while it goes on answering.
 //
 // Runs the model of pinn_model.h until another one was committed, and evaluates its golden vectors one after the other, as
-// an application would evaluate its sensors.
+// an application would evaluate its sensors. It does so without the partition, and without the UART, too.
 #include <stddef.h>
 
+#include "esp_log.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 
@@ -44,6 +45,8 @@ static pe_runner_setup_t setup = {
     PINN_MODEL_VERSION,
 };
 
+static const char *const TAG = "pinn_edge";
+
 static void evaluate_next(void) {
   static uint32_t next;
   int32_t words[MAX_OUTPUTS];
@@ -55,14 +58,16 @@ static void evaluate_next(void) {
 }
 
 void app_main(void) {
-  const pe_stream_t *stream = agent_uart_start();
   setup.flash = model_flash_start();
-  if (stream == NULL || setup.flash == NULL) return;
+  if (setup.flash == NULL) ESP_LOGE(TAG, "no partition \"models\" that can be mapped: only the model of the firmware runs");
+  const pe_update_result_t started = pe_runner_start(&runner, &setup);
   // Without a model that runs the agent still takes one.
-  (void)pe_runner_start(&runner, &setup);
-  pe_agent_init(&agent, &runner, stream);
+  if (started != PE_UPDATE_OK) ESP_LOGE(TAG, "%s", pe_update_text(started));
+  const pe_stream_t *stream = agent_uart_start();
+  if (stream == NULL) ESP_LOGE(TAG, "no UART driver: models cannot be replaced");
+  if (stream != NULL) pe_agent_init(&agent, &runner, stream);
   for (;;) {
-    pe_agent_poll(&agent);
+    if (stream != NULL) pe_agent_poll(&agent);
     if (pe_model(&runner.pe) != NULL) evaluate_next();
     // Lets the idle task run, which feeds the watchdog.
     vTaskDelay(1);

@@ -20,5 +20,6 @@ esp_err_t uart_driver_install(uart_port_t port, int rx_buffer_size, int tx_buffe
                               int intr_alloc_flags);
 esp_err_t uart_param_config(uart_port_t port, const uart_config_t *config);
 int uart_read_bytes(uart_port_t port, void *buf, uint32_t length, uint32_t ticks_to_wait);
+int uart_tx_chars(uart_port_t port, const char *buffer, uint32_t length);
 int uart_write_bytes(uart_port_t port, const void *src, size_t size);
 esp_err_t uart_get_tx_buffer_free_size(uart_port_t port, size_t *size);
