@@ -101,7 +101,8 @@ const MESSAGES = {
   PE9004: '{file} is not signed with {key}: it is signed {how}',
   PE9010: 'cannot open {port}: {reason}',
   PE9011: 'serial ports such as {port} need the npm package serialport, which is not installed: npm install serialport',
-  PE9012: 'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate, and no other host connected?',
+  PE9012:
+    'no device answers on {port} ({reason}); is the firmware with the update agent running, at this baud rate, and no other host connected?',
   PE9013: 'what answers on {port} is not the update agent of pinn-edge; is it the right port, at this baud rate?',
   PE9014:
     'the connection to {port} was lost: {reason}; the device goes on with the model that it runs, and the same command goes on with the transfer',
@@ -129,6 +130,8 @@ const MESSAGES = {
   PE9033: 'the tool failed ({how}): {line}',
   PE9034:
     '{directory} has no project {project} for {tool} to write: a build of the engine c is for a project of your own, with {directory}/c or {directory}/firmware/pinn_edge in it',
+  PE9035:
+    '{target} has no project with the update agent that a tool writes; docs/updates.md says how to put it into your own',
   // 92xx: targets
   PE9201: '{name} cannot be emulated: {reason}; boards are {names}',
   PE9202:

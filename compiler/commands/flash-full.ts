@@ -6,13 +6,14 @@ import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { loadBuild } from '../package/store.js';
 import type { FlashTool, Target } from '../package/target.js';
 import { loadTarget } from '../package/targets.js';
-import { writeOut } from './output.js';
+import { writeNote, writeOut } from './output.js';
 
 /** `flash --full`: the whole firmware, by the target's own tool. */
 
 export interface FullOptions {
   port?: string;
   tool?: string;
+  agent?: boolean;
   target?: string;
   dryRun?: boolean;
   json?: boolean;
@@ -20,20 +21,35 @@ export interface FullOptions {
 
 export function flashFull(directory: string, options: FullOptions): void {
   const target = loadTarget(options.target ?? targetOf(directory));
-  const plan = fullFlash(chooseTool(target, options.tool), directory, options.port);
+  const tool = chooseTool(target, options.tool, options.agent);
+  const plan = fullFlash(tool, directory, options.port, options.agent ? tool.updateProject : tool.project);
   if (!options.target) requireProject(directory, plan);
+  if (!options.agent) writeNote(withoutAgent(target, tool));
   if (plan.needsPort && !options.dryRun) {
     throw new PinnEdgeError('PE3005', { option: '--port', reason: `is missing: ${plan.line}` });
   }
   const { build, folder, image, line } = plan;
   if (options.json)
-    writeOut(`${JSON.stringify({ command: plan.command, arguments: plan.arguments, build, folder, image })}\n`);
+    writeOut(
+      `${JSON.stringify({ agent: options.agent === true, command: plan.command, arguments: plan.arguments, build, folder, image })}\n`,
+    );
   if (options.dryRun) {
     if (!options.json) writeOut(`${build ? `(cd ${folder} && ${build})\n` : ''}${line}\n`);
     return;
   }
   if (!options.json) writeOut(`${line}\n`);
   run(plan);
+}
+
+/** What the firmware will not do, said before it is written. */
+function withoutAgent({ flashTools }: Target, { name, project, updateProject }: FlashTool): string {
+  const other = flashTools.find((tool) => tool.updateProject !== undefined);
+  const way = updateProject
+    ? `with --agent ${updateProject} is written instead`
+    : other
+      ? `with --tool ${other.name} --agent ${other.updateProject} is written instead`
+      : 'docs/updates.md says how to put the agent into an application of your own';
+  return `${project}, which ${name} writes, has no update agent: pinn-edge flash will not reach the device afterwards; ${way}`;
 }
 
 /** The target of a build lies in it: it may be one of the user's own. */
@@ -50,8 +66,10 @@ function requireProject(directory: string, { folder, tool }: FullFlash): void {
 }
 
 /** The one that was asked for, or the first that is installed, or the first. */
-function chooseTool({ name, flashTools }: Target, wanted?: string): FlashTool {
-  if (!flashTools.length) throw new PinnEdgeError('PE9030', { target: name });
+function chooseTool({ name, flashTools: all }: Target, wanted?: string, agent = false): FlashTool {
+  if (!all.length) throw new PinnEdgeError('PE9030', { target: name });
+  const flashTools = agent ? all.filter(({ updateProject }) => updateProject !== undefined) : all;
+  if (!flashTools.length) throw new PinnEdgeError('PE9035', { target: name });
   if (wanted === undefined) return flashTools.find(({ command }) => isInstalled(command)) ?? flashTools[0];
   const tool = flashTools.find((candidate) => candidate.name === wanted);
   const names = flashTools.map((candidate) => candidate.name).join(', ');

@@ -25,6 +25,7 @@ interface FlashOptions extends PortOptions {
   json?: boolean;
   full?: boolean;
   tool?: string;
+  agent?: boolean;
   target?: string;
 }
 
@@ -39,6 +40,7 @@ export function flashCommand(): Command {
     .option('--force', 'also send a lower version than the one that runs, or the very image that runs')
     .option('--full', "write the whole firmware with the target's own tool (esptool, picotool, openocd, ...)")
     .option('--tool <name>', 'with --full: which of the tools of the target')
+    .option('--agent', 'with --full: the project with the update agent, which pinn-edge flash reaches afterwards')
     .option('--target <name>', 'with --full: name or target.json of the target (default: that of the build)')
     .option('--dry-run', 'connect and check, but send nothing; with --full: only show the commands')
     .option('--json', 'print what happened as JSON')

@@ -16,9 +16,17 @@ export interface FullFlash {
   build?: string;
 }
 
-/** @param port undefined when none was given; `{port}` then stays, and `needsPort` says so */
-export function fullFlash(tool: FlashTool, directory: string, port?: string): FullFlash & { needsPort: boolean } {
-  const folder = join(directory, 'firmware', tool.project);
+/**
+ * @param port undefined when none was given; `{port}` then stays, and `needsPort` says so
+ * @param project of those that the tool takes
+ */
+export function fullFlash(
+  tool: FlashTool,
+  directory: string,
+  port?: string,
+  project = tool.project,
+): FullFlash & { needsPort: boolean } {
+  const folder = join(directory, 'firmware', project);
   const image = tool.image === undefined ? undefined : join(folder, tool.image);
   const values: Record<string, string | undefined> = { port, project: folder, image };
   const fill = (text: string) => text.replace(/\{(port|project|image)\}/g, (all, name: string) => values[name] ?? all);

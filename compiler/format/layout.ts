@@ -15,7 +15,15 @@ export interface Layout {
   bytes: number;
 }
 
-export const FIELD_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, u32: 4, i32: 4, f64: 8, signature: 64, digest: 32 };
+export const FIELD_BYTES: Record<FieldType, number> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  i32: 4,
+  f64: 8,
+  signature: 64,
+  digest: 32,
+};
 
 /** Throws when a field would not be aligned: a specification has its padding as fields. */
 export function layoutOf(fields: readonly Field[]): Layout {

@@ -49,6 +49,8 @@ export interface FlashTool {
   name: string;
   /** The project inside the build's `firmware/` whose image it writes. */
   project: string;
+  /** The project with the update agent, of which the tool takes the same files; absent where there is none. */
+  updateProject?: string;
   /** Command line that makes `image`, run in the project's folder; absent when the tool does it itself. */
   build?: string;
   /** The file to write, inside the project's folder. */

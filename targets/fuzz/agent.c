@@ -86,14 +86,15 @@ static void request(host_t *host, uint8_t command, const uint8_t *body, uint32_t
 }
 
 static void send_data(host_t *host, const uint8_t *image, uint32_t image_bytes, uint32_t bytes) {
-  uint8_t body[4u + 512u];
+  uint8_t body[8u + 512u];
   const uint32_t offset = host->device.runner.slots.received;
   if (offset >= image_bytes) return;
   if (bytes > image_bytes - offset) bytes = image_bytes - offset;
   if (bytes > 512u) bytes = 512u;
-  fuzz_put_u32(body, offset);
-  memcpy(body + 4, image + offset, bytes);
-  request(host, PE_COMMAND_DATA, body, 4u + bytes);
+  fuzz_put_u32(body, host->device.runner.slots.expected_crc);
+  fuzz_put_u32(body + 4, offset);
+  memcpy(body + 8, image + offset, bytes);
+  request(host, PE_COMMAND_DATA, body, 8u + bytes);
 }
 
 static void operate(host_t *host, input_t *input, const uint8_t *image, uint32_t image_bytes) {
@@ -113,7 +114,8 @@ static void operate(host_t *host, input_t *input, const uint8_t *image, uint32_t
       fuzz_put_u32(body, image_bytes);
       fuzz_put_u32(body + 4, image_bytes >= PE_IMAGE_HEADER_BYTES ? fuzz_u32(image + PE_IMAGE_HEADER_CRC) : 0u);
       fuzz_put_u32(body + 8, take(input));
-      request(host, PE_COMMAND_BEGIN, body, 12);
+      fuzz_put_u32(body + 12, pe_slots_sequence(&host->device.runner.slots));
+      request(host, PE_COMMAND_BEGIN, body, 16);
       break;
     case 3:
       send_data(host, image, image_bytes, 1u + 3u * take(input));
@@ -124,10 +126,12 @@ static void operate(host_t *host, input_t *input, const uint8_t *image, uint32_t
       }
       break;
     case 5:
-      request(host, PE_COMMAND_FINISH, body, 0);
+      fuzz_put_u32(body, host->device.runner.slots.expected_crc);
+      request(host, PE_COMMAND_FINISH, body, 4);
       break;
     case 6:
-      request(host, PE_COMMAND_ROLLBACK, body, 0);
+      fuzz_put_u32(body, pe_slots_sequence(&host->device.runner.slots));
+      request(host, PE_COMMAND_ROLLBACK, body, 4);
       break;
     case 7:
       memset(body, take(input), 16);

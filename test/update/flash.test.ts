@@ -2,6 +2,9 @@ import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:f
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { words } from '../../compiler/device/client.js';
+import { encodeFrame } from '../../compiler/device/frame.js';
+import { COMMAND } from '../../compiler/device/spec.js';
 import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';
@@ -119,6 +122,18 @@ describe('flash', () => {
       err: expect.stringContaining('the signature does not belong to this image'),
     });
     expect((await cli('flash', 'build/second', '--port', port, '--key', `${KEY}.pem`)).code).toBe(0);
+    // What lowers the version is for the owner of the key.
+    const needsKey = { code: 2, err: expect.stringContaining('PE9027') };
+    expect((await cli('flash', 'build/first', '--port', port, '--key', `${KEY}.pem`, '--force')).code).toBe(0);
+    expect(await cli('rollback', '--port', port)).toMatchObject(needsKey);
+    expect(await cli('rollback', '--port', port, '--key', 'other.pem')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the device did not roll back: the signature does not belong'),
+    });
+    expect(await cli('rollback', '--port', port, '--key', `${KEY}.pem`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('now it runs "second"'),
+    });
     expect((await cli('sign', 'build/first', '--key', `${KEY}.pem`, '-o', 'signed.img')).code).toBe(0);
     expect((await cli('sign', 'signed.img', '--key', `${KEY}.pub.pem`, '--check')).code).toBe(0);
     const check = await cli('sign', 'signed.img', '--key', 'other.pub.pem', '--check');
@@ -182,6 +197,30 @@ describe('bad input is one sentence', () => {
     cpSync(join(folder, 'build/second'), join(folder, 'build/damaged'), { recursive: true });
     writeFileSync(join(folder, 'build/damaged/model.img'), image);
     expect(sentence(await flash(port, 'build/damaged'), 'PE9001')).toContain('CRC-32');
+  }, 60_000);
+
+  test('another host that begins to send another image', async () => {
+    const { port } = await device();
+    const [, host, number] = port.split(':');
+    let budget = 1500;
+    const proxy = await serve((socket) => {
+      const line = connect(Number(number), host);
+      line.on('error', () => {});
+      socket.on('data', (data) => {
+        budget -= data.length;
+        // Between two packets; the answer to it has a sequence number that this host does not wait for.
+        if (budget <= 0) {
+          const begin = Uint8Array.from([...words([7]), COMMAND.BEGIN, ...words([1000, 1, 0])]);
+          line.write(encodeFrame(begin));
+          budget = Number.POSITIVE_INFINITY;
+        }
+        line.write(data);
+      });
+      line.on('data', (data) => void socket.write(data));
+      socket.on('close', () => line.destroy());
+    });
+    expect(sentence(await flash(proxy), 'PE9026')).toContain('another host is at work on');
+    expect(budget).toBe(Number.POSITIVE_INFINITY);
   }, 60_000);
 
   test('an interrupted transfer, which the same command resumes', async () => {

@@ -53,6 +53,34 @@ describe('flash --full', () => {
     expect(out).toContain(`esptool.py --chip esp32 --port /dev/ttyUSB0 --baud 460800 write_flash 0x0 ${image}`);
   });
 
+  test('says that the device will be out of reach, or writes the project with the agent', () => {
+    const plain = full('--dry-run', '--tool', 'esptool');
+    expect(plain.err).toContain('esp-idf, which esptool writes, has no update agent: pinn-edge flash will not reach');
+    expect(plain.err).toContain('with --agent esp-idf-update is written instead');
+    expect(full('--dry-run', '--tool', 'platformio').err).toContain('with --tool esptool --agent esp-idf-update');
+    const agent = full('--dry-run', '--agent', '--port', '/dev/ttyUSB0');
+    expect(agent).toMatchObject({ code: 0, err: '' });
+    expect(agent.out).toContain(`(cd ${build}/firmware/esp-idf-update && idf.py build`);
+    expect(agent.out).toContain(`${build}/firmware/esp-idf-update/build/merged.bin`);
+    expect(JSON.parse(full('--dry-run', '--agent', '--json').out).agent).toBe(true);
+    expect(full('--agent', '--tool', 'platformio')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('esp32 has esptool'),
+    });
+    expect(full('--agent', '--target', 'rp2040')).toMatchObject({ code: 2, err: expect.stringContaining('PE9035') });
+    expect(full('--dry-run', '--target', 'rp2040').err).toContain('docs/updates.md');
+  });
+
+  test('every project with the agent has the firmware that the tool takes, and every target that has one offers it', () => {
+    for (const name of listTargets()) {
+      const { projects, flashTools } = loadTarget(name);
+      const names = projects.map((project) => project.name);
+      for (const { updateProject } of flashTools) if (updateProject) expect(names).toContain(updateProject);
+      const has = names.includes('esp-idf-update');
+      expect(flashTools.some(({ updateProject }) => updateProject === 'esp-idf-update')).toBe(has);
+    }
+  });
+
   test('says how to make the image, runs the tool, and what is missing', () => {
     const port = join(folder, 'device.bin');
     const own = (...more: string[]) => full('--target', ownTarget, '--port', port, ...more);

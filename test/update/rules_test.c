@@ -212,6 +212,22 @@ static bool counted_erase(void *context, uint32_t offset) {
   return nor_erase(context, offset);
 }
 
+static uint32_t programs, failing_program;
+
+// Leaves one bit of one unit as it was.
+static bool worn_program(void *context, uint32_t offset, const uint8_t *bytes) {
+  uint8_t unit[PE_FLASH_MAX_PROGRAM_BYTES];
+  memcpy(unit, bytes, nor.port.program_bytes);
+  if (++programs == failing_program) {
+    for (uint32_t i = 0; i < nor.port.program_bytes; i++) {
+      if (unit[i] == 0xffu) continue;
+      unit[i] = (uint8_t)(unit[i] | (unit[i] + 1u));
+      break;
+    }
+  }
+  return nor_program(context, offset, unit);
+}
+
 // Sends what is no good from its header on; nothing may be written for it.
 static void refuse(const char *what, const file_t *file, bool force, pe_update_result_t wanted) {
   const uint32_t before = nor.operations;
@@ -243,6 +259,16 @@ static void wear(void) {
   holds("nothing written", nor.operations == before);
   require("to what ran before, all the same", roll_back(), PE_UPDATE_OK);
   holds("old", runs(&old_file, PE_SLOT_A));
+  require("that transfer is over", pe_slots_data(&runner.slots, 0, new_file.bytes, new_file.size), PE_UPDATE_STATE);
+  // A flash that says it has written what it has not: neither an image nor a record is taken for written.
+  for (failing_program = 1; failing_program <= 3u; failing_program++) {
+    begin_empty();
+    programs = 0;
+    nor.port.program = worn_program;
+    require("worn flash", send(&new_file, false), PE_UPDATE_FLASH);
+    nor.port.program = nor_program;
+    holds("the model before goes on", runs(&old_file, PE_SLOT_BUILT_IN) && restart() && runs(&old_file, PE_SLOT_BUILT_IN));
+  }
   // Whoever sends, no sector is erased more often than is said.
   new_after_old();
   (void)restart();
