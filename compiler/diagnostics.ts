@@ -67,7 +67,7 @@ const MESSAGES = {
   PE6009: 'the module stopped while it ran ({reason}); build the model again',
   // 7xxx: import
   PE7001:
-    'cannot tell what {file} is; known are .json (pinn-edge/1), .onnx, .pt .pth .pkl (PyTorch, DeepXDE), .h5 .hdf5 .keras (Keras), .safetensors, .npz and .npy',
+    'cannot tell what {file} is; known are .json (pinn-edge/1), .onnx, .pt .pth .pkl (PyTorch, DeepXDE), .h5 .hdf5 .keras (Keras), .safetensors, .npz .npy (NumPy) and .msgpack (Flax)',
   PE7002: '{file} is not a readable {format} file: {reason}',
   PE7003: '{file}: operation {op} of node "{node}" is not supported{reason}; {advice}',
   PE7004: '{file}: the pickle asks for {what}, which weights do not need; nothing was executed. {advice}',
@@ -77,6 +77,7 @@ const MESSAGES = {
     '{file}: the network cannot be inferred from the names of its tensors: {reason}; give --spec, written by: pinn-edge import {file} --init',
   PE7008: '{file} is not a valid import spec: {count} problem{s}\n{problems}',
   PE7009: '{file}: {what} "{name}" is not there; there {are} {known}',
+  PE7011: '{file} is {title}, which is not read; {step}',
   PE7010: '{file}: the network that the spec describes does not fit the file: {reason}',
   PE7013:
     '{file}: {names} {are} read by nothing; say with --spec what {it} ({fields}), or name them in its "ignore"; pinn-edge import {file} --init writes a spec to start from',

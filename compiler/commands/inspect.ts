@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readText } from '../host/node-files.js';
+import { nodeFiles, readText } from '../host/node-files.js';
+import { requireNoForeignFolder } from '../import/detect.js';
 import { type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
@@ -26,6 +27,7 @@ Examples:
 async function run(path: string, options: ModelOptions & { json?: boolean }, command: Command): Promise<void> {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   if (isFolder) {
+    requireNoForeignFolder(path, nodeFiles);
     requireNoModelOptions(command, path);
     const build = loadBuild(path);
     writeOut(options.json ? `${JSON.stringify(build.report, null, 2)}\n` : buildText(build));

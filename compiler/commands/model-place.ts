@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { PinnEdgeError } from '../diagnostics.js';
 import { requireWritable } from '../host/write-file.js';
-import { isForeign } from '../import/detect.js';
+import { hasForeignName } from '../import/detect.js';
 import { weightsBeside } from '../model/write.js';
 
 /**
@@ -11,7 +11,7 @@ import { weightsBeside } from '../model/write.js';
  * @param input the file that is read
  */
 export function requireModelPlace(output: string, input: string): void {
-  if (isForeign(output)) throw new PinnEdgeError('PE3010', { file: output });
+  if (hasForeignName(output)) throw new PinnEdgeError('PE3010', { file: output });
   requireWritable(output);
   if (existsSync(output) && statSync(output).isDirectory()) {
     throw new PinnEdgeError('PE1004', { directory: output, reason: 'it is a folder; give the name of a file' });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { PinnEdgeError, type Problem } from '../diagnostics.js';
 import { nodeFiles, readText } from '../host/node-files.js';
-import { isForeign } from '../import/detect.js';
+import { detectFormat, readModelBytes } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
 import { parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
@@ -23,7 +23,8 @@ export interface ModelOptions {
 }
 
 /** Kinds of files, for help texts. */
-export const MODEL_ARGUMENT = 'pinn-edge/1 .json, or .onnx, .pt, .pth, .pkl, .h5, .hdf5, .keras, .safetensors, .npz';
+export const MODEL_ARGUMENT =
+  'pinn-edge/1 .json, or .onnx, .pt, .pth, .pkl, .h5, .hdf5, .keras, .safetensors, .npz, .msgpack';
 
 const collect =
   <T>(parse: (text: string) => T) =>
@@ -78,9 +79,10 @@ export async function readModel(file: string, options: ModelOptions, quiet = fal
     fix: parseFix(options.fix ?? []),
     spec: options.spec === undefined ? undefined : { file: options.spec, text: readText(options.spec) },
   };
-  const { model, notes } = isForeign(file)
-    ? await importModel(file, nodeFiles, importOptions)
-    : withAssumptions(adjust(file, loadModel(file, nodeFiles), importOptions));
+  const isOwn = detectFormat(file, readModelBytes(file, nodeFiles)) === 'json';
+  const { model, notes } = isOwn
+    ? withAssumptions(adjust(file, loadModel(file, nodeFiles), importOptions))
+    : await importModel(file, nodeFiles, importOptions);
   if (!quiet) for (const note of notes) writeNote(`note: ${note}`);
   return model;
 }

@@ -4,7 +4,9 @@ import { Command } from 'commander';
 import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
+import { nodeFiles } from '../host/node-files.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
+import { requireNoForeignFolder } from '../import/detect.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
 import { junitReport } from '../verify/junit.js';
@@ -87,6 +89,7 @@ async function openBuild(path: string, options: VerifyCommandOptions, command: C
   // What is not there is taken for what its name looks like.
   const isFolder = existsSync(path) ? statSync(path).isDirectory() : extname(path) === '';
   if (isFolder) {
+    requireNoForeignFolder(path, nodeFiles);
     requireNoModelOptions(command, path, ['target']);
     return loadBuild(path);
   }

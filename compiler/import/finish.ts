@@ -68,7 +68,10 @@ export function finishModel(
 export function modelName(file: string): string {
   const base = file.split(/[\\/]/).at(-1) ?? '';
   const name = base
-    .replace(/\.(onnx|pth?|pkl|pickle|h5|hdf5|keras|safetensors|np[zy]|weights|json)\b.*$/i, '')
+    .replace(
+      /\.(onnx|pth?|pkl|pickle|h5|hdf5|keras|safetensors|np[zy]|msgpack|pdparams|ckpt|bin|weights|json)\b.*$/i,
+      '',
+    )
     .replace(/[^A-Za-z0-9_-]/g, '-')
     .replace(/^[^A-Za-z]+/, '')
     .slice(0, 64);

@@ -1,8 +1,7 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import { type FileReader, readBytes } from '../host/file-reader.js';
+import type { FileReader } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
-import { detectFormat, FORMATS } from './detect.js';
-import { unpacked } from './gzip.js';
+import { detectFormat, FORMATS, readModelBytes } from './detect.js';
 import type { Imported } from './source.js';
 import { type ImportSpec, parseSpec } from './spec.js';
 import type { ImportOptions, ImportResult } from './types.js';
@@ -27,9 +26,9 @@ export async function readNetwork(
   options: ImportOptions = {},
 ): Promise<{ imported: Imported; spec: ImportSpec; notes: string[]; assumptions: string[] }> {
   const spec: ImportSpec = options.spec ? parseSpec(options.spec.file, options.spec.text) : {};
-  const bytes = guarded(file, 'gzip', () => unpacked(readBytes(file, files)));
+  const bytes = readModelBytes(file, files);
   const format = detectFormat(file, bytes);
-  if (!format) throw new PinnEdgeError('PE7001', { file });
+  if (format === 'json') throw new PinnEdgeError('PE7001', { file });
   const notes: string[] = [];
   const assumptions: string[] = [];
   const namedInputs = spec.inputs?.length ?? (options.inputs?.length || undefined);

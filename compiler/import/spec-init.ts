@@ -1,13 +1,11 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../host/file-reader.js';
-import { readBytes } from '../host/file-reader.js';
 import type { Tensor } from '../model/types.js';
 import { saidActivation } from './architecture.js';
 import { GraphBuilder } from './builder.js';
 import { denseCandidates, otherMatrices } from './candidates.js';
-import { detectFormat, FORMATS } from './detect.js';
+import { detectFormat, FORMATS, readModelBytes } from './detect.js';
 import { modelName } from './finish.js';
-import { unpacked } from './gzip.js';
 import { isHarmless } from './harmless.js';
 import { readNetwork } from './import.js';
 import { gatesAmong, residualLooking } from './infer.js';
@@ -35,11 +33,11 @@ export async function initialSpec(file: string, files: FileReader): Promise<stri
 
 /** Tensors of a file without a graph, with weights in parts put together. */
 async function tensorsOf(file: string, files: FileReader): Promise<TensorFile | undefined> {
-  const packed = readBytes(file, files);
+  const bytes = readModelBytes(file, files);
+  const format = detectFormat(file, bytes);
+  if (format === 'json') throw new PinnEdgeError('PE7001', { file });
   try {
-    const bytes = unpacked(packed);
-    const format = detectFormat(file, bytes);
-    const read = format && (await FORMATS[format].tensors?.());
+    const read = await FORMATS[format].tensors?.();
     const known = read?.(bytes, file);
     return known && { ...known, tensors: foldParametrizations(known.tensors, []) };
   } catch {

@@ -25,3 +25,19 @@ export function readZip(bytes: Uint8Array, wanted: (name: string) => boolean = (
   });
   return new Map(Object.entries(files));
 }
+
+/** Names of all entries; none where the archive is damaged. */
+export function zipNames(bytes: Uint8Array): string[] {
+  const names: string[] = [];
+  try {
+    unzipSync(bytes, {
+      filter: ({ name }) => {
+        if (names.push(name) > MAX_ENTRIES) throw new Error(`more than ${MAX_ENTRIES} entries`);
+        return false;
+      },
+    });
+  } catch {
+    return [];
+  }
+  return names;
+}
