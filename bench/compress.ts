@@ -12,7 +12,7 @@ import { loadModel } from '../compiler/model/load.js';
 import { type Model, parameterCount } from '../compiler/model/types.js';
 import { type CompiledModel, compile, compressOnly } from '../compiler/pipeline.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../compiler/judge/points/cover.js';
 import { writeDocuments } from './compress-document.js';
 import { ROWS, type Row } from './compress-rows.js';
 import { sineNetwork } from './sine-network.js';

@@ -5,7 +5,7 @@ import type { CompiledModel } from '../compiler/index.js';
 import { buildMemoryBytes } from '../compiler/package/memory.js';
 import { loadTarget } from '../compiler/package/targets.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../compiler/judge/points/cover.js';
 import { exampleModel, largestError, type Variant } from './product.js';
 import { HOST, type Row } from './rows.js';
 

@@ -11,7 +11,7 @@ import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
 import { packageBuild } from '../compiler/package/build-files.js';
 import { builtInMemory } from '../compiler/package/store.js';
 import { loadTarget } from '../compiler/package/targets.js';
-import { inputBox, interiorPoints } from '../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../compiler/judge/points/cover.js';
 import { runKept } from './kept-run.js';
 import { harnessFigures } from './rivals/rivals.js';
 import { boardFields, type Row } from './rows.js';

@@ -1,4 +1,4 @@
-import type { Measurement } from './accuracy/measure.js';
+import type { Measurement } from './judge/measure.js';
 import type { CompressedModel } from './compress/compress.js';
 import type { Goal } from './cost/goal.js';
 import type { BuildEngine } from './engines/build-engine.js';

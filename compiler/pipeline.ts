@@ -19,6 +19,7 @@ import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
 import { dualTable } from './lower/dual.js';
 import { LARGEST_KERNELS, type LayoutOptions, layOut } from './lower/layout.js';
+import { Judge } from './judge/measure.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
@@ -86,8 +87,9 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     options.onStage?.(stages[stages.length - 1]);
   };
   const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance, toleranceAbsolute);
+  const judge = new Judge(model);
   const fit: Fit = (analysis) =>
-    quantizeWithin(model, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
+    quantizeWithin(model, judge, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
 
   const source = foldGraph(buildIr(model));
   const whole = analyzed(source);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Model } from '../../compiler/model/types.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { type RivalProgram, readHarness } from './firmware.js';
 import { packageFolder, TFMICRO } from './packages.js';
 import type { PerceptronLayer } from './perceptron.js';

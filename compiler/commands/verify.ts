@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Command } from 'commander';
-import { DEFAULT_MEASURE } from '../accuracy/measure.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
 import { nodeFiles } from '../host/node-files.js';
@@ -21,7 +20,7 @@ interface VerifyCommandOptions extends ModelOptions {
   target: string;
   tol?: number;
   tolAbs?: number;
-  samples: number;
+  samples?: number;
   engine?: EngineName;
   on?: string;
   junit?: string;
@@ -43,9 +42,8 @@ export function verifyCommand(): Command {
     .option('--tol-abs <value>', "tolerance in the outputs' unit", absoluteToleranceOption)
     .option(
       '--samples <n>',
-      'Sobol points; corners, faces and local searches come on top',
+      'Sobol points; corners, faces and searches for the worst point come on top and grow with them (default: 2,048 to 16,384, by the size of the network)',
       countOption('--samples', 16, 10_000_000),
-      DEFAULT_MEASURE.samples,
     )
     .option('--engine <name>', `${ENGINE_NAMES.join(', ')} (default: wasm3)`, choiceOption('--engine', ENGINE_NAMES))
     .option('--on <board>', ON_HELP)

@@ -1,4 +1,4 @@
-import { RELATIVE_L2_SHARE } from '../accuracy/measure.js';
+import { RELATIVE_L2_SHARE } from '../judge/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { mapNodes } from '../ir/map-nodes.js';
@@ -8,7 +8,7 @@ import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Model, parameterCount } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../sample/points.js';
+import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';

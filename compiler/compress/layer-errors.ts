@@ -3,7 +3,7 @@ import { mapNodes } from '../ir/map-nodes.js';
 import { affineNodes } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { AffineNode, IrGraph } from '../ir/types.js';
-import { coveringPoints } from '../sample/points.js';
+import { coveringPoints } from '../judge/points/cover.js';
 import { roundRows } from './hmatrix.js';
 import { storedBits } from './layers.js';
 import type { Found } from './single.js';

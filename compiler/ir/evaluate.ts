@@ -143,10 +143,21 @@ export function gradientIr(graph: IrGraph, values: IrValues, component: number):
 
 /** d(sum of seed times output)/d(every node); `seed` is row-major [points x output width]. */
 export function pullBackIr(graph: IrGraph, values: IrValues, seed: Float64Array): Map<IrNode, Float64Array> {
-  const count = seed.length / graph.output.width;
+  return pullBackFrom(graph, values, seed.length / graph.output.width, new Map([[graph.output as IrNode, seed]]));
+}
+
+/**
+ * d(sum over the seeded nodes of seed times value)/d(every node).
+ * @param seeds row-major [points x width] for every node that the sum is of
+ */
+export function pullBackFrom(
+  graph: IrGraph,
+  values: IrValues,
+  count: number,
+  seeds: ReadonlyMap<IrNode, Float64Array>,
+): Map<IrNode, Float64Array> {
   const gradients = new Map<IrNode, Float64Array>();
-  for (const node of graph.nodes) gradients.set(node, new Float64Array(count * node.width));
-  gradients.get(graph.output)!.set(seed);
+  for (const node of graph.nodes) gradients.set(node, seeds.get(node)?.slice() ?? new Float64Array(count * node.width));
   for (let n = graph.nodes.length - 1; n >= 0; n--) pullBack(graph.nodes[n], values, gradients, count);
   return gradients;
 }

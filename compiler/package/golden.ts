@@ -3,7 +3,7 @@ import type { BlockTable } from '../format/table.js';
 import type { Model } from '../model/types.js';
 import { createOracle } from '../oracle/oracle.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { concatPoints, cornerPoints, inputBox, interiorPoints } from '../sample/points.js';
+import { concatPoints, cornerPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
 
 /** Known answers that every engine and device must repeat bit for bit, with the float reference beside them. */
 export interface Golden {

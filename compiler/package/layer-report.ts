@@ -7,7 +7,7 @@ import { foldGraph } from '../ir/simplify.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../ir/types.js';
 import { dequantized } from '../quantize/dequantize.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { coveringPoints, inputBox } from '../sample/points.js';
+import { coveringPoints, inputBox } from '../judge/points/cover.js';
 
 /** How a layer's weights are stored in the module, and what that costs. */
 export interface LayerReport {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OutputError } from '../accuracy/measure.js';
+import type { OutputError } from '../judge/measure.js';
 import type { CompiledModel } from '../compiled-model.js';
 import type { CompressedModel } from '../compress/compress.js';
 import type { Goal } from '../cost/goal.js';

@@ -1,4 +1,5 @@
-import type { AffineNode, BlocksNode } from '../ir/types.js';
+import { mapNodes } from '../ir/map-nodes.js';
+import type { AffineNode, BlocksNode, IrGraph } from '../ir/types.js';
 import { type QuantizedGraph, segmentsOf, type ValueFormat } from './types.js';
 
 /** The float step that a step's integers stand for. */
@@ -27,4 +28,14 @@ export function dequantized<T extends AffineNode | BlocksNode>(node: T, quantize
     return { ...leaf, weight };
   });
   return { ...node, leaves: changed, bias: Float64Array.from(bias, (b) => b * 2 ** -(out + guard)) };
+}
+
+/** The float graph that the integers of all matrices stand for. */
+export function dequantizedGraph(quantized: QuantizedGraph): IrGraph {
+  return mapNodes(quantized.graph, (node, original) => {
+    if (original.kind === 'affine' && node.kind === 'affine') return { ...dequantized(original, quantized), x: node.x };
+    if (original.kind !== 'blocks' || node.kind !== 'blocks') return node;
+    const { leaves, ...rest } = dequantized(original, quantized);
+    return { ...rest, leaves: leaves.map((leaf, k) => ({ ...leaf, x: node.leaves[k].x })) };
+  });
 }

@@ -4,7 +4,7 @@ import { mapNodes } from '../ir/map-nodes.js';
 import { affineNodes } from '../ir/parameters.js';
 import { type AffineNode, type IrGraph, type IrNode, operands } from '../ir/types.js';
 import { createGram } from '../linear-algebra/gram.js';
-import { type Box, coveringPoints } from '../sample/points.js';
+import { type Box, coveringPoints } from '../judge/points/cover.js';
 import { babai } from './nearest-plane.js';
 import { roundStep } from './step-rounding.js';
 import type { QuantizedGraph } from './types.js';

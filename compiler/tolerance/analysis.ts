@@ -7,7 +7,9 @@ import type { IrGraph } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import { analyzeSensitivity, type Sensitivity } from '../quantize/sensitivity.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { type Box, coveringPoints, inputBox } from '../sample/points.js';
+import { featurePoints } from '../judge/features.js';
+import { type Box, concatPoints, coveringPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
+import { steepest } from '../judge/slopes.js';
 
 /** What quantisation has to know about a graph over the input box, found once. */
 export interface Analysis {
@@ -18,13 +20,18 @@ export interface Analysis {
   /** Allowed absolute error per output, in its engineering unit. */
   allowances: number[];
   largestReference: number[];
+  /** Features of the graph, row-major [count x inputs]. */
+  features: Float64Array;
+  /** Points that ranges come from, and points that gradients are taken at: row-major. */
+  points: { ranges: Float64Array; gradients: Float64Array };
 }
 
-/** Sobol points that ranges come from, and that gradients are taken at. */
-const POINTS = { ranges: 2048, gradients: 256 } as const;
+/** Sobol points that ranges come from, and points that gradients are taken at. */
+const POINTS = { ranges: 2048, gradients: 256, steepest: 64, features: 256 } as const;
 
 /**
- * Ranges, sensitivities and allowed errors of a folded graph, from points that cover the input box.
+ * Ranges, sensitivities and allowed errors of a folded graph, from points that cover the input box and from the features of
+ * the graph: where its values are largest, and where they change most.
  *
  * @param toleranceAbsolute in the unit of the outputs; replaces `tolerance`, which is relative to the largest output
  * @throws PE2002, PE2003 where the network is not defined or not finite in the box, PE4003 for an output that is zero
@@ -37,8 +44,9 @@ export function analyze(
   toleranceAbsolute: number | undefined,
 ): Analysis {
   const box = inputBox(model.inputs);
-  const points = coveringPoints(box, POINTS.ranges);
   const inputCount = model.inputs.length;
+  const features = featurePoints(graph, box);
+  const points = concatPoints([coveringPoints(box, POINTS.ranges), features]);
   const given = evaluateIr(graph, points, inputCount);
   const centred = centreFactors(graph, given);
   const values = centred === graph ? given : evaluateIr(centred, points, inputCount);
@@ -50,18 +58,46 @@ export function analyze(
     if (largestReference[k] === 0) throw new PinnEdgeError('PE4003', { output: output.name });
     return tolerance * largestReference[k];
   });
+  const spans = box.max.map((max, k) => max - box.min[k]);
+  const gradients = concatPoints([
+    coveringPoints(box, POINTS.gradients),
+    steepest(graph, interiorPoints(box, POINTS.ranges), spans, inGraphUnits(model, allowances), POINTS.steepest),
+    features.subarray(0, POINTS.features * inputCount),
+  ]);
   return {
     graph,
     box,
     ranges: analyzeRanges(graph, values, box),
-    sensitivity: analyzeSensitivity(
-      graph,
-      coveringPoints(box, POINTS.gradients),
-      inputCount,
-      inGraphUnits(model, allowances),
-    ),
+    sensitivity: analyzeSensitivity(graph, gradients, inputCount, inGraphUnits(model, allowances)),
     allowances,
     largestReference,
+    features,
+    points: { ranges: points, gradients },
+  };
+}
+
+/**
+ * The same, knowing of points that a check has met as well.
+ * @returns the given analysis where every value there lies within its range
+ */
+export function knowing(model: Model, analysis: Analysis, met: Float64Array): Analysis {
+  const { graph, box, ranges, allowances } = analysis;
+  const inputCount = model.inputs.length;
+  const there = evaluateIr(graph, met, inputCount);
+  const isKnown = graph.nodes.every((node) => {
+    const known = ranges.get(node)!;
+    return there.get(node)!.every((v, i) => v >= known[i % node.width].min && v <= known[i % node.width].max);
+  });
+  if (isKnown) return analysis;
+  const points = {
+    ranges: concatPoints([analysis.points.ranges, met]),
+    gradients: concatPoints([analysis.points.gradients, met]),
+  };
+  return {
+    ...analysis,
+    ranges: analyzeRanges(graph, evaluateIr(graph, points.ranges, inputCount), box),
+    sensitivity: analyzeSensitivity(graph, points.gradients, inputCount, inGraphUnits(model, allowances)),
+    points,
   };
 }
 

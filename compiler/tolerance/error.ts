@@ -1,10 +1,9 @@
 import {
-  type Measurement,
-  measureError,
   type OutputError,
   type PointFunction,
   RELATIVE_L2_SHARE,
-} from '../accuracy/measure.js';
+  summarizeErrors,
+} from '../judge/measure.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrNode } from '../ir/types.js';
@@ -14,13 +13,15 @@ import { createOracle } from '../oracle/oracle.js';
 import { tableFunction } from '../quantize/function-table.js';
 import type { QuantizedGraph } from '../quantize/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { coveringPoints } from '../sample/points.js';
+import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
 import type { Analysis } from './analysis.js';
 
 /** The error of a lowered model, by its own integers, and what it is of the error that is allowed. */
 
 /** Points that formats are tried on. */
 export const ATTEMPT_POINTS = 1024;
+/** Features of the graph among them, at most. */
+const ATTEMPT_FEATURES = 256;
 
 /** The largest of {@link shareOfAllowance} over the outputs. */
 export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis): number {
@@ -33,13 +34,28 @@ export function shareOfAllowance(error: OutputError, k: number, { allowances, la
   return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (RELATIVE_L2_SHARE * relativeAllowance));
 }
 
-/** Error of the integers themselves, by the oracle, against the float64 reference. */
-export function measureLowered(
-  model: Model,
-  lowered: LoweredModel,
-  options: Parameters<typeof measureError>[3],
-): Measurement {
-  return measureError(model, approximate(model, lowered), (points) => evaluateReference(model, points), options);
+/** Errors of the integers themselves, by the oracle, at the points that formats are tried on. */
+export class AttemptErrors {
+  private readonly points: Float64Array;
+  private readonly wanted: Float64Array;
+
+  constructor(
+    private readonly model: Model,
+    { box, features }: Analysis,
+  ) {
+    this.points = concatPoints([
+      interiorPoints(box, ATTEMPT_POINTS),
+      cornerPoints(box),
+      edgePoints(box, ATTEMPT_POINTS >> 2),
+      features.subarray(0, ATTEMPT_FEATURES * model.inputs.length),
+    ]);
+    this.wanted = evaluateReference(model, this.points);
+  }
+
+  of(lowered: LoweredModel): OutputError[] {
+    const got = approximate(this.model, lowered)(this.points);
+    return summarizeErrors(this.model, this.points, this.wanted, got, ATTEMPT_POINTS);
+  }
 }
 
 /** The answers of the integers, in engineering units. */

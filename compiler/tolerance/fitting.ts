@@ -1,4 +1,4 @@
-import type { OutputError } from '../accuracy/measure.js';
+import type { OutputError } from '../judge/measure.js';
 import { encodeTable, tableCrc } from '../format/table.js';
 import { trainableCount } from '../ir/parameters.js';
 import type { AffineNode, BlockLeaf } from '../ir/types.js';
@@ -10,10 +10,10 @@ import { type QuantizeOptions, quantize } from '../quantize/quantize.js';
 import { WeightRounder } from '../quantize/rounding.js';
 import type { QuantizedGraph, WeightBits } from '../quantize/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import type { Box } from '../sample/points.js';
-import { sobolPoints } from '../sample/sobol.js';
+import type { Box } from '../judge/points/cover.js';
+import { sobolPoints } from '../judge/points/sobol.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
-import { ATTEMPT_POINTS, approximate, measureLowered, shareOfErrors } from './error.js';
+import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './error.js';
 import { movesOf } from './moves.js';
 import { searchNoiseBudget } from './noise-budget.js';
 import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
@@ -46,6 +46,7 @@ export class Fitting {
   private readonly built = new Map<string, FunctionTable>();
   /** Points where checks found large errors, and around them. */
   private watched = new Float64Array(0);
+  private readonly errors: AttemptErrors;
   private readonly rounder: WeightRounder;
   private readonly tries: number;
 
@@ -56,6 +57,7 @@ export class Fitting {
     private readonly prefer: Preference = {},
   ) {
     const { graph, box, allowances } = analysis;
+    this.errors = new AttemptErrors(model, analysis);
     this.rounder = new WeightRounder(graph, box, model.inputs.length, inGraphUnits(model, allowances));
     const macs = trainableCount(graph) + graph.nodes.reduce((n, node) => n + node.width, 0);
     this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * ATTEMPT_POINTS * 1.3)));
@@ -100,14 +102,20 @@ export class Fitting {
     const identity = tableCrc(tableBytes);
     let attempt = this.known.get(identity);
     if (!attempt) {
-      const { outputs } = measureLowered(this.model, lowered, { samples: ATTEMPT_POINTS, searches: 0 });
-      const share = shareOfErrors(outputs, this.analysis);
+      const share = shareOfErrors(this.errors.of(lowered), this.analysis);
       const cost = costOf(lowered, tableBytes.length, plan, this.prefer);
       attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
       this.known.set(identity, attempt);
     }
     this.shareOf(attempt);
     return attempt;
+  }
+
+  /** A search over the same graph with other ranges, which watches the same points. */
+  over(analysis: Analysis): Fitting {
+    const fitting = new Fitting(this.model, analysis, this.precision, this.prefer);
+    fitting.watched = this.watched;
+    return fitting;
   }
 
   /** From now on errors are looked for where these are largest, too. */

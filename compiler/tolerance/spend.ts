@@ -1,11 +1,12 @@
-import { DEFAULT_MEASURE, type Measurement } from '../accuracy/measure.js';
+import { type Judge, type Measurement, SEEDS } from '../judge/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { IrGraph, IrNode } from '../ir/types.js';
 import type { Model } from '../model/types.js';
 import type { Precision } from '../quantize/plan.js';
 import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from '../quantize/quantize.js';
-import { type Analysis, formatPoint } from './analysis.js';
-import { measureLowered, shareOfAllowance, shareOfErrors } from './error.js';
+import { dequantizedGraph } from '../quantize/dequantize.js';
+import { type Analysis, formatPoint, knowing } from './analysis.js';
+import { approximate, shareOfAllowance, shareOfErrors } from './error.js';
 import { type Attempt, Fitting } from './fitting.js';
 import type { Preference } from './preference.js';
 
@@ -29,14 +30,18 @@ export interface Tolerance {
 /** Formats that keep the tolerance on points they were not chosen on, or PE4001 with the nearest one that works. */
 export function quantizeWithin(
   model: Model,
-  analysis: Analysis,
+  judge: Judge,
+  given: Analysis,
   precision: Precision,
   tolerance: Tolerance,
   prefer: Preference = {},
 ): { attempt: Attempt; measured: Measurement } {
-  const fitting = new Fitting(model, analysis, precision, prefer);
+  let analysis = given;
+  let fitting = new Fitting(model, analysis, precision, prefer);
+  const look = judge.defaultLook(SEEDS.build);
   const checked = (attempt: Attempt) => {
-    const measured = measureLowered(model, attempt.lowered, DEFAULT_MEASURE);
+    const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };
+    const measured = judge.measure(approximate(model, attempt.lowered), look, edge);
     return { attempt, measured, share: shareOfErrors(measured.outputs, analysis) };
   };
   const search = () => {
@@ -45,19 +50,26 @@ export function quantizeWithin(
       const result = checked(fitting.cheapest(margin));
       const { attempt, measured, share } = result;
       if (share <= CHECK_SHARE) return result;
-      if (round === CHECK_ROUNDS || attempt.share > margin) {
+      const wider = knowing(model, analysis, Float64Array.from(measured.outputs.flatMap(({ worstAt }) => worstAt)));
+      const widened = wider !== analysis;
+      if (round >= CHECK_ROUNDS || (attempt.share > margin && !widened)) {
         if (share <= 1) return result;
         throw unreachable(model, measured, analysis, precision, tolerance);
       }
+      if (widened) {
+        // Values there are beyond the ranges that were sampled: formats and tables begin anew with ranges that hold them.
+        analysis = wider;
+        fitting = fitting.over(analysis);
+      }
       // The next round looks where the check found the error, and aims lower by what it still misses there.
       fitting.watch(measured.outputs);
-      margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (CHECK_SHARE / share));
+      if (!widened) margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (CHECK_SHARE / share));
     }
   };
   if (!prefer.lanes) return search();
   const first = unlessUnreachable(search);
   // Packed kernels have bits enough for most tolerances, not for the tightest.
-  if (!first) return quantizeWithin(model, analysis, precision, tolerance);
+  if (!first) return quantizeWithin(model, judge, analysis, precision, tolerance);
   const faster = fasterFormats(analysis.graph, (options) => {
     const attempt = fitting.attempt(first.attempt.plan, options);
     return attempt.share <= FIRST_MARGIN ? attempt : undefined;

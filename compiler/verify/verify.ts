@@ -1,9 +1,16 @@
-import { DEFAULT_MEASURE, measureError, type OutputError, type PointFunction } from '../accuracy/measure.js';
+import {
+  Judge,
+  type OutputError,
+  type PointFunction,
+  RELATIVE_L2_SHARE,
+  SEEDS,
+  summarizeErrors,
+} from '../judge/measure.js';
+import { coveringPoints, inputBox } from '../judge/points/cover.js';
 import type { Engine, EngineName } from '../engines/types.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
 import type { LoadedBuild } from '../package/store.js';
-import { evaluateReference } from '../reference/evaluate.js';
 import { defaultEngine, pointEvaluator } from '../simulate/simulate.js';
 
 /** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
@@ -39,18 +46,18 @@ export interface VerifyResult {
  * and local searches from the worst of them. A relative tolerance is of the largest |reference| of each output.
  */
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const { engine = defaultEngine(build), samples = DEFAULT_MEASURE.samples } = options;
+  const { engine = defaultEngine(build) } = options;
   const { model, report } = build;
   const toleranceAbsolute = options.toleranceAbsolute ?? (options.tolerance ? undefined : report.toleranceAbsolute);
   const tolerance = options.tolerance ?? report.tolerance;
   const evaluator = await pointEvaluator(build, engine);
   try {
-    const reference: PointFunction = (points) => evaluateReference(model, points);
-    const measured = measureError(model, evaluator.run, reference, { ...DEFAULT_MEASURE, samples });
-    const pass = measured.outputs.every((output) =>
-      toleranceAbsolute !== undefined ? output.maxAbsolute <= toleranceAbsolute : output.maxRelative <= tolerance,
-    );
-    const exact = againstExact(model, evaluator.run, reference, samples);
+    const judge = new Judge(model);
+    const { samples: usual, seed } = judge.defaultLook(SEEDS.verify);
+    const samples = options.samples ?? usual;
+    const measured = judge.measure(evaluator.run, { samples, seed });
+    const pass = measured.outputs.every((output) => keeps(output, tolerance, toleranceAbsolute));
+    const exact = againstExact(model, evaluator.run, judge, samples);
     const { points, outputs } = measured;
     return { pass, tolerance, toleranceAbsolute, engine: evaluator.name, samples: points, outputs, exact };
   } finally {
@@ -58,12 +65,14 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
   }
 }
 
-function againstExact(
-  model: Model,
-  module: PointFunction,
-  network: PointFunction,
-  samples: number,
-): VerifyResult['exact'] {
+/** A tolerance is kept by the largest error and, a third of it, by the relative L2 error. */
+function keeps({ maxAbsolute, maxRelative, relativeL2, largestReference }: OutputError, tolerance: number, absolute?: number) {
+  const allowed = absolute === undefined ? tolerance : absolute / largestReference;
+  const largest = absolute === undefined ? maxRelative <= tolerance : maxAbsolute <= absolute;
+  return largest && relativeL2 <= RELATIVE_L2_SHARE * allowed;
+}
+
+function againstExact(model: Model, module: PointFunction, judge: Judge, samples: number): VerifyResult['exact'] {
   const solutions = exactSolutions(model);
   const kept = model.outputs
     .map((output, index) => ({ output, index }))
@@ -71,18 +80,14 @@ function againstExact(
   if (!kept.length) return [];
   const d = model.inputs.length;
   const part = { inputs: model.inputs, outputs: kept.map(({ output }) => output) };
-  const exact: PointFunction = (points) =>
-    mapPoints(points, d, kept.length, (point, k) => solutions.get(kept[k].output.name)!(point));
-  const pick = (f: PointFunction): PointFunction => {
-    return (points) => {
-      const all = f(points);
-      return mapPoints(points, d, kept.length, (_, k, p) => all[p * model.outputs.length + kept[k].index]);
-    };
+  const points = coveringPoints(inputBox(model.inputs), samples);
+  const exact = mapPoints(points, d, kept.length, (point, k) => solutions.get(kept[k].output.name)!(point));
+  const errorsOf = (all: Float64Array) => {
+    const chosen = mapPoints(points, d, kept.length, (_, k, p) => all[p * model.outputs.length + kept[k].index]);
+    return summarizeErrors(part, points, exact, chosen, points.length / d);
   };
-  const options = { samples, searches: 0 };
-  const moduleErrors = measureError(part, pick(module), exact, options).outputs;
-  const networkErrors = measureError(part, pick(network), exact, options).outputs;
-  return moduleErrors.map((error, k) => ({ module: error, network: networkErrors[k] }));
+  const networkErrors = errorsOf(judge.reference(points));
+  return errorsOf(module(points)).map((error, k) => ({ module: error, network: networkErrors[k] }));
 }
 
 function mapPoints(

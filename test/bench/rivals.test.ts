@@ -9,7 +9,7 @@ import { floatAssemblyScript } from '../../bench/rivals/float-wasm.js';
 import { compileAssemblyScript, ENTRY } from '../../compiler/asc/compile.js';
 import type { Model } from '../../compiler/model/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { modelFrom } from '../helpers/models.js';
 

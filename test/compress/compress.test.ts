@@ -21,7 +21,7 @@ import type { IrGraph } from '../../compiler/ir/types.js';
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

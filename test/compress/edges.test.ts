@@ -3,7 +3,7 @@ import { compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compres
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { teacherOf } from './helpers.js';
 

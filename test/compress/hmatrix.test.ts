@@ -17,7 +17,7 @@ import type { BlocksNode, IrGraph } from '../../compiler/ir/types.js';
 import { type Model, parameterCount } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

@@ -4,7 +4,7 @@ import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { Model } from '../../compiler/model/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { teacherOf } from './helpers.js';
 

@@ -4,7 +4,7 @@ import { evaluateIr, gradientIr } from '../../compiler/ir/evaluate.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../../compiler/sample/points.js';
+import { inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron, tensor } from '../helpers/models.js';
 import { tableRandom } from '../helpers/random-table.js';
 

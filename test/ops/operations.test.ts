@@ -7,7 +7,7 @@ import type { Model } from '../../compiler/model/types.js';
 import { createOracle } from '../../compiler/oracle/oracle.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 
 /** Every operation from model file to module: reference against a plain formula, then oracle against V8 and tolerance. */
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_MEASURE } from '../../compiler/accuracy/measure.js';
+import { DEFAULT_MEASURE } from '../../compiler/judge/measure.js';
 import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
 import { createEngine, type Runnable } from '../../compiler/engines/create.js';
 import type { EngineName } from '../../compiler/engines/types.js';

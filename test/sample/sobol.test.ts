@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cornerPoints, edgePoints, inputBox, interiorPoints } from '../../compiler/sample/points.js';
-import { sobolPoints } from '../../compiler/sample/sobol.js';
+import { cornerPoints, edgePoints, inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
+import { sobolPoints } from '../../compiler/judge/points/sobol.js';
 
 describe('Sobol points', () => {
   it('start as in the published sequence', () => {

@@ -17,7 +17,7 @@ import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Model } from '../../compiler/model/types.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/sample/points.js';
+import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { modelFrom } from '../helpers/models.js';
 import { structuredModel, structuredNetwork, unusedTensors } from './helpers.js';
 

@@ -29,12 +29,18 @@ export function sobolPoints(count: number, dimensions: number, skip = 1): Float6
   const directions = directionNumbers(dimensions);
   const state = new Uint32Array(dimensions);
   const points = new Float64Array(count * dimensions);
-  for (let n = 1; n < skip + count; n++) {
+  // Point n is made of the directions that the bits of its Gray code select.
+  const first = Math.max(1, skip);
+  const gray = (first - 1) ^ ((first - 1) >>> 1);
+  for (let bit = 0; bit < BITS; bit++) {
+    if ((gray >>> bit) & 1) for (let d = 0; d < dimensions; d++) state[d] ^= directions[d * BITS + bit];
+  }
+  for (let n = first; n < skip + count; n++) {
     // The Gray codes of n-1 and n differ in the bit where n-1 has its lowest zero.
     const bit = 31 - Math.clz32(n & -n);
     for (let d = 0; d < dimensions; d++) {
       state[d] ^= directions[d * BITS + bit];
-      if (n >= skip) points[(n - skip) * dimensions + d] = state[d] / 2 ** 32;
+      points[(n - skip) * dimensions + d] = state[d] / 2 ** 32;
     }
   }
   return points;

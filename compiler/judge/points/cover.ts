@@ -1,3 +1,4 @@
+import { uniform } from './random.js';
 import { sobolPoints } from './sobol.js';
 
 /** Points over the input box, engineering units, row-major [count x inputs]. */
@@ -32,14 +33,53 @@ export function cornerPoints(box: Box): Float64Array {
   return scaleToBox(unit, box);
 }
 
-/** Points on the faces of the box: each of `count` Sobol points with one coordinate in turn moved to one of its ends. */
-export function edgePoints(box: Box, count: number): Float64Array {
+/**
+ * Points on the faces of the box: each of `count` Sobol points with some coordinates moved to ends of their ranges. Faces of
+ * one and of two pinned coordinates are visited in turn, every one as often as every other; where there are more inputs, a
+ * third of the points have three or more pinned. Corners are left to {@link cornerPoints}.
+ */
+export function edgePoints(box: Box, count: number, skip = 1): Float64Array {
   const d = box.min.length;
-  const unit = sobolPoints(count, d);
-  for (let p = 0; p < count; p++) unit[p * d + ((p >> 1) % d)] = p & 1;
-  // Every other pair pins two coordinates, so that the edges of a face are met as well.
-  for (let p = 0; d > 1 && p < count; p++) if ((p >> 2) & 1) unit[p * d + (((p >> 1) + 1) % d)] = (p >> 3) & 1;
+  const unit = sobolPoints(count, d, skip);
+  const kinds = Math.max(1, Math.min(3, d - 1));
+  const random = uniform(d + skip);
+  for (let p = 0; p < count; p++) {
+    const turn = Math.floor(p / kinds);
+    const pinned = p % kinds === 0 ? oneCoordinate(turn, d) : p % kinds === 1 ? twoCoordinates(turn, d) : several(d, random);
+    for (const [axis, end] of pinned) unit[p * d + axis] = end;
+  }
   return scaleToBox(unit, box);
+}
+
+/** Coordinates and the ends, 0 or 1, that they are moved to. */
+type Pinned = readonly (readonly [axis: number, end: number])[];
+
+function oneCoordinate(turn: number, d: number): Pinned {
+  return [[turn % d, Math.floor(turn / d) & 1]];
+}
+
+/** All pairs of neighbours first, then of those one further apart, and so on; each at all four pairs of ends. */
+function twoCoordinates(turn: number, d: number): Pinned {
+  const ends = turn & 3;
+  const pair = (turn >> 2) % ((d * (d - 1)) / 2);
+  let distance = 1;
+  let first = pair;
+  for (; first >= d - distance; distance++) first -= d - distance;
+  return [
+    [first, ends & 1],
+    [first + distance, ends >> 1],
+  ];
+}
+
+/** Three or more, but not all, at random. */
+function several(d: number, random: () => number): Pinned {
+  const axes = Array.from({ length: d }, (_, axis) => axis);
+  const wanted = 3 + Math.floor(random() * (d - 3));
+  for (let k = 0; k < wanted; k++) {
+    const other = k + Math.floor(random() * (d - k));
+    [axes[k], axes[other]] = [axes[other], axes[k]];
+  }
+  return axes.slice(0, wanted).map((axis) => [axis, random() < 0.5 ? 0 : 1]);
 }
 
 /** Sobol points, faces and corners together: what ranges and errors are measured on. */

@@ -1,0 +1,246 @@
+import { buildIr } from '../ir/build.js';
+import { irParameterCount } from '../ir/parameters.js';
+import { foldGraph, toTurns } from '../ir/simplify.js';
+import type { IrGraph } from '../ir/types.js';
+import type { Model } from '../model/types.js';
+import { evaluateReference } from '../reference/evaluate.js';
+import { featurePoints } from './features.js';
+import { type Box, concatPoints, cornerPoints, edgePoints, inputBox, interiorPoints } from './points/cover.js';
+import { inputSlopes, steepest } from './slopes.js';
+import { searchWorst } from './worst-point.js';
+
+/**
+ * The judge of errors: an approximation against the float64 reference over the input box, at Sobol points, corners, faces,
+ * the features of the networks and where they are steepest, and from the worst of these by a search for worse ones.
+ */
+
+/** Engineering values in, row-major [points x inputs]; engineering values out, row-major [points x outputs]. */
+export type PointFunction = (points: Float64Array) => Float64Array;
+
+/** The error of one output. */
+export interface OutputError {
+  name: string;
+  /** Largest |error| found, in the output's unit. */
+  maxAbsolute: number;
+  /** maxAbsolute divided by the largest |reference| of this output over the box. */
+  maxRelative: number;
+  /** sqrt(sum error^2 / sum reference^2) over the Sobol points. */
+  relativeL2: number;
+  /** Input values where the largest error occurs. */
+  worstAt: number[];
+  /** Largest |reference| over the points, in the output's unit. */
+  largestReference: number;
+}
+
+export interface Measurement {
+  outputs: OutputError[];
+  /** Points evaluated in all. */
+  points: number;
+}
+
+/** How hard to look, and at which points. */
+export interface Look {
+  /** Sobol points; faces, corners, features and the searches grow with them. */
+  samples: number;
+  /** Different seeds see disjoint Sobol points, and search from other starts by other moves. */
+  seed: number;
+}
+
+/** An approximation as a smooth function. */
+export interface Edge {
+  /** With its weights as they are stored. */
+  graph: IrGraph;
+  /** Points of interest, row-major [count x inputs]; see features.ts. */
+  features: Float64Array;
+}
+
+/** A build checks itself with one seed, `verify` looks at points that the build never saw. */
+export const SEEDS = { build: 0, verify: 1 } as const;
+
+/**
+ * The relative L2 error is held to this share of a relative tolerance, by compression and by formats: a build is not to
+ * be at its limit everywhere.
+ */
+export const RELATIVE_L2_SHARE = 1 / 3;
+
+const MOST_SAMPLES = 16_384;
+const FEWEST_SAMPLES = 2048;
+/** Parameters times Sobol points of a default look: the larger the network, the fewer points, so that it takes seconds. */
+const LOOK_WORK = 3e8;
+/** Sobol points between the stretches of two seeds. */
+const SEED_STRIDE = 2 ** 24;
+/** One climber of a search for so many samples, and how few at least. */
+const SAMPLES_PER_CLIMBER = 64;
+const FEWEST_CLIMBERS = 32;
+/** Of the Sobol points so many are looked at for where the networks are steepest; of these, one in so many. */
+const STEEPNESS_POINTS = 2048;
+const STEEPEST_SHARE = 1 / 16;
+
+/** Judges approximations of one model. The same looks see the same points; the reference is evaluated there once. */
+export class Judge {
+  readonly box: Box;
+  /** The reference as a graph, folded: for gradients and features; errors are judged by the reference itself. */
+  readonly graph: IrGraph;
+  private readonly samples = new Map<string, { points: Float64Array; wanted: Float64Array; interior: number }>();
+  private readonly found = new Map<number, Float64Array>();
+
+  constructor(private readonly model: Model) {
+    this.box = inputBox(model.inputs);
+    this.graph = toTurns(foldGraph(buildIr(model)));
+  }
+
+  /** As many samples as suit the size of the network. */
+  defaultLook(seed: number): Look {
+    const affordable = Math.floor(LOOK_WORK / (1 + irParameterCount(this.graph)));
+    return { samples: Math.max(FEWEST_SAMPLES, Math.min(MOST_SAMPLES, affordable)), seed };
+  }
+
+  /**
+   * The error of every output; what is not a number counts as infinite.
+   * @param edge the approximation as a float graph, where there is one: its features and slopes lead to its errors
+   */
+  measure(approximation: PointFunction, look: Look, edge?: Edge): Measurement {
+    const { model, box } = this;
+    const width = model.outputs.length;
+    const known = this.known(look);
+    const more = edge ? concatPoints([edge.features, this.steepestOf(edge.graph, look)]) : new Float64Array();
+    const points = concatPoints([known.points, more]);
+    const wanted = concatPoints([known.wanted, this.reference(more)]);
+    const got = approximation(points);
+    const outputs = summarizeErrors(model, points, wanted, got, known.interior);
+    let count = wanted.length / width;
+    outputs.forEach((output, k) => {
+      const found = searchWorst(points, errorsOf(wanted, got, k, width), box, this.errorAt(approximation, output, k), {
+        climbers: Math.max(FEWEST_CLIMBERS, Math.floor(look.samples / SAMPLES_PER_CLIMBER)),
+        seed: look.seed * width + k,
+        slope: edge && ((at) => this.errorSlopes(at, approximation, edge.graph, k)),
+      });
+      count += found.tried;
+      if (found.error > output.maxAbsolute) Object.assign(output, { maxAbsolute: found.error, worstAt: found.at });
+      output.maxRelative = relativeTo(output.maxAbsolute, output.largestReference);
+    });
+    return { outputs, points: count };
+  }
+
+  reference(points: Float64Array): Float64Array {
+    return evaluateReference(this.model, points);
+  }
+
+  /** |error| of output k; takes note of the largest |reference|. */
+  private errorAt(approximation: PointFunction, output: OutputError, k: number) {
+    const width = this.model.outputs.length;
+    return (at: Float64Array): Float64Array => {
+      const wanted = this.reference(at);
+      for (let i = k; i < wanted.length; i += width) {
+        output.largestReference = Math.max(output.largestReference, Math.abs(wanted[i]));
+      }
+      return errorsOf(wanted, approximation(at), k, width);
+    };
+  }
+
+  /** What every approximation is looked at with: the interior points first. */
+  private known(look: Look): { points: Float64Array; wanted: Float64Array; interior: number } {
+    const key = `${look.samples} ${look.seed}`;
+    let known = this.samples.get(key);
+    if (!known) {
+      const { box } = this;
+      const interior = interiorPoints(box, look.samples, 1 + look.seed * SEED_STRIDE);
+      const points = concatPoints([
+        interior,
+        cornerPoints(box),
+        edgePoints(box, Math.max(16, look.samples >> 2), 1 + look.seed * SEED_STRIDE),
+        this.features(look.seed),
+        this.steepestOf(this.graph, look),
+      ]);
+      known = { points, wanted: this.reference(points), interior: look.samples };
+      this.samples.set(key, known);
+    }
+    return known;
+  }
+
+  /** Features of the reference. */
+  features(seed: number): Float64Array {
+    let features = this.found.get(seed);
+    if (!features) {
+      features = featurePoints(this.graph, this.box, seed);
+      this.found.set(seed, features);
+    }
+    return features;
+  }
+
+  private steepestOf(graph: IrGraph, { samples, seed }: Look): Float64Array {
+    const { box, model } = this;
+    const points = interiorPoints(box, Math.min(samples, STEEPNESS_POINTS), 1 + seed * SEED_STRIDE);
+    const spans = box.max.map((max, k) => max - box.min[k]);
+    const units = new Float64Array(model.outputs.length).fill(1);
+    return steepest(graph, points, spans, units, Math.ceil((STEEPEST_SHARE * points.length) / spans.length));
+  }
+
+  /** The slope of |edge - reference| of output k, of the two as smooth functions. */
+  private errorSlopes(at: Float64Array, approximation: PointFunction, edge: IrGraph, k: number): Float64Array {
+    const d = this.box.min.length;
+    const width = this.model.outputs.length;
+    const [got, wanted] = [approximation(at), this.reference(at)];
+    const ours = inputSlopes(edge, at, d, k);
+    const theirs = inputSlopes(this.graph, at, d, k);
+    const direction = Math.sign(this.model.outputs[k].scale ?? 1);
+    return ours.map((slope, i) => {
+      const p = Math.floor(i / d) * width + k;
+      return Math.sign(got[p] - wanted[p]) * direction * (slope - theirs[i]);
+    });
+  }
+}
+
+/** Errors at points without any search; the first `interior` points are those that means are taken over. */
+export function summarizeErrors(
+  model: { inputs: readonly unknown[]; outputs: readonly { name: string }[] },
+  points: Float64Array,
+  wanted: Float64Array,
+  got: Float64Array,
+  interior: number,
+): OutputError[] {
+  const d = model.inputs.length;
+  const width = model.outputs.length;
+  return model.outputs.map(({ name }, k) => {
+    let maxAbsolute = -1;
+    let worst = 0;
+    let largestReference = 0;
+    let errorSquares = 0;
+    let referenceSquares = 0;
+    errorsOf(wanted, got, k, width).forEach((error, p) => {
+      const reference = wanted[p * width + k];
+      if (error > maxAbsolute) {
+        maxAbsolute = error;
+        worst = p;
+      }
+      largestReference = Math.max(largestReference, Math.abs(reference));
+      if (p < interior) {
+        errorSquares += error * error;
+        referenceSquares += reference * reference;
+      }
+    });
+    return {
+      name,
+      maxAbsolute,
+      maxRelative: relativeTo(maxAbsolute, largestReference),
+      relativeL2: relativeTo(Math.sqrt(errorSquares), Math.sqrt(referenceSquares)),
+      worstAt: Array.from(points.subarray(worst * d, (worst + 1) * d)),
+      largestReference,
+    };
+  });
+}
+
+/** |got - wanted| of output k; infinite where it is not a number. */
+function errorsOf(wanted: Float64Array, got: Float64Array, k: number, width: number): Float64Array {
+  const errors = new Float64Array(wanted.length / width);
+  for (let p = 0, i = k; p < errors.length; p++, i += width) {
+    const error = Math.abs(got[i] - wanted[i]);
+    errors[p] = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+  }
+  return errors;
+}
+
+function relativeTo(error: number, reference: number): number {
+  if (reference > 0) return error / reference;
+  return error === 0 ? 0 : Number.POSITIVE_INFINITY;
+}
