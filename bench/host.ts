@@ -2,10 +2,11 @@ import type { BuildEngine } from '../compiler/engines/build-engine.js';
 import { createEngine, type Runnable } from '../compiler/engines/create.js';
 import { type EngineName, inputWordFormats, toWords } from '../compiler/engines/types.js';
 import type { CompiledModel } from '../compiler/index.js';
+import { interiorPoints } from '../compiler/judge/points/cover.js';
+import { inputBox } from '../compiler/model/box.js';
 import { buildMemoryBytes } from '../compiler/package/memory.js';
 import { loadTarget } from '../compiler/package/targets.js';
 import { evaluateReference } from '../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../compiler/judge/points/cover.js';
 import { exampleModel, largestError, type Variant } from './product.js';
 import { HOST, type Row } from './rows.js';
 

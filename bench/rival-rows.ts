@@ -1,5 +1,6 @@
 import type { Board } from '../compiler/boards/boards.js';
-import { coveringPoints, inputBox } from '../compiler/judge/points/cover.js';
+import { coveringPoints } from '../compiler/judge/points/cover.js';
+import { inputBox } from '../compiler/model/box.js';
 import { exampleModel } from './product.js';
 import { measureRival, type Rival } from './rivals/rivals.js';
 import { boardFields, type Row } from './rows.js';

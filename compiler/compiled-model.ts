@@ -1,9 +1,10 @@
-import type { Measurement } from './judge/measure.js';
 import type { CompressedModel } from './compress/compress.js';
 import type { Goal } from './cost/goal.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import type { Ranges } from './ir/ranges.js';
 import type { IrGraph } from './ir/types.js';
+import type { Measurement } from './judge/measure.js';
+import type { Requirement } from './judge/requirement.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import type { Precision } from './quantize/plan.js';
@@ -33,8 +34,7 @@ export interface CompiledModel {
   sources: Map<string, string>;
   /** Empty for the engine `c`. */
   wasm: Uint8Array;
-  tolerance: number;
-  toleranceAbsolute?: number;
+  tolerance: Requirement;
   precision: Precision;
   goal: Goal;
   measured: Measurement;

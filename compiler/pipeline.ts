@@ -17,9 +17,10 @@ import { buildIr } from './ir/build.js';
 import { trainableCount } from './ir/parameters.js';
 import { foldGraph, toTurns } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
+import { Judge } from './judge/measure.js';
+import { type RequirementLike, requirementOf } from './judge/requirement.js';
 import { dualTable } from './lower/dual.js';
 import { LARGEST_KERNELS, type LayoutOptions, layOut } from './lower/layout.js';
-import { Judge } from './judge/measure.js';
 import type { LoweredModel } from './lower/lower.js';
 import type { Model } from './model/types.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
@@ -38,10 +39,11 @@ import { quantizeWithin, unlessUnreachable } from './tolerance/spend.js';
  * Every stage is a pure function of the one before it; only this file and the commands put them together.
  */
 export interface CompileOptions {
-  /** Largest |edge - reference| divided by the largest |reference|, per output. Default: the model's, else 1e-3. */
-  tolerance?: number;
-  /** Largest |edge - reference| in the unit of the outputs; instead of `tolerance`. */
-  toleranceAbsolute?: number;
+  /**
+   * What every output is held to; a number is the largest |edge - reference| divided by the largest |reference|. Default: the
+   * model's, else 1e-3.
+   */
+  tolerance?: RequirementLike;
   precision?: Precision;
   /** Where the kernels run on the device; default: in the module, under wasm3. */
   engine?: BuildEngine;
@@ -63,8 +65,6 @@ export interface CompileOptions {
 
 export type { CompiledModel, StageResult } from './compiled-model.js';
 
-/** Where neither the options nor the model say one: relative to the largest value of each output. */
-export const DEFAULT_TOLERANCE = 1e-3;
 const DEFAULT_ISA = 'armv7e-m';
 
 /**
@@ -77,8 +77,8 @@ const DEFAULT_ISA = 'armv7e-m';
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const { precision = 'auto', engine = 'wasm3', goal = 'size', isa = DEFAULT_ISA, kernels = LARGEST_KERNELS } = options;
-  const { toleranceAbsolute, file = model.name, compress, compressWith = compressModel } = options;
-  const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
+  const { file = model.name, compress, compressWith = compressModel } = options;
+  const tolerance = requirementOf(model, options.tolerance);
   const prefer = preference(engine, goal, precision, isa);
   const stages: StageResult[] = [];
   const clock = stopwatch();
@@ -86,10 +86,9 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     stages.push({ ...result, seconds: clock() });
     options.onStage?.(stages[stages.length - 1]);
   };
-  const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance, toleranceAbsolute);
+  const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance);
   const judge = new Judge(model);
-  const fit: Fit = (analysis) =>
-    quantizeWithin(model, judge, analysis, precision, { relative: tolerance, absolute: toleranceAbsolute }, prefer);
+  const fit: Fit = (analysis) => quantizeWithin(model, judge, analysis, precision, tolerance, prefer);
 
   const source = foldGraph(buildIr(model));
   const whole = analyzed(source);
@@ -113,7 +112,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'compile', detail: wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources' });
 
   const { graph, ranges } = analysis;
-  const choices = { engine, tolerance, toleranceAbsolute, precision, goal };
+  const choices = { engine, tolerance, precision, goal };
   return {
     model,
     ...choices,
@@ -214,11 +213,10 @@ function leftForFormats({ method, parameters, bytes, attempts }: CompressedModel
 
 /** Only the first stages: the model made smaller within a tolerance. */
 export async function compressOnly(model: Model, options: CompileOptions): Promise<CompressedModel> {
-  const { compressWith = compressModel, toleranceAbsolute, file = model.name } = options;
+  const { compressWith = compressModel, file = model.name } = options;
   const compress = { round: true, ...options.compress };
-  const tolerance = options.tolerance ?? model.tolerance ?? DEFAULT_TOLERANCE;
   const source = foldGraph(buildIr(model));
-  const { allowances } = analyze(model, toTurns(source), file, tolerance, toleranceAbsolute);
+  const { allowances } = analyze(model, toTurns(source), file, requirementOf(model, options.tolerance));
   return compressWith(model, source, allowances, compress);
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { type RivalProgram, readHarness } from './firmware.js';
 import { packageFolder, TFMICRO } from './packages.js';
 import type { PerceptronLayer } from './perceptron.js';

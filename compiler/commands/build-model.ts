@@ -9,6 +9,7 @@ import type { Target } from '../package/target.js';
 import { type CompiledModel, compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
 import { compressionSession, once } from './compress-session.js';
+import { requestedTolerance } from './options.js';
 import { count, error } from './output.js';
 
 /** What `build` can be asked for, and what it does unless it is; `verify` builds model files in the same way. */
@@ -64,8 +65,7 @@ export async function buildModel(
   const buildFor = async (goal: Goal) => {
     const compiled = await compile(model, {
       isa: target.isa,
-      tolerance: settings.tol,
-      toleranceAbsolute: settings.tolAbs,
+      tolerance: requestedTolerance(settings),
       precision: settings.precision,
       engine: settings.engine,
       goal,

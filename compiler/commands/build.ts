@@ -4,6 +4,7 @@ import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress.js';
 import { GOALS } from '../cost/goal.js';
 import type { TimeEstimate } from '../cost/time.js';
 import { BUILD_ENGINES } from '../engines/build-engine.js';
+import { describeTolerance, toleranceOf } from '../judge/requirement.js';
 import type { Report } from '../package/report.js';
 import { requireBuildFolder, writeBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
@@ -13,7 +14,7 @@ import {
   choiceOption,
   countOption,
   precisionOption,
-  requireOneTolerance,
+  requestedTolerance,
   toleranceOption,
 } from './options.js';
 import { bytes, count, error, place, writeOut } from './output.js';
@@ -92,7 +93,7 @@ Examples:
 async function run(file: string, options: BuildOptions): Promise<void> {
   const target = loadTarget(options.target);
   const directory = options.out ?? join('build', target.name);
-  requireOneTolerance(options);
+  requestedTolerance(options);
   requireBuildFolder(directory);
   const model = await readModel(file, options, options.json);
   const say = options.json ? () => {} : writeOut;
@@ -105,10 +106,9 @@ async function run(file: string, options: BuildOptions): Promise<void> {
 function summary(report: Report, points: number, directory: string): string {
   const names = report.inputs.map((input) => input.name);
   const errors = report.outputs.map((output) => {
-    const spent =
-      report.toleranceAbsolute === undefined
-        ? `${error(output.maxRelative)} of ${report.tolerance}`
-        : `${error(output.maxAbsolute)} of ${report.toleranceAbsolute}${output.unit ? ` ${output.unit}` : ''}`;
+    const tolerance = toleranceOf(report.tolerance, output.name);
+    const reached = 'relative' in tolerance ? output.maxRelative : output.maxAbsolute;
+    const spent = `${error(reached)} of ${describeTolerance(tolerance, output.unit)}`;
     return `${output.name} ${spent}, relative L2 ${error(output.relativeL2)}, worst at ${place(names, output.worstAt)}`;
   });
   const lines = [

@@ -14,9 +14,10 @@ import type { TangentKernelReport } from '../compress/ntk.js';
 import type { Attempt } from '../compress/single.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { requireWritable } from '../host/write-file.js';
+import { optionOf, requirementOf, roundUpTolerance } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { writeModel } from '../model/write.js';
-import { compressOnly, DEFAULT_TOLERANCE } from '../pipeline.js';
+import { compressOnly } from '../pipeline.js';
 import { attemptsText } from './attempts-text.js';
 import { compressionSession, sizeText } from './compress-session.js';
 import { requireModelPlace } from './model-place.js';
@@ -25,7 +26,7 @@ import {
   choiceOption,
   countOption,
   isGiven,
-  requireOneTolerance,
+  requestedTolerance,
   toleranceOption,
 } from './options.js';
 import { error, writeNote, writeOut } from './output.js';
@@ -114,8 +115,7 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
     cached = true;
   };
   const result = await compressOnly(model, {
-    tolerance: options.tol,
-    toleranceAbsolute: options.tolAbs,
+    tolerance: requestedTolerance(options),
     file,
     compress: {
       method: options.method,
@@ -143,7 +143,7 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
 /** Refuses options that would be ignored beside others. */
 function requireSense(options: CompressCommandOptions, command: Command): void {
   const { method } = options;
-  requireOneTolerance(options);
+  requestedTolerance(options);
   if (options.maxBytes !== undefined && options.maxInstructions !== undefined) throw new PinnEdgeError('PE4102', {});
   const budget = options.maxBytes !== undefined ? '--max-bytes' : '--max-instructions';
   const ignored = (names: Record<string, string>, other: string, reason: string) => {
@@ -170,8 +170,7 @@ const TREE_OPTIONS = { tree: '--tree', leafSize: '--leaf-size', blockRank: '--bl
 function requireKept(result: CompressedModel, options: CompressCommandOptions, model: Model): void {
   if (result.model || options.method === 'auto' || options.method === 'prune') return;
   const reached = result.bestReached ?? Math.min(...result.attempts.map((attempt) => attempt.error));
-  const tolerance = options.tolAbs ?? options.tol ?? model.tolerance ?? DEFAULT_TOLERANCE;
-  const option = options.tolAbs === undefined ? '--tol' : '--tol-abs';
+  const { option, value: tolerance } = optionOf(requirementOf(model, requestedTolerance(options)).all);
   throw new PinnEdgeError(
     'PE4004',
     {
@@ -179,16 +178,10 @@ function requireKept(result: CompressedModel, options: CompressCommandOptions, m
       tolerance,
       best: (reached * tolerance).toExponential(1),
       option,
-      nearest: atLeast((reached * tolerance) / MARGIN),
+      nearest: roundUpTolerance((reached * tolerance) / MARGIN),
     },
     1,
   );
-}
-
-/** Two digits, rounded up, so that what is offered is enough. */
-function atLeast(value: number): string {
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
-  return (Math.ceil(value / unit) * unit).toExponential(1);
 }
 
 /** What an event says of the best so far. */

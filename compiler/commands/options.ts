@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
+import type { Tolerance } from '../judge/requirement.js';
 import type { Precision } from '../quantize/plan.js';
 
 /** Checks of option values, shared by the commands. */
@@ -44,6 +45,9 @@ export function isGiven(command: Command, option: string): boolean {
   return command.getOptionValueSource(option) === 'cli';
 }
 
-export function requireOneTolerance({ tol, tolAbs }: { tol?: number; tolAbs?: number }): void {
+/** What `--tol` or `--tol-abs` ask for, if anything. */
+export function requestedTolerance({ tol, tolAbs }: { tol?: number; tolAbs?: number }): Tolerance | undefined {
   if (tol !== undefined && tolAbs !== undefined) throw new PinnEdgeError('PE3007');
+  if (tolAbs !== undefined) return { absolute: tolAbs };
+  return tol === undefined ? undefined : { relative: tol };
 }

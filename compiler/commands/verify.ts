@@ -6,13 +6,14 @@ import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
 import { nodeFiles } from '../host/node-files.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import { requireNoForeignFolder } from '../import/detect.js';
+import { describeRequirement, keepsTolerance, toleranceOf } from '../judge/requirement.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../package/store.js';
 import { loadTarget } from '../package/targets.js';
 import { junitReport } from '../verify/junit.js';
 import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { BUILD_DEFAULTS, buildModel } from './build-model.js';
-import { absoluteToleranceOption, choiceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
+import { absoluteToleranceOption, choiceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
 import { count, error, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
@@ -64,13 +65,12 @@ Examples:
 }
 
 async function run(path: string, options: VerifyCommandOptions, command: Command): Promise<void> {
-  requireOneTolerance(options);
+  const tolerance = requestedTolerance(options);
   if (options.junit) requireWritable(options.junit);
   const build = await openBuild(path, options, command);
   const board = boardFor(build, options);
   const result = await verify(build, {
-    tolerance: options.tol,
-    toleranceAbsolute: options.tolAbs,
+    tolerance,
     samples: options.samples,
     engine: board ?? options.engine,
   });
@@ -100,8 +100,8 @@ async function openBuild(path: string, options: VerifyCommandOptions, command: C
   return builtInMemory(built.compiled, built);
 }
 
-function toJson({ pass, tolerance, toleranceAbsolute, engine, samples, outputs, exact }: VerifyResult) {
-  return { pass, tolerance, toleranceAbsolute, engine, samples, outputs, exact };
+function toJson({ pass, tolerance, engine, samples, outputs, exact }: VerifyResult) {
+  return { pass, tolerance, engine, samples, outputs, exact };
 }
 
 function text(build: LoadedBuild, result: VerifyResult): string {
@@ -119,7 +119,21 @@ function text(build: LoadedBuild, result: VerifyResult): string {
       `  ${module.name}   against the exact solution: relative ${error(module.maxRelative)}, L2 ${error(module.relativeL2)} (the float network: ${error(network.maxRelative)}, L2 ${error(network.relativeL2)})`,
     );
   }
-  const limit = result.toleranceAbsolute === undefined ? `${result.tolerance}` : `${result.toleranceAbsolute} absolute`;
-  lines.push('', `  ${result.pass ? 'PASS' : 'FAIL'}: tolerance ${limit}`);
+  lines.push(
+    '',
+    `  ${result.pass ? 'PASS' : 'FAIL'}: tolerance ${describeRequirement(result.tolerance)}${result.pass ? '' : failure(result)}`,
+  );
   return `${lines.join('\n')}\n`;
+}
+
+/** Which outputs exceed their tolerance, and by what. */
+function failure({ tolerance, outputs }: VerifyResult): string {
+  const faults = outputs
+    .filter((output) => !keepsTolerance(tolerance, output))
+    .map(({ name, maxRelative, relativeL2 }) => {
+      const held = toleranceOf(tolerance, name);
+      const onlyL2 = 'relative' in held && maxRelative <= held.relative;
+      return onlyL2 ? `${name} by its relative L2 error ${error(relativeL2)}, which may be a third of it` : name;
+    });
+  return `, exceeded by ${faults.join(', ')}`;
 }

@@ -1,4 +1,3 @@
-import { RELATIVE_L2_SHARE } from '../judge/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { mapNodes } from '../ir/map-nodes.js';
@@ -6,9 +5,11 @@ import { modelParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
+import { concatPoints, coveringPoints, interiorPoints } from '../judge/points/cover.js';
+import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
+import { inputBox } from '../model/box.js';
 import { type Model, parameterCount } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { concatPoints, coveringPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
@@ -242,8 +243,7 @@ function nearestOf(
 /** The relative tolerance, rounded up to two digits, that an error of `factor` times the share keeps. */
 function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: number): string {
   const tolerance = factor * 1.05 * Math.max(...allowances.map((a, k) => a / (largestOutputs[k] || 1)));
-  const unit = 10 ** (Math.floor(Math.log10(tolerance)) - 1);
-  return (Math.ceil(tolerance / unit) * unit).toPrecision(2);
+  return roundUpTolerance(tolerance);
 }
 
 function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, result: Result): Compressed {

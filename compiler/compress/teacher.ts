@@ -1,7 +1,8 @@
 import { evaluateIr } from '../ir/evaluate.js';
 import { irParameterCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
-import { type Box, concatPoints, cornerPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
+import { concatPoints, cornerPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
+import type { Box } from '../model/box.js';
 
 /**
  * The float64 network as a teacher: exact answers anywhere in the input box, for as many points as one likes.

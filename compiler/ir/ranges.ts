@@ -1,5 +1,5 @@
+import type { Box } from '../model/box.js';
 import { FUNCTIONS, hasPole } from '../model/functions.js';
-import type { Box } from '../judge/points/cover.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
 import type { IrGraph, IrNode, SelectNode } from './types.js';

@@ -2,7 +2,8 @@ import { evaluateIr, type IrValues, pullBackFrom } from '../ir/evaluate.js';
 import { mapValue } from '../ir/map-function.js';
 import { irParameterCount } from '../ir/parameters.js';
 import type { InputNode, IrGraph, IrNode, MapNode } from '../ir/types.js';
-import { type Box, concatPoints, coveringPoints } from './points/cover.js';
+import type { Box } from '../model/box.js';
+import { concatPoints, coveringPoints } from './points/cover.js';
 import { uniform } from './points/random.js';
 
 /**
@@ -50,21 +51,32 @@ const GRID = 2048;
 export function featurePoints(graph: IrGraph, box: Box, seed = 0): Float64Array {
   const d = box.min.length;
   const random = uniform(seed + 17);
-  const starts = coveringPoints(box, STARTS, 1 + seed * STARTS);
-  const values = evaluateIr(graph, starts, d);
   const affordable = Math.floor(WORK / (ROUNDS * ROUND_COST * (irParameterCount(graph) + graph.nodes.length + 64)));
   const most = Math.max(16, Math.min(MOST_CLIMBERS, affordable));
-  const climbers = chooseClimbers(graph, starts, values, d, most, random);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (let at = 0; at < climbers.length; at += CHUNK) {
-      advance(graph, box, climbers.slice(at, at + CHUNK), round);
-    }
-  }
-  return concatPoints(climbers.map(({ best }) => best));
+  const starts = coveringPoints(box, STARTS, 1 + seed * STARTS);
+  const values = evaluateIr(graph, starts, d);
+  const extremes = shuffled(
+    graph.nodes.flatMap((node) => (isComputed(node) ? extremesOf(node) : [])),
+    random,
+  )
+    .slice(0, most >> 1)
+    .map((target) => climberAt([target], nearestStart([target], values, starts.length / d), starts, d));
+  climb(graph, box, extremes);
+  // Arguments reach further at the extremes than at the starts, and so may levels.
+  const found = concatPoints([starts, ...extremes.map(({ best }) => best)]);
+  const meetings = chooseMeetings(graph, found, evaluateIr(graph, found, d), d, most - extremes.length, random);
+  climb(graph, box, meetings);
+  return concatPoints([...extremes, ...meetings].map(({ best }) => best));
 }
 
-/** Every target once, those of levels also from a second start; then meetings of several; drawn by lot where that is too much. */
-function chooseClimbers(
+function climb(graph: IrGraph, box: Box, climbers: readonly Climber[]): void {
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let at = 0; at < climbers.length; at += CHUNK) advance(graph, box, climbers.slice(at, at + CHUNK), round);
+  }
+}
+
+/** Every level once, as far as there is room for it, then meetings of several. */
+function chooseMeetings(
   graph: IrGraph,
   starts: Float64Array,
   values: IrValues,
@@ -72,21 +84,23 @@ function chooseClimbers(
   most: number,
   random: () => number,
 ): Climber[] {
-  const levels = graph.nodes.flatMap((node) => levelsOf(node, values));
-  const raised = graph.nodes.flatMap((node) => (isComputed(node) ? extremesOf(node) : []));
-  const single = shuffled([...raised, ...levels], random)
+  const count = starts.length / d;
+  const levels = shuffled(
+    graph.nodes.flatMap((node) => levelsOf(node, values)),
+    random,
+  );
+  const climbers = levels
     .slice(0, Math.ceil((2 / 3) * most))
-    .map((target) => climberAt([target], nearestStart([target], values, starts.length / d), starts, d));
-  const meetings: Climber[] = [];
-  if (levels.length > 1) {
-    while (meetings.length < Math.min(most - single.length, 8 * levels.length)) {
-      const count = Math.min(levels.length, 2 + Math.floor(random() * (Math.min(d, 4) - 1)));
-      const targets = Array.from({ length: count }, () => levels[Math.floor(random() * levels.length)]);
-      const start = random() < 0.5 ? nearestStart(targets, values, starts.length / d) : undefined;
-      meetings.push(climberAt(targets, start ?? Math.floor((random() * starts.length) / d), starts, d));
-    }
+    .map((target) => climberAt([target], nearestStart([target], values, count), starts, d));
+  if (levels.length < 2) return climbers;
+  const meetings = Math.min(most - climbers.length, 8 * levels.length);
+  for (let m = 0; m < meetings; m++) {
+    const together = 2 + Math.floor(random() * (Math.min(d, 4) - 1));
+    const targets = Array.from({ length: together }, () => levels[Math.floor(random() * levels.length)]);
+    const start = m & 1 ? nearestStart(targets, values, count) : Math.floor(random() * count);
+    climbers.push(climberAt(targets, start, starts, d));
   }
-  return [...single, ...meetings];
+  return climbers;
 }
 
 function climberAt(targets: readonly Target[], start: number, starts: Float64Array, d: number): Climber {
@@ -147,8 +161,9 @@ function notableArguments({ fn, x }: MapNode, component: number, values: IrValue
   for (let i = 1; i < GRID && turns.length < 4; i++) {
     if ((y[i] - y[i - 1]) * (y[i + 1] - y[i]) < 0) turns.push(i);
   }
-  const at = [steepest + 0.5, sharpest + 1, ...turns].map((i) => min + ((max - min) * i) / GRID);
-  return [...new Set(at.map((a) => sharpen(f, a, (max - min) / GRID)))];
+  const argument = (i: number) => min + ((max - min) * i) / GRID;
+  const step = (max - min) / GRID;
+  return [argument(steepest + 0.5), ...[sharpest + 1, ...turns].map((i) => sharpen(f, argument(i), step))];
 }
 
 /** A kink between points of the grid, to a thousandth of its step: where the function bends most. */
@@ -177,12 +192,15 @@ function nearestStart(targets: readonly Target[], values: IrValues, count: numbe
 
 /** What a climber wants large: the value, or how near it is to its level. */
 function scoreOf(target: Target, values: IrValues, p: number): number {
-  const value = valueOf(target, values, p);
+  const value = targetValue(target, values, p);
   return target.level === undefined ? value : -Math.abs(value - target.level);
 }
 
-function valueOf({ parts }: Target, values: IrValues, p: number): number {
-  return parts.reduce((sum, { node, component, sign }) => sum + sign * values.get(node)![p * node.width + component], 0);
+function targetValue({ parts }: Target, values: IrValues, p: number): number {
+  return parts.reduce(
+    (sum, { node, component, sign }) => sum + sign * values.get(node)![p * node.width + component],
+    0,
+  );
 }
 
 /** One round: a Newton step onto the level of the target whose turn it is, or a step uphill from the best point so far. */
@@ -210,7 +228,7 @@ function advance(graph: IrGraph, box: Box, climbers: readonly Climber[], round: 
     if (better) Object.assign(climber, { bestScore: score, best: climber.at, slope });
     const target = climber.targets[round % climber.targets.length];
     if (target.level !== undefined) {
-      climber.at = towardsLevel(climber.at, slope, target.level - valueOf(target, values, p), box);
+      climber.at = towardsLevel(climber.at, slope, target.level - targetValue(target, values, p), box);
       return;
     }
     if (!better) climber.step /= 2;

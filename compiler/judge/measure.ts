@@ -2,10 +2,11 @@ import { buildIr } from '../ir/build.js';
 import { irParameterCount } from '../ir/parameters.js';
 import { foldGraph, toTurns } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
+import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { featurePoints } from './features.js';
-import { type Box, concatPoints, cornerPoints, edgePoints, inputBox, interiorPoints } from './points/cover.js';
+import { concatPoints, cornerPoints, edgePoints, interiorPoints } from './points/cover.js';
 import { inputSlopes, steepest } from './slopes.js';
 import { searchWorst } from './worst-point.js';
 
@@ -56,12 +57,6 @@ export interface Edge {
 
 /** A build checks itself with one seed, `verify` looks at points that the build never saw. */
 export const SEEDS = { build: 0, verify: 1 } as const;
-
-/**
- * The relative L2 error is held to this share of a relative tolerance, by compression and by formats: a build is not to
- * be at its limit everywhere.
- */
-export const RELATIVE_L2_SHARE = 1 / 3;
 
 const MOST_SAMPLES = 16_384;
 const FEWEST_SAMPLES = 2048;

@@ -1,4 +1,4 @@
-import type { Box } from './points/cover.js';
+import type { Box } from '../model/box.js';
 import { uniform } from './points/random.js';
 
 /**
@@ -26,6 +26,8 @@ const ROUNDS_PER_STAGE = 5;
 const FIRST_TRIES = 4;
 /** Climbers of the last stage; each has tried the most there. */
 const LAST_CLIMBERS = 4;
+/** Where few begin, these go on. */
+const FEWEST_STAGES = 5;
 /** Distances of random moves are from 2^-NEAR to 2^-FAR of the box; the finest inputs have 30 bits. */
 const NEAR = 2;
 const FAR = 26;
@@ -48,7 +50,7 @@ export function searchWorst(
   let best = Float64Array.from(order, (p) => errors[p]);
   let reach = new Float64Array(order.length).fill(-6);
   let tried = 0;
-  for (let tries = FIRST_TRIES; ; tries *= 2) {
+  for (let stage = 1, tries = FIRST_TRIES; ; stage++, tries *= 2) {
     for (let round = 0; round < ROUNDS_PER_STAGE; round++) {
       // The gradient is worth its cost where it is followed far: at the first and at the last of a stage's rounds.
       const slopes = round % (ROUNDS_PER_STAGE - 1) === 0 ? options.slope?.(at) : undefined;
@@ -65,8 +67,8 @@ export function searchWorst(
       }
     }
     order = Array.from(best.keys()).sort((p, q) => best[q] - best[p] || p - q);
-    if (best.length <= LAST_CLIMBERS) break;
-    order = order.slice(0, Math.max(LAST_CLIMBERS, best.length >> 1));
+    if (best.length <= LAST_CLIMBERS && stage >= FEWEST_STAGES) break;
+    order = order.slice(0, Math.max(Math.min(best.length, LAST_CLIMBERS), best.length >> 1));
     at = pick(at, order, d);
     [best, reach] = [Float64Array.from(order, (c) => best[c]), Float64Array.from(order, (c) => reach[c])];
   }

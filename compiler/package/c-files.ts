@@ -4,6 +4,7 @@ import { type CModel, generateC } from '../codegen/c.js';
 import { rows, word } from '../codegen/c-text.js';
 import { decodeTable } from '../format/table.js';
 import { PACKAGE_ROOT } from '../host/package-root.js';
+import { describeRequirement } from '../judge/requirement.js';
 import { BARE_METAL, toolchainFile } from './bare-metal.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
@@ -15,7 +16,7 @@ import { readTexts } from './templates.js';
  * project: model.c, model.h, the kernels that the model needs, golden vectors, and an example.
  */
 export function cFiles(report: Report, table: Uint8Array, golden: Golden): Map<string, string> {
-  const provenance = `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`;
+  const provenance = `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${describeRequirement(report.tolerance)}`;
   return cTableFiles({ ...report, provenance }, table, golden);
 }
 

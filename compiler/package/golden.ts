@@ -1,9 +1,10 @@
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import type { BlockTable } from '../format/table.js';
+import { concatPoints, cornerPoints, interiorPoints } from '../judge/points/cover.js';
+import { inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
 import { createOracle } from '../oracle/oracle.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { concatPoints, cornerPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
 
 /** Known answers that every engine and device must repeat bit for bit, with the float reference beside them. */
 export interface Golden {

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { comment, double, hex32, indexMacros, rows, text, word } from '../codegen/c-text.js';
 import type { BuildEngine } from '../engines/build-engine.js';
 import { targetClass } from '../image/image.js';
+import { describeRequirement } from '../judge/requirement.js';
 import { type Golden, goldenWords } from './golden.js';
 import type { Report } from './report.js';
 
@@ -59,7 +60,7 @@ export function buildHeader(report: Report, payload: Uint8Array, golden: Golden)
     golden: goldenWords(golden),
     targetClass: targetClass(report.target),
     version: report.version,
-    provenance: `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${report.toleranceAbsolute ?? report.tolerance}`,
+    provenance: `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${describeRequirement(report.tolerance)}`,
   });
 }
 

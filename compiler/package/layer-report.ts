@@ -5,9 +5,10 @@ import { buildIr } from '../ir/build.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import { foldGraph } from '../ir/simplify.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../ir/types.js';
+import { coveringPoints } from '../judge/points/cover.js';
+import { inputBox } from '../model/box.js';
 import { dequantized } from '../quantize/dequantize.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { coveringPoints, inputBox } from '../judge/points/cover.js';
 
 /** How a layer's weights are stored in the module, and what that costs. */
 export interface LayerReport {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { OutputError } from '../judge/measure.js';
 import type { CompiledModel } from '../compiled-model.js';
 import type { CompressedModel } from '../compress/compress.js';
 import type { Goal } from '../cost/goal.js';
@@ -10,6 +9,8 @@ import { readHeader } from '../format/table.js';
 import { VERSION } from '../host/package-root.js';
 import { describeSteps } from '../ir/map-function.js';
 import { unionRange } from '../ir/ranges.js';
+import type { OutputError } from '../judge/measure.js';
+import type { Requirement } from '../judge/requirement.js';
 import { modelToJson } from '../model/load.js';
 import { type Model, parameterCount } from '../model/types.js';
 import { tableBytes } from '../quantize/function-table.js';
@@ -28,7 +29,7 @@ export interface Report {
   /** Version of the model in its image, of the user's choice. */
   version: number;
   engine: BuildEngine;
-  options: { precision: string; tolerance: number; toleranceAbsolute?: number; goal?: Goal };
+  options: { precision: string; goal?: Goal };
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
   inputs: { name: string; unit?: string; min: number; max: number; exponent: number; description?: string }[];
@@ -43,8 +44,8 @@ export interface Report {
     relativeL2: number;
     worstAt: number[];
   }[];
-  tolerance: number;
-  toleranceAbsolute?: number;
+  /** What the outputs are held to. */
+  tolerance: Requirement;
   /** Largest relative error that each step spends by itself. */
   spent: { compress: number; formats: number; tables: number };
   /** What compression did before formats were chosen; absent when it was turned off. */
@@ -116,7 +117,7 @@ export interface RunFigures {
 
 /** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
 export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
-  const { model, lowered, measured, tolerance, toleranceAbsolute, precision } = compiled;
+  const { model, lowered, measured, tolerance, precision } = compiled;
   const given = parameterCount(model);
   const layers = layerReports(compiled);
   const isCounted = compiled.engine === 'wasm3' && target.isa !== 'native';
@@ -130,7 +131,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
     target: target.name,
     version,
     engine: compiled.engine,
-    options: { precision, tolerance, toleranceAbsolute, goal: compiled.goal },
+    options: { precision, goal: compiled.goal },
     identity: readHeader(compiled.table).crc,
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),
     outputs: model.outputs.map((output, i) => ({
@@ -142,7 +143,6 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
       ...errorFields(measured.outputs[i]),
     })),
     tolerance,
-    toleranceAbsolute,
     spent: compiled.spent,
     compress: compiled.compressed && compressReport(compiled.compressed),
     parameters: compiled.compressed?.parameters.after ?? given,

@@ -4,12 +4,14 @@ import { checkDomains } from '../ir/domains.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import { analyzeRanges, type Ranges } from '../ir/ranges.js';
 import type { IrGraph } from '../ir/types.js';
+import { featurePoints } from '../judge/features.js';
+import { concatPoints, coveringPoints, interiorPoints } from '../judge/points/cover.js';
+import { allowancesOf, type Requirement } from '../judge/requirement.js';
+import { steepest } from '../judge/slopes.js';
+import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
 import { analyzeSensitivity, type Sensitivity } from '../quantize/sensitivity.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { featurePoints } from '../judge/features.js';
-import { type Box, concatPoints, coveringPoints, inputBox, interiorPoints } from '../judge/points/cover.js';
-import { steepest } from '../judge/slopes.js';
 
 /** What quantisation has to know about a graph over the input box, found once. */
 export interface Analysis {
@@ -33,16 +35,9 @@ const POINTS = { ranges: 2048, gradients: 256, steepest: 64, features: 256 } as 
  * Ranges, sensitivities and allowed errors of a folded graph, from points that cover the input box and from the features of
  * the graph: where its values are largest, and where they change most.
  *
- * @param toleranceAbsolute in the unit of the outputs; replaces `tolerance`, which is relative to the largest output
  * @throws PE2002, PE2003 where the network is not defined or not finite in the box, PE4003 for an output that is zero
  */
-export function analyze(
-  model: Model,
-  graph: IrGraph,
-  file: string,
-  tolerance: number,
-  toleranceAbsolute: number | undefined,
-): Analysis {
+export function analyze(model: Model, graph: IrGraph, file: string, requirement: Requirement): Analysis {
   const box = inputBox(model.inputs);
   const inputCount = model.inputs.length;
   const features = featurePoints(graph, box);
@@ -53,11 +48,7 @@ export function analyze(
   graph = centred;
   checkDomains(graph, values, file);
   const largestReference = largestOutputs(model, file, points);
-  const allowances = model.outputs.map((output, k) => {
-    if (toleranceAbsolute !== undefined) return toleranceAbsolute;
-    if (largestReference[k] === 0) throw new PinnEdgeError('PE4003', { output: output.name });
-    return tolerance * largestReference[k];
-  });
+  const allowances = allowancesOf(requirement, model.outputs, largestReference);
   const spans = box.max.map((max, k) => max - box.min[k]);
   const gradients = concatPoints([
     coveringPoints(box, POINTS.gradients),

@@ -1,19 +1,15 @@
-import {
-  type OutputError,
-  type PointFunction,
-  RELATIVE_L2_SHARE,
-  summarizeErrors,
-} from '../judge/measure.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrNode } from '../ir/types.js';
+import { type OutputError, type PointFunction, summarizeErrors } from '../judge/measure.js';
+import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
+import { shareOfAllowance } from '../judge/requirement.js';
 import type { LoweredModel } from '../lower/lower.js';
 import type { Model } from '../model/types.js';
 import { createOracle } from '../oracle/oracle.js';
 import { tableFunction } from '../quantize/function-table.js';
 import type { QuantizedGraph } from '../quantize/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
-import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
 import type { Analysis } from './analysis.js';
 
 /** The error of a lowered model, by its own integers, and what it is of the error that is allowed. */
@@ -25,13 +21,12 @@ const ATTEMPT_FEATURES = 256;
 
 /** The largest of {@link shareOfAllowance} over the outputs. */
 export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis): number {
-  return errors.reduce((m, e, k) => Math.max(m, shareOfAllowance(e, k, analysis)), 0);
+  return Math.max(...sharesOfErrors(errors, analysis));
 }
 
-/** The larger of the largest error's share of its allowance and the relative L2 error's share of a third of it. */
-export function shareOfAllowance(error: OutputError, k: number, { allowances, largestReference }: Analysis): number {
-  const relativeAllowance = largestReference[k] > 0 ? allowances[k] / largestReference[k] : Number.POSITIVE_INFINITY;
-  return Math.max(error.maxAbsolute / allowances[k], error.relativeL2 / (RELATIVE_L2_SHARE * relativeAllowance));
+/** Per output. */
+export function sharesOfErrors(errors: readonly OutputError[], { allowances, largestReference }: Analysis): number[] {
+  return errors.map((error, k) => shareOfAllowance(error, allowances[k], largestReference[k]));
 }
 
 /** Errors of the integers themselves, by the oracle, at the points that formats are tried on. */

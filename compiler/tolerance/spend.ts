@@ -1,12 +1,13 @@
-import { type Judge, type Measurement, SEEDS } from '../judge/measure.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { IrGraph, IrNode } from '../ir/types.js';
+import { type Judge, type Measurement, SEEDS } from '../judge/measure.js';
+import { optionOf, type Requirement, roundUpTolerance, toleranceOf } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
+import { dequantizedGraph } from '../quantize/dequantize.js';
 import type { Precision } from '../quantize/plan.js';
 import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from '../quantize/quantize.js';
-import { dequantizedGraph } from '../quantize/dequantize.js';
 import { type Analysis, formatPoint, knowing } from './analysis.js';
-import { approximate, shareOfAllowance, shareOfErrors } from './error.js';
+import { approximate, shareOfErrors, sharesOfErrors } from './error.js';
 import { type Attempt, Fitting } from './fitting.js';
 import type { Preference } from './preference.js';
 
@@ -21,19 +22,13 @@ const CHECK_SHARE = 0.85;
 /** Share that the first search for formats may spend on its few points, where the largest error is not met. */
 const FIRST_MARGIN = 0.7;
 
-export interface Tolerance {
-  relative: number;
-  /** In the unit of the outputs; replaces `relative`. */
-  absolute?: number;
-}
-
 /** Formats that keep the tolerance on points they were not chosen on, or PE4001 with the nearest one that works. */
 export function quantizeWithin(
   model: Model,
   judge: Judge,
   given: Analysis,
   precision: Precision,
-  tolerance: Tolerance,
+  requirement: Requirement,
   prefer: Preference = {},
 ): { attempt: Attempt; measured: Measurement } {
   let analysis = given;
@@ -54,7 +49,7 @@ export function quantizeWithin(
       const widened = wider !== analysis;
       if (round >= CHECK_ROUNDS || (attempt.share > margin && !widened)) {
         if (share <= 1) return result;
-        throw unreachable(model, measured, analysis, precision, tolerance);
+        throw unreachable(model, measured, analysis, precision, requirement);
       }
       if (widened) {
         // Values there are beyond the ranges that were sampled: formats and tables begin anew with ranges that hold them.
@@ -69,7 +64,7 @@ export function quantizeWithin(
   if (!prefer.lanes) return search();
   const first = unlessUnreachable(search);
   // Packed kernels have bits enough for most tolerances, not for the tightest.
-  if (!first) return quantizeWithin(model, judge, analysis, precision, tolerance);
+  if (!first) return quantizeWithin(model, judge, analysis, precision, requirement);
   const faster = fasterFormats(analysis.graph, (options) => {
     const attempt = fitting.attempt(first.attempt.plan, options);
     return attempt.share <= FIRST_MARGIN ? attempt : undefined;
@@ -120,29 +115,25 @@ function unreachable(
   measured: Measurement,
   analysis: Analysis,
   precision: Precision,
-  { relative: relativeTolerance, absolute }: Tolerance,
+  requirement: Requirement,
 ): PinnEdgeError {
-  const tolerance = absolute ?? relativeTolerance;
-  const relative = measured.outputs.map((e, k) => shareOfAllowance(e, k, analysis));
-  const k = relative.indexOf(Math.max(...relative));
-  const best = relative[k] * tolerance;
+  const shares = sharesOfErrors(measured.outputs, analysis);
+  const k = shares.indexOf(Math.max(...shares));
+  const output = model.outputs[k].name;
+  const { option, value: tolerance } = optionOf(toleranceOf(requirement, output));
+  const best = shares[k] * tolerance;
+  const nearest = roundUpTolerance(best * 1.05);
   return new PinnEdgeError(
     'PE4001',
     {
       tolerance,
       what: precision === 'auto' ? 'the widest format (32-bit values and weights)' : `--precision ${precision}`,
       best: best.toExponential(2),
-      output: model.outputs[k].name,
+      output,
+      option,
       point: formatPoint(model, measured.outputs[k].worstAt),
-      option: absolute === undefined ? '--tol' : '--tol-abs',
-      nearest: roundUp(best * 1.05),
+      nearest: requirement.outputs?.[output] ? `${output}=${nearest}` : nearest,
     },
     1,
   );
-}
-
-/** Rounded up to two significant digits, as a short number. */
-function roundUp(value: number): string {
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
-  return (Math.ceil(value / unit) * unit).toPrecision(2);
 }

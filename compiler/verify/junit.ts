@@ -1,4 +1,5 @@
 import library, { type Builder } from 'junit-report-builder';
+import { describeTolerance, keepsTolerance, toleranceOf } from '../judge/requirement.js';
 import type { VerifyResult } from './verify.js';
 
 /** A CommonJS package whose default export is the builder, which its types put one level deeper. */
@@ -10,13 +11,10 @@ export function junitReport(name: string, result: VerifyResult): string {
   const suite = report.testSuite().name(`pinn-edge verify ${name}`);
   for (const output of result.outputs) {
     const test = suite.testCase().className(`${name}.${result.engine}`).name(`error of ${output.name}`);
-    const failed =
-      result.toleranceAbsolute === undefined
-        ? output.maxRelative > result.tolerance
-        : output.maxAbsolute > result.toleranceAbsolute;
     const figures = `max absolute ${output.maxAbsolute}, max relative ${output.maxRelative}, relative L2 ${output.relativeL2}, worst at ${output.worstAt.join(', ')}`;
-    if (failed) test.failure(`tolerance ${result.toleranceAbsolute ?? result.tolerance} exceeded: ${figures}`);
-    else test.standardOutput(figures);
+    if (keepsTolerance(result.tolerance, output)) test.standardOutput(figures);
+    else
+      test.failure(`tolerance ${describeTolerance(toleranceOf(result.tolerance, output.name))} exceeded: ${figures}`);
   }
   return report.build();
 }

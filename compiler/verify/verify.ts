@@ -1,13 +1,8 @@
-import {
-  Judge,
-  type OutputError,
-  type PointFunction,
-  RELATIVE_L2_SHARE,
-  SEEDS,
-  summarizeErrors,
-} from '../judge/measure.js';
-import { coveringPoints, inputBox } from '../judge/points/cover.js';
 import type { Engine, EngineName } from '../engines/types.js';
+import { Judge, type OutputError, type PointFunction, SEEDS, summarizeErrors } from '../judge/measure.js';
+import { coveringPoints } from '../judge/points/cover.js';
+import { keepsTolerance, type Requirement, type RequirementLike, requirementOf } from '../judge/requirement.js';
+import { inputBox } from '../model/box.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
 import type { LoadedBuild } from '../package/store.js';
@@ -17,10 +12,8 @@ import { defaultEngine, pointEvaluator } from '../simulate/simulate.js';
 
 /** What a build is held to, and how it is run. */
 export interface VerifyOptions {
-  /** Default: the tolerance of the build. */
-  tolerance?: number;
-  /** In the unit of the outputs, instead of `tolerance`. */
-  toleranceAbsolute?: number;
+  /** Default: what the build was made to keep; a number is relative. */
+  tolerance?: RequirementLike;
   /** Sobol points; corners, faces and local searches come on top. */
   samples?: number;
   engine?: EngineName | Engine;
@@ -29,8 +22,7 @@ export interface VerifyOptions {
 /** What was measured; `pass` is all that a tolerance asks. */
 export interface VerifyResult {
   pass: boolean;
-  tolerance: number;
-  toleranceAbsolute?: number;
+  tolerance: Requirement;
   /** Name of the engine or board. */
   engine: string;
   /** Points evaluated, searches included. */
@@ -42,34 +34,27 @@ export interface VerifyResult {
 }
 
 /**
- * Measures a build's error against the float64 reference on points over the whole input box: Sobol points, corners, faces
- * and local searches from the worst of them. A relative tolerance is of the largest |reference| of each output.
+ * Measures a build's error against the float64 reference on points over the whole input box, none of which the build has
+ * seen but for corners, and by searches for worse ones; see judge/. A relative tolerance is of the largest |reference| of
+ * each output, and a third of it is what the relative L2 error may take.
  */
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { engine = defaultEngine(build) } = options;
   const { model, report } = build;
-  const toleranceAbsolute = options.toleranceAbsolute ?? (options.tolerance ? undefined : report.toleranceAbsolute);
-  const tolerance = options.tolerance ?? report.tolerance;
+  const tolerance = requirementOf(model, options.tolerance ?? report.tolerance);
   const evaluator = await pointEvaluator(build, engine);
   try {
     const judge = new Judge(model);
     const { samples: usual, seed } = judge.defaultLook(SEEDS.verify);
     const samples = options.samples ?? usual;
     const measured = judge.measure(evaluator.run, { samples, seed });
-    const pass = measured.outputs.every((output) => keeps(output, tolerance, toleranceAbsolute));
+    const pass = measured.outputs.every((output) => keepsTolerance(tolerance, output));
     const exact = againstExact(model, evaluator.run, judge, samples);
     const { points, outputs } = measured;
-    return { pass, tolerance, toleranceAbsolute, engine: evaluator.name, samples: points, outputs, exact };
+    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, exact };
   } finally {
     evaluator.dispose();
   }
-}
-
-/** A tolerance is kept by the largest error and, a third of it, by the relative L2 error. */
-function keeps({ maxAbsolute, maxRelative, relativeL2, largestReference }: OutputError, tolerance: number, absolute?: number) {
-  const allowed = absolute === undefined ? tolerance : absolute / largestReference;
-  const largest = absolute === undefined ? maxRelative <= tolerance : maxAbsolute <= absolute;
-  return largest && relativeL2 <= RELATIVE_L2_SHARE * allowed;
 }
 
 function againstExact(model: Model, module: PointFunction, judge: Judge, samples: number): VerifyResult['exact'] {

@@ -6,8 +6,9 @@ import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 /** Folders of compiler/ that others may read, in the order of the data's way; those of one line do not read each other. */
 const LAYERS = [
   ['model'],
-  ['reference', 'sample', 'linear-algebra'],
+  ['reference', 'linear-algebra'],
   ['ir'],
+  ['judge'],
   ['compress', 'quantize'],
   ['lower'],
   ['tolerance'],

@@ -165,7 +165,7 @@ describe('pinn-edge build', () => {
     expect(cli(['build', model, ...PLAIN, '-o', place, '--tol-abs', '5e-4']).code).toBe(0);
     const result = JSON.parse(cli(['verify', place, '--json']).out);
     expect(result.outputs.every((o: { maxAbsolute: number }) => o.maxAbsolute <= 5e-4)).toBe(true);
-    expect(result.toleranceAbsolute).toBe(5e-4);
+    expect(result.tolerance).toEqual({ all: { absolute: 5e-4 } });
   });
 });
 

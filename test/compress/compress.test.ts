@@ -18,10 +18,11 @@ import { buildIr } from '../../compiler/ir/build.js';
 import { zeroWeights } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
+import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

@@ -2,9 +2,10 @@ import { makeTeacher } from '../../compiler/compress/compress.js';
 import type { Teacher } from '../../compiler/compress/teacher.js';
 import { buildIr } from '../../compiler/ir/build.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
+import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { randoms, tensor } from '../helpers/models.js';
 
 /** The teacher of a model for a relative tolerance, as the pipeline makes it. */

@@ -14,10 +14,11 @@ import { evaluateIr } from '../../compiler/ir/evaluate.js';
 import { affineNodes } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { BlocksNode, IrGraph } from '../../compiler/ir/types.js';
+import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { inputBox } from '../../compiler/model/box.js';
 import { type Model, parameterCount } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

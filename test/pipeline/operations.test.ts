@@ -160,6 +160,6 @@ describe('an operation in the module', () => {
   it('an output of zero needs an absolute tolerance', async () => {
     const zero = model([{ name: 'y', op: 'scale', inputs: ['a'], scale: [0] }]);
     await expect(compile(modelFrom(zero))).rejects.toThrow('--tol-abs');
-    expect((await compile(modelFrom(zero), { toleranceAbsolute: 1e-3 })).measured.outputs[0].maxAbsolute).toBe(0);
+    expect((await compile(modelFrom(zero), { tolerance: { absolute: 1e-3 } })).measured.outputs[0].maxAbsolute).toBe(0);
   });
 });

@@ -13,13 +13,9 @@ import { modelFrom, perceptron } from '../helpers/models.js';
 
 function rounded(json: Record<string, unknown>, precision: '8' | '16') {
   const model = modelFrom(json);
-  const { graph, box, ranges, sensitivity, allowances } = analyze(
-    model,
-    toTurns(foldGraph(buildIr(model))),
-    'test',
-    1e-3,
-    undefined,
-  );
+  const { graph, box, ranges, sensitivity, allowances } = analyze(model, toTurns(foldGraph(buildIr(model))), 'test', {
+    all: { relative: 1e-3 },
+  });
   const plan = planFormats(graph, ranges, sensitivity, 1, precision);
   const plain = quantize(graph, ranges, plan);
   const rounder = new WeightRounder(graph, box, model.inputs.length, allowances);

@@ -11,13 +11,14 @@ import { buildIr } from '../../compiler/ir/build.js';
 import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/ir/parameters.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
+import { coveringPoints } from '../../compiler/judge/points/cover.js';
 import { GRAM_BLOCK } from '../../compiler/linear-algebra/gram.js';
+import { inputBox } from '../../compiler/model/box.js';
 import { loadModel, modelToJson } from '../../compiler/model/load.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Model } from '../../compiler/model/types.js';
 import { type CompiledModel, compile } from '../../compiler/pipeline.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
-import { coveringPoints, inputBox } from '../../compiler/judge/points/cover.js';
 import { modelFrom } from '../helpers/models.js';
 import { structuredModel, structuredNetwork, unusedTensors } from './helpers.js';
 

@@ -1,20 +1,11 @@
+import type { Box } from '../../model/box.js';
 import { uniform } from './random.js';
 import { sobolPoints } from './sobol.js';
 
 /** Points over the input box, engineering units, row-major [count x inputs]. */
 
-export interface Box {
-  min: Float64Array;
-  max: Float64Array;
-}
-
 /** Past this many inputs not every corner is taken (2^d grows too fast) but Sobol-chosen ones. */
 const MAX_CORNERS = 1024;
-
-/** The box of a model's inputs. */
-export function inputBox(inputs: readonly { min: number; max: number }[]): Box {
-  return { min: Float64Array.from(inputs, (i) => i.min), max: Float64Array.from(inputs, (i) => i.max) };
-}
 
 /** `count` Sobol points over the box; `skip` selects a later, disjoint part of the sequence. */
 export function interiorPoints(box: Box, count: number, skip = 1): Float64Array {
@@ -45,7 +36,8 @@ export function edgePoints(box: Box, count: number, skip = 1): Float64Array {
   const random = uniform(d + skip);
   for (let p = 0; p < count; p++) {
     const turn = Math.floor(p / kinds);
-    const pinned = p % kinds === 0 ? oneCoordinate(turn, d) : p % kinds === 1 ? twoCoordinates(turn, d) : several(d, random);
+    const pinned =
+      p % kinds === 0 ? oneCoordinate(turn, d) : p % kinds === 1 ? twoCoordinates(turn, d) : several(d, random);
     for (const [axis, end] of pinned) unit[p * d + axis] = end;
   }
   return scaleToBox(unit, box);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cornerPoints, edgePoints, inputBox, interiorPoints } from '../../compiler/judge/points/cover.js';
+import { cornerPoints, edgePoints, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { sobolPoints } from '../../compiler/judge/points/sobol.js';
+import { inputBox } from '../../compiler/model/box.js';
 
 describe('Sobol points', () => {
   it('start as in the published sequence', () => {
