@@ -3,6 +3,7 @@ import type { Goal } from './cost/goal.js';
 import type { BuildEngine } from './engines/build-engine.js';
 import type { Ranges } from './ir/ranges.js';
 import type { IrGraph } from './ir/types.js';
+import type { Jump } from './judge/jumps.js';
 import type { Measurement } from './judge/measure.js';
 import type { Requirement } from './judge/requirement.js';
 import type { LoweredModel } from './lower/lower.js';
@@ -38,6 +39,8 @@ export interface CompiledModel {
   precision: Precision;
   goal: Goal;
   measured: Measurement;
+  /** Where outputs jump, so that either side is right. */
+  jumps: readonly Jump[];
   /** Largest relative error due to tables alone and to number formats alone. */
   spent: { compress: number; tables: number; formats: number };
   /** What compression did, when it was asked for. */

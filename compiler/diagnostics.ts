@@ -56,6 +56,8 @@ const MESSAGES = {
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:
     'this build is laid out for kernels that only its module has; use --engine wasm3, v8 or oracle, or build with --for size',
+  PE4503:
+    'input "{input}" of point {point} is not a number, and a device would answer PE_ERROR_NAN; leave such points out',
   // 5xxx: points
   PE5001: '{source}: {reason}',
   // 6xxx: block table and module

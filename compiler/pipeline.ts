@@ -92,6 +92,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const source = foldGraph(buildIr(model));
   const whole = analyzed(source);
+  const jumps = judge.lookForJumps(whole.allowances);
   finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${whole.graph.nodes.length}` });
 
   let compressed = compress && (await compressWith(model, source, whole.allowances, compress));
@@ -124,6 +125,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     sources,
     wasm,
     measured,
+    jumps,
     spent,
     compressed,
     stages,

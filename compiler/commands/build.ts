@@ -17,7 +17,7 @@ import {
   requestedTolerance,
   toleranceOption,
 } from './options.js';
-import { bytes, count, error, place, writeOut } from './output.js';
+import { bytes, count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
 interface BuildOptions extends ModelOptions, BuildSettings {
@@ -113,6 +113,7 @@ function summary(report: Report, points: number, directory: string): string {
   });
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
+    ...(report.jumps ? [['jumps', jumpLines(report.jumps, names).join('\n            ')]] : []),
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
     ['work', work(report)],
     ...(report.time ? [['time', time(report.time)]] : []),

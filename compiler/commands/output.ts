@@ -41,3 +41,14 @@ export function columns(rows: readonly (readonly (string | number)[])[]): string
       .trimEnd();
   return rows.map((row) => `  ${line(row)}\n`).join('');
 }
+
+/** Where outputs jump, a sentence for each. */
+export function jumpLines(
+  jumps: readonly { node: string; output: string; size: number; at: number[]; margin: number }[] = [],
+  inputs: readonly string[],
+): string[] {
+  return jumps.map(({ node, output, size, at, margin }) => {
+    const where = `${output} jumps by ${error(size)} where the condition of "${node}" changes its sign, such as at ${place(inputs, at)}`;
+    return `${where}: no format keeps a tolerance there, and within ${error(margin)} of the condition the value of either side counts as right`;
+  });
+}

@@ -14,7 +14,7 @@ import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { BUILD_DEFAULTS, buildModel } from './build-model.js';
 import { absoluteToleranceOption, choiceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
-import { count, error, place, writeOut } from './output.js';
+import { count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
 interface VerifyCommandOptions extends ModelOptions {
@@ -100,8 +100,8 @@ async function openBuild(path: string, options: VerifyCommandOptions, command: C
   return builtInMemory(built.compiled, built);
 }
 
-function toJson({ pass, tolerance, engine, samples, outputs, exact }: VerifyResult) {
-  return { pass, tolerance, engine, samples, outputs, exact };
+function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact }: VerifyResult) {
+  return { pass, tolerance, engine, samples, outputs, jumps, exact };
 }
 
 function text(build: LoadedBuild, result: VerifyResult): string {
@@ -114,6 +114,7 @@ function text(build: LoadedBuild, result: VerifyResult): string {
       `  ${output.name}   largest error ${output.maxAbsolute.toExponential(2)}${unit ? ` ${unit}` : ''}, relative ${error(output.maxRelative)}, at ${place(names, output.worstAt)}; relative L2 ${error(output.relativeL2)}`,
     );
   }
+  for (const line of jumpLines(result.jumps, names)) lines.push(`  ${line}`);
   for (const { module, network } of result.exact) {
     lines.push(
       `  ${module.name}   against the exact solution: relative ${error(module.maxRelative)}, L2 ${error(module.relativeL2)} (the float network: ${error(network.maxRelative)}, L2 ${error(network.relativeL2)})`,

@@ -69,6 +69,20 @@ export function featurePoints(graph: IrGraph, box: Box, seed = 0): Float64Array 
   return concatPoints([...extremes, ...meetings].map(({ best }) => best));
 }
 
+/**
+ * Points at which component `component` of a value is as near to zero as it gets, from `count` starts over the box.
+ * @returns row-major [count x inputs]
+ */
+export function zerosOf(graph: IrGraph, box: Box, node: IrNode, component: number, count: number): Float64Array {
+  const d = box.min.length;
+  const starts = coveringPoints(box, STARTS);
+  const every = Math.max(1, Math.floor(starts.length / d / count));
+  const target: Target = { parts: [{ node, component, sign: 1 }], level: 0 };
+  const climbers = Array.from({ length: count }, (_, i) => climberAt([target], i * every, starts, d));
+  climb(graph, box, climbers);
+  return concatPoints(climbers.map(({ best }) => best));
+}
+
 function climb(graph: IrGraph, box: Box, climbers: readonly Climber[]): void {
   for (let round = 0; round < ROUNDS; round++) {
     for (let at = 0; at < climbers.length; at += CHUNK) advance(graph, box, climbers.slice(at, at + CHUNK), round);

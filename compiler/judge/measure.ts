@@ -6,7 +6,9 @@ import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { featurePoints } from './features.js';
-import { concatPoints, cornerPoints, edgePoints, interiorPoints } from './points/cover.js';
+import { type Jump, Jumps } from './jumps.js';
+import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from './points/cover.js';
+import { type Requirement, toleranceOf } from './requirement.js';
 import { inputSlopes, steepest } from './slopes.js';
 import { searchWorst } from './worst-point.js';
 
@@ -70,6 +72,7 @@ const FEWEST_CLIMBERS = 32;
 /** Of the Sobol points so many are looked at for where the networks are steepest; of these, one in so many. */
 const STEEPNESS_POINTS = 2048;
 const STEEPEST_SHARE = 1 / 16;
+const ROUGH_POINTS = 512;
 
 /** Judges approximations of one model. The same looks see the same points; the reference is evaluated there once. */
 export class Judge {
@@ -78,6 +81,7 @@ export class Judge {
   readonly graph: IrGraph;
   private readonly samples = new Map<string, { points: Float64Array; wanted: Float64Array; interior: number }>();
   private readonly found = new Map<number, Float64Array>();
+  private jumps?: Jumps;
 
   constructor(private readonly model: Model) {
     this.box = inputBox(model.inputs);
@@ -100,8 +104,8 @@ export class Judge {
     const known = this.known(look);
     const more = edge ? concatPoints([edge.features, this.steepestOf(edge.graph, look)]) : new Float64Array();
     const points = concatPoints([known.points, more]);
-    const wanted = concatPoints([known.wanted, this.reference(more)]);
     const got = approximation(points);
+    const wanted = this.nearerSide(points, concatPoints([known.wanted, this.reference(more)]), got);
     const outputs = summarizeErrors(model, points, wanted, got, known.interior);
     let count = wanted.length / width;
     outputs.forEach((output, k) => {
@@ -121,6 +125,39 @@ export class Judge {
     return evaluateReference(this.model, points);
   }
 
+  /** Allowed errors by the largest |reference| at some points; infinite for an output that is zero there. */
+  roughAllowances(requirement: Requirement): number[] {
+    const { outputs } = this.model;
+    const largest = new Array<number>(outputs.length).fill(0);
+    this.reference(coveringPoints(this.box, ROUGH_POINTS)).forEach((value, i) => {
+      largest[i % outputs.length] = Math.max(largest[i % outputs.length], Math.abs(value));
+    });
+    return outputs.map(({ name }, k) => {
+      const tolerance = toleranceOf(requirement, name);
+      if ('absolute' in tolerance) return tolerance.absolute;
+      return largest[k] > 0 ? tolerance.relative * largest[k] : Number.POSITIVE_INFINITY;
+    });
+  }
+
+  /** Where outputs jump; errors there are of the nearer side from then on. */
+  lookForJumps(allowances: readonly number[]): readonly Jump[] {
+    this.jumps = new Jumps(this.graph, this.box, (points) => this.reference(points), allowances);
+    return this.jumps.found;
+  }
+
+  /** The reference or, beside a jump, the value of its other side where that is nearer to the answer. */
+  nearerSide(points: Float64Array, wanted: Float64Array, got: Float64Array): Float64Array {
+    if (!this.jumps?.found.length) return wanted;
+    const { outputs } = this.model;
+    const width = outputs.length;
+    const scales = outputs.map(({ scale = 1 }) => scale);
+    const offsets = outputs.map(({ offset = 0 }) => offset);
+    const inGraph = (values: Float64Array) => values.map((v, i) => (v - offsets[i % width]) / scales[i % width]);
+    const given = inGraph(wanted);
+    const nearer = this.jumps.nearerSide(points, given, inGraph(got));
+    return wanted.map((v, i) => (nearer[i] === given[i] ? v : nearer[i] * scales[i % width] + offsets[i % width]));
+  }
+
   /** |error| of output k; takes note of the largest |reference|. */
   private errorAt(approximation: PointFunction, output: OutputError, k: number) {
     const width = this.model.outputs.length;
@@ -129,7 +166,8 @@ export class Judge {
       for (let i = k; i < wanted.length; i += width) {
         output.largestReference = Math.max(output.largestReference, Math.abs(wanted[i]));
       }
-      return errorsOf(wanted, approximation(at), k, width);
+      const got = approximation(at);
+      return errorsOf(this.nearerSide(at, wanted, got), got, k, width);
     };
   }
 

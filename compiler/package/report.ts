@@ -44,6 +44,8 @@ export interface Report {
     relativeL2: number;
     worstAt: number[];
   }[];
+  /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
+  jumps?: { node: string; output: string; size: number; at: number[]; margin: number }[];
   /** What the outputs are held to. */
   tolerance: Requirement;
   /** Largest relative error that each step spends by itself. */
@@ -142,6 +144,9 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
       offset: output.offset ?? 0,
       ...errorFields(measured.outputs[i]),
     })),
+    jumps: compiled.jumps.length
+      ? compiled.jumps.map((jump) => ({ ...jump, output: model.outputs[jump.output].name }))
+      : undefined,
     tolerance,
     spent: compiled.spent,
     compress: compiled.compressed && compressReport(compiled.compressed),

@@ -1,3 +1,4 @@
+import { PinnEdgeError } from '../diagnostics.js';
 import { createEngine } from '../engines/create.js';
 import { type Engine, type EngineName, fromWords, outputWordFormats, toWords } from '../engines/types.js';
 import { decodeTable } from '../format/table.js';
@@ -23,7 +24,7 @@ export interface Simulation {
  *
  * @param points row-major [points x inputs], engineering units
  * @param options `engine`: default wasm3, or the C kernels for a build of the engine `c`
- * @throws PE6003 and PE6009 when the module refuses its table or stops, PE4501 for an engine that the build has no module
+ * @throws PE4503 for a point that is not a number, as a device refuses it; PE6003 and PE6009 when the module refuses its table or stops, PE4501 for an engine that the build has no module
  * for
  */
 export async function simulate(
@@ -66,6 +67,11 @@ export async function pointEvaluator(
 
 function holdToBox(build: LoadedBuild, points: Float64Array): { points: Float64Array; clamped: number[] } {
   const { inputs } = build.model;
+  const missing = points.findIndex(Number.isNaN);
+  if (missing >= 0) {
+    const input = inputs[missing % inputs.length].name;
+    throw new PinnEdgeError('PE4503', { input, point: Math.floor(missing / inputs.length) });
+  }
   const clamped = new Set<number>();
   const held = points.map((value, i) => {
     const { min, max } = inputs[i % inputs.length];

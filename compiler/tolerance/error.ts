@@ -1,7 +1,7 @@
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrNode } from '../ir/types.js';
-import { type OutputError, type PointFunction, summarizeErrors } from '../judge/measure.js';
+import { type Judge, type OutputError, type PointFunction, summarizeErrors } from '../judge/measure.js';
 import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from '../judge/points/cover.js';
 import { shareOfAllowance } from '../judge/requirement.js';
 import type { LoweredModel } from '../lower/lower.js';
@@ -9,7 +9,6 @@ import type { Model } from '../model/types.js';
 import { createOracle } from '../oracle/oracle.js';
 import { tableFunction } from '../quantize/function-table.js';
 import type { QuantizedGraph } from '../quantize/types.js';
-import { evaluateReference } from '../reference/evaluate.js';
 import type { Analysis } from './analysis.js';
 
 /** The error of a lowered model, by its own integers, and what it is of the error that is allowed. */
@@ -36,6 +35,7 @@ export class AttemptErrors {
 
   constructor(
     private readonly model: Model,
+    private readonly judge: Judge,
     { box, features }: Analysis,
   ) {
     this.points = concatPoints([
@@ -44,12 +44,13 @@ export class AttemptErrors {
       edgePoints(box, ATTEMPT_POINTS >> 2),
       features.subarray(0, ATTEMPT_FEATURES * model.inputs.length),
     ]);
-    this.wanted = evaluateReference(model, this.points);
+    this.wanted = judge.reference(this.points);
   }
 
   of(lowered: LoweredModel): OutputError[] {
     const got = approximate(this.model, lowered)(this.points);
-    return summarizeErrors(this.model, this.points, this.wanted, got, ATTEMPT_POINTS);
+    const wanted = this.judge.nearerSide(this.points, this.wanted, got);
+    return summarizeErrors(this.model, this.points, wanted, got, ATTEMPT_POINTS);
   }
 }
 

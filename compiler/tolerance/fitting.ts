@@ -1,7 +1,7 @@
 import { encodeTable, tableCrc } from '../format/table.js';
 import { trainableCount } from '../ir/parameters.js';
 import type { AffineNode, BlockLeaf } from '../ir/types.js';
-import type { OutputError } from '../judge/measure.js';
+import type { Judge, OutputError } from '../judge/measure.js';
 import { sobolPoints } from '../judge/points/sobol.js';
 import { type LoweredModel, lower } from '../lower/lower.js';
 import type { Box } from '../model/box.js';
@@ -11,7 +11,6 @@ import { type Plan, type Precision, planFormats } from '../quantize/plan.js';
 import { type QuantizeOptions, quantize } from '../quantize/quantize.js';
 import { WeightRounder } from '../quantize/rounding.js';
 import type { QuantizedGraph, WeightBits } from '../quantize/types.js';
-import { evaluateReference } from '../reference/evaluate.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
 import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './error.js';
 import { movesOf } from './moves.js';
@@ -52,12 +51,13 @@ export class Fitting {
 
   constructor(
     private readonly model: Model,
+    private readonly judge: Judge,
     private readonly analysis: Analysis,
     private readonly precision: Precision,
     private readonly prefer: Preference = {},
   ) {
     const { graph, box, allowances } = analysis;
-    this.errors = new AttemptErrors(model, analysis);
+    this.errors = new AttemptErrors(model, judge, analysis);
     this.rounder = new WeightRounder(graph, box, model.inputs.length, inGraphUnits(model, allowances));
     const macs = trainableCount(graph) + graph.nodes.reduce((n, node) => n + node.width, 0);
     this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * ATTEMPT_POINTS * 1.3)));
@@ -113,7 +113,7 @@ export class Fitting {
 
   /** A search over the same graph with other ranges, which watches the same points. */
   over(analysis: Analysis): Fitting {
-    const fitting = new Fitting(this.model, analysis, this.precision, this.prefer);
+    const fitting = new Fitting(this.model, this.judge, analysis, this.precision, this.prefer);
     fitting.watched = this.watched;
     return fitting;
   }
@@ -126,15 +126,13 @@ export class Fitting {
 
   /** The attempt's share, the watched points included. */
   shareOf(attempt: Attempt): number {
-    const { model, analysis, watched } = this;
+    const { model, judge, analysis, watched } = this;
     const fresh = watched.subarray(attempt.watched);
     attempt.watched = watched.length;
     if (!fresh.length) return attempt.share;
-    const wanted = evaluateReference(model, fresh);
-    approximate(
-      model,
-      attempt.lowered,
-    )(fresh).forEach((v, i) => {
+    const got = approximate(model, attempt.lowered)(fresh);
+    const wanted = judge.nearerSide(fresh, judge.reference(fresh), got);
+    got.forEach((v, i) => {
       const error = Math.abs(v - wanted[i]) / analysis.allowances[i % model.outputs.length];
       attempt.share = Math.max(attempt.share, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
     });

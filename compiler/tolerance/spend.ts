@@ -32,7 +32,7 @@ export function quantizeWithin(
   prefer: Preference = {},
 ): { attempt: Attempt; measured: Measurement } {
   let analysis = given;
-  let fitting = new Fitting(model, analysis, precision, prefer);
+  let fitting = new Fitting(model, judge, analysis, precision, prefer);
   const look = judge.defaultLook(SEEDS.build);
   const checked = (attempt: Attempt) => {
     const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };

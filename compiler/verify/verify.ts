@@ -5,6 +5,7 @@ import { keepsTolerance, type Requirement, type RequirementLike, requirementOf }
 import { inputBox } from '../model/box.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
+import type { Report } from '../package/report.js';
 import type { LoadedBuild } from '../package/store.js';
 import { defaultEngine, pointEvaluator } from '../simulate/simulate.js';
 
@@ -29,6 +30,8 @@ export interface VerifyResult {
   samples: number;
   /** Against the float reference. */
   outputs: OutputError[];
+  /** Where outputs jump: beside these places the value of either side is right. */
+  jumps: NonNullable<Report['jumps']>;
   /** Against the exact solution, of the outputs that have one: the module, and the float network itself. */
   exact: { module: OutputError; network: OutputError }[];
 }
@@ -47,11 +50,14 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
     const judge = new Judge(model);
     const { samples: usual, seed } = judge.defaultLook(SEEDS.verify);
     const samples = options.samples ?? usual;
+    const jumps = judge
+      .lookForJumps(judge.roughAllowances(tolerance))
+      .map((jump) => ({ ...jump, output: model.outputs[jump.output].name }));
     const measured = judge.measure(evaluator.run, { samples, seed });
     const pass = measured.outputs.every((output) => keepsTolerance(tolerance, output));
     const exact = againstExact(model, evaluator.run, judge, samples);
     const { points, outputs } = measured;
-    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, exact };
+    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, jumps, exact };
   } finally {
     evaluator.dispose();
   }

@@ -32,6 +32,7 @@ const LIBRARY = ['pinn_edge.c', 'pe_module.c', 'pe_arena.c', 'pe_crc32.c', ...VA
 );
 const FLAVOURS = [
   { name: 'optimised', flags: ['-O2'] },
+  { name: 'with -ffast-math', flags: ['-O2', '-ffast-math'] },
   {
     name: 'sanitized',
     flags: ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
