@@ -1,5 +1,5 @@
-import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 import { type Box, inputBox } from '../model/box.js';
+import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
 import { arcNode } from './arcs.js';
 import { jumpNode } from './jumps.js';
 import { functionOf } from './map-function.js';

@@ -86,7 +86,7 @@ async function checkEverywhere(graph: Graph, ranges: string[], xs: number[], ts:
   };
   compare('reference', evaluateReference(model, flat), 0);
   // Within an input word of a jump, integers are on either side: a tolerance that no jump exceeds.
-  const compiled = await compile(model, { toleranceAbsolute: 1.5 });
+  const compiled = await compile(model, { tolerance: { absolute: 1.5 } });
   const table = decodeTable(compiled.table);
   const runnable = {
     wasm: compiled.wasm,
