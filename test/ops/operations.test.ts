@@ -207,7 +207,7 @@ describe('functions that jump', () => {
         return formula(points[2 * p]) + formula(points[2 * p + 1]);
       });
       expect(evaluateReference(model, points).map((v) => v + 0)).toEqual(expected.map((v) => v + 0));
-      const compiled = await compile(model, { toleranceAbsolute: 1.5 });
+      const compiled = await compile(model, { tolerance: { absolute: 1.5 } });
       const table = decodeTable(compiled.table);
       const runnable = {
         wasm: compiled.wasm,
