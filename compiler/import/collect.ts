@@ -28,7 +28,7 @@ const WEIGHTS = new Set([
 
 /** Tensors, and what the file says beside them, of everything that is no state of the training. */
 export function collectTensors(root: unknown): TensorFile {
-  const collector = new Collector();
+  const collector = new Collector(hasMatrix(root));
   for (const [path, value] of entriesOfCheckpoint(root)) {
     if (path === PADDLE_NAMES) collector.paddle = true;
     else collector.visit(value, path, 0);
@@ -54,12 +54,26 @@ function isGradientScaler(value: unknown): boolean {
   return value instanceof Map && value.has('growth_factor');
 }
 
+/** True where Python lists of lists of numbers are the weights: then plain lists of numbers are biases. */
+function hasMatrix(root: unknown): boolean {
+  const seen = new Set<unknown>([root]);
+  for (const value of seen) {
+    if (!(Array.isArray(value) || value instanceof Map)) continue;
+    if (Array.isArray(value) && (numbersOf(value)?.shape.length ?? 0) > 1) return true;
+    for (const inner of value.values()) if (typeof inner === 'object' && inner !== null) seen.add(inner);
+  }
+  return false;
+}
+
 class Collector {
   readonly tensors = new Map<string, Tensor>();
   readonly said: Said[] = [];
   paddle = false;
   private readonly open = new Set<unknown>();
   private objects = 0;
+
+  /** @param listsAreTensors whether every list of numbers is one */
+  constructor(private readonly listsAreTensors: boolean) {}
 
   visit(value: unknown, path: string, depth: number): void {
     if (typeof value === 'number' && isNormalisation(path)) {
@@ -94,7 +108,7 @@ class Collector {
     if (this.open.has(value)) return;
     if (depth > MAX_DEPTH || ++this.objects > MAX_OBJECTS) throw new Error('it is nested too deeply');
     const numbers = Array.isArray(value) ? numbersOf(value) : undefined;
-    if (numbers && (numbers.shape.length > 1 || isNormalisation(path))) {
+    if (numbers && (this.listsAreTensors || isNormalisation(path) || isFractional(numbers, path))) {
       this.tensors.set(path, numbers);
       return;
     }
@@ -118,6 +132,14 @@ class Collector {
     }
     this.open.delete(value);
   }
+}
+
+/** Options are whole numbers, or stand among options; a bias or slope is neither. */
+function isFractional({ data }: Tensor, path: string): boolean {
+  return (
+    !/(^|[._])(config|cfg|args|options|opts?|h?(yper_?)?params|settings)\./i.test(path) &&
+    data.some((v) => !Number.isInteger(v))
+  );
 }
 
 /** Python lists of numbers, or of equally long lists of numbers, as an array. */

@@ -17,7 +17,7 @@ export class NotInferable extends Error {}
 
 /** One network where all layers chain, in the order of the file or of their names; else one per group of names. */
 export function inferChains(candidates: readonly DenseCandidate[], layout: Layout | undefined): Chain[] {
-  if (!candidates.length) throw new NotInferable('it holds no weight matrices with the names of layers');
+  if (!candidates.length) throw new NotInferable('none of its tensors has the name and shape of a weight matrix');
   const sorted = [...candidates].sort((p, q) => naturalOrder(p.name, q.name));
   for (const order of [candidates, sorted]) {
     const chain = chainOf('N', order, layout);

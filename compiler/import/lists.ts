@@ -24,7 +24,7 @@ export function listedCandidates(tensors: ReadonlyMap<string, Tensor>): DenseCan
     groups.set(match[1], group);
   }
   const lists = [...groups].map(([prefix, items]) => ({ prefix, items: items.sort((p, q) => p.index - q.index) }));
-  for (const reading of [inTurn, pairs, twoLists]) {
+  for (const reading of [weightsAlone, inTurn, pairs, twoLists]) {
     const candidates = reading(lists);
     if (candidates.length && fittingLayouts(candidates, undefined).length) return candidates;
   }
@@ -36,12 +36,16 @@ interface List {
   items: Item[];
 }
 
-/** `[W0, b0, W1, b1, ...]`, or weights alone. */
+/** `[W0, W1, ...]`. */
+function weightsAlone(lists: readonly List[]): DenseCandidate[] {
+  if (lists.length !== 1 || !lists[0].items.every(({ tensor }) => isMatrix(tensor))) return [];
+  return lists[0].items.map((item) => candidate(item.name, item));
+}
+
+/** `[W0, b0, W1, b1, ...]`. */
 function inTurn(lists: readonly List[]): DenseCandidate[] {
   if (lists.length !== 1) return [];
   const [{ items }] = lists;
-  if (items.every(({ tensor }) => isMatrix(tensor) && !isVector(tensor)))
-    return items.map((item) => candidate(item.name, item));
   if (items.length % 2) return [];
   return all(
     Array.from({ length: items.length / 2 }, (_, k) => fitting(items[2 * k].name, items[2 * k], items[2 * k + 1])),

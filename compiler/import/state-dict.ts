@@ -140,14 +140,20 @@ class StateDict {
       return named(chains);
     } catch (error) {
       if (!(error instanceof NotInferable)) throw error;
-      const [only] = this.tensors.values();
-      const isVector = this.tensors.size === 1 && only.shape.length === 1;
-      throw this.cannotInfer(
-        isVector
-          ? `it holds one vector of ${only.data.length} numbers, which a spec can cut in pieces by "tensors"`
-          : error.message,
-      );
+      throw this.cannotInfer(this.contents(candidates) ?? error.message);
     }
+  }
+
+  /** What is there instead of layers with names. */
+  private contents(candidates: readonly DenseCandidate[]): string | undefined {
+    if (candidates.length) return undefined;
+    const [only] = this.tensors.values();
+    if (this.tensors.size === 1 && only.shape.length === 1)
+      return `it holds one vector of ${only.data.length} numbers, which a spec can cut in pieces by "tensors"`;
+    const matrices = [...this.tensors].filter(([, { shape }]) => shape.length === 2);
+    if (!matrices.length) return undefined;
+    const shapes = matrices.map(([name, { shape }]) => `${name} [${shape.join(', ')}]`);
+    return `its matrices ${list(shapes, 8)} have no names of layers`;
   }
 
   /** Tensors that may be layers of the network: those of its prefix that the spec does not name as something else. */

@@ -52,8 +52,6 @@ function write(value: Picklable): number[] {
   return write(numpyArray(value));
 }
 
-const global = ([module, name]: [string, string]): Call => ({ call: ['builtins', 'tuple'], args: [module, name] });
-
 /** `(1, shape, dtype, False, data)`: the state of a NumPy array; `data` is a list where it holds objects. */
 export function arrayState(shape: number[], descr: string, data: Picklable): Tuple {
   const dtype: Call = {
@@ -75,10 +73,9 @@ function numpyArray({ shape, data }: Tensor): Call {
 /** An array as `jax.Array.__reduce__` writes it. */
 export function jaxArray({ shape, data }: Tensor): Call {
   const state = arrayState(shape, 'f8', new Uint8Array(Float64Array.from(data).buffer));
-  const reconstruct = global(['numpy.core.multiarray', '_reconstruct']);
   return {
     call: ['jax._src.array', '_reconstruct_array'],
-    args: [reconstruct, { tuple: [] }, state, new Map([['weak_type', false]])],
+    args: [null, { tuple: [] }, state, new Map([['weak_type', false]])],
   };
 }
 
