@@ -19,15 +19,16 @@ export class NotInferable extends Error {}
 export function inferChains(candidates: readonly DenseCandidate[], layout: Layout | undefined): Chain[] {
   if (!candidates.length) throw new NotInferable('none of its tensors has the name and shape of a weight matrix');
   const sorted = [...candidates].sort((p, q) => naturalOrder(p.name, q.name));
+  const networks = networksAmong(candidates, layout);
   for (const order of [candidates, sorted]) {
     const chain = chainOf('N', order, layout);
+    if (chain && networks) {
+      const names = networks.map(({ name }) => name).join(' and ');
+      throw new NotInferable(`${names} may be networks side by side, or one after the other`);
+    }
     if (chain) return [chain];
   }
-  const groups = groupsOf(sorted);
-  if (groups.size > 1) {
-    const chains = [...groups].map(([name, layers]) => chainOf(name, layers, layout));
-    if (chains.every((chain) => chain !== undefined) && areNetworks(chains)) return chains;
-  }
+  if (networks) return networks;
   const gates = gatesAmong(candidates, layout);
   if (gates) {
     const [u, v] = gates.gates.map(({ name }) => name);
@@ -38,6 +39,14 @@ export function inferChains(candidates: readonly DenseCandidate[], layout: Layou
   const shapes = candidates.map(({ name, weight }) => `${name} [${weight.shape.join(', ')}]`);
   const list = shapes.length > 8 ? `${shapes.slice(0, 8).join(', ')} and ${shapes.length - 8} more` : shapes.join(', ');
   throw new NotInferable(`the layers ${list} do not follow each other`);
+}
+
+/** Groups of names that are chains by themselves and read the same inputs. */
+export function networksAmong(candidates: readonly DenseCandidate[], layout: Layout | undefined): Chain[] | undefined {
+  const groups = groupsOf([...candidates].sort((p, q) => naturalOrder(p.name, q.name)));
+  if (groups.size < 2) return undefined;
+  const chains = [...groups].map(([name, layers]) => chainOf(name, layers, layout));
+  return chains.every((chain) => chain !== undefined) && areNetworks(chains) ? chains : undefined;
 }
 
 function chainOf(name: string, layers: readonly DenseCandidate[], given: Layout | undefined): Chain | undefined {

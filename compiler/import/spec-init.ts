@@ -2,13 +2,13 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../host/file-reader.js';
 import type { Tensor } from '../model/types.js';
 import { saidActivation } from './architecture.js';
-import { GraphBuilder } from './builder.js';
+import { GraphBuilder, legalIdentifier } from './builder.js';
 import { denseCandidates, otherMatrices } from './candidates.js';
 import { detectFormat, FORMATS, readModelBytes } from './detect.js';
 import { modelName } from './finish.js';
 import { isHarmless } from './harmless.js';
 import { readNetwork } from './import.js';
-import { gatesAmong, residualLooking } from './infer.js';
+import { gatesAmong, networksAmong, residualLooking } from './infer.js';
 import { colsOf, type DenseCandidate, fittingLayouts, hintOf, rowsOf } from './layout.js';
 import { isNormalisation } from './normalisation.js';
 import { foldParametrizations } from './parametrizations.js';
@@ -98,8 +98,10 @@ function tensorFacts({ tensors, said, layout }: TensorFile, imported: Imported |
   );
   const only = tensors.size === 1 ? [...tensors][0] : undefined;
   const activation = saidActivation(said)?.name;
-  const guess = imported ? undefined : guessedNetwork(tensors, candidates, layout);
-  const networks = imported ? foundNetworks(imported, activation !== undefined) : guess ? [guess.network] : [];
+  const guess = imported
+    ? undefined
+    : (guessedNetworks(candidates, layout) ?? guessedNetwork(tensors, candidates, layout));
+  const networks = imported ? foundNetworks(imported, activation !== undefined) : (guess?.networks ?? []);
   for (const network of networks) if (activation && guess) network.activation = activation;
   const used = usedNames(networks, candidates, imported);
   const rest = [...tensors].filter(([name]) => !used.has(name));
@@ -113,7 +115,7 @@ function tensorFacts({ tensors, said, layout }: TensorFile, imported: Imported |
     })),
     bounds: rest.map(([name]) => name).filter(isNormalisation),
     ...(only && only[1].shape.length === 1 ? { vector: { name: only[0], length: only[1].data.length } } : {}),
-    ...(guess ? { columns: columnNames(guess.inputs), outputs: outputNames(guess.outputs) } : {}),
+    ...(guess ? { columns: columnNames(guess.inputs), outputs: guess.outputs } : {}),
     ...(imported?.join && imported.join.biases.length === 1 && !tensors.has('b') ? biasConstant(tensors) : {}),
     ...(imported?.join && imported.join.biases.length > 1 ? { manyBiases: true } : {}),
   };
@@ -135,9 +137,25 @@ function foundNetworks(imported: Imported, isActivationKnown: boolean): DraftNet
 }
 
 interface Guess {
-  network: DraftNetwork;
+  networks: DraftNetwork[];
   inputs: number;
-  outputs: number;
+  outputs: { name: string }[];
+}
+
+/** Networks side by side, where that is one of two ways to read the names. */
+function guessedNetworks(candidates: readonly DenseCandidate[], known: Layout | undefined): Guess | undefined {
+  const chains = networksAmong(candidates, known);
+  if (!chains) return undefined;
+  const inputs = colsOf(chains[0].layers[0].weight, chains[0].layout);
+  const networks = chains.map(({ name, layers }): DraftNetwork => {
+    const assumed: Assumable[] = ['activation', 'layers'];
+    const plain = { activation: 'tanh', outputActivation: 'none', assumed, inputs: columnNames(inputs) };
+    return { name: legalIdentifier(name, 'N'), layers: layers.map((layer) => layer.name), ...plain };
+  });
+  const outputs = chains.flatMap(({ name, layers, layout }) =>
+    outputNames(rowsOf(layers.at(-1)!.weight, layout), name),
+  );
+  return { networks, inputs, outputs };
 }
 
 /** A network to start from where none could be inferred: every matrix is a layer until the user says otherwise. */
@@ -158,18 +176,20 @@ function guessedNetwork(
   if (gated) assumed.push('gates');
   const blocks = layouts.length ? residualLooking({ name: 'N', layers: [...layers], layout }) : [];
   return {
-    network: {
-      name: 'N',
-      layers: layers.map(({ name }) => name),
-      activation: 'tanh',
-      outputActivation: 'none',
-      assumed,
-      ...(isLayoutOpen ? { layout } : {}),
-      ...(gated ? { gates: gated.gates.map(({ name }) => name) } : {}),
-      ...(blocks.length ? { blocks: blocks.map(({ name }) => name) } : {}),
-    },
+    networks: [
+      {
+        name: 'N',
+        layers: layers.map(({ name }) => name),
+        activation: 'tanh',
+        outputActivation: 'none',
+        assumed,
+        ...(isLayoutOpen ? { layout } : {}),
+        ...(gated ? { gates: gated.gates.map(({ name }) => name) } : {}),
+        ...(blocks.length ? { blocks: blocks.map(({ name }) => name) } : {}),
+      },
+    ],
     inputs: colsOf(layers[0].weight, layout),
-    outputs: rowsOf(layers.at(-1)!.weight, layout),
+    outputs: outputNames(rowsOf(layers.at(-1)!.weight, layout), 'u'),
   };
 }
 
@@ -196,6 +216,6 @@ function columnNames(count: number): string[] {
   return Array.from({ length: Math.min(count, 1024) }, (_, i) => `x${i}`);
 }
 
-function outputNames(count: number): { name: string }[] {
-  return count === 1 ? [{ name: 'u' }] : Array.from({ length: Math.min(count, 1024) }, (_, k) => ({ name: `u_${k}` }));
+function outputNames(count: number, name: string): { name: string }[] {
+  return count === 1 ? [{ name }] : Array.from({ length: Math.min(count, 1024) }, (_, k) => ({ name: `${name}_${k}` }));
 }

@@ -122,6 +122,17 @@ describe('layer names', () => {
     ]);
   });
 
+  test('groups of names that chain by themselves and one after the other are asked for', async () => {
+    const wide = { shape: [2, 4], data: new Float64Array(8) };
+    const both: Named = [...torch(['net_p.0', 'net_p.1', 'net_p.2']).slice(0, 4), ['net_p.2.weight', wide]];
+    const tensors: Named = [...both, ...torch(['net_u.0', 'net_u.1', 'net_u.2'])];
+    await expect(run(tensors)).rejects.toThrow(/net_p and net_u may be networks side by side, or one after the other/);
+    const { model } = await run(tensors, {
+      networks: { P: { prefix: 'net_p.', activation: 'tanh' }, U: { prefix: 'net_u.', activation: 'tanh' } },
+    });
+    expect(model.outputs).toHaveLength(3);
+  });
+
   test('layers that do not follow each other are listed with their shapes', async () => {
     await expect(
       run([
