@@ -70,4 +70,18 @@ describe('rounding with the activations in view', () => {
       });
     }
   });
+
+  test.each([
+    ['all weights together', 8],
+    ['step by step', 32],
+  ])('%s: a matrix of several layers is rounded in one way', (_, width) => {
+    const json = perceptron([2, width, width, width, 1], 'tanh', 6);
+    const nodes = json.nodes as Record<string, unknown>[];
+    for (const node of nodes) if (node.weight === 'w3') node.weight = 'w2';
+    const { tensors } = json as { tensors: Record<string, unknown> };
+    delete tensors.w3;
+    const { graph, refined } = rounded(json, '16');
+    const [, second, third] = affineNodes(graph).map((node) => refined.affine.get(node)!);
+    expect(third.weights).toEqual(second.weights);
+  });
 });
