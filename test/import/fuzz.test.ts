@@ -34,8 +34,15 @@ const FORMATS: Record<string, string[]> = {
   pickle: ['mlp-protocol2.pkl', 'mlp-protocol4.pkl', 'mlp-protocol5.pkl', 'mlp-tensors.pkl'],
   safetensors: ['mlp.safetensors'],
   npz: ['mlp.npz', 'numbered.npz', 'flax.npz'],
-  'Keras h5': ['keras-sequential.h5', 'keras-functional.h5', 'keras-sequential.weights.h5'],
-  'Keras zip': ['keras-sequential.keras', 'keras-functional.keras'],
+  'Keras h5': [
+    'keras-sequential.h5',
+    'keras-functional.h5',
+    'keras-sequential.weights.h5',
+    'hdf5-latest.h5',
+    'keras2-nested.h5',
+  ],
+  'Keras zip': ['keras-sequential.keras', 'keras-functional.keras', 'keras3-nested.keras', 'keras3-operations.keras'],
+  Flax: ['flax.msgpack'],
 };
 
 /** Linear congruential generator (Knuth, MMIX) on 32 of its bits. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { parse } from 'jsonc-parser';
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
@@ -174,6 +175,10 @@ describe('files of weights that list layers without weights', () => {
     expect(await refusal('keras2-lambda.h5')).toMatch(/layer "lambda".*by an expression in outputs/);
     expect(await refusal('keras3-lambda.weights.h5')).toMatch(/layer "lambda".*by the layers under network/);
     const silent = { network: { activation: 'tanh' } };
+    // What --init writes is refused until somebody has looked at it.
+    const written = await initialSpec(join(folder, 'keras2-lambda.h5'), files);
+    expect(written).toContain('layer "lambda"');
+    expect(await refusal('keras2-lambda.h5', '', parse(written) as object)).toMatch(/layer "lambda"/);
     expect(await refusal('keras2-lambda.h5', '', silent)).toMatch(/layer "lambda"/);
   });
 

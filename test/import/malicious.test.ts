@@ -1,4 +1,4 @@
-import { zipSync } from 'fflate';
+import { strToU8, unzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
@@ -107,6 +107,49 @@ describe('other formats', () => {
     const changed = Buffer.from(bytes.toString('latin1').replaceAll('mlp-external.bin', '../../etc/passwd'), 'latin1');
     expect(at).toBeGreaterThan(0);
     expect(await refusal('model.onnx', changed)).toMatch(/outside the model's folder/);
+  });
+
+  /** A Keras file with this model and the weights of a fixture. */
+  async function kerasFile(model: object): Promise<Uint8Array> {
+    const { readFileSync } = await import('node:fs');
+    const entries = unzipSync(readFileSync(new URL('./fixtures/keras-sequential.keras', import.meta.url)));
+    return zipSync({ ...entries, 'config.json': strToU8(JSON.stringify(model)) });
+  }
+
+  test('a Keras model of models that call each other without end', async () => {
+    const input = { class_name: 'InputLayer', config: { name: 'x', batch_shape: [null, 1] }, inbound_nodes: [] };
+    let model: object = { class_name: 'Dropout', config: { name: 'm0', rate: 0.1 } };
+    for (let depth = 1; depth <= 14; depth++) {
+      const last = `m${depth - 1}`;
+      const calls = Array.from({ length: 10 }, (_, k) => [[k === 0 ? ['x', 0, 0, {}] : [last, k - 1, 0, {}]]].flat());
+      const config = {
+        name: `m${depth}`,
+        layers: [input, { ...model, name: last, inbound_nodes: calls }],
+        input_layers: [['x', 0, 0]],
+        output_layers: [[last, 9, 0]],
+      };
+      model = { class_name: 'Functional', config };
+    }
+    expect(await refusal('net.keras', await kerasFile(model))).toMatch(/calls layers more than 20000 times/);
+  });
+
+  test('a Keras layer that repeats its input without end', async () => {
+    const layers = [
+      { class_name: 'InputLayer', config: { name: 'x', batch_shape: [null, 1] } },
+      { class_name: 'RepeatVector', config: { name: 'r', n: 1e9 } },
+    ];
+    const bytes = await kerasFile({ class_name: 'Sequential', config: { name: 's', layers } });
+    expect(await refusal('net.keras', bytes)).toMatch(/a value of shape \[1000000000, 1\] is too large/);
+  });
+
+  test('MessagePack that is nested, or longer than the file', async () => {
+    const levels = Array.from({ length: 200_000 }, () => [0x81, 0xa1, 0x61]).flat();
+    expect(await refusal('p.msgpack', [...levels, 0xc0])).toMatch(/not a readable Flax file/);
+    expect(await refusal('p.msgpack', [0x81, 0xa1, 0x61, 0xdf, 0xff, 0xff, 0xff, 0xff])).toMatch(/not a readable Flax/);
+    // An array that says it has 2^40 elements.
+    const array = [0x93, 0x91, 0xcf, 0, 0, 1, 0, 0, 0, 0, 0, 0xa7, ...text('float32'), 0xc4, 1, 0];
+    const leaf = [0x81, 0xa1, 0x61, 0xc7, array.length, 1, ...array];
+    expect(await refusal('p.msgpack', leaf)).toMatch(/which is too large/);
   });
 
   test('text that is none of the formats', async () => {

@@ -37,7 +37,14 @@ export function importKeras(job: ImportJob): Imported {
       return { name: builder.concat(values.slice(at - width, at), name), shape };
     });
     const { major } = file;
-    const walk = { file: job.file, builder, store: new WeightStore(file.layers, model), notes: job.notes, major };
+    const walk = {
+      file: job.file,
+      builder,
+      store: new WeightStore(file.layers, model),
+      notes: job.notes,
+      major,
+      calls: 0,
+    };
     const outputs = walkModel({ ...walk, advice: adviceFor(major) }, model, read);
     return outputs.map(({ name: value }, i) => ({ name: model.outputs[i]?.name ?? 'u', value }));
   };

@@ -16,10 +16,13 @@ export interface Walk {
   store: WeightStore;
   major?: number;
   notes: string[];
+  /** Layers called so far: models within models could ask for any number. */
+  calls: number;
   /** What to do where a layer cannot be imported. */
   advice: string;
 }
 
+const MAX_CALLS = 20_000;
 const ROOT: LayerPlace = { names: [], stored: [] };
 
 /** Adds the nodes of a model that reads `inputs`; its outputs in order. Throws `Error` with the reason. */
@@ -134,6 +137,7 @@ class LayerCall implements LayerContext {
   }
 
   apply({ args, kwargs }: Call, read: (reference: Reference) => Operand): Result {
+    if (++this.walk.calls > MAX_CALLS) throw new Error(`its model calls layers more than ${MAX_CALLS} times`);
     const { className, model } = this.layer;
     const operands = (model ? inOrder(model, args) : args).map((argument) => this.resolve(argument, read));
     if (model) return this.applyModel(model, operands, kwargs);

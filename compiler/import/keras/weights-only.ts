@@ -53,9 +53,11 @@ const SAID =
 export function requireNothingUnsaid(job: ImportJob, { layers, subclass }: KerasFile): void {
   const { spec } = job;
   const networks = [spec.network, ...Object.values(spec.networks ?? {})].filter((network) => network !== undefined);
-  const listsLayers = networks.length > 0 && networks.every((network) => network.layers);
+  // A list that --init has written is an assumption until the user says otherwise.
+  const listsLayers =
+    networks.length > 0 && networks.every(({ layers: list, assumed }) => list && !assumed?.includes('layers'));
   if (listsLayers) return;
-  if (subclass !== undefined) {
+  if (subclass !== undefined && !networks.some(({ layers: list }) => list)) {
     throw new PinnEdgeError('PE7007', {
       file: job.file,
       reason: `its class "${subclass}" is Python code, which says how its layers are called`,
@@ -91,7 +93,7 @@ export function requireNothingUnsaid(job: ImportJob, { layers, subclass }: Keras
   const at = order.indexOf(unsaid[0].name);
   const field =
     at >= 0 && at < first
-      ? 'networkInputs (what the network reads)'
+      ? 'networkInputs (what the network reads) or normalize of the inputs'
       : at > last
         ? 'an expression in outputs'
         : 'the layers under network';

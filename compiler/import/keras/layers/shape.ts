@@ -28,8 +28,10 @@ export const SHAPE_LAYERS: Record<string, LayerKind> = {
     apply: (context, [x]) => {
       const n = Number(context.layer.config.n);
       if (x.shape.length !== 1 || !Number.isInteger(n) || n < 1) throw context.refuse('');
+      const shape = [n, ...x.shape];
+      sizeOf(shape);
       const names = Array.from({ length: n }, () => x.name);
-      return { name: context.builder.concat(names, context.layer.name), shape: [n, ...x.shape] };
+      return { name: context.builder.concat(names, context.layer.name), shape };
     },
   },
 };
