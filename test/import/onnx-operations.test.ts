@@ -224,18 +224,63 @@ describe('patterns of exporters', () => {
     );
   });
 
-  test('ScatterElements at constant places, and reductions into places', async () => {
+  test('ScatterElements at constant places of every point', async () => {
     const indices = { shape: [1, 1], data: [1], type: 'int64' as const };
-    const graph = (attributes: Record<string, number | string>): Graph => ({
+    const graph = (attributes: Record<string, number | string>, name = 'every'): Graph => ({
       constants: { ...PLACES, indices },
       nodes: [
         ...COLUMNS,
         ['Neg', 'x', 'minus'],
-        ['ScatterElements', 'v indices minus', 'y', { axis: 1, ...attributes }],
+        ['Shape', 'x', 'shape'],
+        ['Expand', 'indices shape', 'every'],
+        ['ScatterElements', `v ${name} minus`, 'y', { axis: 1, ...attributes }],
       ],
     });
     await expectValues(graph({}), (x) => [x, -x]);
     expect(await refused(graph({ reduction: 'add' }))).toContain('with reduction "add"');
+    expect(await refused(graph({}, 'indices'))).toContain('its indices are those of 1 points, not of every one');
+  });
+
+  test('normalisations of groups of components', async () => {
+    const cube = { shape: [3], data: [-1, 2, 2], type: 'int64' as const };
+    const flat = { shape: [2], data: [-1, 4], type: 'int64' as const };
+    const [g, b] = [
+      { shape: [2], data: [1.5, 0.5] },
+      { shape: [2], data: [0.25, -0.5] },
+    ];
+    const normal = (values: number[], centre: boolean) => {
+      const mean = centre ? values.reduce((s, v) => s + v) / values.length : 0;
+      const variance = values.reduce((s, v) => s + (v - mean) ** 2, 0) / values.length;
+      return values.map((v) => (v - mean) / Math.sqrt(variance + 1e-5));
+    };
+    const graph = (op: string, inputs: string): Graph => ({
+      constants: { cube, flat, g, b, two: { shape: [], data: [2] } },
+      nodes: [
+        ['Mul', 'v two', 'v2'],
+        ['Concat', 'v v2', 'four', { axis: 1 }],
+        ['Reshape', 'four cube', 'c'],
+        [op, inputs, 'n'],
+        ['Reshape', 'n flat', 'y'],
+      ],
+    });
+    const groups = (x: number, t: number) => [
+      [x, t],
+      [2 * x, 2 * t],
+    ];
+    const byColumn = (values: number[], shifted: boolean) =>
+      values.map((v, i) => v * g.data[i] + (shifted ? b.data[i] : 0));
+    await expectValues(graph('LayerNormalization', 'c g b'), (x, t) =>
+      groups(x, t).flatMap((group) => byColumn(normal(group, true), true)),
+    );
+    await expectValues(graph('RMSNormalization', 'c g'), (x, t) =>
+      groups(x, t).flatMap((group) => byColumn(normal(group, false), false)),
+    );
+    await expectValues(graph('InstanceNormalization', 'c g b'), (x, t) =>
+      groups(x, t).flatMap((group, channel) => normal(group, true).map((v) => v * g.data[channel] + b.data[channel])),
+    );
+    await expectValues(graph('LpNormalization', 'c'), (x, t) =>
+      groups(x, t).flatMap((group) => group.map((v) => v / Math.hypot(...group))),
+    );
   });
 
   test('softmax before opset 13 runs over all axes from its own on', async () => {

@@ -9,6 +9,8 @@ export interface NdArray {
   readonly data: Float64Array;
   /** Integers divide like integers. */
   readonly integer: boolean;
+  /** Its single row along the batch stands for one per point: it was made as long as the batch. */
+  readonly perPoint?: boolean;
 }
 
 const MAX_ELEMENTS = 2 ** 26;

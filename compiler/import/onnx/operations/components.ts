@@ -27,7 +27,7 @@ export function moveComponents(
   batch: (axis: number) => number,
 ): Value {
   if (!x) throw context.refuse(': it has no input');
-  if (x.kind === 'constant') return constant(move(x.array));
+  if (x.kind === 'constant') return constant({ ...move(x.array), perPoint: x.array.perPoint });
   if (x.kind === 'sequence') throw context.refuse(': it reads a list of tensors');
   const moved = move(indexArray(pointShape(x.shape)));
   const axis = batchAxis(x.shape);

@@ -38,10 +38,12 @@ const constantNode: Handler = (context) => {
 };
 
 const constantOfShape: Handler = (context, [shape]) => {
-  const dims = Array.from(requireConstant(context, shape, 'shape').data, (d) => (Number.isNaN(d) ? 1 : d));
+  const asked = Array.from(requireConstant(context, shape, 'shape').data);
+  const dims = asked.map((d) => (Number.isNaN(d) ? 1 : d));
   const tensor = attribute(context.node, 'value')?.t;
   const value = tensor ? readTensor(tensor, () => undefined) : scalar(0);
-  return [constant({ shape: dims, data: new Float64Array(sizeOf(dims)).fill(value.data[0]), integer: value.integer })];
+  const data = new Float64Array(sizeOf(dims)).fill(value.data[0]);
+  return [constant({ shape: dims, data, integer: value.integer, perPoint: asked.some(Number.isNaN) })];
 };
 
 const range: Handler = (context, inputs) => {

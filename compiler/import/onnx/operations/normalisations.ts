@@ -1,16 +1,17 @@
-import { ndArray, resolveAxis, sizeOf } from '../ndarray.js';
+import { ndArray, resolveAxis } from '../ndarray.js';
 import {
   constant,
   floatAttribute,
   type Handler,
   intAttribute,
-  pointShape,
+  type OpContext,
   requireConstant,
   shapeOf,
   toVariable,
   type Value,
 } from '../values.js';
 import { arithmetic } from './arithmetic.js';
+import { reduceValue } from './reductions.js';
 
 /** Normalisations of trained networks. */
 
@@ -30,32 +31,68 @@ const batchNormalization: Handler = (context, [x, scale, shift, mean, variance])
   return [arithmetic(context, 'add', scaled, constant(ndArray(channels, offset)))];
 };
 
-const layerNormalization: Handler = (context, [x, scale, shift]) => {
-  const { builder, node } = context;
+/** x less its mean, divided by its deviation, along `axes`; without the mean, by the root of its mean square. */
+function standardised(context: OpContext, x: Value, axes: readonly number[], centre: boolean, epsilon: number): Value {
+  const centred = centre ? arithmetic(context, 'sub', x, reduceValue(context, x, axes, true, 'mean')) : x;
+  const { builder } = context;
+  const value = toVariable(context, centred, 'centred');
+  const squares: Value = { ...value, name: builder.unary('pow', value.name, 'square', { exponent: 2 }) };
+  const variance = toVariable(context, reduceValue(context, squares, axes, true, 'mean'), 'variance');
+  const deviation = builder.unary('sqrt', builder.scale(variance.name, undefined, [epsilon]));
+  return arithmetic(context, 'mul', value, { ...variance, name: builder.unary('reciprocal', deviation) });
+}
+
+function scaled(context: OpContext, x: Value, scale: Value | undefined, shift: Value | undefined): Value {
+  const product = scale ? arithmetic(context, 'mul', x, scale) : x;
+  return shift ? arithmetic(context, 'add', product, shift) : product;
+}
+
+/** Over the axes from `axis` on; LayerNormalization and, without the mean, RMSNormalization. */
+const layerNormalization =
+  (centre: boolean): Handler =>
+  (context, [x, scale, shift]) => {
+    if (!x) throw context.refuse(': it has no input');
+    const rank = shapeOf(x).length;
+    const axis = resolveAxis(intAttribute(context.node, 'axis', -1), rank);
+    const axes = Array.from({ length: rank - axis }, (_, i) => axis + i);
+    const normal = standardised(context, x, axes, centre, floatAttribute(context.node, 'epsilon', 1e-5));
+    return [scaled(context, normal, scale, shift)];
+  };
+
+/** Per channel, axis 1, over the axes after it. */
+const instanceNormalization: Handler = (context, [x, scale, shift]) => {
   if (!x) throw context.refuse(': it has no input');
-  const variable = toVariable(context, x, 'cast');
-  const rank = variable.shape.length;
-  const axis = resolveAxis(intAttribute(node, 'axis', -1), rank);
-  const width = builder.width(variable.name);
-  if (sizeOf(pointShape(variable.shape).slice(axis)) !== width)
-    throw context.refuse(': it normalises groups of its input');
-  const mean = builder.add({ op: 'mean', inputs: [variable.name] }, 1, 'mean');
-  const centred = builder.binary('sub', variable.name, mean, 'centred');
-  const squares = builder.unary('pow', centred, 'square', { exponent: 2 });
-  const variance = builder.add({ op: 'mean', inputs: [squares] }, 1, 'variance');
-  const shifted = builder.scale(variance, undefined, [floatAttribute(node, 'epsilon', 1e-5)]);
-  const normal = builder.binary(
-    'mul',
-    centred,
-    builder.unary('reciprocal', builder.unary('sqrt', shifted)),
-    'normalised',
-  );
-  let result: Value = { ...variable, name: normal };
-  if (scale) result = arithmetic(context, 'mul', result, scale);
-  return [shift ? arithmetic(context, 'add', result, shift) : result];
+  const rank = shapeOf(x).length;
+  const axes = Array.from({ length: rank - 2 }, (_, i) => i + 2);
+  const normal = standardised(context, x, axes, true, floatAttribute(context.node, 'epsilon', 1e-5));
+  const perChannel = (value: Value | undefined) => {
+    if (!value) return undefined;
+    const { data } = requireConstant(context, value, 'statistics');
+    return constant(ndArray([data.length, ...axes.map(() => 1)], data));
+  };
+  return [scaled(context, normal, perChannel(scale), perChannel(shift))];
+};
+
+/** x divided by its norm along an axis. */
+const lpNormalization: Handler = (context, [x]) => {
+  if (!x) throw context.refuse(': it has no input');
+  const axis = resolveAxis(intAttribute(context.node, 'axis', -1), shapeOf(x).length);
+  const kind = intAttribute(context.node, 'p', 2) === 1 ? 'magnitudes' : 'norm';
+  return [arithmetic(context, 'div', x, reduceValue(context, x, [axis], true, kind))];
+};
+
+/** The mean of every channel, axis 1. */
+const globalAveragePool: Handler = (context, [x]) => {
+  if (!x) throw context.refuse(': it has no input');
+  const axes = Array.from({ length: Math.max(0, shapeOf(x).length - 2) }, (_, i) => i + 2);
+  return [axes.length ? reduceValue(context, x, axes, true, 'mean') : x];
 };
 
 export const NORMALISATIONS: Record<string, Handler> = {
   BatchNormalization: batchNormalization,
-  LayerNormalization: layerNormalization,
+  LayerNormalization: layerNormalization(true),
+  RMSNormalization: layerNormalization(false),
+  InstanceNormalization: instanceNormalization,
+  LpNormalization: lpNormalization,
+  GlobalAveragePool: globalAveragePool,
 };

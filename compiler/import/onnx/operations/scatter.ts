@@ -103,14 +103,16 @@ const scatterElements: Handler = (context, [data, indices, updates]) => {
   refuseBatch(context, data, axis, 'writes along');
   const own = batchAxis(shapeOf(data));
   const batch = own >= 0 ? own : batchAxis(shapeOf(updates));
+  const rows = batch >= 0 ? index.shape[batch] : 1;
+  if (batch >= 0 && !index.perPoint && rows !== context.batch)
+    throw context.refuse(`: its indices are those of ${rows} points, not of every one`, 'expand them to the batch');
   const write = (target: Float64Array, source: NdArray) => {
     const strides = shape.map((_, i) => sizeOf(shape.slice(i + 1)));
     const at = new Array<number>(shape.length).fill(0);
     const size = source.shape;
-    const rows = index.shape;
     for (let n = 0; n < source.data.length; n++) {
       // An index of the batch's export length has equal rows; the first stands for the point.
-      const from = at.reduce((sum, v, i) => sum * rows[i] + Math.min(v, rows[i] - 1), 0);
+      const from = at.reduce((sum, v, i) => sum * index.shape[i] + Math.min(v, index.shape[i] - 1), 0);
       const raw = index.data[from];
       const i = raw < 0 ? raw + shape[axis] : raw;
       if (!(i >= 0 && i < shape[axis])) throw context.refuse(`: index ${raw} of an axis of length ${shape[axis]}`);

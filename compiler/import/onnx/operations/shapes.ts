@@ -156,7 +156,8 @@ const expand: Handler = (context, [x, target]) => {
   if (!x) throw context.refuse(': it has no input');
   if (x.kind === 'constant') {
     const known = asked.map((d) => (Number.isNaN(d) ? 1 : d));
-    return [constant(broadcastTo(x.array, broadcastShapes(x.array.shape, known)))];
+    const perPoint = x.array.perPoint || asked.some(Number.isNaN);
+    return [constant({ ...broadcastTo(x.array, broadcastShapes(x.array.shape, known)), perPoint })];
   }
   const own = pointShape(shapeOf(x));
   const lead = Math.max(0, asked.length - own.length);
