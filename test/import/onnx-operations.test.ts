@@ -205,6 +205,41 @@ describe('patterns of exporters', () => {
     );
   });
 
+  test('parts as a list', async () => {
+    const zero = { shape: [], data: [0], type: 'int64' as const };
+    const one = { shape: [], data: [1], type: 'int64' as const };
+    const graph = (keepdims: number): Graph => ({
+      constants: { ...PLACES, zero, one },
+      nodes: [
+        ['SplitToSequence', keepdims ? 'v one' : 'v', 'list', { axis: 1, keepdims }],
+        ['SequenceAt', 'list zero', 'first'],
+        ['SequenceAt', 'list one', 'second'],
+        ...(keepdims
+          ? ([['Sub', 'first second', 'y']] as OnnxGraph['nodes'])
+          : ([
+              ['Sub', 'first second', 'd'],
+              ['Unsqueeze', 'd at1', 'y'],
+            ] as OnnxGraph['nodes'])),
+      ],
+    });
+    await expectValues(graph(1), (x, t) => [x - t]);
+    await expectValues(graph(0), (x, t) => [x - t]);
+  });
+
+  test('a shape for a single point', async () => {
+    const single = { shape: [2], data: [1, 2], type: 'int64' as const };
+    await expectValues(
+      {
+        constants: { single },
+        nodes: [
+          ['Reshape', 'v single', 'r'],
+          ['Neg', 'r', 'y'],
+        ],
+      },
+      (x, t) => [-x, -t],
+    );
+  });
+
   test('the numbers of the points are no values', async () => {
     const constants = {
       start: { shape: [], data: [0], type: 'int64' as const },

@@ -3,6 +3,7 @@ import {
   type Handler,
   intAttribute,
   intsAttribute,
+  type OpContext,
   pointShape,
   requireConstant,
   shapeOf,
@@ -75,16 +76,36 @@ const gatherNd: Handler = (context, [x, indices]) => {
 const split: Handler = (context, [x, sizes]) => {
   const { node } = context;
   const axis = resolveAxis(intAttribute(node, 'axis', 0), rankOf(context, x));
-  refuseBatch(context, x, axis, 'splits');
-  const length = shapeOf(x!)[axis] as number;
+  const length = pointShape(shapeOf(x!))[axis];
   const count = node.output.length;
   const chunk = Math.ceil(length / count);
   const even = Array.from({ length: count }, (_, i) => Math.min(chunk, length - i * chunk));
   const listed = sizes
     ? Array.from(requireConstant(context, sizes, 'split').data)
     : (intsAttribute(node, 'split') ?? even);
+  return partsOf(context, x, axis, listed);
+};
+
+/** Parts as a list: of given sizes, of one size, or single elements, with or without their axis. */
+const splitToSequence: Handler = (context, [x, sizes]) => {
+  const axis = resolveAxis(intAttribute(context.node, 'axis', 0), rankOf(context, x));
+  const length = pointShape(shapeOf(x!))[axis];
+  const given = sizes ? requireConstant(context, sizes, 'split') : ndArray([], [1]);
+  const [size] = given.data;
+  if (!(size >= 1)) throw context.refuse(`: parts of ${size} elements`);
+  const equal = Array.from({ length: Math.ceil(length / size) }, (_, i) => Math.min(size, length - i * size));
+  const parts = partsOf(context, x, axis, given.shape.length ? Array.from(given.data) : equal);
+  if (sizes || intAttribute(context.node, 'keepdims', 1)) return [{ kind: 'sequence', items: parts }];
+  const dropped = (array: NdArray) => reshape(array, array.shape.toSpliced(axis, 1));
+  const items = parts.map((part) => moveComponents(context, part, dropped, (b) => (b > axis ? b - 1 : b)));
+  return [{ kind: 'sequence', items }];
+};
+
+/** Consecutive parts along an axis. */
+function partsOf(context: OpContext, x: Value | undefined, axis: number, sizes: readonly number[]): Value[] {
+  refuseBatch(context, x, axis, 'splits');
   let start = 0;
-  return listed.map((size) => {
+  return sizes.map((size) => {
     const from = start;
     start += size;
     return moveComponents(
@@ -94,11 +115,12 @@ const split: Handler = (context, [x, sizes]) => {
       (b) => b,
     );
   });
-};
+}
 
 export const INDEXING: Record<string, Handler> = {
   Slice: slice,
   Gather: gatherNode,
   GatherND: gatherNd,
   Split: split,
+  SplitToSequence: splitToSequence,
 };

@@ -116,7 +116,8 @@ function withShape(context: OpContext, x: Variable | Condition, asked: readonly 
     else if (context.batch !== undefined && asked.includes(-1) && width % (known / context.batch) === 0) {
       batch = asked.indexOf(context.batch);
     }
-    if (batch < 0 && known === width && context.batch === 1) return { ...x, shape: asked };
+    // A shape for one point: the graph answers one at a time.
+    if (batch < 0 && known === width && (context.batch ?? 1) === 1) return { ...x, shape: asked };
     if (batch < 0) {
       throw context.refuse(`: it folds the batch into [${asked.join(', ')}]`, 'export with inputs of shape [n, k]');
     }
