@@ -93,13 +93,6 @@ export const logSoftmax: Emit = (b, x, hint) => {
 const squares = (b: GraphBuilder, x: string) => b.unary('pow', x, 'square', { exponent: 2 });
 const inverseRoot = (b: GraphBuilder, x: string) => b.unary('reciprocal', b.unary('sqrt', x));
 
-/** (x - mean) / sqrt(variance + epsilon). */
-export const standardised = (b: GraphBuilder, x: string, epsilon: number, hint: string): string => {
-  const centred = difference(b, x, mean(b, x), 'centred');
-  const variance = b.scale(mean(b, squares(b, centred), 'variance'), undefined, [epsilon]);
-  return b.binary('mul', centred, inverseRoot(b, variance), hint);
-};
-
 /** x / sqrt(mean of squares + epsilon). */
 export const byRootMeanSquare = (b: GraphBuilder, x: string, epsilon: number, hint: string): string =>
   b.binary('mul', x, inverseRoot(b, b.scale(mean(b, squares(b, x)), undefined, [epsilon])), hint);

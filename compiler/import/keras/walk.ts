@@ -147,7 +147,7 @@ class LayerCall implements LayerContext {
     if (kind && operands.length === 1 && inputs.length > 0 && inputs.every(isValue)) {
       requireUnderstood(this, kind);
       requirePlainCall(this, kwargs);
-      return kind.apply(this, inputs as Value[]);
+      return this.named(() => kind.apply(this, inputs as Value[]));
     }
     return this.applyOperation(operands, kwargs, read);
   }
@@ -179,9 +179,19 @@ class LayerCall implements LayerContext {
       this.resolve(argument, read),
     ]);
     const name = snakeCase(spelled.split('.').at(-1) ?? '').replace(/^_+|_+$/g, '');
-    const result = applyOperation(this, name, operands, Object.fromEntries([...settings, ...named]));
+    const result = this.named(() => applyOperation(this, name, operands, Object.fromEntries([...settings, ...named])));
     if (result === undefined) throw this.refuse('');
     return result;
+  }
+
+  /** What is wrong with shapes and axes is said of the layer. */
+  private named<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      const isPlain = error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
+      throw isPlain ? this.refuse(`: ${error.message}`) : error;
+    }
   }
 
   private resolve(argument: Argument, read: (reference: Reference) => Operand): Operand {

@@ -1,3 +1,4 @@
+import { prelu as leaky } from '../../nodes.js';
 import { activate } from '../activations.js';
 import type { LayerContext, LayerKind } from '../context.js';
 import { softmax, where } from '../functions.js';
@@ -43,8 +44,10 @@ export function activationLayers(layers: Readonly<Record<string, LayerKind>>): R
   };
 }
 
-/** Keras 2 writes some numbers as words. */
-export function numberOf(value: unknown, otherwise: number): number {
+/** Keras 2 writes some numbers as words, or as arrays of NumPy: `{ "type": "ndarray", "value": 0.3 }`. */
+export function numberOf(written: unknown, otherwise: number): number {
+  const isArray = typeof written === 'object' && written !== null && 'value' in written;
+  const value = isArray ? written.value : written;
   if (value === undefined || value === null) return otherwise;
   const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
   if (!Number.isFinite(number)) throw new Error(`${JSON.stringify(value).slice(0, 40)} stands for a number`);
@@ -77,10 +80,5 @@ function prelu(context: LayerContext, [x]: readonly Value[]): Value {
   const axes = x.shape.map((_, i) => i).filter((i) => !shared.includes(i));
   const slopes = spread(alpha.data, axes, x.shape);
   if (!slopes) throw context.refuse(` with slopes of shape [${alpha.shape.join(', ')}]`);
-  const below = builder.scale(
-    builder.unary('relu', builder.unary('neg', x.name)),
-    slopes.map((slope) => -slope),
-    undefined,
-  );
-  return { name: builder.binary('add', builder.unary('relu', x.name), below, layer.name), shape: x.shape };
+  return { name: leaky(builder, x.name, Array.from(slopes), layer.name), shape: x.shape };
 }

@@ -1,5 +1,6 @@
+import { layerNorm } from '../../nodes.js';
 import type { LayerContext, LayerKind } from '../context.js';
-import { byRootMeanSquare, normalised, standardised } from '../functions.js';
+import { byRootMeanSquare, normalised } from '../functions.js';
 import { mapAlong, ownAxis, spread, type Value } from '../values.js';
 import { numberOf } from './activation.js';
 
@@ -100,7 +101,7 @@ function layerNormalization(context: LayerContext, [x]: readonly Value[]): Value
   const { builder, layer } = context;
   const axes = axesOf(context, x);
   const epsilon = numberOf(layer.config.epsilon, 1e-3);
-  const value = mapAlong(builder, x, axes, (vector) => standardised(builder, vector, epsilon, layer.name));
+  const value = mapAlong(builder, x, axes, (vector) => layerNorm(builder, vector, epsilon));
   const roles = gains(layer.config);
   if (!roles.length) return value;
   const values = new Map(
