@@ -20,7 +20,8 @@ import { fieldFor } from './unread.js';
 
 /**
  * The spec that `pinn-edge import <file> --init` writes: everything that the file tells, what is assumed marked as such,
- * and commented lines for what else may apply. It is valid as it is, but for the ranges, which are asked for.
+ * and commented lines for what else may apply. It imports as it is, but for the ranges, which are asked for, and for what
+ * nobody but the user can know: residual additions, the layout of square matrices.
  */
 export async function initialSpec(file: string, files: FileReader): Promise<string> {
   const known = await tensorsOf(file, files);
@@ -170,7 +171,7 @@ function guessedNetwork(
   const layers = gated?.chain.layers ?? all;
   const layouts = fittingLayouts(layers, known);
   const layout = known ?? layouts[0] ?? hintOf(layers) ?? 'out,in';
-  const isLayoutOpen = known === undefined && hintOf(layers) === undefined;
+  const isLayoutOpen = known === undefined && hintOf(layers) === undefined && layouts.length !== 1;
   const assumed: Assumable[] = ['activation', 'layers'];
   if (isLayoutOpen) assumed.push('layout');
   if (gated) assumed.push('gates');

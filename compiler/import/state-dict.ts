@@ -73,6 +73,7 @@ class StateDict {
   private ofSpec(name: string, spec: NetworkSpec): Network {
     for (const field of spec.assumed ?? []) this.job.assumptions.push(ASSUMED[field](spec, name));
     return this.asSpecified(() => {
+      this.requireConfirmed(spec);
       const gates = spec.gates && this.gatesOf(spec, spec.gates);
       const factor = factorOf(this.names, spec);
       const facts = {
@@ -87,6 +88,31 @@ class StateDict {
       requireEffects(name, spec, network, this.job.notes);
       return network;
     });
+  }
+
+  /** What an import would not guess by itself, a spec that nobody has looked through does not settle either. */
+  private requireConfirmed({ assumed = [], layers = [], layout, activation }: NetworkSpec): void {
+    const listed = layers.flatMap((layer) => (typeof layer === 'string' ? [this.names.candidate(layer)] : []));
+    if (!listed.length) return;
+    const layouts = fittingLayouts(listed, undefined);
+    if (assumed.includes('layout') && layouts.length > 1)
+      throw new Error(`its matrices may be [out, in] or [in, out]: set "layout", and take it out of "assumed"`);
+    if (!assumed.includes('layers')) return;
+    const chain = {
+      name: 'N',
+      layers: listed,
+      layout: layout ?? this.file.layout ?? layouts[0] ?? ('out,in' as const),
+    };
+    const blocks = residualLooking(chain).map(({ name }) => name);
+    if (blocks.length)
+      throw new Error(
+        `${list(blocks, 6)} look like residual blocks: write { "residual": ["${blocks[0]}"] } where the input is added, and take "layers" out of "assumed"`,
+      );
+    const other = saidOtherwise(this.file.said, activation === undefined);
+    if (other)
+      throw new Error(
+        `the file says ${other.path} ${other.value}: list what it has, and take "layers" out of "assumed"`,
+      );
   }
 
   private onlyChain(spec: NetworkSpec): Chain {

@@ -40,6 +40,7 @@ export function fieldFor(name: string, tensors: ReadonlyMap<string, Tensor>): st
       !/^(weight|gamma|scale)$/.test(last);
     return isPair ? `{ "layerNorm": "${prefix}" }` : `{ "prelu": "${prefix}" }`;
   }
+  if (isVector && /(^|[._])(omega|w0|freq(uency)?)([._]?\d+)*$/i.test(name)) return `"omega": "${name}"`;
   if (isVector && /(^|[._])(a|n|alphas?|betas?|slopes?|adaptive\w*|act\w*|scal\w*)([._]?\d+)*$/i.test(name))
     return `"slope": "${name}"`;
   if (tensor?.data.length === 1) return '"constants"';

@@ -8,6 +8,7 @@ import { parseInput } from '../../compiler/import/options.js';
 import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { processorClock } from '../helpers/clock.js';
 import { memoryFiles } from './helpers.js';
+import { jaxArray, npy, objectArray, pickle } from './pickles.js';
 
 /**
  * Damaged files of every format: each ends in a model or in one PinnEdgeError sentence, soon and without filling the
@@ -17,6 +18,23 @@ import { memoryFiles } from './helpers.js';
 const COUNT = Number(process.env.PINN_EDGE_FUZZ ?? 250);
 const SLOWEST_MS = 3000;
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
+
+const matrix = { shape: [3, 2], data: Float64Array.of(0.5, -1, 0.25, 2, -0.5, 1) };
+const row = { shape: [1, 3], data: Float64Array.of(1, -1, 0.5) };
+/** Files that are made here. */
+const MADE: Record<string, Uint8Array> = {
+  'lists.pkl': pickle([
+    [matrix, row],
+    [
+      [0.5, 1],
+      [2, 3],
+    ],
+    new Map([['config', new Map([['arch', 'mlp']])]]),
+  ]),
+  'jax.pkl': pickle([{ tuple: [jaxArray(matrix), jaxArray(row)] }]),
+  'objects.npy': npy('|O', [2], pickle(objectArray([matrix, row]))),
+  'texts.npy': npy('<U2', [2], new Uint8Array(16).fill(65)),
+};
 
 const FORMATS: Record<string, string[]> = {
   onnx: [
@@ -32,6 +50,7 @@ const FORMATS: Record<string, string[]> = {
   'PyTorch zip': ['mlp.pt', 'checkpoint.pt', 'weight-norm.pt', 'deepxde.pt'],
   'PyTorch legacy': ['mlp-legacy.pth'],
   pickle: ['mlp-protocol2.pkl', 'mlp-protocol4.pkl', 'mlp-protocol5.pkl', 'mlp-tensors.pkl'],
+  'lists of arrays': Object.keys(MADE),
   safetensors: ['mlp.safetensors'],
   npz: ['mlp.npz', 'numbered.npz', 'flax.npz'],
   'Keras h5': [
@@ -98,7 +117,10 @@ describe('damaged files', () => {
       `${format}: ${COUNT} mutations end in a model or a sentence`,
       async () => {
         const random = generator(format.length);
-        const originals = seeds.map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) }));
+        const originals = seeds.map((name) => ({
+          name,
+          bytes: MADE[name] ?? new Uint8Array(readFileSync(join(folder, name))),
+        }));
         const faults: string[] = [];
         let models = 0;
         for (let n = 0; n < COUNT && faults.length < 5; n++) {

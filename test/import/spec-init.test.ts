@@ -97,8 +97,24 @@ test('the gates of a modified MLP are proposed, and the spec is right as it is',
 
 test('blocks that look residual are marked where they stand', async () => {
   const net = [dense(random, 6, 2), dense(random, 6, 6), dense(random, 1, 6)];
-  const { text } = await ofTensors([...named('inp', net[0]), ...named('blocks.0', net[1]), ...named('out', net[2])]);
+  const tensors = [...named('inp', net[0]), ...named('blocks.0', net[1]), ...named('out', net[2])];
+  const { text } = await ofTensors(tensors);
   expect(text).toMatch(/"blocks\.0", \/\/ \[6, 6\]; \{ "residual": \["blocks\.0"\] \} where its input is added/);
+  // A spec that nobody has looked through does not settle it.
+  const bytes = writeSafetensors(new Map(tensors));
+  await expect(importAsWritten('net.safetensors', bytes, text)).rejects.toThrow(
+    /blocks\.0 look like residual blocks: write/,
+  );
+  const settled = text
+    .replace('"activation", "layers"', '"activation"')
+    .replace('"blocks.0",', '{ "residual": ["blocks.0"] },');
+  const { model } = await importAsWritten('net.safetensors', bytes, settled);
+  const h = tanh(apply(net[0], [0.2, 0.3]));
+  const wanted = apply(
+    net[2],
+    tanh(apply(net[1], h)).map((value, i) => value + h[i]),
+  );
+  expect(evaluateReference(model, Float64Array.of(0.2, 0.3))[0]).toBeCloseTo(wanted[0], 12);
 });
 
 test('every matrix is a candidate where no name tells the layers', async () => {
@@ -109,12 +125,25 @@ test('every matrix is a candidate where no name tells the layers', async () => {
   ];
   const { spec, text } = await ofTensors(tensors);
   expect(spec.network?.layers).toEqual(['first_matrix', 'second_matrix']);
-  expect(spec.network?.assumed).toEqual(['activation', 'layers', 'layout']);
+  expect(spec.network?.assumed).toEqual(['activation', 'layers']);
   expect(text).toContain('shift_a [6]');
   expect(spec.inputs).toHaveLength(2);
   // In lists that do not fit together, too.
   const loose = await init('p.pkl', pickle([[dense(random, 6, 2).weight], dense(random, 1, 5).weight]));
   expect(loose.spec.network?.layers).toHaveLength(2);
+});
+
+test('the layout of square matrices stays a question', async () => {
+  const bytes = writeSafetensors(
+    new Map<string, ReturnType<typeof vector>>([
+      ['A', dense(random, 2, 2).weight],
+      ['C', dense(random, 2, 2).weight],
+    ]),
+  );
+  const { text, spec } = await init('net.safetensors', bytes);
+  expect(spec.network?.assumed).toEqual(['activation', 'layers', 'layout']);
+  await expect(importAsWritten('net.safetensors', bytes, text)).rejects.toThrow(/may be \[out, in\] or \[in, out\]/);
+  await importAsWritten('net.safetensors', bytes, text.replace(', "layout" ]', ' ]'));
 });
 
 test('bounds and other tensors are named with their field', async () => {
