@@ -28,7 +28,7 @@ const inZip = (pattern: RegExp) => (bytes: Uint8Array) => isZip(bytes) && zipNam
 const TABLE_END = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
 const AS_NPZ = 'and import that';
-const FROM_CHECKPOINT = `save its variables from Python: r = tf.train.load_checkpoint(prefix); np.savez("weights.npz", **{n.replace("/", "."): r.get_tensor(n) for n in r.get_variable_to_shape_map()}), ${AS_NPZ}`;
+const FROM_CHECKPOINT = `save its variables from Python: r = tf.train.load_checkpoint(prefix); np.savez("weights.npz", **{n.split("/.ATTR")[0]: r.get_tensor(n) for n, s in r.get_variable_to_shape_map().items() if s and "ptimizer" not in n}), ${AS_NPZ}`;
 const TO_TF_ONNX = 'convert it with python -m tf2onnx.convert --saved-model <folder> --output net.onnx and import that';
 const FLATTENED =
   'np.savez("weights.npz", **{"/".join(k): np.asarray(v) for k, v in flax.traverse_util.flatten_dict(params).items()})';
