@@ -48,7 +48,7 @@ def with_torch():
             joined = [p & q for p in sides for q in others] + [p | q for p in sides for q in others]
             joined += [p ^ q for p in sides for q in others] + [~(p & q) for p in sides for q in others]
             joined += [torch.logical_and(p, torch.logical_not(q)) for p in sides for q in others]
-            return torch.cat([torch.where(both, torch.ones_like(x), torch.zeros_like(x)) for both in joined], 1)
+            return torch.cat([torch.where(both, 1.0, 0.0) for both in joined], 1)
 
     class Functions(nn.Module):
         def forward(self, v):

@@ -32,6 +32,7 @@ describe.skipIf(!python)('pinn_edge_export.py', () => {
     >;
     const names = Object.keys(answers);
     expect(names.length).toBeGreaterThan(10);
+    expect(names).toEqual(expect.arrayContaining(['choices', 'truths', 'functions']));
     for (const [name, { points, outputs }] of Object.entries(answers)) {
       const model = loadModel(join(folder, `${name}.json`), files);
       const found = evaluateReference(model, Float64Array.from(points.flat()));
