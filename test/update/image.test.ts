@@ -143,6 +143,8 @@ describe('model images', () => {
     expect(set('kind', 3)).toBe('KIND');
     expect(set('kind', 0)).toBe('KIND');
     expect(set('kind', 255)).toBe('KIND');
+    const roomy = Uint8Array.from([...tinyImage(), ...new Uint8Array(8)]);
+    expect(verdict(changed(HEADER.totalBytes, u32(roomy.length), roomy))).toBe('LAYOUT');
     expect(verdict(tinyImage({ target: 'esp32' }))).toBe('TARGET');
     expect(verdict(tinyImage({ memoryBytes: 0 }))).toBe('VALUE');
     expect(verdict(tinyImage({ stackBytes: 8 }))).toBe('VALUE');
@@ -173,6 +175,8 @@ describe('model images', () => {
     expect(verdict(image, '-', needed)).toBe('OK');
     expect(verdict(image, '-', needed - 1)).toBe('MEMORY');
     expect(verdict(image, '-', 0)).toBe('OK');
+    // A sum beyond 32 bits.
+    expect(verdict(tinyImage({ memoryBytes: 2 ** 32 - 4096, heapBytes: 8192 }))).toBe('MEMORY');
   });
 
   test('texts that do not begin or end inside the strings', () => {
