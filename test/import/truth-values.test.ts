@@ -10,7 +10,7 @@ import { importGraph, type OnnxGraph } from '../helpers/onnx-graph.js';
 
 /** Comparisons and connectives where their operands are equal: at initial and boundary conditions. */
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 900_000 });
 
 type Truth = (x: number, t: number) => boolean;
 
