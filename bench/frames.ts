@@ -35,7 +35,7 @@ const BLOCK = [
 ];
 /** Classes of operations whose frames stay while the next one runs, where there are tail calls. */
 const STAY: ReadonlySet<FrameClass> = new Set(['loop', 'call', 'block']);
-const LEVELS = ['-Os', '-O2', '-O3'];
+const LEVELS = ['-O1', '-Os', '-O2', '-O3'];
 
 interface Compiler {
   command: string;
@@ -60,7 +60,8 @@ function stackUsage({ command, flags }: Compiler, unit: string, level: string): 
     return new Map(
       lines.map((line) => {
         const [place, bytes] = line.split('\t');
-        return [place.slice(place.lastIndexOf(':') + 1), Number(bytes)];
+        // The library's wasm3 has names of its own (pe_wasm3_names.h).
+        return [place.slice(place.lastIndexOf(':') + 1).replace(/^pe_/, ''), Number(bytes)];
       }),
     );
   } finally {
@@ -94,16 +95,36 @@ function compilerOf(board: string): Compiler {
 /** Here wasm3 is also compiled file by file, into the Node addon (targets/host/build-addon.mjs). */
 const host: Compiler = {
   command: 'cc',
-  flags: ['-fno-optimize-sibling-calls', '-fPIC', '-fvisibility=hidden', '-Dd_m3HasFloat=0'],
+  flags: ['-DPE_TAIL_CALLS=0', '-fno-optimize-sibling-calls', '-fPIC', '-fvisibility=hidden', '-Dd_m3HasFloat=0'],
   units: [LIBRARY_UNIT, join(wasm3Folder(), 'm3_compile.c')],
 };
+/** Clang for ARM makes no tail calls of operations; the headers are those of GCC's C library. */
+const clangFor = (target: string, headers: string, ...flags: string[]): Compiler => ({
+  command: 'clang',
+  flags: [`--target=${target}`, ...flags, '-isystem', headers],
+  units: [LIBRARY_UNIT],
+});
+const NEWLIB = '/usr/lib/arm-none-eabi/include';
+const PICOLIBC = '/usr/lib/picolibc/riscv64-unknown-elf/include';
 const measured = (compiler: Compiler, tailCalls: boolean) =>
   largest(compiler.units.flatMap((unit) => LEVELS.map((level) => framesAt(compiler, unit, level, tailCalls))));
+const ofAll = (tailCalls: boolean, ...compilers: Compiler[]) =>
+  largest(compilers.map((compiler) => measured(compiler, tailCalls)));
 const isas: Record<string, Frames> = {
   'armv6-m': measured(compilerOf('cortex-m0'), false),
+  'arm-clang': ofAll(
+    false,
+    clangFor('thumbv6m-none-eabi', NEWLIB, '-mcpu=cortex-m0'),
+    clangFor('thumbv7m-none-eabi', NEWLIB, '-mcpu=cortex-m3'),
+    clangFor('thumbv7em-none-eabihf', NEWLIB, '-mcpu=cortex-m4'),
+    clangFor('thumbv8m.main-none-eabi', NEWLIB, '-mcpu=cortex-m33'),
+  ),
   'xtensa-lx106': measured(compilerOf('xtensa'), false),
   'x86-64': measured(host, false),
 };
-const chips = ['cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc'].map((name) => measured(compilerOf(name), true));
-const json = { command: 'npm run frames', isas, tailCalls: largest(chips), tailCalls64: measured(host, true) };
+const chips = [
+  ...['cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc'].map(compilerOf),
+  clangFor('riscv32-unknown-elf', PICOLIBC, '-march=rv32imc', '-mabi=ilp32'),
+];
+const json = { command: 'npm run frames', isas, tailCalls: ofAll(true, ...chips), tailCalls64: measured(host, true) };
 writeFileSync(join(PACKAGE_ROOT, 'compiler/cost/frames.json'), `${JSON.stringify(json, null, 2)}\n`);

@@ -39,6 +39,8 @@ const MESSAGES = {
   PE3010: '-o {file}: what is written is a pinn-edge/1 model; give a name that ends in .json',
   PE3011:
     '-o {file} would put its weights into {weights}, which exists and is not of an earlier model of that name; give another name',
+  PE3090:
+    '--name {name}: a prefix of C names is a letter and then letters, digits and underscores, all lower case, at most 40, and does not begin with pe_, pinn_edge or pinn_model',
   // 4xxx: accuracy and size
   PE4001:
     'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try {option} {nearest}',

@@ -69,7 +69,7 @@ function walkingSource(table: BlockTable): string {
 static const uint32_t table[] = {${Array.from(words, hex32).join(', ')}};
 static uint32_t arena[PINN_MODEL_ARENA_WORDS];
 
-int pe_run_words(const int32_t *inputs, int32_t *outputs) {
+int pinn_model_run_words(const int32_t *inputs, int32_t *outputs) {
   memcpy(arena, inputs, PINN_MODEL_INPUT_COUNT * sizeof(int32_t));
   const uint32_t status = pe_walk(table, arena);
   memcpy(outputs, arena + PINN_MODEL_INPUT_COUNT, PINN_MODEL_OUTPUT_COUNT * sizeof(int32_t));

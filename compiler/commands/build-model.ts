@@ -23,6 +23,8 @@ export interface BuildSettings {
   for?: Goal;
   effort: Effort;
   modelVersion?: number;
+  /** What the model's names in C begin with. */
+  name?: string;
   cache: boolean;
 }
 
@@ -75,7 +77,7 @@ export async function buildModel(
       file,
       onStage: (stage) => say(stageLine(stage)),
     });
-    return { compiled, ...packageBuild(compiled, target, { version: settings.modelVersion }) };
+    return { compiled, ...packageBuild(compiled, target, { version: settings.modelVersion, prefix: settings.name }) };
   };
   return settings.for ? buildFor(settings.for) : fastestThatFits(buildFor, say);
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { requirePrefix } from '../codegen/names.js';
 import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress.js';
 import { GOALS } from '../cost/goal.js';
 import type { TimeEstimate } from '../cost/time.js';
@@ -70,6 +71,11 @@ export function buildCommand(): Command {
       '--model-version <n>',
       'version of the model in its image; devices refuse a lower one than they run (default: 1)',
       countOption('--model-version', 0, 2 ** 32 - 1),
+    )
+    .option(
+      '--name <prefix>',
+      "what the model's names in C begin with, for programs of several models (default: made of the model's name)",
+      requirePrefix,
     )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')

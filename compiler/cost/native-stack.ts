@@ -22,7 +22,7 @@ export const RUN_STACK_BYTES = 640;
 export const OPEN_STACK_BYTES = 896;
 
 /** pe_open with the check of the module, which is over when wasm3 begins. */
-export const VALIDATE_STACK_BYTES = 3328;
+export const VALIDATE_STACK_BYTES = 3840;
 
 /** The kernels in C, with pe.walk. */
 export const IMPORT_STACK_BYTES = 512;

@@ -10,12 +10,19 @@ export const BARE_METAL = 'bare-metal';
 export const BARE_METAL_UPDATE = 'bare-metal-update';
 
 /** Every file. Sections of their own, so that what is not used is left out. */
-const COMMON_FLAGS = ['-std=gnu11', '-Os', '-ffunction-sections', '-fdata-sections'];
+const OPTIMISATION = '-Os';
+const COMMON_FLAGS = ['-std=gnu11', OPTIMISATION, '-ffunction-sections', '-fdata-sections'];
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion'];
 
 /** The file of the library that contains wasm3, and what it needs besides (it says why). */
 export const WASM3_UNIT = 'pe_wasm3.c';
 export const WASM3_FLAGS = ['-fwrapv', '-fno-strict-aliasing'];
+
+/**
+ * What the bound of the native stack rests on, besides optimisation: the build file of every project sets these on that
+ * file. The file also sees to them by itself where the compiler is GCC.
+ */
+export const WASM3_STACK_FLAGS = ['-foptimize-sibling-calls', '-fno-stack-protector'];
 
 /** Kernels, of the library or specialised in model.c: the models' time is spent in them. */
 export const KERNEL_UNITS: readonly string[] = ['pe_kernels.c', 'model.c'];
@@ -32,7 +39,7 @@ export function compilerFlags(target: Target): Record<'every' | 'wasm3' | 'kerne
   ];
   return {
     every: [...target.flags, ...COMMON_FLAGS, ...WARNINGS, ...defines],
-    wasm3: WASM3_FLAGS,
+    wasm3: [OPTIMISATION, ...WASM3_STACK_FLAGS, ...WASM3_FLAGS],
     kernel: KERNEL_FLAGS,
     link: [...target.flags, ...LINK_FLAGS, ...(target.compiler?.linkFlags ?? [])],
   };

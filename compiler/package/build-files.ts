@@ -44,6 +44,8 @@ export interface PackagedBuild {
 export interface PackageOptions {
   /** Version of the model in its image; a device refuses a lower one than it runs. Default 1. */
   version?: number;
+  /** What its names in C begin with; default: made of the model's name. */
+  prefix?: string;
 }
 
 /**
@@ -70,9 +72,9 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
   const payload = isC ? table : wasm;
-  const header = buildHeader(report, payload, golden);
+  const header = buildHeader(report, payload, golden, options.prefix);
   files.set('model.img', buildImage(report, payload, golden)).set('pinn_model.h', header);
-  if (isC) addCFiles(files, target, cFiles(report, table, golden));
+  if (isC) addCFiles(files, target, cFiles(report, table, golden, options.prefix));
   else files.set('model.wasm', wasm);
   for (const [path, text] of firmwareFiles(target, header, compiled.engine)) files.set(`firmware/${path}`, text);
   for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);

@@ -22,7 +22,8 @@ export const VALIDATE_SOURCES = [
 /** What models in modules need besides: wasm3 and the check before it. */
 export const MODULE_FILES = [
   ...['pe_module.c', 'pe_module.h', 'pe_module.gen.h', 'pe_arena.c', 'pe_arena.h', 'pe_steps.h'],
-  ...[...VALIDATE_SOURCES, 'pe_validate.h', 'pe_check.h', 'pe_frames.gen.h', 'pe_wasm3.c', 'pe_wasm3.h'],
+  ...[...VALIDATE_SOURCES, 'pe_validate.h', 'pe_check.h', 'pe_frames.gen.h', 'pe_tail_calls.h'],
+  ...['pe_wasm3.c', 'pe_wasm3.h', 'pe_wasm3_names.h'],
 ] as const;
 
 /** What block tables need besides: their check and the kernels in C. */

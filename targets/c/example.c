@@ -8,7 +8,7 @@ static int count_differences(void) {
   int differences = 0;
   for (int p = 0; p < PINN_MODEL_GOLDEN_COUNT; p++) {
     int32_t outputs[PINN_MODEL_OUTPUT_COUNT];
-    pe_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, outputs);
+    pinn_model_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, outputs);
     for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
       if (outputs[i] != pinn_model_golden_outputs[p * PINN_MODEL_OUTPUT_COUNT + i]) differences++;
     }
@@ -21,7 +21,7 @@ int main(void) {
   double outputs[PINN_MODEL_OUTPUT_COUNT];
   const int differences = count_differences();
   printf("golden vectors: %d of %d words differ\n", differences, PINN_MODEL_GOLDEN_COUNT * PINN_MODEL_OUTPUT_COUNT);
-  if (pe_eval(inputs, outputs) < 0) return 1;
+  if (pinn_model_eval(inputs, outputs) < 0) return 1;
   for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) printf("output %d at zero: %.9g\n", i, outputs[i]);
   return differences != 0;
 }

@@ -31,6 +31,8 @@ static const uint8_t frames[] =
     PE_FRAMES_XTENSA_WINDOWED;
 #elif defined(__XTENSA__)
     PE_FRAMES_XTENSA_LX106;
+#elif defined(__arm__) && defined(__clang__)
+    PE_FRAMES_ARM_CLANG;
 #elif defined(__ARM_ARCH_6M__)
     PE_FRAMES_ARMV6_M;
 #elif defined(__x86_64__)

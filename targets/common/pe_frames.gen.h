@@ -16,14 +16,15 @@
 #define PE_FRAME_UNIT_BYTES 0x8u
 #define PE_RUN_STACK_BYTES 0x280u
 #define PE_OPEN_STACK_BYTES 0x380u
-#define PE_VALIDATE_STACK_BYTES 0xd00u
+#define PE_VALIDATE_STACK_BYTES 0xf00u
 #define PE_IMPORT_STACK_BYTES 0x200u
 
-#define PE_FRAMES_ARMV6_M {4u, 4u, 5u, 7u, 8u, 4u, 6u, 5u, 10u, 27u}
+#define PE_FRAMES_ARMV6_M {4u, 4u, 5u, 7u, 8u, 4u, 6u, 5u, 10u, 29u}
+#define PE_FRAMES_ARM_CLANG {6u, 4u, 5u, 5u, 6u, 4u, 6u, 5u, 11u, 35u}
 #define PE_FRAMES_XTENSA_LX106 {2u, 4u, 4u, 4u, 6u, 2u, 6u, 4u, 12u, 34u}
 #define PE_FRAMES_X86_64 {2u, 4u, 4u, 2u, 2u, 2u, 6u, 6u, 18u, 48u}
 #define PE_FRAMES_XTENSA_WINDOWED {4u, 6u, 6u, 6u, 8u, 4u, 8u, 6u, 16u, 42u}
-#define PE_FRAMES_LARGEST {4u, 6u, 6u, 7u, 8u, 4u, 8u, 6u, 18u, 48u}
+#define PE_FRAMES_LARGEST {6u, 6u, 6u, 7u, 8u, 4u, 8u, 6u, 18u, 48u}
 #define PE_FRAMES_TAIL_CALLS {0u, 0u, 0u, 0u, 0u, 0u, 5u, 0u, 7u, 32u}
 #define PE_FRAMES_TAIL_CALLS_64 {0u, 0u, 0u, 0u, 0u, 0u, 6u, 0u, 10u, 48u}
 

@@ -5,7 +5,7 @@
 
 #include "pe_kernels.h"
 #include "pe_table.h"
-#include "wasm3.h"
+#include "pe_wasm3.h"
 
 #define SECTION_NAME "pinn-edge"
 #define WASM_HEADER_BYTES 8u

@@ -15,19 +15,10 @@
 #include <stdint.h>
 
 #include "pe_module.gen.h"
+#include "pe_tail_calls.h"
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-// Whether the C compiler makes tail calls of wasm3's operations. Compilers for Xtensa and ARMv6-M make none, and others
-// none without optimisation: there every operation nests a native call until a loop goes round or a function returns.
-#ifndef PE_TAIL_CALLS
-#if defined(__XTENSA__) || defined(__ARM_ARCH_6M__) || !defined(__OPTIMIZE__)
-#define PE_TAIL_CALLS 0
-#else
-#define PE_TAIL_CALLS 1
-#endif
 #endif
 
 // Native stack, in bytes, that pe_open and evaluations may take, with the frames of whoever calls them in the same task.

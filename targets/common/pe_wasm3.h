@@ -26,6 +26,17 @@
 #define d_m3VerboseErrorMessages 0
 #endif
 
+#include "pe_tail_calls.h"
+#include "pe_wasm3_names.h"
+
+#include "m3_config.h"
+
+// A compiler that knows this attribute and cannot obey it for a target stops with an error.
+#if !PE_TAIL_CALLS || !defined(__clang__)
+#undef M3_MUSTTAIL
+#define M3_MUSTTAIL
+#endif
+
 #include "m3_env.h"
 #include "wasm3.h"
 

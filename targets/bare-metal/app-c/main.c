@@ -1,7 +1,7 @@
 // Evaluates points with a model in C, and says what that took.
 //
 // With a file inputs.bin in the emulator's folder: evaluates every point in it (rows of int32 input words, little-
-// endian) and writes outputs.bin (rows of one int32 result of pe_run_words and the int32 output words). Without it:
+// endian) and writes outputs.bin (rows of one int32 result of pinn_model_run_words and the int32 output words). Without it:
 // checks the golden vectors. Prints one "name value" per line, in bytes and instructions, and ends with "end 0".
 #include <stdint.h>
 
@@ -28,7 +28,7 @@ static void run_points(void *argument) {
   const uint64_t start = board_instructions();
   for (uint32_t p = 0; p < task->count; p++) {
     int32_t *row = outputs + p * OUTPUT_WORDS;
-    row[0] = pe_run_words(inputs + p * PINN_MODEL_INPUT_COUNT, row + 1);
+    row[0] = pinn_model_run_words(inputs + p * PINN_MODEL_INPUT_COUNT, row + 1);
   }
   task->instructions += board_instructions() - start;
 }
@@ -38,7 +38,7 @@ static void test_golden_vectors(void *argument) {
   const uint64_t start = board_instructions();
   for (uint32_t p = 0; p < PINN_MODEL_GOLDEN_COUNT; p++) {
     int32_t answer[PINN_MODEL_OUTPUT_COUNT];
-    pe_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, answer);
+    pinn_model_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, answer);
     for (uint32_t i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
       if (answer[i] != pinn_model_golden_outputs[p * PINN_MODEL_OUTPUT_COUNT + i]) task->wrong++;
     }
