@@ -27,7 +27,9 @@
 #endif
 
 #include "pe_tail_calls.h"
+#ifndef PE_WASM3_PLAIN_NAMES
 #include "pe_wasm3_names.h"
+#endif
 
 #include "m3_config.h"
 

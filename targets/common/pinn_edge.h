@@ -1,4 +1,4 @@
-// pinn_edge: evaluates a physics-informed neural network that pinn-edge compiled: a WebAssembly module under wasm3 0.5.0,
+// pinn_edge: evaluates a physics-informed neural network that pinn-edge compiled: a WebAssembly module under wasm3,
 // or a block table with kernels in C.
 //
 //     #include "pinn_model.h"  // written by `pinn-edge build`; defines pinn_model
@@ -21,7 +21,7 @@
 // or of a block table only its values; pe_open fills it and an evaluation takes no more. How much a model needs is known when it is built
 // (PINN_MODEL_ARENA_BYTES; pe_arena_used says what it really was); with less pe_open returns PE_ERROR_MEMORY.
 //
-// Native stack. Compiled without tail calls (Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
+// Native stack. Compiled without tail calls (pe_tail_calls.h: Xtensa and ARMv6-M always are), wasm3 nests one native call per executed
 // operation until the next loop iteration or return. The build report says what the model needs at most.
 //
 // Threads. A pe_t may be used by one thread at a time, and pe_open by one thread at a time altogether; otherwise

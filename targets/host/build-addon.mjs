@@ -40,6 +40,8 @@ const WASM3_CONFIGURATION = {
   // Without this, wasm3 takes float operations in unreachable code and stops only when they run.
   d_m3NoFloatDynamic: 0,
   d_m3HasWASI: 0,
+  // Here wasm3 is compiled file by file, under its own names.
+  PE_WASM3_PLAIN_NAMES: 1,
   d_m3CodePageAlignSize: 1024,
   d_m3MaxFunctionStackHeight: 256,
   d_m3MaxConstantTableSize: 120,

@@ -50,7 +50,7 @@ describe('flash --full', () => {
     const { code, out } = full('--dry-run', '--tool', 'esptool', '--port', '/dev/ttyUSB0');
     expect(code).toBe(0);
     expect(out).toContain(`(cd ${build}/firmware/esp-idf && idf.py build`);
-    expect(out).toContain(`esptool.py --chip esp32 --port /dev/ttyUSB0 --baud 460800 write_flash 0x0 ${image}`);
+    expect(out).toContain(`esptool --chip esp32 --port /dev/ttyUSB0 --baud 460800 write-flash 0x0 ${image}`);
   });
 
   test('says that the device will be out of reach, or writes the project with the agent', () => {
