@@ -69,7 +69,7 @@ describe('modules', () => {
 #include "burgers.h"
 ${TRY}
 static uint8_t burgers_arena[BURGERS_ARENA_BYTES];
-static uint8_t heat_arena[HEAT_ROD_ARENA_BYTES];
+static uint8_t heat_arena[2 * HEAT_ROD_ARENA_BYTES];
 int main(void) {
   try_model(&burgers_model, burgers_arena, sizeof burgers_arena);
   try_model(&heat_rod_model, heat_arena, sizeof heat_arena);
