@@ -54,6 +54,11 @@ const MESSAGES = {
     'no network answers in {limit} instructions: the smallest that was found takes about {smallest}; allow at least that',
   PE4102: 'one budget at a time: --max-bytes or --max-instructions',
   PE4150: '--block-rank must be a number greater than 0 and at most 1, found {found}',
+  // 42xx: certificates
+  PE4201: 'no bound can be proved: {reason}',
+  PE4202: '{file} is not a certificate that can be used: {reason}',
+  PE4203: 'nothing is proved of output "{output}" near {place}: {reason}',
+  PE4204: '{build} has no functions.json, which says what its tables stand for; build it again with this version of pinn-edge',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:

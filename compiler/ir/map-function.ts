@@ -28,6 +28,15 @@ export interface MapFunction {
   readonly phase: number;
 }
 
+/** What the function table of a record stands for: a function between the integers of its argument and its result. */
+export interface MapClaim {
+  readonly steps: readonly MapStep[];
+  readonly periodic: boolean;
+  /** argument = integer 2^-argumentExponent; integer of the result = value 2^resultExponent. */
+  readonly argumentExponent: number;
+  readonly resultExponent: number;
+}
+
 /** The steps in order, not periodic. */
 export function functionOf(...steps: MapStep[]): MapFunction {
   return { steps, periodic: false, phase: 0 };

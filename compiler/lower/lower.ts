@@ -1,4 +1,5 @@
 import type { BlockTable } from '../format/table.js';
+import type { MapClaim } from '../ir/map-function.js';
 import { type IrNode, matrixArguments } from '../ir/types.js';
 import { type QuantizedGraph, segmentsOf, type ValueFormat } from '../quantize/types.js';
 import { RecordWriter } from './record-writer.js';
@@ -15,6 +16,8 @@ export interface LoweredModel {
   recordNames: string[];
   /** Per record, the largest magnitude of the integers of operand a, by proof; of DENSE records. */
   peaks: number[];
+  /** Per record, the function that its table stands for; null of records without one. */
+  claims: (MapClaim | null)[];
   /** Integer format of each input and output word. */
   inputFormats: ValueFormat[];
   outputFormats: ValueFormat[];
@@ -37,7 +40,7 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
   for (const node of nodes) lowerNode(node, writer);
   for (const copy of outputCopies) writer.copy(copy, 32, 'outputs');
 
-  const { records, names, peaks, arenaBytes } = writer.finish();
+  const { records, names, peaks, claims, arenaBytes } = writer.finish();
   const inputFormats = formatsOfInputs(quantized, inputs);
   const outputFormats = segmentsOf(output).flatMap(({ leaf, width }) =>
     Array<ValueFormat>(width).fill(quantized.formats.get(leaf)!),
@@ -53,7 +56,7 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
     records,
     pool: writer.pool.bytes(),
   };
-  return { table, recordNames: names, peaks, inputFormats, outputFormats, macs: writer.macs };
+  return { table, recordNames: names, peaks, claims, inputFormats, outputFormats, macs: writer.macs };
 }
 
 /** The records of a node; inputs, concat and slice are addresses in the arena, not work. */

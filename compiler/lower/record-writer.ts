@@ -1,5 +1,6 @@
 import { FORMAT, KIND } from '../format/spec.js';
 import { EMPTY_RECORD, type TableRecord } from '../format/table.js';
+import type { MapClaim } from '../ir/map-function.js';
 import type { IrNode } from '../ir/types.js';
 import { type Leaf, type QuantizedGraph, segmentsOf, type ValueFormat } from '../quantize/types.js';
 import { type PendingCopy, type Place, Placement, type Places } from './places.js';
@@ -12,6 +13,7 @@ interface PendingRecord extends Places {
   name: string;
   /** Largest magnitude of the integers of operand a, by proof; 0 where nobody asks. */
   peak: number;
+  claim: MapClaim | null;
 }
 
 /** Takes the records of a graph in execution order, with what they need of pool and arena. */
@@ -33,9 +35,9 @@ export class RecordWriter {
     return this.quantized.formats.get(leaf)!;
   }
 
-  push(name: string, fields: Partial<TableRecord>, places: Places, peak = 0): void {
+  push(name: string, fields: Partial<TableRecord>, places: Places, peak = 0, claim: MapClaim | null = null): void {
     this.places.touch(this.records.length, places);
-    this.records.push({ fields: { ...EMPTY_RECORD, ...fields }, ...places, name, peak });
+    this.records.push({ fields: { ...EMPTY_RECORD, ...fields }, ...places, name, peak, claim });
   }
 
   /** Copies components to where they are wanted, as `bits` wide integers of the same scale. */
@@ -58,8 +60,14 @@ export class RecordWriter {
     return { place, wide: this.format(segmentsOf(x)[0].leaf).bits === 32 };
   }
 
-  /** The records with their addresses, and per record its node's name and peak. */
-  finish(): { records: TableRecord[]; names: string[]; peaks: number[]; arenaBytes: number } {
+  /** The records with their addresses, and per record its node's name, peak and function. */
+  finish(): {
+    records: TableRecord[];
+    names: string[];
+    peaks: number[];
+    claims: (MapClaim | null)[];
+    arenaBytes: number;
+  } {
     const { address, bytes } = this.places.plan();
     const addressOf = (place: Place | undefined) => (place ? address(place) : 0);
     return {
@@ -72,6 +80,7 @@ export class RecordWriter {
       })),
       names: this.records.map(({ name }) => name),
       peaks: this.records.map(({ peak }) => peak),
+      claims: this.records.map(({ claim }) => claim),
       arenaBytes: bytes,
     };
   }

@@ -26,6 +26,7 @@ import type { Target } from './target.js';
  *     model.img          the model, its module or block table, as an image for pinn-edge flash
  *     pinn_model.h       the same as a C array, with names, units, scales and golden vectors
  *     table.bin, .txt    the block table, and as text
+ *     functions.json     per record of the table, the function that it stands for: claims, which certify proves
  *     golden.json        known answers
  *     report.json        what the build is, needs and reaches
  *     target.json        the board that it was built for
@@ -65,6 +66,7 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   const files = new Map<string, Uint8Array | string>([
     ['table.bin', table],
     ['table.txt', disassemble(decodeTable(table), lowered.recordNames)],
+    ['functions.json', json(lowered.claims)],
     ['golden.json', json(golden)],
     ['report.json', json(report)],
     ['target.json', json(target)],

@@ -37,6 +37,7 @@ describe('pinn-edge build', () => {
       'pinn_model.h',
       'table.bin',
       'table.txt',
+      'functions.json',
       'golden.json',
       'report.json',
       'target.json',

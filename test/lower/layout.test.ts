@@ -14,7 +14,7 @@ import { randomTable, randomWords, tableRandom } from '../helpers/random-table.j
 
 function lowered(table: BlockTable, peak: (record: TableRecord) => number): LoweredModel {
   const peaks = table.records.map(peak);
-  return { table, recordNames: [], peaks, inputFormats: [], outputFormats: [], macs: 0 };
+  return { table, recordNames: [], peaks, claims: [], inputFormats: [], outputFormats: [], macs: 0 };
 }
 
 const PRICES = interpreterPrices('armv7e-m');

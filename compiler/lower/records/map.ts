@@ -23,7 +23,13 @@ export function lowerMap(node: MapNode, to: RecordWriter): void {
       ...mapFields(node, table, argument, format),
     };
     const out = to.places.placeOf({ leaf: node, start: from, width: rows });
-    to.push(node.name, fields, { a: to.places.placeOf(x), out });
+    const claim = {
+      steps: node.fn.steps,
+      periodic: node.fn.periodic,
+      argumentExponent: argument.exponent,
+      resultExponent: table.degree === 1 ? table.exponent : format.exponent,
+    };
+    to.push(node.name, fields, { a: to.places.placeOf(x), out }, 0, claim);
   }
 }
 

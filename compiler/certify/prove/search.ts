@@ -1,0 +1,174 @@
+import type { OutputBound, Shares } from './pair.js';
+
+/** A box's bounds as evaluators give them; undefined where nothing can be said of so wide a box. */
+export type BoxResult = { outputs: OutputBound[]; axis: number } | { outputs: undefined; axis: number };
+
+/** Bounds boxes, in the order in which they are given. */
+export interface Evaluator {
+  bound(boxes: readonly Box[]): Promise<BoxResult[]>;
+}
+
+export interface Box {
+  low: readonly number[];
+  high: readonly number[];
+}
+
+/** A node of the tree of boxes: split in the middle of an axis, or not. */
+interface Node extends Box {
+  index: number;
+  depth: number;
+  result: BoxResult;
+  children?: [Node, Node];
+}
+
+export interface SearchOptions {
+  min: readonly number[];
+  max: readonly number[];
+  /** Per output: a bound that is small enough. Default: go on until splitting gains no more than a twentieth. */
+  enough?: readonly number[];
+  mostBoxes: number;
+  /** Asked between rounds. */
+  stop?: () => boolean;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  boxes: number;
+  /** Proved so far, per output. */
+  bounds: number[];
+}
+
+export interface SearchResult {
+  /** Per output: what holds all over the box, infinite where there is no bound yet. */
+  bounds: number[];
+  /** Per output: the box where the bound is largest, and what it is made of there. */
+  worst: { box: Box; shares?: Shares }[];
+  /** Per output: the largest bound away from the jumps of conditions. */
+  elsewhere: number[];
+  /** Boxes in preorder: the axis of a split in base 36, or a dot. */
+  splits: string;
+  boxes: number;
+  ended: 'tight' | 'boxes' | 'stopped' | 'stuck';
+}
+
+/** Boxes split in a round; the same on every machine, so that the tree is. */
+const ROUND = 96;
+/** Splitting ends where it could gain no more than this. */
+const GAIN = 1.05;
+/** Boxes of this depth are not split further: what is left there is a jump, or the end of a domain. */
+const DEEPEST = 60;
+
+/**
+ * Splits the input box until bounds are tight: in each round the boxes that are furthest above what can be reached, in
+ * the middle of the axis that counts most. The same inputs give the same tree, however many threads there are.
+ */
+export async function searchBoxes(evaluator: Evaluator, options: SearchOptions): Promise<SearchResult> {
+  const { min, max, mostBoxes } = options;
+  const whole: Box = { low: min, high: max };
+  const [result] = await evaluator.bound([whole]);
+  const root: Node = { ...whole, index: 0, depth: 0, result };
+  let leaves: Node[] = [root];
+  let made = 1;
+  let ended: SearchResult['ended'] = 'tight';
+  for (;;) {
+    const targets = targetsOf(leaves, options);
+    const excess = (node: Node) => {
+      const { outputs } = node.result;
+      if (!outputs || !targets.length) return Number.POSITIVE_INFINITY;
+      return outputs.reduce((m, { bound }, k) => Math.max(m, bound / targets[k]), 0);
+    };
+    const wanted = leaves.filter((node) => excess(node) > 1);
+    if (!wanted.length) break;
+    const open = wanted.filter((node) => node.depth < DEEPEST && canSplit(node));
+    if (!open.length) {
+      ended = 'stuck';
+      break;
+    }
+    if (options.stop?.()) {
+      ended = 'stopped';
+      break;
+    }
+    if (leaves.length >= mostBoxes) {
+      ended = 'boxes';
+      break;
+    }
+    const keys = new Map(open.map((node) => [node, excess(node)]));
+    open.sort((p, q) => compareKeys(keys.get(q)!, keys.get(p)!) || p.depth - q.depth || p.index - q.index);
+    const chosen = open.slice(0, ROUND);
+    const halves = chosen.flatMap((node) => halvesOf(node));
+    const results = await evaluator.bound(halves);
+    chosen.forEach((node, i) => {
+      node.children = [0, 1].map((side): Node => {
+        const at = 2 * i + side;
+        return { ...halves[at], index: made++, depth: node.depth + 1, result: results[at] };
+      }) as [Node, Node];
+    });
+    const split = new Set(chosen);
+    leaves = [...leaves.filter((node) => !split.has(node)), ...chosen.flatMap((node) => node.children!)];
+    options.onProgress?.({ boxes: leaves.length, bounds: boundsOf(leaves, targets.length) });
+  }
+  return summarize(root, leaves, ended);
+}
+
+function compareKeys(p: number, q: number): number {
+  return p === q ? 0 : p < q ? -1 : 1;
+}
+
+/** Per output: what is small enough. */
+function targetsOf(leaves: readonly Node[], { enough }: SearchOptions): number[] {
+  const known = leaves.find(({ result }) => result.outputs)?.result.outputs;
+  if (!known) return [];
+  return known.map((_, k) => {
+    const least = leaves.reduce((m, { result }) => Math.max(m, result.outputs?.[k].least ?? 0), 0);
+    return Math.max(GAIN * least, enough?.[k] ?? 0, Number.MIN_VALUE);
+  });
+}
+
+function canSplit({ low, high, result }: Node): boolean {
+  const middle = middleOf(low[result.axis], high[result.axis]);
+  return middle > low[result.axis] && middle < high[result.axis];
+}
+
+/** Where a box is split; prover and checker agree on it. */
+function middleOf(low: number, high: number): number {
+  return low + (high - low) / 2;
+}
+
+function halvesOf({ low, high, result }: Node): [Box, Box] {
+  const { axis } = result;
+  const middle = middleOf(low[axis], high[axis]);
+  const put = (x: readonly number[]) => x.map((v, i) => (i === axis ? middle : v));
+  return [
+    { low, high: put(high) },
+    { low: put(low), high },
+  ];
+}
+
+function boundsOf(leaves: readonly Node[], outputs: number): number[] {
+  return Array.from({ length: outputs }, (_, k) =>
+    leaves.reduce((m, { result }) => Math.max(m, result.outputs?.[k].bound ?? Number.POSITIVE_INFINITY), 0),
+  );
+}
+
+function summarize(root: Node, leaves: readonly Node[], ended: SearchResult['ended']): SearchResult {
+  const count = leaves.find(({ result }) => result.outputs)?.result.outputs?.length ?? 1;
+  const bounds = boundsOf(leaves, count);
+  const worst = bounds.map((bound, k) => {
+    const { low, high, result } = leaves.find(
+      ({ result }) => (result.outputs?.[k].bound ?? Number.POSITIVE_INFINITY) === bound,
+    )!;
+    return { box: { low, high }, shares: result.outputs?.[k].shares };
+  });
+  const smooth = leaves.filter(({ result }) => result.outputs?.every(({ shares }) => shares.choice === 0));
+  return { bounds, worst, elsewhere: boundsOf(smooth, count), splits: preorder(root), boxes: leaves.length, ended };
+}
+
+function preorder(node: Node): string {
+  const parts: string[] = [];
+  const stack = [node];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    parts.push(next.children ? next.result.axis.toString(36) : '.');
+    if (next.children) stack.push(next.children[1], next.children[0]);
+  }
+  return parts.join('');
+}

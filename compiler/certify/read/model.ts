@@ -1,0 +1,135 @@
+import { type Model, type ModelNode, nodeInputs } from '../../model/types.js';
+import { appendElu, appendFunction, appendPower } from './functions.js';
+import { cannotProve, type Program, ProgramBuilder } from './program.js';
+
+/**
+ * The exact real function that a model file defines, as a program: its numbers as the doubles they are read as, every
+ * operation in real arithmetic. Outputs are in engineering units.
+ */
+export function readModelProgram(model: Model): Program {
+  const to = new ProgramBuilder();
+  const values = new Map<string, Int32Array>();
+  model.inputs.forEach(({ name }, index) => {
+    values.set(name, to.input(index));
+  });
+  const needed = neededNodes(model);
+  for (const node of model.nodes) if (needed.has(node.name)) values.set(node.name, appendNode(to, model, node, values));
+  const outputs = model.outputs.map(({ value, index = 0, scale = 1, offset = 0 }) => {
+    const x = values.get(value)!.subarray(index, index + 1);
+    return to.linear(x, scale, offset)[0];
+  });
+  return to.finish(model.inputs.length, Int32Array.from(outputs));
+}
+
+/** Names of what the outputs need. */
+function neededNodes(model: Model): Set<string> {
+  const needed = new Set(model.outputs.map(({ value }) => value));
+  for (const node of [...model.nodes].reverse()) {
+    if (needed.has(node.name)) for (const name of nodeInputs(node)) needed.add(name);
+  }
+  return needed;
+}
+
+function join(parts: readonly Int32Array[]): Int32Array {
+  return Int32Array.from(parts.flatMap((part) => Array.from(part)));
+}
+
+function appendNode(
+  to: ProgramBuilder,
+  model: Model,
+  node: ModelNode,
+  values: ReadonlyMap<string, Int32Array>,
+): Int32Array {
+  const [x, y, z] = nodeInputs(node).map((name) => values.get(name)!);
+  const tensor = (name: string) => model.tensors.get(name)!;
+  const bias = 'bias' in node && node.bias !== undefined ? tensor(node.bias).data : undefined;
+  const width = model.widths.get(node.name)!;
+  switch (node.op) {
+    case 'dense':
+      return to.affine(x, tensor(node.weight).data, bias ?? new Float64Array(width));
+    case 'low_rank': {
+      const right = tensor(node.right);
+      const middle = to.affine(x, right.data, new Float64Array(right.shape[0]));
+      return to.affine(middle, tensor(node.left).data, bias ?? new Float64Array(width));
+    }
+    case 'hierarchical':
+      return appendLeaves(to, model, node, join(node.inputs.map((name) => values.get(name)!)), bias);
+    case 'tensor_train':
+      throw cannotProve(
+        `node "${node.name}" is a tensor train, which is not covered in a reference; give its matrix as a dense node`,
+      );
+    case 'add':
+      return to.linear(x, 1, 0, y, 1);
+    case 'sub':
+      return to.linear(x, 1, 0, y, -1);
+    case 'mul':
+      return to.multiply(x, y);
+    case 'div':
+      return to.multiply(x, to.elementary('power', y, { exponent: -1 }));
+    case 'min':
+    case 'max':
+      return to.extremum(node.op, x, y);
+    case 'select':
+      return to.select(x, y, z, `node "${node.name}"`);
+    case 'sum':
+      return to.affine(x, new Float64Array(x.length).fill(1), new Float64Array(1));
+    case 'mean': {
+      // Divided by the number of elements exactly, which need not have a double as its inverse.
+      const sum = to.affine(x, new Float64Array(x.length).fill(1), new Float64Array(1));
+      const count = to.affine(new Int32Array(0), new Float64Array(0), Float64Array.of(x.length));
+      return to.multiply(sum, to.elementary('power', count, { exponent: -1 }));
+    }
+    case 'concat':
+      return join(node.inputs.map((name) => values.get(name)!));
+    case 'slice':
+      return x.subarray(node.start, node.stop);
+    case 'scale':
+      return to.linear(x, node.scale ?? 1, node.shift ?? 0);
+    case 'neg':
+      return to.linear(x, -1);
+    case 'constant':
+      return to.affine(new Int32Array(0), new Float64Array(0), Float64Array.from(node.value));
+    case 'pow':
+      return appendPower(to, x, node.exponent);
+    case 'elu':
+      return appendElu(to, x, node.alpha ?? 1);
+    case 'leaky_relu':
+      return to.piecewise(x, [0], [0], node.slope ?? 0.01, 1);
+    case 'hard_sigmoid':
+      return to.piecewise(to.linear(x, node.alpha ?? 0.2, node.beta ?? 0.5), [0, 1], [0, 1], 0, 0);
+    case 'clip': {
+      const ends = [node.min, node.max].filter((end): end is number => end !== undefined && Number.isFinite(end));
+      if (!ends.length) return x;
+      return to.piecewise(x, ends, ends, node.min === undefined ? 1 : 0, node.max === undefined ? 1 : 0);
+    }
+    case 'lookup':
+      return to.piecewise(x, node.points, node.values, 0, 0);
+    case 'gelu':
+      return appendFunction(to, node.approximate === 'tanh' ? 'geluTanh' : 'gelu', x);
+    default:
+      return appendFunction(to, node.op, x);
+  }
+}
+
+/** b + the leaves' products, each added into its rows. */
+function appendLeaves(
+  to: ProgramBuilder,
+  model: Model,
+  node: Extract<ModelNode, { op: 'hierarchical' }>,
+  x: Int32Array,
+  bias: Float64Array | undefined,
+): Int32Array {
+  const tensor = (name: string) => model.tensors.get(name)!;
+  let sums = to.affine(new Int32Array(0), new Float64Array(0), bias ?? new Float64Array(node.width));
+  for (const leaf of node.leaves) {
+    let part = x.subarray(...leaf.cols);
+    for (const name of 'weight' in leaf ? [leaf.weight] : [leaf.right, leaf.left]) {
+      part = to.affine(part, tensor(name).data, new Float64Array(tensor(name).shape[0]));
+    }
+    const added = to.linear(sums.subarray(...leaf.rows), 1, 0, part, 1);
+    const next = sums.slice();
+    next.set(added, leaf.rows[0]);
+    sums = next;
+  }
+  return sums;
+}

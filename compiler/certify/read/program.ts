@@ -1,0 +1,246 @@
+import { PinnEdgeError } from '../../diagnostics.js';
+
+/**
+ * A straight-line program over real numbers, one element at a time: what a model defines, or what the integers of a block
+ * table stand for. Both are read into this form (model.ts, table.ts); prover and checker enclose it each in its own way.
+ *
+ * Every element is a number with an id; an operation names the ids it reads and the first of those it defines, which
+ * follow one another. In a table's program the unit of an element is one step of its integer.
+ */
+
+/** Functions of one real variable that programs are made of. */
+export type ElementaryName =
+  | 'exp'
+  | 'log'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'sigmoid'
+  | 'softplus'
+  | 'atan'
+  | 'erf'
+  | 'power';
+
+/** y_i = factor f(scale x_i + shift), with scale times 2 pi, exactly, where `turns` is set. */
+export interface FunctionOp {
+  readonly kind: 'function';
+  readonly name: ElementaryName;
+  /** Of `power`. */
+  readonly exponent: number;
+  readonly x: Int32Array;
+  readonly out: number;
+  readonly scale: number;
+  readonly shift: number;
+  readonly factor: number;
+  readonly turns: boolean;
+}
+
+/** y = W x + b, W row-major [rows x x.length]. */
+export interface AffineOp {
+  readonly kind: 'affine';
+  readonly x: Int32Array;
+  readonly out: number;
+  readonly rows: number;
+  readonly weights: Float64Array;
+  readonly bias: Float64Array;
+}
+
+/** y_i = wa_i a_i + wb_i b_i + bias_i; without b, wa_i a_i + bias_i. */
+export interface LinearOp {
+  readonly kind: 'linear';
+  readonly a: Int32Array;
+  readonly b?: Int32Array;
+  readonly out: number;
+  readonly wa: Float64Array;
+  readonly wb: Float64Array;
+  readonly bias: Float64Array;
+}
+
+/** y_i = factor a_i b_i. */
+export interface MultiplyOp {
+  readonly kind: 'multiply';
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+  readonly out: number;
+  readonly factor: number;
+}
+
+/** y_i = f(x_i), f linear between (points, values) and of slopes `left` and `right` beyond the ends. */
+export interface PiecewiseOp {
+  readonly kind: 'piecewise';
+  readonly x: Int32Array;
+  readonly out: number;
+  readonly points: Float64Array;
+  readonly values: Float64Array;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** y_i = a_i where condition_i > 0, else b_i. */
+export interface SelectOp {
+  readonly kind: 'select';
+  readonly condition: Int32Array;
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+  readonly out: number;
+  /** Of the model or the record, for messages. */
+  readonly place: string;
+}
+
+/** y_i is x_i, off by at most `error`, held to low .. high. */
+export interface StoreOp {
+  readonly kind: 'store';
+  readonly x: Int32Array;
+  readonly out: number;
+  readonly error: number;
+  readonly low: number;
+  readonly high: number;
+  readonly source: 'input' | 'value' | 'output';
+}
+
+/** y_i is f_i, off by what a function table of the argument x_i is off. */
+export interface TableOp {
+  readonly kind: 'table';
+  readonly x: Int32Array;
+  readonly f: Int32Array;
+  readonly out: number;
+  readonly table: TableSpec;
+}
+
+export interface InputOp {
+  readonly kind: 'input';
+  readonly out: number;
+  readonly index: number;
+}
+
+export type Op =
+  | InputOp
+  | AffineOp
+  | LinearOp
+  | FunctionOp
+  | MultiplyOp
+  | PiecewiseOp
+  | SelectOp
+  | StoreOp
+  | TableOp;
+
+export interface Program {
+  readonly ops: readonly Op[];
+  /** Number of elements. */
+  readonly size: number;
+  readonly inputCount: number;
+  /** Id of each output. */
+  readonly outputs: Int32Array;
+}
+
+/**
+ * What a map record computes, exactly: for u = direction (q - origin) of an integer argument q, held to 0 .. reach - 1
+ * (periodic: q 2^shift + origin mod 2^32), the polynomial of the segment of u, off by at most `rounding`.
+ */
+export interface TableSpec {
+  /** Of the record, for messages. */
+  readonly record: number;
+  readonly periodic: boolean;
+  readonly origin: number;
+  readonly direction: 1 | -1;
+  readonly reach: number;
+  /** Per segment: where it starts and how wide it is, in u. */
+  readonly starts: Float64Array;
+  readonly widths: Float64Array;
+  /** Per segment, degree + 1 coefficients of t = (u - start) / width, constant term first, in steps of the result. */
+  readonly coefficients: Float64Array;
+  readonly degree: number;
+  /** Largest difference between the polynomial and the stored integer, before it is held to low .. high. */
+  readonly rounding: number;
+  readonly low: number;
+  readonly high: number;
+  /** The function that it stands for, of u: one input, one output; claimed by the build, proved or refuted here. */
+  readonly claim: Program;
+}
+
+/** Collects the operations of a program. */
+export class ProgramBuilder {
+  readonly ops: Op[] = [];
+  size = 0;
+
+  /** Adds an operation that defines `count` elements and gives their ids. */
+  add<T extends Op>(count: number, op: Omit<T, 'out'>): Int32Array {
+    const out = this.size;
+    this.size += count;
+    this.ops.push({ ...op, out } as unknown as Op);
+    return Int32Array.from({ length: count }, (_, i) => out + i);
+  }
+
+  input(index: number): Int32Array {
+    return this.add<InputOp>(1, { kind: 'input', index });
+  }
+
+  affine(x: Int32Array, weights: Float64Array, bias: Float64Array): Int32Array {
+    return this.add<AffineOp>(bias.length, { kind: 'affine', x, rows: bias.length, weights, bias });
+  }
+
+  /** wa a + wb b + bias; numbers hold for all elements, operands of one element are repeated. */
+  linear(
+    a: Int32Array,
+    wa: ArrayLike<number> | number,
+    bias: ArrayLike<number> | number = 0,
+    b?: Int32Array,
+    wb: ArrayLike<number> | number = 0,
+  ): Int32Array {
+    const lengths = [a, b, wa, wb, bias].map((v) => (typeof v === 'object' && v ? v.length : 1));
+    const count = Math.max(...lengths);
+    const spread = (v: ArrayLike<number> | number) => {
+      if (typeof v === 'number') return new Float64Array(count).fill(v);
+      return Float64Array.from({ length: count }, (_, i) => v[v.length === 1 ? 0 : i]);
+    };
+    return this.add<LinearOp>(count, {
+      kind: 'linear',
+      a: repeat(a, count),
+      b: b && repeat(b, count),
+      wa: spread(wa),
+      wb: spread(wb),
+      bias: spread(bias),
+    });
+  }
+
+  multiply(a: Int32Array, b: Int32Array, factor = 1): Int32Array {
+    const count = Math.max(a.length, b.length);
+    return this.add<MultiplyOp>(count, { kind: 'multiply', a: repeat(a, count), b: repeat(b, count), factor });
+  }
+
+  elementary(name: ElementaryName, x: Int32Array, options: Partial<FunctionOp> = {}): Int32Array {
+    const plain = { exponent: 0, scale: 1, shift: 0, factor: 1, turns: false };
+    return this.add<FunctionOp>(x.length, { kind: 'function', name, x, ...plain, ...options });
+  }
+
+  piecewise(x: Int32Array, points: number[], values: number[], left: number, right: number): Int32Array {
+    const at = { points: Float64Array.from(points), values: Float64Array.from(values), left, right };
+    return this.add<PiecewiseOp>(x.length, { kind: 'piecewise', x, ...at });
+  }
+
+  select(condition: Int32Array, a: Int32Array, b: Int32Array, place: string): Int32Array {
+    const n = Math.max(condition.length, a.length, b.length);
+    const [c, p, q] = [condition, a, b].map((v) => repeat(v, n));
+    return this.add<SelectOp>(n, { kind: 'select', condition: c, a: p, b: q, place });
+  }
+
+  /** The smaller or the larger of two, by the positive part of their difference. */
+  extremum(kind: 'min' | 'max', a: Int32Array, b: Int32Array): Int32Array {
+    const above = this.piecewise(this.linear(a, 1, 0, b, -1), [0], [0], 0, 1);
+    return kind === 'max' ? this.linear(b, 1, 0, above, 1) : this.linear(a, 1, 0, above, -1);
+  }
+
+  finish(inputCount: number, outputs: Int32Array): Program {
+    return { ops: this.ops, size: this.size, inputCount, outputs };
+  }
+}
+
+function repeat(x: Int32Array, count: number): Int32Array {
+  if (x.length === count) return x;
+  return new Int32Array(count).fill(x[0]);
+}
+
+/** What no bound can be proved for, and the one next step. */
+export function cannotProve(reason: string): PinnEdgeError {
+  return new PinnEdgeError('PE4201', { reason });
+}
