@@ -58,7 +58,8 @@ const MESSAGES = {
   PE4201: 'no bound can be proved: {reason}',
   PE4202: '{file} is not a certificate that can be used: {reason}',
   PE4203: 'nothing is proved of output "{output}" near {place}: {reason}',
-  PE4204: '{build} has no functions.json, which says what its tables stand for; build it again with this version of pinn-edge',
+  PE4204:
+    '{build} has no functions.json, which says what its tables stand for; build it again with this version of pinn-edge',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:

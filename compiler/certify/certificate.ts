@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { MapClaim } from '../ir/map-function.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import type { MapClaim } from '../ir/map-function.js';
 
 /**
  * `certificate.json`: a bound of |edge - reference| per output for every point of the input box, and what is needed to

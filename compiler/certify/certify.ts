@@ -3,10 +3,10 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../host/package-root.js';
 import type { MapClaim } from '../ir/map-function.js';
 import type { Model } from '../model/types.js';
-import { type Certificate, CERTIFICATE_FORMAT, sha256 } from './certificate.js';
-import type { Orders } from './prove/enclosure.js';
+import { CERTIFICATE_FORMAT, type Certificate, sha256 } from './certificate.js';
 import { CAN_THREAD, localEvaluator, pairOf, type Subject, threadPool } from './prove/evaluator.js';
 import { type Progress, type SearchResult, searchBoxes } from './prove/search.js';
+import type { Orders } from './prove/state.js';
 
 /** What is certified: a build, in memory or read from its folder. */
 export interface CertifiedBuild {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
+import { certifyCommand } from './certify.js';
 import { compressCommand } from './compress.js';
 import { flashCommand } from './flash.js';
 import { importCommand } from './import.js';
@@ -48,6 +49,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     compressCommand(),
     simulateCommand(),
     verifyCommand(),
+    certifyCommand(),
     inspectCommand(),
     flashCommand(),
     monitorCommand(),

@@ -11,7 +11,7 @@ const LAYERS = [
   ['judge'],
   ['compress', 'quantize'],
   ['lower'],
-  ['tolerance'],
+  ['tolerance', 'certify'],
   ['package'],
   ['simulate', 'boards'],
   ['verify'],

@@ -5,9 +5,9 @@ import type { MapClaim } from '../../ir/map-function.js';
 import type { Model } from '../../model/types.js';
 import { readModelProgram } from '../read/model.js';
 import { type OutputScale, readTableProgram } from '../read/table.js';
-import type { Orders } from './enclosure.js';
 import { Pair } from './pair.js';
 import type { Box, BoxResult, Evaluator } from './search.js';
+import type { Orders } from './state.js';
 
 /** What is compared: a block table and the model that it was made from. Can be sent to a thread. */
 export interface Subject {

@@ -1,6 +1,7 @@
 import type { Program } from '../read/program.js';
 import { type Algebra, polynomialRange } from './algebra.js';
-import { Enclosure, noShares, type Orders, type Source } from './enclosure.js';
+import { Enclosure } from './enclosure.js';
+import { noShares, type Orders, type Source } from './state.js';
 import { TableErrors } from './table-errors.js';
 
 /** What an error bound is made of: the difference of the two networks, and what each of them is off its polynomial. */
@@ -9,10 +10,15 @@ export type Shares = Record<Source | 'network', number>;
 export interface OutputBound {
   /** |edge - reference| is at most this, at every point of the box. */
   bound: number;
-  /** About what the bound tends to where the box is split around its middle. */
+  /** About what the bound tends to where the box is split around its middle; 0 where that cannot be told yet. */
   least: number;
+  /** What the bound is made of but for what splitting surely makes smaller; 0 where that cannot be told yet. */
+  settled: number;
   shares: Shares;
 }
+
+/** Part of a bound that says that the box is too wide for estimates. */
+const MUCH = 1 / 8;
 
 /** Two programs of the same inputs and outputs, enclosed over a box and subtracted. */
 export class Pair {
@@ -62,7 +68,8 @@ export class Pair {
         const [p, q] = [edge.p[from + c], reference.p[to + c]];
         difference[c] = p - q;
         mass += Math.abs(p) + Math.abs(q);
-        for (let axis = 0; axis < al.dimension; axis++) weights[axis] += al.exponents[c][axis] * Math.abs(difference[c]);
+        for (let axis = 0; axis < al.dimension; axis++)
+          weights[axis] += al.exponents[c][axis] * Math.abs(difference[c]);
       }
       const shares: Shares = { network: 0, ...noShares() };
       const range = polynomialRange(al, difference, 0);
@@ -70,13 +77,15 @@ export class Pair {
       const own = edge.contributions(out, shares, weights);
       const others = reference.contributions(reference.program.outputs[k], shares, weights);
       const bound = (shares.network + own.total + others.total) * (1 + 2 ** -40);
-      return { bound, least: Math.abs(difference[0]) + own.least + others.least, shares };
+      const loose = shares.method + shares.choice + shares.saturation;
+      if (loose > MUCH * bound) return { bound, least: 0, settled: 0, shares };
+      const least = Math.abs(difference[0]) + own.least + others.least;
+      return { bound, least, settled: shares.network + own.settled + others.settled, shares };
     });
     if (outputs.some(({ bound }) => !Number.isFinite(bound))) return undefined;
     return { outputs, axis: this.chooseAxis(weights, low, high) };
   }
 }
-
 
 /** The first of the largest. */
 function largestOf(values: ArrayLike<number>): number {

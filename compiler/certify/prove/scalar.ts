@@ -81,19 +81,6 @@ export function tanhBall(x: number): Ball {
   return { value: x < 0 ? -value : value, radius: 2 ** -46 };
 }
 
-/** 1 / (1 + e^-x). */
-export function sigmoidBall(x: number): Ball {
-  const e = expBall(-Math.abs(x)).value;
-  const value = x < 0 ? e / (1 + e) : 1 / (1 + e);
-  return { value, radius: 2 ** -46 };
-}
-
-/** ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). */
-export function softplusBall(x: number): Ball {
-  const { value, radius } = logBall(1 + expBall(-Math.abs(x)).value);
-  return { value: Math.max(x, 0) + value, radius: radius + 2 ** -46 + 2 ** -51 * Math.abs(x) };
-}
-
 /** 2 / sqrt pi. */
 export const ERF_SLOPE = 1.1283791670955126;
 

@@ -18,6 +18,7 @@ interface Node extends Box {
   index: number;
   depth: number;
   result: BoxResult;
+  parent?: Node;
   children?: [Node, Node];
 }
 
@@ -100,7 +101,7 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
     chosen.forEach((node, i) => {
       node.children = [0, 1].map((side): Node => {
         const at = 2 * i + side;
-        return { ...halves[at], index: made++, depth: node.depth + 1, result: results[at] };
+        return { ...halves[at], index: made++, depth: node.depth + 1, result: results[at], parent: node };
       }) as [Node, Node];
     });
     const split = new Set(chosen);
@@ -119,9 +120,23 @@ function targetsOf(leaves: readonly Node[], { enough }: SearchOptions): number[]
   const known = leaves.find(({ result }) => result.outputs)?.result.outputs;
   if (!known) return [];
   return known.map((_, k) => {
-    const least = leaves.reduce((m, { result }) => Math.max(m, result.outputs?.[k].least ?? 0), 0);
+    const least = leaves.reduce((m, node) => Math.max(m, limitOf(node, k)), 0);
     return Math.max(GAIN * least, enough?.[k] ?? 0, Number.MIN_VALUE);
   });
+}
+
+/**
+ * About what a box's bound can come down to: what the middle of the box says, or what remains of what lasts when a further
+ * split of all axes gains as much as the last one did: little, once it has settled.
+ */
+function limitOf(node: Node, k: number): number {
+  const outputs = node.result.outputs;
+  if (!outputs) return 0;
+  let before: Node | undefined = node;
+  for (let n = 0; n < node.low.length && before; n++) before = before.parent;
+  const { least, settled } = outputs[k];
+  const earlier = before?.result.outputs?.[k].settled ?? 0;
+  return Math.max(least, earlier > 0 && settled > 0 ? 2 * settled - earlier : 0);
 }
 
 function canSplit({ low, high, result }: Node): boolean {

@@ -1,16 +1,5 @@
 import { cannotProve, type ElementaryName } from '../read/program.js';
-import {
-  atanBall,
-  ERF_SLOPE,
-  erfBall,
-  expBall,
-  logBall,
-  sigmoidBall,
-  sineCosine,
-  softplusBall,
-  sqrtBall,
-  tanhBall,
-} from './scalar.js';
+import { atanBall, ERF_SLOPE, erfBall, expBall, logBall, sineCosine, sqrtBall, tanhBall } from './scalar.js';
 
 /**
  * Taylor coefficients f^(j)(w) / j! of the elementary functions, j = 0 .. n: at a double, with bounds of their errors,
@@ -61,18 +50,6 @@ export function taylorAt(name: ElementaryName, exponent: number, w: number, n: n
       tanhFrom(t.value, t.radius, n, to);
       return;
     }
-    case 'sigmoid':
-      sigmoidAt(w, n, to);
-      return;
-    case 'softplus': {
-      sigmoidAt(w, n, to);
-      for (let j = n; j >= 1; j--) {
-        value[j] = value[j - 1] / j;
-        radius[j] = radius[j - 1] / j + STEP * Math.abs(value[j]);
-      }
-      set(to, 0, softplusBall(w));
-      return;
-    }
     case 'atan': {
       // (1 + w^2) d_j + 2 w d_(j-1) + d_(j-2) = 1 for j = 0, else 0; d are the coefficients of the derivative.
       const scale = 1 + w * w;
@@ -90,7 +67,7 @@ export function taylorAt(name: ElementaryName, exponent: number, w: number, n: n
     case 'erf': {
       const e = expBall(-w * w);
       const slope = ERF_SLOPE * e.value;
-      gaussianFrom(slope, slope * 2 ** -42, w, 0, n, to);
+      gaussianFrom(slope, slope * 2 ** -42, w, n, to);
       set(to, 0, erfBall(w));
       return;
     }
@@ -137,19 +114,8 @@ function tanhFrom(t: number, radiusOfT: number, n: number, { value, radius }: Co
   }
 }
 
-/** sigmoid(w) = 1/2 + tanh(w/2)/2. */
-function sigmoidAt(w: number, n: number, to: Coefficients): void {
-  const t = tanhBall(w / 2);
-  tanhFrom(t.value, t.radius, n, to);
-  for (let j = 1; j <= n; j++) {
-    to.value[j] *= 2 ** (-j - 1);
-    to.radius[j] *= 2 ** (-j - 1);
-  }
-  set(to, 0, sigmoidBall(w));
-}
-
-/** From g' = -2 w g, g a ball, w off by at most `spread`; coefficients 1 .. n of what g is the slope of. */
-function gaussianFrom(g: number, radiusOfG: number, w: number, spread: number, n: number, to: Coefficients): void {
+/** From g' = -2 w g, g a ball: coefficients 1 .. n of what g is the slope of. */
+function gaussianFrom(g: number, radiusOfG: number, w: number, n: number, to: Coefficients): void {
   const { value, radius } = to;
   let [last, lastRadius] = [0, 0];
   let [now, nowRadius] = [g, radiusOfG];
@@ -158,7 +124,7 @@ function gaussianFrom(g: number, radiusOfG: number, w: number, spread: number, n
     radius[j + 1] = (nowRadius / (j + 1)) * (1 + STEP) + STEP * Math.abs(value[j + 1]);
     const next = (-2 * (w * now + last)) / (j + 1);
     const size = Math.abs(w * now) + Math.abs(last);
-    const off = (Math.abs(w) + spread) * nowRadius + spread * Math.abs(now) + lastRadius;
+    const off = Math.abs(w) * nowRadius + lastRadius;
     [last, lastRadius] = [now, nowRadius];
     [now, nowRadius] = [next, (2 * (off + STEP * size) * (1 + STEP)) / (j + 1)];
   }
@@ -206,33 +172,23 @@ function fractional(exponent: number, w: number): { value: number; radius: numbe
   return { value, radius: radius + value * 2 * off };
 }
 
-/** Cells of |w| that the largest coefficients of tanh and erf are kept for. */
+/** Cells of |w| that the largest coefficients of tanh are kept for, and where they end. */
 const CELL = 1 / 32;
-const CELLS = { tanh: 4, erf: 7 } as const;
-const cells = new Map<string, Float64Array>();
+const LAST_CELL = 4;
+let cells: Float64Array | undefined;
 
-/** largest |coefficient j| of tanh or erf over cell `at` of |w|, all cells in one array. */
-function cellTable(name: 'tanh' | 'erf'): Float64Array {
-  let table = cells.get(name);
-  if (table) return table;
-  const count = CELLS[name] / CELL;
+/** Largest |coefficient j| of tanh over every cell. */
+function tanhCells(): Float64Array {
+  if (cells) return cells;
   const stride = MOST_TERMS + 1;
-  table = new Float64Array(count * stride);
+  cells = new Float64Array((LAST_CELL / CELL) * stride);
   const c = coefficients();
-  for (let i = 0; i < count; i++) {
-    const [low, high] = [i * CELL, (i + 1) * CELL];
-    if (name === 'tanh') {
-      const [a, b] = [tanhBall(low), tanhBall(high)];
-      tanhFrom((a.value + b.value) / 2, (b.value - a.value) / 2 + 2 ** -45, MOST_TERMS, c);
-    } else {
-      const [a, b] = [expBall(-low * low).value * ERF_SLOPE, expBall(-high * high).value * ERF_SLOPE];
-      gaussianFrom((a + b) / 2, (a - b) / 2 + 2 ** -42, (low + high) / 2, CELL / 2, MOST_TERMS, c);
-      c.value[0] = 1;
-    }
-    for (let j = 0; j < stride; j++) table[i * stride + j] = (Math.abs(c.value[j]) + c.radius[j]) * (1 + STEP);
+  for (let i = 0; i < LAST_CELL / CELL; i++) {
+    const [a, b] = [tanhBall(i * CELL).value, tanhBall((i + 1) * CELL).value];
+    tanhFrom((a + b) / 2, (b - a) / 2 + 2 ** -45, MOST_TERMS, c);
+    for (let j = 0; j < stride; j++) cells[i * stride + j] = (Math.abs(c.value[j]) + c.radius[j]) * (1 + STEP);
   }
-  cells.set(name, table);
-  return table;
+  return cells;
 }
 
 /**
@@ -249,29 +205,23 @@ export function largestCoefficients(
 ): void {
   switch (name) {
     case 'sin':
-    case 'cos': {
-      // Of a slope at most 1: the value in the middle and half the width.
-      const { sin, cos } = sineCosine((low + high) / 2);
-      const half = ((high - low) / 2) * (1 + STEP) + 2 ** -40;
-      const even = Math.min(1, Math.abs(name === 'sin' ? sin.value : cos.value) + half);
-      const odd = Math.min(1, Math.abs(name === 'sin' ? cos.value : sin.value) + half);
-      for (let j = 1, k = 1; j <= n; k *= ++j) to[j] = ((j & 1 ? odd : even) / k) * (1 + STEP);
+    case 'cos':
+      for (let j = 1, p = 1; j <= n; j++) {
+        p /= j;
+        to[j] = p * (1 + STEP);
+      }
       return;
-    }
     case 'tanh':
-      largestOf('tanh', low, high, n, to);
+      largestOfTanh(low, high, n, to);
       return;
-    case 'erf':
-      largestOf('erf', low, high, n, to);
-      return;
-    case 'sigmoid':
-      largestOf('tanh', low / 2, high / 2, n, to);
-      for (let j = 1; j <= n; j++) to[j] *= 2 ** (-j - 1);
-      return;
-    case 'softplus': {
-      largestOf('tanh', low / 2, high / 2, n, to);
-      for (let j = n; j >= 2; j--) to[j] = (to[j - 1] * 2 ** -j) / j;
-      to[1] = sigmoidBall(high).value + 2 ** -45;
+    case 'erf': {
+      // 2/sqrt(pi) e^(-w^2) |H_(j-1)(w)| / j! with Cramer's bound |H_k(w)| <= 1.0865 (2^k k!)^(1/2) e^(w^2/2).
+      const nearest = low > 0 ? low : high < 0 ? -high : 0;
+      const e = expBall((-nearest * nearest) / 2).value * 1.0865 * ERF_SLOPE + 2 ** -900;
+      for (let j = 1, p = 1; j <= n; j++) {
+        to[j] = ((e * p) / j) * (1 + 2 ** -40);
+        p *= Math.sqrt(2 / j);
+      }
       return;
     }
     case 'atan': {
@@ -308,32 +258,20 @@ export function largestCoefficients(
 
 const ENDS = coefficients();
 
-function largestOf(name: 'tanh' | 'erf', low: number, high: number, n: number, to: Float64Array): void {
-  const table = cellTable(name);
+function largestOfTanh(low: number, high: number, n: number, to: Float64Array): void {
+  const table = tanhCells();
   const stride = MOST_TERMS + 1;
-  const last = CELLS[name] / CELL;
   for (let j = 1; j <= n; j++) to[j] = 0;
   const nearest = low > 0 ? low : high < 0 ? -high : 0;
   const farthest = Math.max(Math.abs(low), Math.abs(high));
-  for (let i = Math.floor(nearest / CELL); i < last && i * CELL <= farthest; i++) {
+  for (let i = Math.floor(nearest / CELL); i * CELL < LAST_CELL && i * CELL <= farthest; i++) {
     for (let j = 1; j <= n; j++) if (table[i * stride + j] > to[j]) to[j] = table[i * stride + j];
   }
-  if (farthest < CELLS[name]) return;
-  const from = Math.max(nearest, CELLS[name]);
-  if (name === 'tanh') {
-    // tanh w = 1 - 2 sum of (-1)^(n+1) e^(-2nw): below 4 2^j/j! e^(-2w) in magnitude for w >= 4 and j <= 9.
-    const e = expBall(-2 * Math.min(from, 300)).value;
-    for (let j = 1, k = 4; j <= n; j++) {
-      k *= 2 / j;
-      to[j] = Math.max(to[j], k * e * (1 + STEP));
-    }
-    return;
-  }
-  // 2/sqrt(pi) e^(-w^2) |H_(j-1)(w)| / j! with |H_k(w)| <= (2w)^k exp(k^2 / (4 w^2)), falling from w = 7 on.
-  const e = expBall(-(Math.min(from, 26) ** 2)).value * ERF_SLOPE * 2;
-  const w = Math.min(from, 26);
-  for (let j = 1, k = 1; j <= n; j++) {
-    to[j] = Math.max(to[j], ((e * k) / j) * (1 + 2 ** -40));
-    k *= (2 * w) / j;
+  if (farthest < LAST_CELL) return;
+  // tanh w = 1 - 2 sum of (-1)^(n+1) e^(-2nw): below 4 2^j/j! e^(-2w) in magnitude for w >= 4 and j <= 9.
+  const e = expBall(-2 * Math.min(Math.max(nearest, LAST_CELL), 300)).value;
+  for (let j = 1, k = 4; j <= n; j++) {
+    k *= 2 / j;
+    to[j] = Math.max(to[j], k * e * (1 + STEP));
   }
 }

@@ -1,5 +1,5 @@
-import type { FunctionName } from '../../model/functions.js';
 import type { MapStep } from '../../ir/map-function.js';
+import type { FunctionName } from '../../model/functions.js';
 import { cannotProve, type ProgramBuilder } from './program.js';
 
 /**
@@ -14,6 +14,13 @@ const GELU_CUBE = 0.044715;
 const positivePart = (to: ProgramBuilder, x: Int32Array) => to.piecewise(x, [0], [0], 0, 1);
 const negativePart = (to: ProgramBuilder, x: Int32Array) => to.piecewise(x, [0], [0], 1, 0);
 
+/** 1/2 + tanh(x/2)/2. */
+const sigmoid = (to: ProgramBuilder, x: Int32Array) =>
+  to.linear(to.elementary('tanh', x, { scale: 0.5, factor: 0.5 }), 1, 0.5);
+
+/** log(1 + exp x). */
+const softplus = (to: ProgramBuilder, x: Int32Array) => to.elementary('log', to.elementary('exp', x), { shift: 1 });
+
 /** scale x above 0, scale alpha (exp(x) - 1) below. */
 function exponentialUnit(to: ProgramBuilder, x: Int32Array, alpha: number, scale: number): Int32Array {
   const above = to.linear(positivePart(to, x), scale);
@@ -27,8 +34,6 @@ export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32A
     case 'tanh':
     case 'sin':
     case 'cos':
-    case 'sigmoid':
-    case 'softplus':
     case 'exp':
     case 'atan':
     case 'log':
@@ -38,14 +43,18 @@ export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32A
       return to.elementary('power', x, { exponent: -1 });
     case 'sqrt':
       return to.elementary('power', x, { exponent: 0.5 });
+    case 'sigmoid':
+      return sigmoid(to, x);
+    case 'softplus':
+      return softplus(to, x);
     case 'relu':
       return positivePart(to, x);
     case 'abs':
       return to.piecewise(x, [0], [0], -1, 1);
     case 'silu':
-      return to.multiply(x, to.elementary('sigmoid', x));
+      return to.multiply(x, sigmoid(to, x));
     case 'mish':
-      return to.multiply(x, to.elementary('tanh', to.elementary('softplus', x)));
+      return to.multiply(x, to.elementary('tanh', softplus(to, x)));
     case 'selu':
       return exponentialUnit(to, x, SELU_ALPHA, SELU_SCALE);
     case 'gelu': {
@@ -103,17 +112,7 @@ export function appendSteps(
   return x;
 }
 
-const ELEMENTARY: readonly string[] = [
-  'tanh',
-  'sin',
-  'cos',
-  'sigmoid',
-  'softplus',
-  'exp',
-  'atan',
-  'log',
-  'erf',
-];
+const ELEMENTARY: readonly string[] = ['tanh', 'sin', 'cos', 'exp', 'atan', 'log', 'erf'];
 
 function appendStep(to: ProgramBuilder, step: MapStep, x: Int32Array): Int32Array {
   switch (step.op) {

@@ -1,7 +1,7 @@
-import type { MapClaim } from '../../ir/map-function.js';
 import { recordShape } from '../../format/record.js';
 import { FLAG, KIND } from '../../format/spec.js';
 import type { TableRecord } from '../../format/table.js';
+import type { MapClaim } from '../../ir/map-function.js';
 import type { PoolReader } from '../../oracle/memory.js';
 import { appendSteps } from './functions.js';
 import { cannotProve, type Program, ProgramBuilder, type TableSpec } from './program.js';
@@ -108,13 +108,20 @@ function segmentPolynomials(
 export function mapPeak({ coefficients, degree, rounding, low, high }: TableSpec): number {
   let peak = 0;
   for (let at = 0; at < coefficients.length; at += degree + 1) {
-    let sum = 0;
-    for (let k = 0; k <= degree; k++) sum += Math.abs(coefficients[at + k]);
-    peak = Math.max(peak, degree === 1 ? largestEnd(coefficients[at], coefficients[at + 1]) : sum);
+    peak = Math.max(peak, largestBernstein(coefficients.subarray(at, at + degree + 1)));
   }
   return Math.min(Math.max(-low, high), Math.ceil(peak + rounding));
 }
 
-function largestEnd(first: number, rise: number): number {
-  return Math.max(Math.abs(first), Math.abs(first + rise));
+/** A bound of |polynomial| over 0 .. 1: the largest of its Bernstein coefficients, and a little for roundings. */
+function largestBernstein(c: Float64Array): number {
+  const n = c.length - 1;
+  const choose = (a: number, b: number): number => (b === 0 ? 1 : (choose(a, b - 1) * (a - b + 1)) / b);
+  let largest = 0;
+  for (let i = 0; i <= n; i++) {
+    let sum = 0;
+    for (let k = 0; k <= i; k++) sum += (choose(i, k) / choose(n, k)) * c[k];
+    largest = Math.max(largest, Math.abs(sum));
+  }
+  return largest + 2 ** -40 * c.reduce((sum, x) => sum + Math.abs(x), 0);
 }

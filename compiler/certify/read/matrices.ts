@@ -86,7 +86,9 @@ function readLanes(record: TableRecord, index: number, pool: PoolReader, peaks: 
       const from = at + 8 + word * width;
       const to = r * cols + (pass * passWords + word) * lanes;
       if (lanes > 1) unpack(view.getBigInt64(from, true), lanes, weights, to);
-      else weights[to] = width === 1 ? view.getInt8(from) : width === 2 ? view.getInt16(from, true) : view.getInt32(from, true);
+      else
+        weights[to] =
+          width === 1 ? view.getInt8(from) : width === 2 ? view.getInt16(from, true) : view.getInt32(from, true);
     }
   }
   const bias = new Float64Array(rows);

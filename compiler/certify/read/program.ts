@@ -9,19 +9,9 @@ import { PinnEdgeError } from '../../diagnostics.js';
  */
 
 /** Functions of one real variable that programs are made of. */
-export type ElementaryName =
-  | 'exp'
-  | 'log'
-  | 'sin'
-  | 'cos'
-  | 'tanh'
-  | 'sigmoid'
-  | 'softplus'
-  | 'atan'
-  | 'erf'
-  | 'power';
+export type ElementaryName = 'exp' | 'log' | 'sin' | 'cos' | 'tanh' | 'atan' | 'erf' | 'power';
 
-/** y_i = factor f(scale x_i + shift), with scale times 2 pi, exactly, where `turns` is set. */
+/** y_i = factor f(scale x_i + shift), with the argument times 2 pi, exactly, where `turns` is set. */
 export interface FunctionOp {
   readonly kind: 'function';
   readonly name: ElementaryName;
@@ -113,16 +103,7 @@ export interface InputOp {
   readonly index: number;
 }
 
-export type Op =
-  | InputOp
-  | AffineOp
-  | LinearOp
-  | FunctionOp
-  | MultiplyOp
-  | PiecewiseOp
-  | SelectOp
-  | StoreOp
-  | TableOp;
+export type Op = InputOp | AffineOp | LinearOp | FunctionOp | MultiplyOp | PiecewiseOp | SelectOp | StoreOp | TableOp;
 
 export interface Program {
   readonly ops: readonly Op[];

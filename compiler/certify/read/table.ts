@@ -1,4 +1,4 @@
-import { isMap, type RecordShape, recordShape } from '../../format/record.js';
+import { type RecordShape, recordShape } from '../../format/record.js';
 import { FLAG, KIND } from '../../format/spec.js';
 import type { BlockTable, TableRecord } from '../../format/table.js';
 import type { MapClaim } from '../../ir/map-function.js';
@@ -21,6 +21,12 @@ interface Stored {
   peak: number;
   /** It may have wrapped around: only tables of angles may read it. */
   wraps: boolean;
+}
+
+interface Operand {
+  ids: Int32Array;
+  peaks: number[];
+  wraps: boolean[];
 }
 
 /** Steps that the conversion of an input in doubles may be off beyond half of one: |word| < 2^31, so 2^-21 at most. */
@@ -81,19 +87,27 @@ class TableReader {
 
   private readRecord(record: TableRecord, index: number): void {
     const shape = recordShape(record);
-    if (isMap(record)) return this.readMapRecord(record, index, shape);
     switch (record.kind) {
+      case KIND.MAP_LINEAR:
+      case KIND.MAP_POLYNOMIAL:
+      case KIND.MAP_HORNER:
+      case KIND.MAP_SLOPES:
+        this.readMapRecord(record, index, shape);
+        break;
       case KIND.DENSE:
       case KIND.DENSE_STARTS:
       case KIND.DENSE_DUAL:
       case KIND.LANES:
-        return this.readMatrixRecord(record, index, shape);
+        this.readMatrixRecord(record, index, shape);
+        break;
       case KIND.BLOCK:
-        return this.readBlockRecord(record, index, shape);
+        this.readBlockRecord(record, index, shape);
+        break;
       case KIND.SCALE: {
         const x = this.operand(record.a, shape.aCount, shape.aBytes, index);
         const { weights, bias } = readMatrix(record, index, this.pool, x.peaks);
-        return this.storeResult(this.to.linear(x.ids, weights, bias), record, shape, 0.5);
+        this.storeResult(this.to.linear(x.ids, weights, bias), record, shape, 0.5);
+        break;
       }
       case KIND.ADD:
       case KIND.MUL:
@@ -101,9 +115,11 @@ class TableReader {
       case KIND.MIN:
       case KIND.MAX:
       case KIND.SELECT:
-        return this.readCombine(record, index, shape);
+        this.readCombine(record, index, shape);
+        break;
+      default:
+        throw cannotProve(`record ${index}: records of kind ${record.kind} are not covered`);
     }
-    throw cannotProve(`record ${index}: records of kind ${record.kind} are not covered`);
   }
 
   private readMatrixRecord(record: TableRecord, index: number, shape: RecordShape): void {
@@ -117,7 +133,11 @@ class TableReader {
     if (used.some((isUsed, c) => isUsed && !known[c])) throw unreadable(index);
     const columns = used.flatMap((isUsed, c) => (isUsed ? [c] : []));
     const kept = Float64Array.from(Array.from(bias).flatMap((_, r) => columns.map((c) => weights[r * cols + c])));
-    const sums = this.to.affine(Int32Array.from(columns, (c) => known[c]!.id), kept, bias);
+    const sums = this.to.affine(
+      Int32Array.from(columns, (c) => known[c]!.id),
+      kept,
+      bias,
+    );
     this.storeResult(sums, record, shape, 0.5);
   }
 
@@ -136,41 +156,45 @@ class TableReader {
       requireRoom(peak, shape.accBits, index);
       return peak;
     });
-    if (flags & FLAG.LAST) return this.storeResult(this.to.linear(sums, 2 ** -shift), record, shape, 0.5);
+    if (flags & FLAG.LAST) {
+      this.storeResult(this.to.linear(sums, 2 ** -shift), record, shape, 0.5);
+      return;
+    }
     sums.forEach((id, r) => {
       this.put(record.b + (r * bytes) / 2, { id, bytes, peak: peaks[r], wraps: false });
     });
   }
 
   private readCombine(record: TableRecord, index: number, shape: RecordShape): void {
-    const { to } = this;
-    const { shift, shiftA, shiftB, kind, flags } = record;
+    const { shift, shiftA, kind } = record;
     const a = this.operand(record.a, shape.aCount, shape.aBytes, index, kind === KIND.COPY);
-    const unit = 2 ** -shift;
     const half = shift ? 0.5 : 0;
     if (kind === KIND.COPY) {
       const kept = a.wraps.some((wraps) => wraps);
       if (kept && (shift || shiftA || shape.outBytes < shape.aBytes)) throw unreadable(index);
-      return this.storeResult(to.linear(a.ids, 2 ** (shiftA - shift)), record, shape, half, kept);
+      this.storeResult(this.to.linear(a.ids, 2 ** (shiftA - shift)), record, shape, half, kept);
+      return;
     }
     const b = this.operand(record.b, shape.bCount, shape.bBytes as 2 | 4, index);
-    const largest = Math.max(...a.peaks) * 2 ** shiftA + Math.max(...b.peaks) * 2 ** shiftB;
+    this.storeResult(this.combined(record, index, shape, a, b), record, shape, half);
+  }
+
+  /** The result of two operands, before it is rounded. */
+  private combined(record: TableRecord, index: number, shape: RecordShape, a: Operand, b: Operand): Int32Array {
+    const { to } = this;
+    const { shift, shiftA, shiftB, kind, flags } = record;
+    const [largestA, largestB] = [Math.max(...a.peaks), Math.max(...b.peaks)];
     if (kind === KIND.MUL) {
-      requireRoom(Math.max(...a.peaks) * Math.max(...b.peaks) + 2 ** shift, 64, index);
-      return this.storeResult(to.multiply(a.ids, b.ids, unit), record, shape, half);
+      requireRoom(largestA * largestB + 2 ** shift, 64, index);
+      return to.multiply(a.ids, b.ids, 2 ** -shift);
     }
-    requireRoom(largest + 2 ** shift, shape.accBits, index);
+    requireRoom(largestA * 2 ** shiftA + largestB * 2 ** shiftB + 2 ** shift, 64, index);
     const [wa, wb] = [2 ** (shiftA - shift), 2 ** (shiftB - shift)];
-    if (kind === KIND.ADD) {
-      const sign = flags & FLAG.SUBTRACT ? -1 : 1;
-      return this.storeResult(to.linear(a.ids, wa, 0, b.ids, sign * wb), record, shape, half);
-    }
+    if (kind === KIND.ADD) return to.linear(a.ids, wa, 0, b.ids, flags & FLAG.SUBTRACT ? -wb : wb);
     const [p, q] = [to.linear(a.ids, wa), to.linear(b.ids, wb)];
-    if (kind === KIND.SELECT) {
-      const condition = this.operand(record.cols, shape.conditionCount, shape.conditionBytes, index);
-      return this.storeResult(to.select(condition.ids, p, q, `record ${index}`), record, shape, half);
-    }
-    this.storeResult(to.extremum(kind === KIND.MIN ? 'min' : 'max', p, q), record, shape, half);
+    if (kind !== KIND.SELECT) return to.extremum(kind === KIND.MIN ? 'min' : 'max', p, q);
+    const condition = this.operand(record.cols, shape.conditionCount, shape.conditionBytes, index);
+    return to.select(condition.ids, p, q, `record ${index}`);
   }
 
   private readMapRecord(record: TableRecord, index: number, shape: RecordShape): void {
@@ -195,13 +219,7 @@ class TableReader {
   }
 
   /** Elements of an operand; those that may have wrapped only where `angles` may be read. */
-  private operand(
-    address: number,
-    count: number,
-    bytes: 2 | 4 | 8,
-    index: number,
-    angles = false,
-  ): { ids: Int32Array; peaks: number[]; wraps: boolean[] } {
+  private operand(address: number, count: number, bytes: 2 | 4 | 8, index: number, angles = false): Operand {
     const stored = Array.from({ length: count }, (_, i) => this.at(address + (i * bytes) / 2, bytes, index));
     if (!angles && stored.some(({ wraps }) => wraps)) throw unreadable(index);
     return {

@@ -1,0 +1,227 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { type Certificate, type CertifiedOutput, parseCertificate } from '../certify/certificate.js';
+import { type Certified, certify, DEFAULT_BOXES } from '../certify/certify.js';
+import { checkCertificate } from '../certify/check/check.js';
+import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import { readText } from '../host/node-files.js';
+import { requireWritable, writeFileWhole } from '../host/write-file.js';
+import { modelHash, type Report } from '../package/report.js';
+import { type LoadedBuild, loadBuild } from '../package/store.js';
+import { absoluteToleranceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
+import { count, error, place, writeNote, writeOut } from './output.js';
+
+interface CertifyCommandOptions {
+  check?: boolean;
+  tol?: number;
+  tolAbs?: number;
+  seconds?: number;
+  boxes: number;
+  threads?: number;
+  json?: boolean;
+}
+
+export const CERTIFICATE_FILE = 'certificate.json';
+
+export function certifyCommand(): Command {
+  return new Command('certify')
+    .description(
+      'prove a bound of |edge - reference| for every point of the input box; exit code 1 when it exceeds the tolerance',
+    )
+    .argument('<build>', 'folder that pinn-edge build wrote')
+    .option('--check', `prove the bounds of its ${CERTIFICATE_FILE} again, without trusting who made it`)
+    .option('--tol <relative>', "tolerance to hold it to (default: the build's)", toleranceOption)
+    .option('--tol-abs <value>', "tolerance in the outputs' unit", absoluteToleranceOption)
+    .option(
+      '--seconds <n>',
+      'stop after so many seconds, with what is proved by then (default: when it gets no tighter)',
+      countOption('--seconds', 1, 1_000_000),
+    )
+    .option('--boxes <n>', 'most boxes', countOption('--boxes', 1, 10_000_000), DEFAULT_BOXES)
+    .option('--threads <n>', 'worker threads (default: one per core)', countOption('--threads', 1, 256))
+    .option('--json', 'print the bounds as JSON')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C stops early, too: the certificate is then of what is proved so far.
+
+Examples:
+  $ pinn-edge certify build/esp32
+  $ pinn-edge certify build/esp32 --seconds 60
+  $ pinn-edge certify build/esp32 --check`,
+    )
+    .action(run);
+}
+
+async function run(directory: string, options: CertifyCommandOptions): Promise<void> {
+  requireOneTolerance(options);
+  const file = join(directory, CERTIFICATE_FILE);
+  const build = loadBuild(directory);
+  if (options.check) return check(build, file, options);
+  const claims = readClaims(directory);
+  requireWritable(file);
+  const { stop, stopped } = interruption(options.seconds);
+  const started = performance.now();
+  const subject = { model: build.model, table: build.runnable.table, claims, modelHash: build.report.modelHash };
+  const certified = await certify(
+    { ...subject, outputs: build.report.outputs },
+    { boxes: options.boxes, threads: options.threads, stop, onProgress: options.json ? undefined : progress() },
+  ).finally(stopped);
+  writeFileWhole(file, `${JSON.stringify(certified.certificate)}\n`);
+  const { certificate } = certified;
+  const limit = limitsOf(build.report, options);
+  const isProved = certificate.outputs.every(({ bound }, k) => bound <= limit[k]);
+  if (options.json) writeOut(`${JSON.stringify({ proved: isProved, ...summary(certificate) }, null, 2)}\n`);
+  else writeOut(text(build, certified, limit, isProved, (performance.now() - started) / 1000, file));
+  if (!isProved) process.exitCode = EXIT.checkFailed;
+}
+
+function check(build: LoadedBuild, file: string, options: CertifyCommandOptions): void {
+  const certificate = parseCertificate(readText(file), file);
+  const { model, runnable, report } = build;
+  const fault = checkCertificate(
+    { model, modelHash: modelHash(model), table: runnable.table },
+    certificate,
+    (boxes) => {
+      if (!options.json && boxes % 500 === 0) writeNote(`  ${count(boxes)} of ${count(certificate.boxes)} boxes`);
+    },
+  );
+  const limit = limitsOf(report, options);
+  const isProved = fault === undefined && certificate.outputs.every(({ bound }, k) => bound <= limit[k]);
+  if (fault !== undefined || !isProved) process.exitCode = EXIT.checkFailed;
+  if (options.json) {
+    writeOut(
+      `${JSON.stringify({ holds: fault === undefined, fault, proved: isProved, ...summary(certificate) }, null, 2)}\n`,
+    );
+    return;
+  }
+  if (fault !== undefined) {
+    writeOut(`${file} is refused: ${fault}\n`);
+    return;
+  }
+  const lines = certificate.outputs.map((output, k) => `  ${boundLine(output, limit[k])}\n`);
+  writeOut(`${file} holds: ${count(certificate.boxes)} boxes cover the input box\n\n${lines.join('')}`);
+}
+
+function summary({ outputs, boxes, orders }: Certificate) {
+  return { outputs, boxes, orders };
+}
+
+/** Per output, the largest error that the tolerance allows, in the output's unit. */
+export function limitsOf(report: Report, options: { tol?: number; tolAbs?: number }): number[] {
+  const absolute = options.tolAbs ?? (options.tol === undefined ? report.toleranceAbsolute : undefined);
+  // The largest |reference| that was found: there may be a larger one, which would allow more.
+  return report.outputs.map(({ maxAbsolute, maxRelative }) =>
+    absolute !== undefined
+      ? absolute
+      : maxRelative > 0
+        ? ((options.tol ?? report.tolerance) * maxAbsolute) / maxRelative
+        : 0,
+  );
+}
+
+/** @throws PE4204 when the build does not say what its tables stand for */
+export function readClaims(directory: string) {
+  const file = join(directory, 'functions.json');
+  if (!existsSync(file)) throw new PinnEdgeError('PE4204', { build: directory });
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+/** A flag that the clock or Ctrl-C raises; a second Ctrl-C ends the process as ever. */
+function interruption(seconds: number | undefined): { stop: () => boolean; stopped: () => void } {
+  const before = process.listeners('SIGINT');
+  process.removeAllListeners('SIGINT');
+  const restore = () => {
+    process.removeAllListeners('SIGINT');
+    for (const listener of before) process.once('SIGINT', listener as () => void);
+  };
+  let isStopped = false;
+  process.once('SIGINT', () => {
+    isStopped = true;
+    restore();
+    writeNote('  stopping: the certificate will be of what is proved so far');
+  });
+  const until = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + 1000 * seconds;
+  return { stop: () => isStopped || performance.now() >= until, stopped: restore };
+}
+
+/** At most a line every five seconds. */
+function progress(): (progress: { boxes: number; bounds: number[] }) => void {
+  let last = performance.now();
+  return ({ boxes, bounds }) => {
+    if (performance.now() - last < 5000) return;
+    last = performance.now();
+    const proved = bounds.map((bound) => (Number.isFinite(bound) ? bound.toExponential(2) : 'nothing')).join(', ');
+    writeNote(`  ${count(boxes)} boxes, proved so far: ${proved}`);
+  };
+}
+
+const ENDED = {
+  tight: 'as tight as this proof gets',
+  boxes: 'stopped at the limit of boxes',
+  stopped: 'stopped early',
+  stuck: 'not tighter near a jump',
+};
+
+function text(
+  build: LoadedBuild,
+  { certificate, search }: Certified,
+  limit: readonly number[],
+  isProved: boolean,
+  seconds: number,
+  file: string,
+): string {
+  const names = certificate.inputs.map(({ name }) => name);
+  const lines = [
+    `${build.report.name}, every point of the input box, ${count(certificate.boxes)} boxes, ${seconds.toFixed(1)} s`,
+    '',
+  ];
+  certificate.outputs.forEach((output, k) => {
+    const { low, high } = output.worst;
+    lines.push(
+      `  ${boundLine(output, limit[k])}, largest near ${place(
+        names,
+        low.map((a, i) => (a + high[i]) / 2),
+      )}`,
+    );
+    lines.push(`      of it ${shares(output)}`);
+    if (output.shares.choice > output.bound / 2) {
+      const rest = search.elsewhere[k].toExponential(2);
+      lines.push(
+        `      a condition decides there between values that differ: near that jump no bound can be small; elsewhere <= ${rest}`,
+      );
+    }
+  });
+  lines.push('', `  ${ENDED[search.ended]}; written to ${file}`);
+  lines.push(
+    `  ${isProved ? 'PROVED' : 'NOT PROVED'}: tolerance ${build.report.toleranceAbsolute ?? build.report.tolerance}`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+/** Such as `u <= 4.38e-3 m/s proved, 6.2 times the 7.1e-4 measured, 438 % of the tolerance`. */
+export function boundLine({ name, unit, bound, observed }: CertifiedOutput, limit: number): string {
+  const times = observed > 0 ? `, ${(bound / observed).toFixed(1)} times the ${error(observed)} measured` : '';
+  const share = limit > 0 ? `, ${Math.ceil((100 * bound) / limit)} % of the tolerance` : '';
+  return `${name} <= ${bound.toExponential(2)}${unit ? ` ${unit}` : ''} proved${times}${share}`;
+}
+
+const SHARE_NAMES: Record<string, string> = {
+  network: 'weights and compression',
+  inputs: 'rounding of inputs',
+  rounding: 'rounding of values',
+  tables: 'function tables',
+  saturation: 'saturation',
+  choice: 'conditions',
+  method: 'this proof',
+};
+
+function shares({ shares: parts, bound }: CertifiedOutput): string {
+  return Object.entries(SHARE_NAMES)
+    .map(([key, name]) => ({ name, share: (100 * parts[key]) / bound }))
+    .filter(({ share }) => share >= 0.05)
+    .sort((p, q) => q.share - p.share)
+    .map(({ name, share }) => `${name} ${share.toFixed(1)} %`)
+    .join(', ');
+}
