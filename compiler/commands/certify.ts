@@ -1,15 +1,21 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type Certificate, type CertifiedOutput, parseCertificate } from '../certify/certificate.js';
+import type { Certificate, CertifiedOutput } from '../certify/certificate.js';
 import { type Certified, certify, DEFAULT_BOXES } from '../certify/certify.js';
 import { checkCertificate } from '../certify/check/check.js';
-import { EXIT, PinnEdgeError } from '../diagnostics.js';
-import { readText } from '../host/node-files.js';
+import { EXIT } from '../diagnostics.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
+import {
+  allowancesOf,
+  describeRequirement,
+  type Requirement,
+  requirementOf,
+  toleranceOf,
+} from '../judge/requirement.js';
 import { modelHash, type Report } from '../package/report.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
-import { absoluteToleranceOption, countOption, requireOneTolerance, toleranceOption } from './options.js';
+import { CERTIFICATE_FILE, readCertificate, readClaims } from './certificate.js';
+import { absoluteToleranceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
 import { count, error, place, writeNote, writeOut } from './output.js';
 
 interface CertifyCommandOptions {
@@ -21,8 +27,6 @@ interface CertifyCommandOptions {
   threads?: number;
   json?: boolean;
 }
-
-export const CERTIFICATE_FILE = 'certificate.json';
 
 export function certifyCommand(): Command {
   return new Command('certify')
@@ -55,10 +59,14 @@ Examples:
 }
 
 async function run(directory: string, options: CertifyCommandOptions): Promise<void> {
-  requireOneTolerance(options);
+  const requested = requestedTolerance(options);
   const file = join(directory, CERTIFICATE_FILE);
   const build = loadBuild(directory);
-  if (options.check) return check(build, file, options);
+  const tolerance = requirementOf(build.model, requested ?? build.report.tolerance);
+  if (options.check) {
+    check(build, file, tolerance, options);
+    return;
+  }
   const claims = readClaims(directory);
   requireWritable(file);
   const { stop, stopped } = interruption(options.seconds);
@@ -70,15 +78,15 @@ async function run(directory: string, options: CertifyCommandOptions): Promise<v
   ).finally(stopped);
   writeFileWhole(file, `${JSON.stringify(certified.certificate)}\n`);
   const { certificate } = certified;
-  const limit = limitsOf(build.report, options);
+  const limit = limitsOf(build.report, tolerance);
   const isProved = certificate.outputs.every(({ bound }, k) => bound <= limit[k]);
   if (options.json) writeOut(`${JSON.stringify({ proved: isProved, ...summary(certificate) }, null, 2)}\n`);
-  else writeOut(text(build, certified, limit, isProved, (performance.now() - started) / 1000, file));
+  else writeOut(text(certified, limit, { tolerance, isProved, seconds: (performance.now() - started) / 1000, file }));
   if (!isProved) process.exitCode = EXIT.checkFailed;
 }
 
-function check(build: LoadedBuild, file: string, options: CertifyCommandOptions): void {
-  const certificate = parseCertificate(readText(file), file);
+function check(build: LoadedBuild, file: string, tolerance: Requirement, options: CertifyCommandOptions): void {
+  const certificate = readCertificate(build.directory);
   const { model, runnable, report } = build;
   const fault = checkCertificate(
     { model, modelHash: modelHash(model), table: runnable.table },
@@ -87,7 +95,7 @@ function check(build: LoadedBuild, file: string, options: CertifyCommandOptions)
       if (!options.json && boxes % 500 === 0) writeNote(`  ${count(boxes)} of ${count(certificate.boxes)} boxes`);
     },
   );
-  const limit = limitsOf(report, options);
+  const limit = limitsOf(report, tolerance);
   const isProved = fault === undefined && certificate.outputs.every(({ bound }, k) => bound <= limit[k]);
   if (fault !== undefined || !isProved) process.exitCode = EXIT.checkFailed;
   if (options.json) {
@@ -108,24 +116,18 @@ function summary({ outputs, boxes, orders }: Certificate) {
   return { outputs, boxes, orders };
 }
 
-/** Per output, the largest error that the tolerance allows, in the output's unit. */
-export function limitsOf(report: Report, options: { tol?: number; tolAbs?: number }): number[] {
-  const absolute = options.tolAbs ?? (options.tol === undefined ? report.toleranceAbsolute : undefined);
-  // The largest |reference| that was found: there may be a larger one, which would allow more.
-  return report.outputs.map(({ maxAbsolute, maxRelative }) =>
-    absolute !== undefined
-      ? absolute
-      : maxRelative > 0
-        ? ((options.tol ?? report.tolerance) * maxAbsolute) / maxRelative
-        : 0,
+/**
+ * Per output, the largest error that a tolerance allows, in the output's unit; a relative one is of the largest |reference|
+ * that was found: there may be a larger one, which would allow more.
+ */
+export function limitsOf(report: Report, tolerance: Requirement): number[] {
+  const largest = report.outputs.map(({ maxAbsolute, maxRelative }) =>
+    maxRelative > 0 ? maxAbsolute / maxRelative : 0,
   );
-}
-
-/** @throws PE4204 when the build does not say what its tables stand for */
-export function readClaims(directory: string) {
-  const file = join(directory, 'functions.json');
-  if (!existsSync(file)) throw new PinnEdgeError('PE4204', { build: directory });
-  return JSON.parse(readFileSync(file, 'utf8'));
+  return report.outputs.map((output, k) => {
+    const isRelative = 'relative' in toleranceOf(tolerance, output.name);
+    return isRelative && largest[k] === 0 ? 0 : allowancesOf(tolerance, [output], [largest[k]])[0];
+  });
 }
 
 /** A flag that the clock or Ctrl-C raises; a second Ctrl-C ends the process as ever. */
@@ -165,16 +167,14 @@ const ENDED = {
 };
 
 function text(
-  build: LoadedBuild,
   { certificate, search }: Certified,
   limit: readonly number[],
-  isProved: boolean,
-  seconds: number,
-  file: string,
+  done: { tolerance: Requirement; isProved: boolean; seconds: number; file: string },
 ): string {
+  const { tolerance, isProved, seconds, file } = done;
   const names = certificate.inputs.map(({ name }) => name);
   const lines = [
-    `${build.report.name}, every point of the input box, ${count(certificate.boxes)} boxes, ${seconds.toFixed(1)} s`,
+    `${certificate.name}, every point of the input box, ${count(certificate.boxes)} boxes, ${seconds.toFixed(1)} s`,
     '',
   ];
   certificate.outputs.forEach((output, k) => {
@@ -194,9 +194,7 @@ function text(
     }
   });
   lines.push('', `  ${ENDED[search.ended]}; written to ${file}`);
-  lines.push(
-    `  ${isProved ? 'PROVED' : 'NOT PROVED'}: tolerance ${build.report.toleranceAbsolute ?? build.report.tolerance}`,
-  );
+  lines.push(`  ${isProved ? 'PROVED' : 'NOT PROVED'}: tolerance ${describeRequirement(tolerance)}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Command } from 'commander';
+import type { CertifiedOutput } from '../certify/certificate.js';
 import { EXIT } from '../diagnostics.js';
 import { ENGINE_NAMES, type EngineName } from '../engines/types.js';
 import { nodeFiles } from '../host/node-files.js';
@@ -13,6 +14,7 @@ import { junitReport } from '../verify/junit.js';
 import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { BUILD_DEFAULTS, buildModel } from './build-model.js';
+import { provedBounds } from './certificate.js';
 import { absoluteToleranceOption, choiceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
 import { count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
@@ -75,8 +77,11 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
     engine: board ?? options.engine,
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
+  const proved = provedBounds(build);
   writeOut(
-    options.json ? `${JSON.stringify({ ...toJson(result), board: board?.figures() }, null, 2)}\n` : text(build, result),
+    options.json
+      ? `${JSON.stringify({ ...toJson(result), proved, board: board?.figures() }, null, 2)}\n`
+      : text(build, result, proved),
   );
   if (board && !options.json) writeOut(`\n${boardNote(board.figures())}\n`);
   if (!result.pass) process.exitCode = EXIT.checkFailed;
@@ -104,7 +109,7 @@ function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact }: Ver
   return { pass, tolerance, engine, samples, outputs, jumps, exact };
 }
 
-function text(build: LoadedBuild, result: VerifyResult): string {
+function text(build: LoadedBuild, result: VerifyResult, proved: CertifiedOutput[] | undefined): string {
   const { report } = build;
   const names = report.inputs.map((input) => input.name);
   const lines = [`${report.name} on ${report.target}, engine ${result.engine}, ${count(result.samples)} points`, ''];
@@ -113,6 +118,9 @@ function text(build: LoadedBuild, result: VerifyResult): string {
     lines.push(
       `  ${output.name}   largest error ${output.maxAbsolute.toExponential(2)}${unit ? ` ${unit}` : ''}, relative ${error(output.maxRelative)}, at ${place(names, output.worstAt)}; relative L2 ${error(output.relativeL2)}`,
     );
+  }
+  for (const { name, unit, bound } of proved ?? []) {
+    lines.push(`  ${name}   proved at every point: <= ${bound.toExponential(2)}${unit ? ` ${unit}` : ''}`);
   }
   for (const line of jumpLines(result.jumps, names)) lines.push(`  ${line}`);
   for (const { module, network } of result.exact) {

@@ -25,13 +25,9 @@ export function quantized(
   precision: Precision = 'auto',
   layout: Layout = 'plain',
 ): CertifiedBuild {
-  const { graph, ranges, sensitivity } = analyze(
-    model,
-    toTurns(foldGraph(buildIr(model))),
-    'model',
-    tolerance,
-    undefined,
-  );
+  const { graph, ranges, sensitivity } = analyze(model, toTurns(foldGraph(buildIr(model))), 'model', {
+    all: { relative: tolerance },
+  });
   const plan = planFormats(graph, ranges, sensitivity, 0.5, precision);
   const lanes = { laneColumns: new Map(), oneShift: new Set<never>() };
   const lowered = lower(quantize(graph, ranges, plan, layout === 'lanes' ? { speed: lanes } : {}), model.inputs);

@@ -67,7 +67,7 @@ function extremes(): Int32Array {
 }
 
 function laidOut(table: BlockTable): TableRecord {
-  const lowered = { table, recordNames: [], peaks: [PEAK], inputFormats: [], outputFormats: [], macs: 0 };
+  const lowered = { table, recordNames: [], peaks: [PEAK], claims: [], inputFormats: [], outputFormats: [], macs: 0 };
   const after = layOut(lowered, LARGEST_KERNELS, PRICES).table;
   expectSame(table, after);
   return after.records[0];

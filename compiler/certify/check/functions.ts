@@ -152,7 +152,7 @@ export function series(name: ElementaryName, exponent: number, w: number, n: num
 /** Sizes of tanh's coefficients over cells of |w|, 1/32 wide. */
 const cells = Array.from({ length: 128 }, (_, i) => {
   const [a, b] = [tanh(i / 32)[0], tanh((i + 1) / 32)[0]];
-  return tanhSeries([(a + b) / 2, (b - a) / 2 + 2 * E], 6).map(([value, radius]) => Math.abs(value) + radius);
+  return tanhSeries([(a + b) / 2, (b - a) / 2 + 2 * E], 7).map(([value, radius]) => Math.abs(value) + radius);
 });
 
 /** Largest |f^(j)(w) / j!| over low .. high, j = 1 .. n; entry 0 is unused. */

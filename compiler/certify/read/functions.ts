@@ -28,6 +28,14 @@ function exponentialUnit(to: ProgramBuilder, x: Int32Array, alpha: number, scale
   return to.linear(above, 1, -scale * alpha, below, 1);
 }
 
+const inverse = (to: ProgramBuilder, x: Int32Array) => to.elementary('power', x, { exponent: -1 });
+
+/** The root of scale x^2 + shift. */
+function root(to: ProgramBuilder, x: Int32Array, scale: number, shift: number): Int32Array {
+  const square = to.elementary('power', x, { exponent: 2, factor: scale });
+  return to.elementary('power', to.linear(square, 1, shift), { exponent: 0.5 });
+}
+
 /** Appends f(x) for a function of model/functions.ts. */
 export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32Array): Int32Array {
   switch (name) {
@@ -47,6 +55,27 @@ export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32A
       return sigmoid(to, x);
     case 'softplus':
       return softplus(to, x);
+    case 'tan':
+      return to.multiply(to.elementary('sin', x), inverse(to, to.elementary('cos', x)));
+    case 'sinh':
+    case 'cosh': {
+      const falling = to.elementary('exp', x, { scale: -1 });
+      return to.linear(to.elementary('exp', x), 0.5, 0, falling, name === 'cosh' ? 0.5 : -0.5);
+    }
+    case 'asin':
+      return to.elementary('atan', to.multiply(x, inverse(to, root(to, x, -1, 1))));
+    case 'acos': {
+      // 2 atan of the root of (1 - x) / (1 + x).
+      const ratio = to.multiply(to.linear(x, -1, 1), inverse(to, to.linear(x, 1, 1)));
+      return to.elementary('atan', to.elementary('power', ratio, { exponent: 0.5 }), { factor: 2 });
+    }
+    case 'asinh':
+    case 'acosh':
+      return to.elementary('log', to.linear(x, 1, 0, root(to, x, 1, name === 'asinh' ? 1 : -1), 1));
+    case 'atanh': {
+      const [above, below] = [1, -1].map((scale) => to.elementary('log', x, { scale, shift: 1 }));
+      return to.linear(above, 0.5, 0, below, -0.5);
+    }
     case 'relu':
       return positivePart(to, x);
     case 'abs':

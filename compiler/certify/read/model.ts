@@ -104,6 +104,10 @@ function appendNode(
     }
     case 'lookup':
       return to.piecewise(x, node.points, node.values, 0, 0);
+    case 'floor':
+    case 'ceil':
+    case 'round':
+      throw cannotProve(`node "${node.name}" (${node.op}) jumps, which is not covered`);
     case 'gelu':
       return appendFunction(to, node.approximate === 'tanh' ? 'geluTanh' : 'gelu', x);
     default:
