@@ -1,0 +1,165 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { linearMemoryBytes } from '../compiler/codegen/linear-memory.js';
+import type { Goal } from '../compiler/cost/goal.js';
+import type { BuildEngine } from '../compiler/engines/build-engine.js';
+import { createEngine } from '../compiler/engines/create.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/engines/types.js';
+import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
+import { writeFileWhole } from '../compiler/host/write-file.js';
+import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
+import { Judge, type PointFunction } from '../compiler/judge/measure.js';
+import type { Model } from '../compiler/model/types.js';
+import { DenseGrid } from './attack.js';
+
+/** `npm run bench:accuracy`: builds are attacked by a search of another kind; see attack.ts. */
+
+const HELP = `Attacks builds by a dense grid and differential evolution, and compares with what they report.
+
+  npm run bench:accuracy -- [options]
+
+  --models <folder>     pinn-edge/1 files (*.json) instead of the examples
+  --model <name>        only these, separated by commas
+  --tol <list>          tolerances (default: 1e-2,1e-3,1e-4)
+  --variant <list>      engine/goal pairs (default: wasm3/size,wasm3/speed,wasm3/memory,wasm3+native/speed,c/size,c/speed)
+  --compress            compress as build does; default: not
+  --points <n>          points of the grid (default: 4000000)
+  --write               write docs/benchmarks-accuracy.md
+
+Exit code 1 where a point beyond the tolerance was found.
+`;
+
+interface Row {
+  model: string;
+  tolerance: number;
+  variant: string;
+  compressed: boolean;
+  /** Worst error that the attack found, and that the build reported, in parts of the tolerance. */
+  worst: number;
+  reported: number;
+  at: string;
+  points: number;
+}
+
+const VARIANTS = ['wasm3/size', 'wasm3/speed', 'wasm3/memory', 'wasm3+native/speed', 'c/size', 'c/speed'] as const;
+
+/** Rough multiply-adds that an attack may take: of large networks fewer points are looked at. */
+const MOST_WORK = 4e10;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      models: { type: 'string' },
+      model: { type: 'string' },
+      tol: { type: 'string', default: '1e-2,1e-3,1e-4' },
+      variant: { type: 'string', default: VARIANTS.join() },
+      compress: { type: 'boolean', default: false },
+      points: { type: 'string', default: '4000000' },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const rows: Row[] = [];
+  for (const { name, model } of models(values.models, values.model?.split(','))) {
+    const parameters = [...model.tensors.values()].reduce((n, { data }) => n + data.length, 1);
+    const grid = new DenseGrid(model, Math.min(Number(values.points), Math.ceil(MOST_WORK / parameters)));
+    for (const tolerance of values.tol.split(',').map(Number)) {
+      for (const variant of values.variant.split(',')) {
+        const row = await attackBuild(name, model, grid, tolerance, variant, values.compress);
+        rows.push(row);
+        process.stdout.write(`${line(row)}\n`);
+      }
+    }
+  }
+  if (values.write) writeFileWhole(join(PACKAGE_ROOT, 'docs/benchmarks-accuracy.md'), documentOf(rows));
+  if (rows.some(({ worst }) => worst > 1)) process.exitCode = 1;
+}
+
+function* models(folder: string | undefined, names: readonly string[] | undefined) {
+  const files = folder
+    ? readdirSync(folder)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => ({ name: file.replace(/\.json$/, ''), file: join(folder, file) }))
+    : readdirSync(join(PACKAGE_ROOT, 'examples'))
+        .filter((name) => name !== 'common')
+        .map((name) => ({ name, file: join(PACKAGE_ROOT, 'examples', name, 'model.json') }));
+  for (const { name, file } of files.sort((a, b) => a.name.localeCompare(b.name))) {
+    if (!names || names.includes(name)) yield { name, model: loadModel(file) };
+  }
+}
+
+async function attackBuild(
+  name: string,
+  model: Model,
+  grid: DenseGrid,
+  tolerance: number,
+  variant: string,
+  compressed: boolean,
+): Promise<Row> {
+  const [engine, goal] = variant.split('/') as [BuildEngine, Goal];
+  const row = { model: name, tolerance, variant, compressed };
+  try {
+    const built = await compile(model, { tolerance, engine, goal, compress: compressed ? {} : undefined });
+    const judge = new Judge(model);
+    judge.lookForJumps(judge.roughAllowances({ all: { relative: tolerance } }));
+    const attack = grid.attack(await edgeOf(built), (...sides) => judge.nearerSide(...sides));
+    const reported = Math.max(...built.measured.outputs.map(({ maxRelative }) => maxRelative)) / tolerance;
+    const at = `${attack.output} at ${attack.at.map((x) => Number(x.toPrecision(6))).join(', ')}`;
+    return { ...row, worst: attack.worst / tolerance, reported, at, points: attack.points };
+  } catch (error) {
+    return { ...row, worst: 0, reported: 0, at: `refused: ${(error as Error).message}`, points: 0 };
+  }
+}
+
+/** The module itself under V8, or the kernels in C: the same integers. */
+async function edgeOf({ model, wasm, table, lowered, engine, goal }: CompiledModel): Promise<PointFunction> {
+  const inModule = engine === 'wasm3' && goal === 'speed';
+  const running = await createEngine(inModule ? 'v8' : 'c', {
+    wasm,
+    table,
+    memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
+    inputCount: model.inputs.length,
+    outputCount: model.outputs.length,
+    wasm3: { stackBytes: 4096, tailCalls: true },
+  });
+  const inputs = inputWordFormats(lowered.table);
+  const outputs = outputWordFormats(lowered.table, model.outputs);
+  return (points) => fromWords(running.run(toWords(points, inputs)).outputs, outputs);
+}
+
+function line({ model, tolerance, variant, compressed, worst, reported, at }: Row): string {
+  const name = `${model} ${tolerance} ${variant}${compressed ? ' compressed' : ''}`.padEnd(48);
+  if (reported === 0 && worst === 0) return `${name} ${at}`;
+  return `${name} worst/tolerance ${worst.toFixed(3)}  reported/worst ${(reported / worst).toFixed(3)}  ${at}`;
+}
+
+function documentOf(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.model,
+    String(row.tolerance),
+    row.variant,
+    row.compressed ? 'yes' : 'no',
+    row.worst > 0 ? row.worst.toFixed(3) : '-',
+    row.worst > 0 ? (row.reported / row.worst).toFixed(3) : '-',
+    row.points.toLocaleString('en-US'),
+    row.at,
+  ]);
+  return `# Accuracy: builds attacked
+
+Made by \`npm run bench:accuracy -- --write\`. Every build is searched for its largest error by a method that shares nothing
+with the one that builds and \`verify\` use: a dense grid over the input box, then differential evolution from its worst
+points. \`worst\` is the largest error that this found, in parts of the tolerance: a build keeps its promise where it is at
+most 1. \`reported/worst\` is what the build said of itself, in parts of that.
+
+| model | tolerance | engine/goal | compressed | worst | reported/worst | points | where |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+${cells.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+`;
+}
+
+await main();

@@ -1,0 +1,154 @@
+import type { PointFunction } from '../compiler/judge/measure.js';
+import type { Model } from '../compiler/model/types.js';
+import { evaluateReference } from '../compiler/reference/evaluate.js';
+import { randoms } from './random.js';
+
+/**
+ * A search for the largest error by another method than the judge's: every point of a dense grid, then differential
+ * evolution from the worst of them (Storn and Price, J. Global Optim. 11 (1997) 341-359). It knows nothing of gradients, of
+ * features or of the points that builds and `verify` look at.
+ */
+
+export interface Attack {
+  /** Largest |edge - reference| / largest |reference| of any output, and where. */
+  worst: number;
+  at: number[];
+  output: string;
+  points: number;
+}
+
+/** Points of the grid that are evaluated together. */
+const CHUNK = 1 << 14;
+/** The worst points of the grid, per output, that evolution begins with, and for how long. */
+const POPULATION = 512;
+const GENERATIONS = 300;
+
+/** The dense points of a model's box with the reference there: made once for all builds of the model. */
+export class DenseGrid {
+  readonly count: number;
+  private readonly perAxis: number[];
+  private readonly wanted: Float64Array;
+  readonly largest: number[];
+
+  /** @param points about so many: a full grid up to four inputs, random points with ends of ranges for more */
+  constructor(
+    private readonly model: Model,
+    points: number,
+  ) {
+    const d = model.inputs.length;
+    const side = Math.floor(points ** (1 / d) + 1e-9);
+    this.perAxis = d <= MOST_GRID_INPUTS ? model.inputs.map(() => Math.max(2, side)) : [];
+    this.count = this.perAxis.length ? this.perAxis.reduce((n, k) => n * k, 1) : points;
+    const width = model.outputs.length;
+    this.wanted = new Float64Array(this.count * width);
+    this.largest = new Array<number>(width).fill(0);
+    for (let start = 0; start < this.count; start += CHUNK) {
+      this.wanted.set(evaluateReference(model, this.points(start)), start * width);
+    }
+    this.wanted.forEach((v, i) => {
+      this.largest[i % width] = Math.max(this.largest[i % width], Math.abs(v));
+    });
+  }
+
+  /** The points from `start` on, at most a chunk of them. */
+  private points(start: number): Float64Array {
+    const { inputs } = this.model;
+    const d = inputs.length;
+    const points = new Float64Array(Math.min(CHUNK, this.count - start) * d);
+    const random = randoms(start + 1);
+    for (let p = 0; p < points.length / d; p++) {
+      let index = start + p;
+      for (let k = 0; k < d; k++) {
+        const { min, max } = inputs[k];
+        let share: number;
+        if (this.perAxis.length) {
+          share = (index % this.perAxis[k]) / (this.perAxis[k] - 1);
+          index = Math.floor(index / this.perAxis[k]);
+        } else {
+          // One coordinate in eight is at an end of its range.
+          share = random() > -0.75 ? (random() + 1) / 2 : random() > 0 ? 1 : 0;
+        }
+        points[p * d + k] = share === 1 ? max : min + share * (max - min);
+      }
+    }
+    return points;
+  }
+
+  /** @param beside takes the reference to the nearer side of a jump; see judge/jumps.ts */
+  attack(
+    edge: PointFunction,
+    beside: (points: Float64Array, wanted: Float64Array, got: Float64Array) => Float64Array,
+  ): Attack {
+    const { model, count, largest } = this;
+    const d = model.inputs.length;
+    const width = model.outputs.length;
+    const errorsAt = (points: Float64Array, wanted: Float64Array) => {
+      const got = edge(points);
+      return beside(points, wanted, got).map((v, i) => {
+        const error = Math.abs(got[i] - v) / (largest[i % width] || 1);
+        return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+      });
+    };
+    const populations = model.outputs.map((): Member[] => []);
+    for (let start = 0; start < count; start += CHUNK) {
+      const points = this.points(start);
+      const errors = errorsAt(points, this.wanted.subarray(start * width, start * width + (points.length / d) * width));
+      populations.forEach((population, k) => {
+        const least = population.length < POPULATION ? -1 : population[population.length - 1].error;
+        for (let p = 0; p < points.length / d; p++) {
+          const error = errors[p * width + k];
+          if (error > least) population.push({ error, at: points.slice(p * d, (p + 1) * d) });
+        }
+        if (population.length > POPULATION) keepWorst(population);
+      });
+    }
+    const random = randoms(11);
+    let tried = count;
+    let worst: Attack = { worst: 0, at: [], output: '', points: 0 };
+    populations.forEach((population, k) => {
+      for (let generation = 0; generation < GENERATIONS; generation++) {
+        const moved = evolve(population, model, random);
+        tried += population.length;
+        const errors = errorsAt(moved, evaluateReference(model, moved));
+        population.forEach((member, p) => {
+          if (!(errors[p * width + k] > member.error)) return;
+          member.error = errors[p * width + k];
+          member.at = moved.slice(p * d, (p + 1) * d);
+        });
+      }
+      keepWorst(population);
+      const [{ error, at }] = population;
+      if (error > worst.worst) worst = { worst: error, at: Array.from(at), output: model.outputs[k].name, points: 0 };
+    });
+    return { ...worst, points: tried };
+  }
+}
+
+const MOST_GRID_INPUTS = 4;
+
+interface Member {
+  error: number;
+  at: Float64Array;
+}
+
+function keepWorst(population: Member[]): void {
+  population.sort((a, b) => b.error - a.error);
+  population.length = Math.min(population.length, POPULATION);
+}
+
+/** One trial for every member: a difference of two others added to it, or a step of random length. */
+function evolve(population: readonly Member[], { inputs }: Model, random: () => number): Float64Array {
+  const d = inputs.length;
+  const trials = new Float64Array(population.length * d);
+  const any = () => population[Math.floor(((random() + 1) / 2) * population.length) % population.length].at;
+  population.forEach(({ at }, p) => {
+    const [a, b] = [any(), any()];
+    const step = random() < 0 ? 2 ** (-13 + 10 * random()) : 0;
+    for (let k = 0; k < d; k++) {
+      const { min, max } = inputs[k];
+      const moved = step > 0 ? at[k] + step * random() * (max - min) : at[k] + 0.6 * (a[k] - b[k]);
+      trials[p * d + k] = Math.min(max, Math.max(min, moved));
+    }
+  });
+  return trials;
+}
