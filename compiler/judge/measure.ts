@@ -57,8 +57,11 @@ export interface Edge {
   features: Float64Array;
 }
 
-/** A build checks itself with one seed, `verify` looks at points that the build never saw. */
-export const SEEDS = { build: 0, verify: 1 } as const;
+/**
+ * A build checks its formats with one seed and confirms those it takes with another, since they were chosen by the first;
+ * `verify` looks at points that neither has seen.
+ */
+export const SEEDS = { build: 0, verify: 1, confirm: 2 } as const;
 
 const MOST_SAMPLES = 16_384;
 const FEWEST_SAMPLES = 2048;

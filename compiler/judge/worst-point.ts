@@ -22,10 +22,10 @@ export interface WorstPoint {
   tried: number;
 }
 
-const ROUNDS_PER_STAGE = 5;
-const FIRST_TRIES = 4;
+const ROUNDS_PER_STAGE = 12;
+const FIRST_TRIES = 2;
 /** Climbers of the last stage; each has tried the most there. */
-const LAST_CLIMBERS = 4;
+const LAST_CLIMBERS = 16;
 /** Where few begin, these go on. */
 const FEWEST_STAGES = 5;
 /** Distances of random moves are from 2^-NEAR to 2^-FAR of the box; the finest inputs have 30 bits. */

@@ -1,3 +1,4 @@
+import { runTable } from '../../targets/host/wasm3.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import type { IrNode } from '../ir/types.js';
@@ -60,6 +61,19 @@ export function approximate(model: Model, lowered: LoweredModel): PointFunction 
   const inputs = inputWordFormats(lowered.table);
   const outputs = outputWordFormats(lowered.table, model.outputs);
   return (points) => fromWords(oracle.run(toWords(points, inputs)).outputs, outputs);
+}
+
+/** The same by the kernels in C on this machine, which give the same integers several times as fast. */
+export function approximateFast(
+  model: Model,
+  { lowered, tableBytes }: { lowered: LoweredModel; tableBytes: Uint8Array },
+): PointFunction {
+  const inputs = inputWordFormats(lowered.table);
+  const outputs = outputWordFormats(lowered.table, model.outputs);
+  return (points) => {
+    const words = toWords(points, inputs);
+    return fromWords(runTable(tableBytes, words, inputs.length, outputs.length).outputs, outputs);
+  };
 }
 
 /** Error of the tables alone (float network with tables for functions), and of the integers against that. */

@@ -183,7 +183,7 @@ describe('the judge', () => {
     const second = new Set(seen(512, 1));
     // Corners are the same, and what stays at them.
     expect(first.filter((point) => second.has(point)).length).toBeLessThan(first.length / 20);
-    expect(seen(16_384, 0).length).toBeGreaterThan(5 * first.length);
+    expect(seen(65_536, 0).length).toBeGreaterThan(5 * first.length);
   });
 
   it('keeps a tolerance by the largest error and by a third of it on average', () => {
