@@ -105,6 +105,20 @@ describe('features of a network', () => {
   });
 });
 
+it('the corner in which a value is largest is among the features, of a million corners', () => {
+  const d = 20;
+  const json = cornerGate(d, 1, 0);
+  const weights = Array.from({ length: d }, (_, k) => (k % 3 === 0 ? -1 : 1) * (1 + k / 7));
+  json.tensors = { w: { shape: [1, d], data: weights }, b: { shape: [1], data: [0] } };
+  (json.outputs as { value: string }[])[0].value = 'z';
+  const model = modelFrom(json);
+  const features = featurePoints(toTurns(foldGraph(buildIr(model))), inputBox(model.inputs));
+  const values = evaluateReference(model, features);
+  const sum = (sign: number) => weights.reduce((total, w) => total + Math.max(0, sign * w), 0);
+  expect(Math.max(...values)).toBeCloseTo(sum(1), 9);
+  expect(Math.min(...values)).toBeCloseTo(-sum(-1), 9);
+});
+
 describe('the judge', () => {
   const flat = modelFrom({
     format: 'pinn-edge/1',
