@@ -63,7 +63,6 @@ describe.each(LEVELS)('%s', (flags) => {
         const build = builtInMemory(compiled, packageBuild(compiled, board));
         const bound = nativeStackBound(compiled.wasm, board);
         const figures = createBoardEngine(boardWith(board, flags), build).figures();
-        console.log(name, flags, figures.openStackBytes, bound.bytes, figures.runStackBytes, bound.moduleBytes);
         expect(figures.openStackBytes).toBeLessThanOrEqual(bound.bytes);
         expect(figures.runStackBytes).toBeLessThanOrEqual(bound.moduleBytes);
       },
