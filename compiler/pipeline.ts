@@ -109,7 +109,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   finish({ stage: 'quantize', detail: describeFormats(quantized), error: spent.formats });
   finish({ stage: 'tables', detail: describeTables(quantized), error: spent.tables });
 
-  const { sources, wasm } = await compileModule(engine, goal, model, lowered, table);
+  const { sources, wasm } = await compileModule(engine, goal, model, lowered, table, kernels);
   finish({ stage: 'compile', detail: wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources' });
 
   const { graph, ranges } = analysis;
@@ -178,10 +178,11 @@ async function compileModule(
   model: Model,
   lowered: LoweredModel,
   table: Uint8Array,
+  { callsInARow }: LayoutOptions,
 ): Promise<Pick<CompiledModel, 'sources' | 'wasm'>> {
   if (engine === 'c') return { sources: new Map(), wasm: new Uint8Array() };
   if (engine === 'wasm3+native') return compileNativeModule(model, lowered, table);
-  const generated = generateSources(lowered.table, table, model.name);
+  const generated = generateSources(lowered.table, table, model.name, callsInARow);
   const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
   const wasm = await compileAssemblyScript(sources, goal === 'memory');
   requireMvp(wasm);

@@ -22,9 +22,11 @@ export function hasCalls(table: BlockTable): boolean {
  * The text of `dispatch.ts`: calls of the records or the step of the walk, and the kernels that are generated for
  * shapes.
  */
-export function dispatchSource(table: BlockTable, places: Places, title: string): string {
+export function dispatchSource(table: BlockTable, places: Places, title: string, callsInARow: number): string {
   const kernels = kernelsOf(table.records);
-  const body = hasCalls(table) ? callsSource(table.records, kernels, places) : walkSource([...kernels.values()]);
+  const body = hasCalls(table)
+    ? callsSource(table.records, kernels, places, callsInARow)
+    : walkSource([...kernels.values()]);
   const sources = [...kernels.values()].flatMap(({ source }) => source ?? []);
   const text = `${body}${sources.map((source) => `\n${source}`).join('')}`;
   return `// ${title}: kernels\n// ${NOTE}\n${imports([...kernels.values()], text)}\n\n${text}`;
@@ -43,7 +45,12 @@ interface Call {
 }
 
 /** Records with the same code, up to numbers that are parameters where they differ. */
-function callsSource(records: readonly TableRecord[], kernels: Map<string, Kernel>, places: Places): string {
+function callsSource(
+  records: readonly TableRecord[],
+  kernels: Map<string, Kernel>,
+  places: Places,
+  callsInARow: number,
+): string {
   const groups = new Map<string, Call[]>();
   const order: { group: string; call: Call }[] = [];
   for (let i = 0; i < records.length; i++) {
@@ -64,7 +71,7 @@ function callsSource(records: readonly TableRecord[], kernels: Map<string, Kerne
   };
   const lines = order.map(({ group, call }) => {
     const given = call.values.filter((_, k) => varying(group)[k]);
-    return `  ${names.get(group)}(${given.join(', ')});`;
+    return `${names.get(group)}(${given.join(', ')});`;
   });
   const functions = [...groups].map(([group, [call]]) => {
     const { kernel, record, values } = call;
@@ -74,7 +81,21 @@ function callsSource(records: readonly TableRecord[], kernels: Map<string, Kerne
     const all = [String(record.rows === 1), ...passed].join(', ');
     return `\nfunction ${names.get(group)}(${parameters.join(', ')}): void {\n  ${kernel.call}(${all});\n}\n`;
   });
-  return `/** Runs all records in order. */\nexport function runRecords(): void {\n${lines.join('\n')}\n}\n${functions.join('')}`;
+  return `/** Runs all records in order. */\nexport function runRecords(): void {\n${inRounds(lines, callsInARow)}\n}\n${functions.join('')}`;
+}
+
+/**
+ * The calls one after the other or, where they are more than may be in a row, some in every round of a loop: without tail
+ * calls each operation of the interpreter nests in the one before it until a loop goes round.
+ */
+function inRounds(lines: readonly string[], callsInARow: number): string {
+  if (lines.length <= 2 * callsInARow) return lines.map((line) => `  ${line}`).join('\n');
+  const rounds = Math.ceil(lines.length / callsInARow);
+  const cases = Array.from({ length: rounds }, (_, round) => {
+    const calls = lines.slice(round * callsInARow, (round + 1) * callsInARow);
+    return `      case ${round}:\n${[...calls, 'break;'].map((line) => `        ${line}`).join('\n')}`;
+  });
+  return `  for (let round = 0; round < ${rounds}; round++) {\n    switch (round) {\n${cases.join('\n')}\n    }\n  }`;
 }
 
 /** What a call passes for an argument that is the same in all calls of its code. */

@@ -14,8 +14,17 @@ export interface GeneratedSources {
  * The AssemblyScript sources of one model: its block table as static data, its arena, and code for just the records of
  * that table, which must be valid. Where they lie in memory: linear-memory.ts.
  */
-export function generateSources(table: BlockTable, bytes: Uint8Array, title: string): GeneratedSources {
-  return { entry: entrySource(table, bytes, title), dispatch: dispatchSource(table, placesOf(bytes), title) };
+/** @param callsInARow records that are called before the run goes round its loop; see LayoutOptions */
+export function generateSources(
+  table: BlockTable,
+  bytes: Uint8Array,
+  title: string,
+  callsInARow = Number.POSITIVE_INFINITY,
+): GeneratedSources {
+  return {
+    entry: entrySource(table, bytes, title),
+    dispatch: dispatchSource(table, placesOf(bytes), title, callsInARow),
+  };
 }
 
 /** Inputs up to which each is clamped by code of its own. */

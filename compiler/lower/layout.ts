@@ -15,13 +15,19 @@ export interface LayoutOptions {
   maxWords: number;
   /** Words between two rounds of a kernel's loop, 0 for a row at a time: bounds the native stack without tail calls. */
   hopWords: number;
+  /** Records that are called in a row before the run goes round its loop: bounds the native stack in the same way. */
+  callsInARow: number;
 }
 
 /** For chips where every operation nests a native call: loops go round after some 60 operations at most. */
-export const SHALLOW_KERNELS: LayoutOptions = { maxWords: 32, hopWords: 8 };
+export const SHALLOW_KERNELS: LayoutOptions = { maxWords: 32, hopWords: 8, callsInARow: 2 };
 
 /** For chips where an operation of the interpreter leaves nothing on the native stack. */
-export const LARGEST_KERNELS: LayoutOptions = { maxWords: 64, hopWords: 0 };
+export const LARGEST_KERNELS: LayoutOptions = {
+  maxWords: 64,
+  hopWords: 0,
+  callsInARow: Number.POSITIVE_INFINITY,
+};
 
 /** Instructions of a multiply-add of packed words, and of a split; of the cost model. */
 export type LanePrices = Record<'lanes.word' | 'lanes.split', number>;

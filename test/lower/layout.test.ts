@@ -27,8 +27,8 @@ function expectSame(before: BlockTable, after: BlockTable, words: Int32Array): v
 
 const WAYS: [string, LayoutOptions][] = [
   ['the largest kernels', LARGEST_KERNELS],
-  ['two words at a time, several passes', { maxWords: 2, hopWords: 0 }],
-  ['loops that go round after every word', { maxWords: 8, hopWords: 1 }],
+  ['two words at a time, several passes', { ...LARGEST_KERNELS, maxWords: 2 }],
+  ['loops that go round after every word', { ...LARGEST_KERNELS, maxWords: 8, hopWords: 1 }],
 ];
 
 describe.each(WAYS)('layout with %s', (_, options) => {
