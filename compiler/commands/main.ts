@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
-import { VERSION } from '../host/package-root.js';
+import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
 import { certifyCommand } from './certify.js';
 import { compressCommand } from './compress.js';
@@ -27,7 +28,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(): Command {
+/** All commands and their options. */
+export function createProgram(): Command {
   const program = new Command('pinn-edge')
     .description('Puts a trained physics-informed neural network on a microcontroller, within a stated error.')
     .version(VERSION)
@@ -71,9 +73,15 @@ function report(error: unknown, asJson: boolean): number {
     process.stderr.write(`error ${error.code}: ${error.message}\n`);
     return error.exitCode;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`This is a bug in pinn-edge ${VERSION}; please report it with the command line.\n${text}\n`);
+  process.stderr.write(bugReport(error));
   return EXIT.bug;
+}
+
+/** What is printed with exit code 3: that it is a bug, where to report it, and where it happened. */
+export function bugReport(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const where = join(PACKAGE_ROOT, 'CONTRIBUTING.md');
+  return `This is a bug in pinn-edge ${VERSION}. Please report it with the command line and what follows; "Report a bug" in ${where} says where.\n${text}\n`;
 }
 
 /** The reader of a pipe may stop early, as `head` does. */
