@@ -14,6 +14,8 @@ export { openTransport, type Transport } from './device/transport.js';
 export { sendImage, type UpdateFigures } from './device/update.js';
 export { EXIT, PinnEdgeError } from './diagnostics.js';
 export { readPrivateKey, signImage } from './image/keys.js';
+export type { Requirement, RequirementLike, Tolerance } from './judge/requirement.js';
+export { LARGEST_KERNELS, SHALLOW_KERNELS } from './lower/layout.js';
 export type { Model } from './model/types.js';
 export { type PackagedBuild, packageBuild } from './package/build-files.js';
 export type { Report } from './package/report.js';

@@ -16,15 +16,14 @@ import { writeNote } from './output.js';
 
 /** Folders of the compiler that compression runs: a change in one of them makes other networks. */
 export const COMPRESSION_CODE = [
-  'accuracy',
   'compress',
   'cost',
   'format',
   'ir',
+  'judge',
   'linear-algebra',
   'model',
   'reference',
-  'sample',
 ] as const;
 
 let code: string | undefined;

@@ -111,7 +111,7 @@ export async function runSingle(
 class Run {
   private readonly attempts: Attempt[] = [];
   private best?: Candidate & { refined: boolean };
-  /** Of refinement, by the bytes of the networks. */
+  /** Networks that were refined, by their bytes. */
   private readonly outcomes = new Map<number, boolean>();
   private work = 0;
   private stopped = false;
