@@ -111,7 +111,7 @@ export async function runSingle(
 class Run {
   private readonly attempts: Attempt[] = [];
   private best?: Candidate & { refined: boolean };
-  /** Networks that were refined, by their bytes. */
+  /** Whether refinement kept the tolerance, by the bytes of the network. */
   private readonly outcomes = new Map<number, boolean>();
   private work = 0;
   private stopped = false;
