@@ -17,7 +17,7 @@ export interface Document {
 export function documents(): Document[] {
   const inFolder = (folder: string) =>
     readdirSync(join(PACKAGE_ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
-  const files = ['README.md', 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('.github')];
+  const files = ['README.md', 'CONTRIBUTING.md', ...inFolder('docs'), ...inFolder('examples'), ...inFolder('.github')];
   return files.filter((file) => file.endsWith('.md')).map(read);
 }
 
