@@ -129,6 +129,7 @@ describe('what is not there is noticed', () => {
     npx pinn-edge verify build/esp32 \\
       --samples 1   # too few
     pinn-edge frobnicate model.json
+    pinn-edge sign "a folder" --key 'my -k.pem' --no-such-flag
 
 As \`verify --smaples\` and \`test/none\` are not, nor \`targets/common/none_*.h\`.
 `);
@@ -162,6 +163,7 @@ As \`verify --smaples\` and \`test/none\` are not, nor \`targets/common/none_*.h
       expect.stringContaining('build has no --no-such-option'),
       expect.stringContaining('must be a whole number'),
       expect.stringContaining('no command frobnicate'),
+      expect.stringMatching(/sign has no --no-such-flag$/),
       expect.stringContaining('verify has no --smaples'),
     ]);
   });

@@ -110,7 +110,7 @@ export function invocationsOf(
     [...line.matchAll(/\bpinn-edge ([a-z]+)((?: [^#|&;]*)?)/g)].map(([text, command, rest]) => ({
       text: text.trim(),
       command,
-      words: rest.split(/\s+/).filter(Boolean),
+      words: [...rest.matchAll(/"([^"]*)"|'([^']*)'|\S+/g)].map(([word, double, single]) => double ?? single ?? word),
     })),
   );
 }
