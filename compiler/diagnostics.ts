@@ -60,6 +60,8 @@ const MESSAGES = {
   PE4203: 'nothing is proved of output "{output}" near {place}: {reason}',
   PE4204:
     '{build} has no functions.json, which says what its tables stand for; build it again with this version of pinn-edge',
+  PE4205:
+    'the tolerance {tolerance} is not proved at every point: the best proof reaches {times} times it; give a looser tolerance, or build without --certify',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:

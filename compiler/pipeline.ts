@@ -29,7 +29,7 @@ import { type Analysis, analyze } from './tolerance/analysis.js';
 import { splitError } from './tolerance/error.js';
 import type { Attempt } from './tolerance/fitting.js';
 import type { Preference } from './tolerance/preference.js';
-import { quantizeWithin, unlessUnreachable } from './tolerance/spend.js';
+import { quantizeFiner, quantizeWithin, unlessUnreachable } from './tolerance/spend.js';
 
 /**
  * The whole way from a model to a module, one screen:
@@ -53,6 +53,8 @@ export interface CompileOptions {
   isa?: string;
   /** What the kernels of a build for speed may take. Default: what suits chips with tail calls. */
   kernels?: LayoutOptions;
+  /** Share of the tolerance that the noise model gives to formats, for proofs; default: what measurement allows. */
+  formatBudget?: number;
   /** How to make the network smaller first; default: not at all. */
   compress?: Partial<CompressOptions>;
   /** Looks a compressed graph up instead of making it, where it was made before. */
@@ -88,7 +90,11 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   };
   const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance);
   const judge = new Judge(model);
-  const fit: Fit = (analysis) => quantizeWithin(model, judge, analysis, precision, tolerance, prefer);
+  const { formatBudget: budget } = options;
+  const fit: Fit = (analysis) =>
+    budget === undefined
+      ? quantizeWithin(model, judge, analysis, precision, tolerance, prefer)
+      : quantizeFiner(model, judge, analysis, precision, budget, prefer);
 
   const source = foldGraph(buildIr(model));
   const whole = analyzed(source);

@@ -1,3 +1,4 @@
+import type { Certificate } from '../certify/certificate.js';
 import { type Compressor, EFFORTS, type Effort, type Method } from '../compress/compress.js';
 import type { Goal } from '../cost/goal.js';
 import { PinnEdgeError } from '../diagnostics.js';
@@ -8,6 +9,8 @@ import { type PackagedBuild, packageBuild } from '../package/build-files.js';
 import type { Target } from '../package/target.js';
 import { type CompiledModel, compile, type StageResult } from '../pipeline.js';
 import type { Precision } from '../quantize/plan.js';
+import { CERTIFICATE_FILE } from './certificate.js';
+import { certifiedWithin } from './certified-build.js';
 import { compressionSession, once } from './compress-session.js';
 import { requestedTolerance } from './options.js';
 import { count, error } from './output.js';
@@ -25,6 +28,8 @@ export interface BuildSettings {
   modelVersion?: number;
   /** What the model's names in C begin with. */
   name?: string;
+  /** Finer formats until the tolerance is proved at every point. */
+  certify?: boolean;
   cache: boolean;
 }
 
@@ -39,6 +44,7 @@ export const BUILD_DEFAULTS = {
 
 export interface BuiltModel extends PackagedBuild {
   compiled: CompiledModel;
+  certificate?: Certificate;
 }
 
 /**
@@ -64,8 +70,8 @@ export async function buildModel(
   const compressWith = once(compressor);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
   const purpose = settings.for === 'speed' ? 'speed' : 'size';
-  const buildFor = async (goal: Goal) => {
-    const compiled = await compile(model, {
+  const makeFor = (goal: Goal, formatBudget?: number) =>
+    compile(model, {
       isa: target.isa,
       tolerance: requestedTolerance(settings),
       precision: settings.precision,
@@ -75,9 +81,17 @@ export async function buildModel(
       compress: compress === 'none' ? undefined : { method: compress, purpose, maxWork: EFFORTS[effort] },
       compressWith,
       file,
+      formatBudget,
       onStage: (stage) => say(stageLine(stage)),
     });
-    return { compiled, ...packageBuild(compiled, target, { version: settings.modelVersion, prefix: settings.name }) };
+  const buildFor = async (goal: Goal) => {
+    const make = (budget?: number) => makeFor(goal, budget);
+    const { compiled, certificate } = settings.certify
+      ? await certifiedWithin(make, say)
+      : { compiled: await make(), certificate: undefined };
+    const packaged = packageBuild(compiled, target, { version: settings.modelVersion, prefix: settings.name });
+    if (certificate) packaged.files.set(CERTIFICATE_FILE, `${JSON.stringify(certificate)}\n`);
+    return { compiled, certificate, ...packaged };
   };
   return settings.for ? buildFor(settings.for) : fastestThatFits(buildFor, say);
 }

@@ -77,6 +77,10 @@ export function buildCommand(): Command {
       "what the model's names in C begin with, for programs of several models (default: made of the model's name)",
       requirePrefix,
     )
+    .option(
+      '--certify',
+      'prove that the tolerance holds at every point of the input box, with finer formats where that takes them; fails where it is not proved',
+    )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')
     .option('--json', 'print the report as JSON')

@@ -76,12 +76,7 @@ export class Fitting {
       if (descends) this.descend(known, margin);
       return cheapestKnown()!;
     }
-    const { graph, ranges, sensitivity } = this.analysis;
-    const planned = searchNoiseBudget(
-      (budget) =>
-        this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer))),
-      margin,
-    );
+    const planned = searchNoiseBudget((budget) => this.planned(budget), margin);
     if (planned.share > margin || !descends) return planned;
     this.descend(planned, margin);
     if ([...planned.plan.weightBits.values()].includes(32)) {
@@ -89,6 +84,12 @@ export class Fitting {
       if (wide) this.descend(wide, margin);
     }
     return cheapestKnown()!;
+  }
+
+  /** The plan of the noise model for a share of the allowed error, and nothing narrowed by measurement. */
+  planned(budget: number): Attempt {
+    const { graph, ranges, sensitivity } = this.analysis;
+    return this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer)));
   }
 
   /** One plan, quantised, lowered and measured. */

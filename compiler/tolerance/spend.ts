@@ -85,6 +85,29 @@ export function quantizeWithin(
   return result && result.share <= result.allowed ? result : first;
 }
 
+/**
+ * Formats that the noise model holds to a share of the allowed error, for proofs, which count on the worst case: finer than
+ * any measurement asks for. Ranges are widened to what the check meets.
+ */
+export function quantizeFiner(
+  model: Model,
+  judge: Judge,
+  given: Analysis,
+  precision: Precision,
+  budget: number,
+  prefer: Preference = {},
+): { attempt: Attempt; measured: Measurement } {
+  let analysis = given;
+  for (let round = 1; ; round++) {
+    const attempt = new Fitting(model, judge, analysis, precision, prefer).planned(budget);
+    const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };
+    const measured = judge.measure(approximate(model, attempt.lowered), judge.defaultLook(SEEDS.build), edge);
+    const wider = knowing(model, analysis, Float64Array.from(measured.outputs.flatMap(({ worstAt }) => worstAt)));
+    if (wider === analysis || round >= CHECK_ROUNDS) return { attempt, measured };
+    analysis = wider;
+  }
+}
+
 /** The result, or undefined where the tolerance cannot be kept. */
 export function unlessUnreachable<T>(attempt: () => T): T | undefined {
   try {

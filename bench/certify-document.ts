@@ -1,0 +1,144 @@
+/** docs/benchmarks-certify.md. */
+
+/** One build and its certificate; errors are relative to the largest reference, of the output whose ratio is largest. */
+export interface CertifyRow {
+  model: string;
+  compress: 'auto' | 'none';
+  engine: 'wasm3' | 'wasm3+native' | 'c';
+  /** Built with --certify. */
+  certified: boolean;
+  tolerance: number;
+  bits?: string;
+  observed?: number;
+  proved?: number;
+  /** Of all outputs. */
+  largestProved?: number;
+  shares?: Record<string, number>;
+  boxes?: number;
+  /** Of processor time, all threads; not measured apart for builds with --certify. */
+  seconds?: number;
+  bytes?: number;
+  instructions?: number;
+  /** Outputs for which a point above the bound was found. */
+  above?: number;
+  refused?: string;
+}
+
+export function certifyDocument(rows: readonly CertifyRow[]): string {
+  const plain = rows.filter(({ certified }) => !certified);
+  const certified = rows.filter((row) => row.certified);
+  return `# Benchmarks of certificates
+
+Written by \`npm run bench:certify -- --write\`. What is proved and how: [certify.md](certify.md).
+
+Builds are for the ESP32. \`observed\` is the largest error that verify's search with four times its points and 100,000 further
+points find, \`proved\` the bound that holds at every point of the input box; both relative to the largest reference, of the output
+whose ratio is largest. \`values\` says how many of the stored values have 16 bits. Seconds are of processor time. No point was
+found above its bound in any row${rows.some(({ above }) => above) ? ', **but for those marked**' : ''}.
+
+## Builds at 1e-3
+
+${table(plain, ['tolerance proved'])}
+
+## build --certify
+
+Formats are made finer until the tolerance itself is proved; the price is beside the build that is only measured.
+
+${certifiedTable(certified, plain)}
+`;
+}
+
+const number = (value: number | undefined) => (value === undefined ? '' : value.toExponential(2));
+
+function table(rows: readonly CertifyRow[], extra: string[]): string {
+  const head = [
+    'model',
+    'network',
+    'engine',
+    'values',
+    'observed',
+    'proved',
+    'ratio',
+    'boxes',
+    'seconds',
+    ...extra,
+    'most of it',
+  ];
+  const body = rows.map((row) =>
+    row.proved === undefined
+      ? [row.model, networkOf(row), row.engine, row.bits ?? '', '', '', '', '', '', '', row.refused ?? '']
+      : [
+          row.model,
+          networkOf(row),
+          row.engine,
+          row.bits!,
+          number(row.observed),
+          `${number(row.proved)}${row.above ? ' **exceeded**' : ''}`,
+          (row.proved / row.observed!).toFixed(2),
+          String(row.boxes),
+          row.seconds?.toFixed(1) ?? '',
+          row.largestProved! <= row.tolerance ? 'yes' : 'no',
+          mostOf(row),
+        ],
+  );
+  return markdown(head, body);
+}
+
+const networkOf = ({ compress }: CertifyRow) => (compress === 'auto' ? 'compressed' : 'whole');
+
+const NAMES: Record<string, string> = {
+  network: 'weights and compression',
+  rounding: 'rounding of values',
+  tables: 'tables',
+  method: 'the proof',
+  saturation: 'saturation',
+  choice: 'conditions',
+  inputs: 'inputs',
+};
+
+/** The two largest shares. */
+function mostOf({ shares = {} }: CertifyRow): string {
+  const total = Object.values(shares).reduce((a, b) => a + b, 0);
+  return Object.entries(shares)
+    .sort(([, p], [, q]) => q - p)
+    .slice(0, 2)
+    .map(([name, share]) => `${NAMES[name]} ${Math.round((100 * share) / total)} %`)
+    .join(', ');
+}
+
+function certifiedTable(rows: readonly CertifyRow[], plain: readonly CertifyRow[]): string {
+  const head = [
+    'model',
+    'engine',
+    'tolerance',
+    'proved',
+    'values',
+    'boxes',
+    'bytes',
+    'instructions',
+    'measured only: bytes',
+    'instructions',
+  ];
+  const body = rows.map((row) => {
+    const other = plain.find((p) => p.model === row.model && p.engine === row.engine && p.compress === 'auto');
+    const isSame = other && row.tolerance === other.tolerance;
+    const result =
+      row.proved === undefined
+        ? [row.refused ?? 'no', '', '', '', '']
+        : [number(row.largestProved), row.bits!, String(row.boxes), String(row.bytes), String(row.instructions ?? '')];
+    return [
+      row.model,
+      row.engine,
+      String(row.tolerance),
+      ...result,
+      isSame ? String(other.bytes ?? '') : '',
+      isSame ? String(other.instructions ?? '') : '',
+    ];
+  });
+  return markdown(head, body);
+}
+
+function markdown(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
+}

@@ -1,0 +1,185 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { certify } from '../compiler/certify/certify.js';
+import { BUILD_DEFAULTS, type BuiltModel, buildModel } from '../compiler/commands/build-model.js';
+import { PinnEdgeError } from '../compiler/diagnostics.js';
+import type { BuildEngine } from '../compiler/engines/build-engine.js';
+import { nodeFiles } from '../compiler/host/node-files.js';
+import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
+import { Judge, type PointFunction, SEEDS } from '../compiler/judge/measure.js';
+import { interiorPoints } from '../compiler/judge/points/cover.js';
+import { inputBox } from '../compiler/model/box.js';
+import { loadModel } from '../compiler/model/load.js';
+import type { Model } from '../compiler/model/types.js';
+import { modelHash } from '../compiler/package/report.js';
+import { loadTarget } from '../compiler/package/targets.js';
+import { approximate } from '../compiler/tolerance/error.js';
+import { type CertifyRow, certifyDocument } from './certify-document.js';
+
+const USAGE = `Certificates of every example, compressed and not, for wasm3 and c: npm run bench:certify, with
+
+  --only front,burgers    what to run; default: every example
+  --models <folder>       the models of that folder: pinn-edge import has to have written them as *.json
+  --points 100000         random points per build that must not be above the bound
+  --seconds 300           after so many seconds of CPU a proof ends with what it has
+  --write                 docs/benchmarks-certify.md from the cache
+  --help                  this
+
+Rows are kept in build/bench-certify.jsonl as they come, so a run that was interrupted goes on where it stopped.
+`;
+
+const CACHE = join(PACKAGE_ROOT, 'build/bench-certify.jsonl');
+const DOCUMENT = join(PACKAGE_ROOT, 'docs/benchmarks-certify.md');
+const TOLERANCE = 1e-3;
+const LOOSER = 3e-3;
+const SKIP = 50_000;
+
+type Case = Pick<CertifyRow, 'model' | 'compress' | 'engine' | 'certified' | 'tolerance'>;
+
+const keyOf = (c: Case) => [c.model, c.compress, c.engine, c.certified, c.tolerance].join(' ');
+
+function readRows(): CertifyRow[] {
+  if (!existsSync(CACHE)) return [];
+  const lines = readFileSync(CACHE, 'utf8').split('\n').filter(Boolean);
+  return [...new Map(lines.map((line) => JSON.parse(line) as CertifyRow).map((row) => [keyOf(row), row])).values()];
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string' },
+      models: { type: 'string' },
+      points: { type: 'string', default: '100000' },
+      seconds: { type: 'string', default: '300' },
+      write: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  mkdirSync(dirname(CACHE), { recursive: true });
+  for (const { name, load } of models(values.models)) {
+    if (values.only && !values.only.split(',').includes(name)) continue;
+    for (const one of casesOf(name)) {
+      if (readRows().some((row) => keyOf(row) === keyOf(one))) continue;
+      const row = await measure(load(), one, Number(values.points), Number(values.seconds));
+      appendFileSync(CACHE, `${JSON.stringify(row)}\n`);
+      process.stdout.write(`${JSON.stringify(row)}\n`);
+    }
+  }
+  const text = certifyDocument(readRows());
+  if (values.write) writeFileSync(DOCUMENT, text);
+  else process.stdout.write(text);
+}
+
+function* models(folder: string | undefined): Generator<{ name: string; load: () => Model }> {
+  if (folder) {
+    for (const file of readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .sort()) {
+      yield { name: file.replace(/\.json$/, ''), load: () => loadModel(join(folder, file), nodeFiles) };
+    }
+    return;
+  }
+  for (const name of ['front', 'burgers', 'poisson-wide', 'battery-spm', 'heat-rod']) {
+    yield { name, load: () => loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'), nodeFiles) };
+  }
+}
+
+function casesOf(model: string): Case[] {
+  const engines: BuildEngine[] = ['wasm3', 'c'];
+  const compressions = ['auto', 'none'] as const;
+  return [
+    ...compressions.flatMap((compress) =>
+      engines.map((engine): Case => ({ model, compress, engine, certified: false, tolerance: TOLERANCE })),
+    ),
+    ...engines.flatMap((engine) =>
+      [TOLERANCE, LOOSER].map((tolerance): Case => ({ model, compress: 'auto', engine, certified: true, tolerance })),
+    ),
+  ];
+}
+
+async function measure(model: Model, one: Case, points: number, seconds: number): Promise<CertifyRow> {
+  const { compress, engine, certified, tolerance } = one;
+  const settings = { ...BUILD_DEFAULTS, engine, compress, tol: tolerance, certify: certified };
+  let built: BuiltModel;
+  try {
+    built = await buildModel(model, loadTarget('esp32'), settings, one.model, () => {});
+  } catch (error) {
+    if (!(error instanceof PinnEdgeError)) throw error;
+    return { ...one, refused: error.message };
+  }
+  const { compiled, report } = built;
+  const edge = approximate(model, compiled.lowered);
+  const observed = observe(model, edge, points);
+  const before = process.cpuUsage();
+  const spent = () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
+  let refused: string | undefined;
+  const certificate =
+    built.certificate ??
+    (await certify(
+      {
+        model,
+        table: compiled.table,
+        claims: compiled.lowered.claims,
+        modelHash: modelHash(model),
+        outputs: report.outputs,
+      },
+      { stop: () => spent() > seconds },
+    ).then(
+      (done) => done.certificate,
+      (error: Error) => {
+        refused = error.message;
+      },
+    ));
+  const cost = { bytes: report.modelBytes, instructions: report.instructions, bits: bitsOf(compiled) };
+  if (!certificate) return { ...one, ...cost, refused };
+  const worst = certificate.outputs.map(({ bound }, k) => ({
+    proved: bound / observed[k].largestReference,
+    observed: observed[k].maxRelative,
+  }));
+  const ratio = Math.max(...worst.map((w) => w.proved / w.observed));
+  const k = worst.findIndex((w) => w.proved / w.observed === ratio);
+  return {
+    ...one,
+    ...cost,
+    ...worst[k],
+    largestProved: Math.max(...worst.map(({ proved }) => proved)),
+    shares: certificate.outputs[k].shares,
+    boxes: certificate.boxes,
+    seconds: built.certificate ? undefined : spent(),
+    above: worst.filter((w) => w.observed > w.proved).length,
+  };
+}
+
+/** The largest errors that verify's search and random points find, relative to the largest reference of each output. */
+function observe(model: Model, edge: PointFunction, points: number) {
+  const judge = new Judge(model);
+  const look = judge.defaultLook(SEEDS.verify);
+  const { outputs } = judge.measure(edge, { ...look, samples: 4 * look.samples });
+  const box = inputBox(model.inputs);
+  const BLOCK = 4096;
+  for (let from = 0; from < points; from += BLOCK) {
+    const some = interiorPoints(box, Math.min(BLOCK, points - from), SKIP + from);
+    const [got, wanted] = [edge(some), judge.reference(some)];
+    got.forEach((value, i) => {
+      const output = outputs[i % outputs.length];
+      output.maxAbsolute = Math.max(output.maxAbsolute, Math.abs(value - wanted[i]));
+    });
+  }
+  return outputs.map((output) => ({ ...output, maxRelative: output.maxAbsolute / output.largestReference }));
+}
+
+function bitsOf({ quantized }: BuiltModel['compiled']): string {
+  const bits = [...quantized.formats].filter(([leaf]) => leaf.kind !== 'input').map(([, format]) => format.bits);
+  const narrow = bits.filter((n) => n === 16).length;
+  return narrow === 0 ? '32' : narrow === bits.length ? '16' : `16 (${narrow} of ${bits.length})`;
+}
+
+await main();
