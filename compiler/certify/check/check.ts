@@ -8,6 +8,8 @@ import { readTableProgram } from '../read/table.js';
 import { enclose, type TableBound } from './enclose.js';
 import { Polynomials, power, size, UP } from './polynomials.js';
 
+type Ends = [low: number, high: number];
+
 /** The build that a certificate should be of; `modelHash` is computed from the model. */
 export interface CheckedBuild {
   model: Model;
@@ -38,7 +40,7 @@ export function checkCertificate(
   const edge = readTableProgram(decodeTable(table), certificate.functions, scales);
   const reference = readModelProgram(model);
   const all = new Polynomials(inputs.length, orders.value);
-  const tables = new Map<TableSpec, Map<number, number>>();
+  const tables = new Map<TableSpec, Map<number, Ends>>();
   const tableBound: TableBound = ({ table: spec }, low, high) => tableError(spec, low, high, tables);
   // The tree of boxes: the axis of a split in its middle, or a dot.
   const stack: [number[], number[]][] = [[inputs.map(({ min }) => min), inputs.map(({ max }) => max)]];
@@ -72,29 +74,35 @@ export function checkCertificate(
   return boxes === certificate.boxes ? undefined : `it has ${boxes} boxes, not ${certificate.boxes}`;
 }
 
-/** Largest distance of a table from its function over arguments low .. high, its own rounding left out. */
-function tableError(spec: TableSpec, low: number, high: number, known: Map<TableSpec, Map<number, number>>): number {
-  const errors = known.get(spec) ?? new Map<number, number>();
+/** What a table is off its function over arguments low .. high: middle and radius, its own rounding left out. */
+function tableError(spec: TableSpec, low: number, high: number, known: Map<TableSpec, Map<number, Ends>>): Ends {
+  const errors = known.get(spec) ?? new Map<number, Ends>();
   known.set(spec, errors);
-  return cellsOver(spec, low, high).reduce((found, cell) => {
-    const parts = Array.from({ length: errors.has(cell.index) ? 0 : cell.parts }, (_, n) => distance(spec, cell, n));
-    if (parts.length) errors.set(cell.index, Math.max(...parts));
-    return Math.max(found, errors.get(cell.index)!);
-  }, 0);
+  const join = (all: Ends[]): Ends => [Math.min(...all.map(([a]) => a)), Math.max(...all.map(([, b]) => b))];
+  const found = cellsOver(spec, low, high).map((cell): Ends => {
+    const ends =
+      errors.get(cell.index) ?? join(Array.from({ length: cell.parts }, (_, n) => difference(spec, cell, n)));
+    errors.set(cell.index, ends);
+    return ends;
+  });
+  const [least, most] = join(found);
+  const middle = least / 2 + most / 2;
+  return [middle, Math.max(most - middle, middle - least) * UP];
 }
 
-/** Largest distance of a cell's polynomial from the claimed function over one of the cell's parts. */
-function distance(spec: TableSpec, cell: TableCell, n: number): number {
+/** Ends of what a cell's polynomial is off the claimed function over one of the cell's parts, held to the width. */
+function difference(spec: TableSpec, cell: TableCell, n: number): Ends {
   const { from, to, start, width, parts, coefficients: c } = cell;
   const all = new Polynomials(1, 5);
   const [a, b] = [from + (n * (to - from)) / parts, from + ((n + 1) * (to - from)) / parts];
-  const [{ p, off }] = enclose(spec.claim, [[a], [b]], [5, 1], all, () => Number.POSITIVE_INFINITY);
+  const [{ p, off }] = enclose(spec.claim, [[a], [b]], [5, 1], all, () => [0, Number.POSITIVE_INFINITY]);
   const [middle, radius] = all.range(p);
   const [t, h] = [((a + b) / 2 - start) / width, (b - a) / 2 / width];
   const shifted = Array.from(c);
   for (let i = 0; i < c.length - 1; i++) for (let k = c.length - 2; k >= i; k--) shifted[k] += t * shifted[k + 1];
   const [rest, spread] = all.range(p.map((q, k) => q - (shifted[k] ?? 0) * power(h, k)));
   const slack = off + 2 ** -44 * size(c);
-  const held = Math.max(middle - spec.high, spec.low - middle) + radius + slack - spec.rounding;
-  return Math.max(Math.abs(rest) + spread + slack, held) * UP;
+  const [above, below] = [spec.high - middle + spec.rounding, spec.low - middle - spec.rounding];
+  const error = (spread + slack) * UP;
+  return [Math.min(-rest - error, above - radius - slack), Math.max(-rest + error, below + radius + slack)];
 }

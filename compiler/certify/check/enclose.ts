@@ -11,8 +11,8 @@ interface Element {
   by: { id: number; slope: Float64Array; radius: number }[];
 }
 
-/** Bound of what a table is off over a range of its argument. */
-export type TableBound = (op: Extract<Op, { kind: 'table' }>, low: number, high: number) => number;
+/** What a table is off over a range of its argument: middle and radius. */
+export type TableBound = (op: Extract<Op, { kind: 'table' }>, low: number, high: number) => [number, number];
 
 /** The outputs' polynomials over a box, and how far the outputs are off them by the mean value theorem (docs/certify.md). */
 export function enclose(
@@ -122,7 +122,10 @@ export function enclose(
     const id = op.x[i];
     const [from, to] = range(v[id]);
     if (op.kind === 'function') return compose(op, v[id], id);
-    if (op.kind === 'table') return sum([op.f[i]], [1], 0, op.table.rounding + tableBound(op, from, to));
+    if (op.kind === 'table') {
+      const [middle, radius] = tableBound(op, from, to);
+      return sum([op.f[i]], [1], middle, op.table.rounding + radius);
+    }
     const over = op.kind === 'store' ? Math.max(op.error, to - op.high, op.low - from) : 0;
     const { slope, offset, gap } = op.kind === 'store' ? { slope: 1, offset: 0, gap: over } : chord(op, from, to);
     return sum([id], [slope], offset, gap);

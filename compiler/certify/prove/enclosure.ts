@@ -114,10 +114,15 @@ export class Enclosure extends State {
       case 'table':
         op.x.forEach((x, i) => {
           this.copy(op.f[i], op.out + i);
-          this.add('tables', op.out + i, this.tables.over(op.table, ...this.range(x)));
+          // Where the error is mostly of one sign, its middle is part of the polynomial.
+          const error = this.tables.over(op.table, ...this.range(x));
+          const first = (op.out + i) * C;
+          this.p[first] += error.middle;
+          this.add('method', op.out + i, 4 * UNIT * (Math.abs(this.p[first]) + Math.abs(error.middle)));
+          this.add('tables', op.out + i, error.radius);
           this.add('rounding', op.out + i, op.table.rounding);
           const middle = this.p[x * C];
-          this.lasting[op.out + i] = op.table.rounding + this.tables.over(op.table, middle, middle);
+          this.lasting[op.out + i] = op.table.rounding + this.tables.over(op.table, middle, middle).radius;
         });
         break;
     }

@@ -4,6 +4,12 @@ import { polynomialRange } from './algebra.js';
 import { Enclosure } from './enclosure.js';
 import { noShares } from './state.js';
 
+/** table - function is within `middle` +- `radius`. */
+export interface ErrorRange {
+  middle: number;
+  radius: number;
+}
+
 /** Order of the polynomials that functions are compared with tables by. */
 const ORDERS = { value: 5, slope: 1 } as const;
 const UP = 1 + 2 ** -40;
@@ -16,8 +22,8 @@ const UP = 1 + 2 ** -40;
 export class TableErrors {
   private readonly known = new Map<TableSpec, OneTable>();
 
-  /** The largest error over arguments low .. high, integers of the record's operand. */
-  over(spec: TableSpec, low: number, high: number): number {
+  /** Between which errors those over arguments low .. high lie, integers of the record's operand. */
+  over(spec: TableSpec, low: number, high: number): ErrorRange {
     let table = this.known.get(spec);
     if (!table) {
       table = new OneTable(spec);
@@ -28,41 +34,54 @@ export class TableErrors {
 }
 
 class OneTable {
-  private readonly errors: Float64Array;
+  /** Least and largest error of every cell. */
+  private readonly least: Float64Array;
+  private readonly most: Float64Array;
   private readonly claim: Enclosure;
-  private whole = Number.NaN;
+  private whole: ErrorRange | undefined;
 
   constructor(private readonly spec: TableSpec) {
-    this.errors = new Float64Array(cellCount(spec)).fill(Number.NaN);
+    this.least = new Float64Array(cellCount(spec)).fill(Number.NaN);
+    this.most = new Float64Array(cellCount(spec));
     this.claim = new Enclosure(spec.claim, 1, ORDERS, new TableErrors());
   }
 
-  over(low: number, high: number): number {
+  over(low: number, high: number): ErrorRange {
     if (!this.spec.periodic) return this.largest(low, high);
-    if (Number.isNaN(this.whole)) this.whole = this.largest(low, high);
+    this.whole ??= this.largest(low, high);
     return this.whole;
   }
 
-  private largest(low: number, high: number): number {
-    return cellsOver(this.spec, low, high).reduce((m, cell) => Math.max(m, this.cell(cell)), 0);
-  }
-
-  private cell(cell: TableCell): number {
-    const { index, from, to, parts: count } = cell;
-    if (Number.isNaN(this.errors[index])) {
-      const part = (to - from) / count;
-      const parts = Array.from({ length: count }, (_, n) =>
-        this.difference(cell, from + n * part, from + (n + 1) * part),
-      );
-      this.errors[index] = Math.max(...parts);
+  private largest(low: number, high: number): ErrorRange {
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const cell of cellsOver(this.spec, low, high)) {
+      this.know(cell);
+      least = Math.min(least, this.least[cell.index]);
+      most = Math.max(most, this.most[cell.index]);
     }
-    return this.errors[index];
+    if (!(most - least < Number.MAX_VALUE)) return { middle: 0, radius: Number.POSITIVE_INFINITY };
+    const middle = least / 2 + most / 2;
+    return { middle, radius: Math.max(most - middle, middle - least) * UP };
   }
 
-  /** Largest |polynomial - function| for u in from .. to, and by how much the function is out of the result's width. */
-  private difference({ coefficients, start, width }: TableCell, from: number, to: number): number {
+  private know(cell: TableCell): void {
+    const { index, from, to, parts } = cell;
+    if (!Number.isNaN(this.least[index])) return;
+    const part = (to - from) / parts;
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let n = 0; n < parts; n++) {
+      const [a, b] = this.difference(cell, from + n * part, from + (n + 1) * part);
+      least = Math.min(least, a);
+      most = Math.max(most, b);
+    }
+    this.least[index] = least;
+    this.most[index] = most;
+  }
+
+  /** Least and largest polynomial - function for u in from .. to, held to the result's width. */
+  private difference({ coefficients, start, width }: TableCell, from: number, to: number): [number, number] {
     const { claim, spec } = this;
-    if (!claim.forward([from], [to])) return Number.POSITIVE_INFINITY;
+    if (!claim.forward([from], [to])) return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
     const out = spec.claim.outputs[0];
     const C = claim.al.size;
     const { total } = claim.contributions(out, noShares());
@@ -75,10 +94,12 @@ class OneTable {
     });
     const rest = polynomialRange(claim.al, f, 0);
     const slack = total + 2 ** -44 * mass;
-    const error = (Math.abs(rest.middle) + rest.radius + slack) * UP;
+    const error = (rest.radius + slack) * UP;
     const reach = range.radius + slack;
-    const over = Math.max(range.middle + reach - spec.high, spec.low - range.middle + reach) - spec.rounding;
-    return Math.max(error, over);
+    return [
+      Math.min(-rest.middle - error, spec.high - range.middle - reach + spec.rounding),
+      Math.max(-rest.middle + error, spec.low - range.middle + reach - spec.rounding),
+    ];
   }
 }
 
