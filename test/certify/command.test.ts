@@ -60,6 +60,17 @@ describe('pinn-edge certify', () => {
     writeFileSync(certificate, text);
   }, 120_000);
 
+  it('builds with formats that are proved to keep the tolerance', () => {
+    const model = join(folder, 'model.json');
+    const args = ['build', model, '--target', 'host', '--engine', 'c', '--compress', 'none', '--certify'];
+    const certified = join(folder, 'certified');
+    const { code, out } = cli([...args, '--tol', '1e-3', '-o', certified]);
+    expect(out).toMatch(/certify {3}\d+ % of the tolerance proved at every point/);
+    expect(code).toBe(0);
+    const checked = cli(['certify', certified, '--check', '--json']);
+    expect(JSON.parse(checked.out)).toMatchObject({ holds: true, proved: true });
+  }, 240_000);
+
   it('says what to do with too few boxes, and with what is no build', () => {
     const { code, err } = cli(['certify', folder]);
     expect(err).toMatch(/PE1007/);
