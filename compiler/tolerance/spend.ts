@@ -101,7 +101,7 @@ export function quantizeFiner(
   for (let round = 1; ; round++) {
     const attempt = new Fitting(model, judge, analysis, precision, prefer).planned(budget);
     const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };
-    const measured = judge.measure(approximate(model, attempt.lowered), judge.defaultLook(SEEDS.build), edge);
+    const measured = judge.measure(approximateFast(model, attempt), judge.defaultLook(SEEDS.build), edge);
     const wider = knowing(model, analysis, Float64Array.from(measured.outputs.flatMap(({ worstAt }) => worstAt)));
     if (wider === analysis || round >= CHECK_ROUNDS) return { attempt, measured };
     analysis = wider;
