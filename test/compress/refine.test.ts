@@ -101,7 +101,7 @@ describe('refine', () => {
     const samples = unseenSamples(teacher);
     const few = selectSamples(
       samples,
-      Array.from({ length: 60 }, (_, k) => k),
+      Array.from({ length: 400 }, (_, k) => k),
       teacher.inputCount,
     );
     const seen = largest(residuals(teacher, pruned, few));
@@ -117,8 +117,8 @@ describe('refine', () => {
       return { ...selectSamples(samples, chosen, teacher.inputCount), interior: chosen.length };
     };
     const few = {
-      pool: every(pool, 400),
-      unseen: every(unseenSamples(teacher), 400),
+      pool: every(pool, 800),
+      unseen: every(unseenSamples(teacher), 800),
       starts: moreSamples(teacher, 'search'),
     };
     const start = await refine(peaked, pruned, pool, { target: 0.2, maxSteps: 60 });
