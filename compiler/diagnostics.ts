@@ -26,13 +26,17 @@ const MESSAGES = {
   PE2003:
     '{file}: output "{output}" is not finite at {point} inside the input box; narrow the ranges of the inputs, or mend the model',
   PE2004: '{file}: expression "{expression}" of {place}: {reason}',
+  PE2010:
+    '{file}: a derivative is taken of node "{node}", which jumps at {point}; take derivatives of what does not pass through it, or hold the input that moves the jump with --fix',
   // 3xxx: options
   PE3001: 'unknown target "{name}"; {hint}',
-  PE3002: '--tol must be a number greater than 0 and less than 1, found {found}',
+  PE3002:
+    '--tol must be a number greater than 0 and less than 1, or one per output such as u=1e-3,u_x=2e-3, found {found}',
   PE3003: '--precision must be one of auto, 8, 16, 32, found {found}',
   PE3004: 'target file {file} is not valid: {problems}',
   PE3005: '{option}: {reason}',
-  PE3006: '--tol-abs must be a number greater than 0 in the unit of the outputs, found {found}',
+  PE3006:
+    '--tol-abs must be a number greater than 0 in the unit of the outputs, or one per output such as T=0.1, found {found}',
   PE3007: 'one tolerance at a time: --tol or --tol-abs',
   PE3008: '{option} has no effect with {other}: {reason}; leave one of them out',
   PE3009: '-o {file} is the model that is read, which would be lost; give the new one another name',
@@ -46,9 +50,10 @@ const MESSAGES = {
     'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try {option} {nearest}',
   PE4002: '{model} does not fit {target}: {what} needs {need} bytes and {have} are there, {excess} too many; {advice}',
   PE4003:
-    'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give --tol-abs instead',
+    'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give it one in its unit: --tol-abs {output}=<value>',
   PE4004:
     '--method {method} cannot keep the tolerance {tolerance}: the best it reached is {best}; use --method auto, or {option} {nearest}',
+  PE4006: 'there is no output "{name}" to have a tolerance of its own; outputs are {outputs}',
   PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}; allow at least that',
   PE4101:
     'no network answers in {limit} instructions: the smallest that was found takes about {smallest}; allow at least that',

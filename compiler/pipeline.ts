@@ -14,14 +14,18 @@ import type { BuildEngine } from './engines/build-engine.js';
 import { requireValidTable } from './format/check.js';
 import { encodeTable, tableCrc } from './format/table.js';
 import { buildIr } from './ir/build.js';
+import { refuseJumps } from './ir/derive/jumps.js';
+import { deriveOutputs, sentGraph } from './ir/derive/outputs.js';
 import { trainableCount } from './ir/parameters.js';
-import { foldGraph, toTurns } from './ir/simplify.js';
+import { foldGraph } from './ir/simplify.js';
 import type { IrGraph } from './ir/types.js';
 import { Judge } from './judge/measure.js';
+import { coveringPoints } from './judge/points/cover.js';
 import { type RequirementLike, requirementOf } from './judge/requirement.js';
 import { dualTable } from './lower/dual.js';
 import { LARGEST_KERNELS, type LayoutOptions, layOut } from './lower/layout.js';
 import type { LoweredModel } from './lower/lower.js';
+import { inputBox } from './model/box.js';
 import type { Model } from './model/types.js';
 import { describeFormats, describeTables } from './quantize/describe.js';
 import type { Precision } from './quantize/plan.js';
@@ -88,7 +92,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     stages.push({ ...result, seconds: clock() });
     options.onStage?.(stages[stages.length - 1]);
   };
-  const analyzed = (graph: IrGraph) => analyze(model, toTurns(graph), file, tolerance);
+  const analyzed = (graph: IrGraph) => analyze(model, sentGraph(model, graph), file, tolerance);
   const judge = new Judge(model);
   const { formatBudget: budget } = options;
   const fit: Fit = (analysis) =>
@@ -97,6 +101,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
       : quantizeFiner(model, judge, analysis, precision, budget, prefer);
 
   const source = foldGraph(buildIr(model));
+  checkDerivatives(model, source, file);
   const whole = analyzed(source);
   const jumps = judge.lookForJumps(whole.allowances);
   finish({ stage: 'ir', detail: `${model.nodes.length} nodes -> ${whole.graph.nodes.length}` });
@@ -136,6 +141,15 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
     compressed,
     stages,
   };
+}
+
+const JUMP_POINTS = 1024;
+
+/** Refuses derivatives of what jumps: PE2010. */
+function checkDerivatives(model: Model, network: IrGraph, file: string): void {
+  deriveOutputs(model, network, (selects) => {
+    if (selects.size) refuseJumps(file, model, selects, coveringPoints(inputBox(model.inputs), JUMP_POINTS));
+  });
 }
 
 /** The cheapest formats of a graph that keep the tolerance. */
@@ -225,7 +239,8 @@ export async function compressOnly(model: Model, options: CompileOptions): Promi
   const { compressWith = compressModel, file = model.name } = options;
   const compress = { round: true, ...options.compress };
   const source = foldGraph(buildIr(model));
-  const { allowances } = analyze(model, toTurns(source), file, requirementOf(model, options.tolerance));
+  checkDerivatives(model, source, file);
+  const { allowances } = analyze(model, sentGraph(model, source), file, requirementOf(model, options.tolerance));
   return compressWith(model, source, allowances, compress);
 }
 

@@ -1,5 +1,12 @@
 import { align, planArena } from '../../compiler/lower/arena.js';
-import { type Model, type ModelNode, nodeInputs, type UnaryOp } from '../../compiler/model/types.js';
+import {
+  isDerived,
+  type Model,
+  type ModelNode,
+  networkOutputs,
+  nodeInputs,
+  type UnaryOp,
+} from '../../compiler/model/types.js';
 
 /**
  * The float32 program that converters from ONNX to C write for a model: one loop nest per node of the graph, weights as
@@ -59,8 +66,9 @@ export interface FloatProgram {
   body: string[];
 }
 
-/** @returns undefined when an operation of the model has no float32 function in the math library */
+/** @returns undefined when an operation of the model has no float32 function in the math library, or for derived outputs */
 export function writeFloatProgram(model: Model, dialect: Dialect): FloatProgram | undefined {
+  if (isDerived(model)) return undefined;
   const places = placeValues(model);
   const declarations: string[] = [dialect.arena(places.floats)];
   const body: string[] = [];
@@ -73,7 +81,7 @@ export function writeFloatProgram(model: Model, dialect: Dialect): FloatProgram 
     declarations.push(dialect.procedure(`node${n}`, statements));
     body.push(dialect.call(`node${n}`));
   }
-  model.outputs.forEach(({ value, index = 0, scale = 1, offset = 0 }, k) => {
+  networkOutputs(model).forEach(({ value, index = 0, scale = 1, offset = 0 }, k) => {
     const read = dialect.read(places.of(value), index);
     const scaled =
       scale === 1 && offset === 0 ? read : `${dialect.number(scale)} * ${read} + ${dialect.number(offset)}`;
@@ -89,7 +97,7 @@ function placeValues(model: Model): { of: (name: string) => Place; floats: numbe
   model.nodes.forEach((node, n) => {
     for (const name of nodeInputs(node)) last.set(name, n);
   });
-  for (const { value } of model.outputs) last.set(value, model.nodes.length);
+  for (const { value } of networkOutputs(model)) last.set(value, model.nodes.length);
   const names = [...model.inputs.map(({ name }) => name), ...model.nodes.map(({ name }) => name)];
   const lives = names.map((name, i) => {
     const first = i - model.inputs.length;

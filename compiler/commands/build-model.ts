@@ -12,13 +12,13 @@ import type { Precision } from '../quantize/plan.js';
 import { CERTIFICATE_FILE } from './certificate.js';
 import { certifiedWithin } from './certified-build.js';
 import { compressionSession, once } from './compress-session.js';
-import { requestedTolerance } from './options.js';
+import { requestedTolerance, type ToleranceOption } from './options.js';
 import { count, error } from './output.js';
 
 /** What `build` can be asked for, and what it does unless it is; `verify` builds model files in the same way. */
 export interface BuildSettings {
-  tol?: number;
-  tolAbs?: number;
+  tol?: ToleranceOption | number;
+  tolAbs?: ToleranceOption | number;
   precision: Precision;
   engine: BuildEngine;
   compress: Method | 'none';

@@ -40,7 +40,7 @@ export function buildCommand(): Command {
     )
     .option(
       '--tol <relative>',
-      "largest error over the box / largest output (default: the model's, else 1e-3)",
+      "largest error over the box / largest output, or one per output: u=1e-3,u_x=2e-3 (default: the model's, else 1e-3)",
       toleranceOption,
     )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
@@ -94,7 +94,8 @@ Examples:
   $ pinn-edge build model.json --effort thorough
   $ pinn-edge build model.json --target cortex-m4 --engine c
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
-  $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json`,
+  $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json
+  $ pinn-edge build model.json --derive u_x --derive "flux = -k*u_x" --tol u=1e-3,u_x=2e-3`,
     )
     .action(run);
   return withModelOptions(command);

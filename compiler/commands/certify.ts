@@ -15,13 +15,19 @@ import {
 import { modelHash, type Report } from '../package/report.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { CERTIFICATE_FILE, readCertificate, readClaims } from './certificate.js';
-import { absoluteToleranceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
+import {
+  absoluteToleranceOption,
+  countOption,
+  requestedTolerance,
+  type ToleranceOption,
+  toleranceOption,
+} from './options.js';
 import { count, error, place, writeNote, writeOut } from './output.js';
 
 interface CertifyCommandOptions {
   check?: boolean;
-  tol?: number;
-  tolAbs?: number;
+  tol?: ToleranceOption;
+  tolAbs?: ToleranceOption;
   seconds?: number;
   boxes: number;
   threads?: number;

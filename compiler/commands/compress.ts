@@ -27,6 +27,7 @@ import {
   countOption,
   isGiven,
   requestedTolerance,
+  type ToleranceOption,
   toleranceOption,
 } from './options.js';
 import { error, writeNote, writeOut } from './output.js';
@@ -41,8 +42,8 @@ import {
 
 interface CompressCommandOptions extends ModelOptions, StructureOptions {
   out?: string;
-  tol?: number;
-  tolAbs?: number;
+  tol?: ToleranceOption;
+  tolAbs?: ToleranceOption;
   method: Method;
   for: Purpose;
   maxBytes?: number;

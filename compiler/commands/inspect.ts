@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { nodeFiles, readText } from '../host/node-files.js';
 import { requireNoForeignFolder } from '../import/detect.js';
-import { type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
+import { allOutputs, type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
@@ -67,7 +67,14 @@ function modelText(model: Model): string {
     '\ninputs\n',
     columns(model.inputs.map((i) => [i.name, `${i.min} .. ${i.max}`, i.unit ?? '', i.description ?? ''])),
     '\noutputs\n',
-    columns(model.outputs.map((o) => [o.name, `${o.value}[${o.index ?? 0}]`, o.unit ?? '', o.description ?? ''])),
+    columns(
+      allOutputs(model).map((o) => [
+        model.hidden?.includes(o) ? `(${o.name})` : o.name,
+        o.expression ?? `${o.value}[${o.index ?? 0}]`,
+        o.unit ?? '',
+        o.description ?? '',
+      ]),
+    ),
     '\ngraph\n',
     columns(rows),
   ].join('');

@@ -1,20 +1,32 @@
 import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
-import type { Tolerance } from '../judge/requirement.js';
+import type { RequirementLike, Tolerance } from '../judge/requirement.js';
 import type { Precision } from '../quantize/plan.js';
 
 /** Checks of option values, shared by the commands. */
 
-export function toleranceOption(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < 1)) throw new PinnEdgeError('PE3002', { found: text });
-  return value;
+/** `--tol` or `--tol-abs`: one number for all outputs, numbers for those that are named, or both. */
+export interface ToleranceOption {
+  all?: number;
+  outputs: Record<string, number>;
 }
 
-export function absoluteToleranceOption(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new PinnEdgeError('PE3006', { found: text });
-  return value;
+export const toleranceOption = (text: string) => toleranceOf(text, 'PE3002', (value) => value > 0 && value < 1);
+
+export const absoluteToleranceOption = (text: string) =>
+  toleranceOf(text, 'PE3006', (value) => value > 0 && Number.isFinite(value));
+
+function toleranceOf(text: string, code: 'PE3002' | 'PE3006', isValid: (value: number) => boolean): ToleranceOption {
+  const option: ToleranceOption = { outputs: {} };
+  for (const part of text.split(',')) {
+    const [left, right, ...more] = part.split('=').map((side) => side.trim());
+    const value = Number(right ?? left);
+    const isTwice = right === undefined ? option.all !== undefined : Object.hasOwn(option.outputs, left);
+    if (!isValid(value) || more.length || left === '' || isTwice) throw new PinnEdgeError(code, { found: text });
+    if (right === undefined) option.all = value;
+    else option.outputs[left] = value;
+  }
+  return option;
 }
 
 export function precisionOption(text: string): Precision {
@@ -45,9 +57,22 @@ export function isGiven(command: Command, option: string): boolean {
   return command.getOptionValueSource(option) === 'cli';
 }
 
-/** What `--tol` or `--tol-abs` ask for, if anything. */
-export function requestedTolerance({ tol, tolAbs }: { tol?: number; tolAbs?: number }): Tolerance | undefined {
-  if (tol !== undefined && tolAbs !== undefined) throw new PinnEdgeError('PE3007');
-  if (tolAbs !== undefined) return { absolute: tolAbs };
-  return tol === undefined ? undefined : { relative: tol };
+/** What `--tol` and `--tol-abs` ask for, if anything. */
+export function requestedTolerance(options: {
+  tol?: ToleranceOption | number;
+  tolAbs?: ToleranceOption | number;
+}): RequirementLike | undefined {
+  const [tol, tolAbs] = [options.tol, options.tolAbs].map((value) =>
+    typeof value === 'number' ? { all: value, outputs: {} } : value,
+  );
+  if (!tol && !tolAbs) return undefined;
+  const twice = Object.keys(tol?.outputs ?? {}).some((name) => Object.hasOwn(tolAbs?.outputs ?? {}, name));
+  if (twice || (tol?.all !== undefined && tolAbs?.all !== undefined)) throw new PinnEdgeError('PE3007');
+  const outputs: Record<string, Tolerance> = {};
+  for (const [name, relative] of Object.entries(tol?.outputs ?? {})) outputs[name] = { relative };
+  for (const [name, absolute] of Object.entries(tolAbs?.outputs ?? {})) outputs[name] = { absolute };
+  const named = Object.keys(outputs).length > 0;
+  if (tol?.all !== undefined) return named ? { all: { relative: tol.all }, outputs } : { relative: tol.all };
+  if (tolAbs?.all !== undefined) return named ? { all: { absolute: tolAbs.all }, outputs } : { absolute: tolAbs.all };
+  return { outputs };
 }

@@ -4,11 +4,11 @@ import { nodeFiles, readText } from '../host/node-files.js';
 import { detectFormat, readModelBytes } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
-import { parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
-import type { ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
+import { parseDerive, parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
+import type { DeriveFacts, ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
 import { loadModel } from '../model/load.js';
 import { checkPhysics } from '../model/physics.js';
-import type { Model, Physics } from '../model/types.js';
+import { allOutputs, type Model, type Physics } from '../model/types.js';
 import { isGiven } from './options.js';
 import { writeNote } from './output.js';
 
@@ -18,6 +18,8 @@ export interface ModelOptions {
   spec?: string;
   input?: InputFacts[];
   output?: OutputFacts[];
+  derive?: DeriveFacts[];
+  residuals?: boolean;
   outputs?: string[];
   fix?: string[];
 }
@@ -56,11 +58,17 @@ export function withModelOptions(command: Command): Command {
       'name of an output, in column order; repeatable',
       collectNamed('--output', parseOutput),
     )
-    .option('--outputs <names>', 'keep only these outputs, such as u,v', parseKeep)
+    .option(
+      '--derive <name=expression>',
+      'an output made of inputs, parameters, outputs and their derivatives, such as "v = -psi_x" or u_x; repeatable',
+      collectNamed('--derive', parseDerive),
+    )
+    .option('--residuals', 'every residual of the physics block as an output')
+    .option('--outputs <names>', 'send only these outputs, such as u,v', parseKeep)
     .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String));
 }
 
-const MODEL_OPTIONS = ['spec', 'input', 'output', 'outputs', 'fix'];
+const MODEL_OPTIONS = ['spec', 'input', 'output', 'derive', 'residuals', 'outputs', 'fix'];
 
 /** Refuses options about models, and others, beside a build, which has a model already. */
 export function requireNoModelOptions(command: Command, build: string, others: readonly string[] = []): void {
@@ -75,6 +83,8 @@ export async function readModel(file: string, options: ModelOptions, quiet = fal
   const importOptions: ImportOptions = {
     inputs: options.input,
     outputs: options.output,
+    derive: options.derive,
+    residuals: options.residuals,
     keep: options.outputs,
     fix: parseFix(options.fix ?? []),
     spec: options.spec === undefined ? undefined : { file: options.spec, text: readText(options.spec) },
@@ -102,7 +112,9 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
       reason: 'is for files that are no pinn-edge/1 models; edit the file instead',
     });
   }
-  if (!options.inputs?.length && !options.keep && !Object.keys(options.fix ?? {}).length) return { model, notes };
+  const { derive, residuals } = options;
+  const fixed = Object.keys(options.fix ?? {}).length > 0;
+  if (!options.inputs?.length && !options.keep && !derive?.length && !residuals && !fixed) return { model, notes };
   const inputs = model.inputs.map((input) => ({
     ...input,
     ...options.inputs?.find(({ name }) => name === input.name),
@@ -130,9 +142,9 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
 /** What of the physics block still makes sense: fixed inputs become parameters, dropped outputs take their part along. */
 function keepPhysics(before: Model, after: Model, fix: Record<string, number>): Physics | undefined {
   const { physics } = before;
-  if (!physics) return undefined;
+  if (!physics) return after.physics;
   const parameters = { ...physics.parameters, ...fix };
-  const kept = new Set(after.outputs.map(({ name }) => name));
+  const kept = new Set(allOutputs(after).map(({ name }) => name));
   const exact = Object.fromEntries(Object.entries(physics.exact ?? {}).filter(([output]) => kept.has(output)));
   const residuals = physics.residuals?.filter((residual) => {
     const problems: Problem[] = [];

@@ -15,14 +15,21 @@ import { type VerifyResult, verify } from '../verify/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { BUILD_DEFAULTS, buildModel } from './build-model.js';
 import { provedBounds } from './certificate.js';
-import { absoluteToleranceOption, choiceOption, countOption, requestedTolerance, toleranceOption } from './options.js';
+import {
+  absoluteToleranceOption,
+  choiceOption,
+  countOption,
+  requestedTolerance,
+  type ToleranceOption,
+  toleranceOption,
+} from './options.js';
 import { count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
 interface VerifyCommandOptions extends ModelOptions {
   target: string;
-  tol?: number;
-  tolAbs?: number;
+  tol?: ToleranceOption;
+  tolAbs?: ToleranceOption;
   samples?: number;
   engine?: EngineName;
   on?: string;

@@ -1,5 +1,6 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
+import { deriveOutputs } from '../ir/derive/outputs.js';
 import { mapNodes } from '../ir/map-nodes.js';
 import { modelParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
@@ -8,7 +9,7 @@ import type { IrGraph } from '../ir/types.js';
 import { concatPoints, coveringPoints, interiorPoints } from '../judge/points/cover.js';
 import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
 import { inputBox } from '../model/box.js';
-import { type Model, parameterCount } from '../model/types.js';
+import { isDerived, type Model, parameterCount } from '../model/types.js';
 import { evaluateReference } from '../reference/evaluate.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
 import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
@@ -138,7 +139,18 @@ function smallerText({ before, after }: Compressed['parameters'], how: string): 
 
 const POINTS = 2048;
 
-/** @param allowances allowed absolute error of each output, in its engineering unit */
+/** The graphs of what a model sends, each made once. */
+function derivedOnce(model: Model): Teacher['sent'] {
+  if (!isDerived(model)) return (graph) => graph;
+  const known = new WeakMap<IrGraph, IrGraph>();
+  return (graph) => {
+    const sent = known.get(graph) ?? deriveOutputs(model, graph);
+    known.set(graph, sent);
+    return sent;
+  };
+}
+
+/** @param allowances allowed absolute error of each output that is sent, in its engineering unit */
 export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
   const box = inputBox(model.inputs);
   const width = model.outputs.length;
@@ -153,6 +165,7 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
   const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
   return {
     graph,
+    sent: derivedOnce(model),
     box,
     inputCount: model.inputs.length,
     largestOutputs: largest.map((v, k) => v / units[k]),

@@ -75,8 +75,9 @@ export function analyzeHierarchy(
   reorder = true,
 ): HierarchyAnalysis {
   const ordered = reorder ? orderNeurons(teacher, graph) : graph;
-  const values = evaluateIr(ordered, trainingPoints(teacher, POINTS), teacher.inputCount);
-  const gains = rowGains(teacher, ordered, values);
+  const points = trainingPoints(teacher, POINTS);
+  const values = evaluateIr(ordered, points, teacher.inputCount);
+  const gains = rowGains(teacher, ordered, points);
   const moments = new Map<IrNode, Moments>();
   const layers = new Map<AffineNode, Layer>();
   for (const node of affineNodes(ordered)) {
@@ -89,17 +90,20 @@ export function analyzeHierarchy(
   return { graph: ordered, layers };
 }
 
-/** Root mean square over the box of the gradient of the outputs, in shares of their allowances, by each row. */
-function rowGains(
-  { allowances }: Teacher,
-  graph: IrGraph,
-  values: ReturnType<typeof evaluateIr>,
-): Map<AffineNode, Float64Array> {
-  const squares = new Map(affineNodes(graph).map((node) => [node, new Float64Array(node.width)]));
+/**
+ * Root mean square over the box of the gradient of what is sent, in shares of its allowances, by each row: of the step
+ * itself and of its derivatives.
+ */
+function rowGains({ allowances, sent, inputCount }: Teacher, network: IrGraph, points: Float64Array) {
+  const graph = sent(network);
+  const values = evaluateIr(graph, points, inputCount);
+  const squares = new Map(affineNodes(network).map((node) => [node, new Float64Array(node.width)]));
+  const owners = new Map([...squares.keys()].map((node) => [node.weight, node]));
   allowances.forEach((allowance, component) => {
     const gradients = gradientIr(graph, values, component);
-    for (const [node, sums] of squares) {
+    for (const node of affineNodes(graph)) {
       const g = gradients.get(node)!;
+      const sums = squares.get(node) ?? squares.get(owners.get(node.weight)!)!;
       for (let i = 0; i < g.length; i++) {
         if (Number.isFinite(g[i])) sums[i % node.width] += ((g[i] / allowance) ** 2 * node.width) / g.length;
       }

@@ -15,6 +15,7 @@ import {
   type ModelLeaf,
   type ModelNode,
   type ModelOutput,
+  networkOutputs,
   type Tensor,
   UNARY_OPS,
   type UnaryOp,
@@ -51,7 +52,7 @@ class ModelWriter {
       if (node !== graph.output && needed.has(node)) this.names.set(node, this.writeNode(node));
     }
     const { nodes, tensors, widths } = this;
-    return { ...this.model, nodes, tensors, widths, outputs: this.outputs(graph) };
+    return { ...this.model, nodes, tensors, widths, ...this.outputs(graph) };
   }
 
   /** The values that a node names once it is written: right factors and slices become part of their readers. */
@@ -115,17 +116,22 @@ class ModelWriter {
     return name;
   }
 
-  private outputs(graph: IrGraph): ModelOutput[] {
+  /** The outputs with the values that carry them now; expressions stay as they are. */
+  private outputs(graph: IrGraph): Pick<Model, 'outputs' | 'hidden'> {
     const components = graph.output.parts.flatMap((part) => {
       const from = part.kind === 'slice' ? part.x : part;
       const start = part.kind === 'slice' ? part.start : 0;
       return Array.from({ length: part.width }, (_, i) => ({ value: this.names.get(from)!, index: start + i }));
     });
-    return this.model.outputs.map((output, k) => {
+    const places = new Map(networkOutputs(this.model).map(({ name }, k) => [name, components[k]]));
+    const placed = (output: ModelOutput): ModelOutput => {
+      if (output.expression !== undefined) return output;
       const { index: _, ...rest } = output;
-      const { value, index } = components[k];
+      const { value, index } = places.get(output.name)!;
       return this.widths.get(value) === 1 ? { ...rest, value } : { ...rest, value, index };
-    });
+    };
+    const { outputs, hidden } = this.model;
+    return { outputs: outputs.map(placed), ...(hidden && { hidden: hidden.map(placed) }) };
   }
 
   private writeNode(node: IrNode): string {
@@ -195,6 +201,8 @@ function stepNode(step: MapStep, x: string): Unnamed {
       return { op: 'lookup', inputs, points: Array.from(step.values.keys()), values: [...step.values] };
     case 'affine':
       return { op: 'scale', inputs, scale: [step.scale], shift: [step.shift] };
+    case 'derivative':
+      throw new Error('derivatives are made after compression');
     case 'function': {
       if (step.name === 'gelu') return { op: 'gelu', inputs, approximate: 'none' };
       if (step.name === 'geluTanh') return { op: 'gelu', inputs, approximate: 'tanh' };

@@ -39,7 +39,7 @@ function errorsBetween(teacher: Teacher, before: IrGraph, after: IrGraph): Map<s
     stored.get(name)?.width === width && stored.get(name)?.x.width === x.width;
   if (layers.length !== stored.size || !layers.every(sameShape)) return undefined;
   const points = coveringPoints(teacher.box, POINTS);
-  const exact = evaluateOutputs(from, points, teacher.inputCount);
+  const exact = evaluateOutputs(teacher.sent(from), points, teacher.inputCount);
   const { largestOutputs: largest } = teacher;
   return new Map(
     layers.map((layer) => {
@@ -47,7 +47,7 @@ function errorsBetween(teacher: Teacher, before: IrGraph, after: IrGraph): Map<s
       const alone = mapNodes(from, (node, original) =>
         original === layer && node.kind === 'affine' ? { ...node, weight, bias } : node,
       );
-      const error = evaluateOutputs(alone, points, teacher.inputCount).reduce((most, v, i) => {
+      const error = evaluateOutputs(teacher.sent(alone), points, teacher.inputCount).reduce((most, v, i) => {
         const k = i % largest.length;
         return largest[k] > 0 ? Math.max(most, Math.abs(v - exact[i]) / largest[k]) : most;
       }, 0);

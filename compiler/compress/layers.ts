@@ -70,7 +70,14 @@ export function layersOf(graph: IrGraph, bitsOf: (part: AffineNode | BlockLeaf) 
     if (node.kind === 'affine') readers.add(node.x);
     if (node.kind === 'blocks') for (const { x } of node.leaves) readers.add(x);
   }
+  const stored = new Set<Float64Array>();
   return graph.nodes.flatMap((node): Layer[] => {
+    // Derivatives have the weights of a layer that is listed already.
+    const weights =
+      node.kind === 'affine' ? [node.weight] : node.kind === 'blocks' ? node.leaves.map((l) => l.weight) : [];
+    const known = 'tangent' in node && node.tangent && weights.every((weight) => stored.has(weight));
+    for (const weight of weights) stored.add(weight);
+    if (known) return [];
     if (node.kind === 'blocks') return [blocksLayer(node, usedOnce, bitsOf)];
     // A right factor is part of the layer that reads it.
     if (node.kind !== 'affine' || (isFactor(node, usedOnce) && readers.has(node))) return [];

@@ -1,7 +1,8 @@
 import { evaluateIr, pullBackIr } from '../ir/evaluate.js';
 import {
+  type ParameterLayout,
+  parameterLayout,
   readParameters,
-  trainableCount,
   type WeightSite,
   weightSites,
   withOwnWeights,
@@ -146,21 +147,22 @@ function lossAndGradient(
   { ridge, fixed }: Extra,
 ): { loss: number; gradient: Float64Array } {
   const { inputCount, allowances } = teacher;
-  const sites = weightSites(graph);
-  const gradient = new Float64Array(trainableCount(graph));
+  const layout = parameterLayout(graph);
+  const sent = teacher.sent(graph);
+  const sites = weightSites(sent);
+  const gradient = new Float64Array(layout.size);
   const outputs = allowances.length;
   let loss = 0;
   for (let start = 0; start < samples.count; start += CHUNK) {
     const end = Math.min(samples.count, start + CHUNK);
-    const values = evaluateIr(graph, samples.points.subarray(start * inputCount, end * inputCount), inputCount);
-    const seed = values.get(graph.output)!.map((v, i) => {
+    const values = evaluateIr(sent, samples.points.subarray(start * inputCount, end * inputCount), inputCount);
+    const seed = values.get(sent.output)!.map((v, i) => {
       const r = (v - samples.wanted[start * outputs + i]) / allowances[i % outputs];
       loss += (r * r) / 2;
       return r / allowances[i % outputs];
     });
-    const gradients = pullBackIr(graph, values, seed);
-    let at = 0;
-    for (const site of sites) at = addOuterProducts(gradient, at, site, gradients.get(site.out)!, values.get(site.x)!);
+    const gradients = pullBackIr(sent, values, seed);
+    for (const site of sites) addOuterProducts(gradient, layout, site, gradients.get(site.out)!, values.get(site.x)!);
   }
   if (ridge) {
     const strength = samples.count * outputs;
@@ -173,16 +175,17 @@ function lossAndGradient(
   return { loss: Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss, gradient };
 }
 
-/** Adds sum over points of g x^T and, where the site has the bias, of g; returns where the next site starts. */
+/** Adds sum over points of g x^T and, where the site has the bias, of g. */
 function addOuterProducts(
   into: Float64Array,
-  at: number,
-  { x: { width: cols }, out: { width: height }, row, rows, bias }: WeightSite,
+  { offsets }: ParameterLayout,
+  { x: { width: cols }, out: { width: height }, row, rows, weight, bias }: WeightSite,
   g: Float64Array,
   x: Float64Array,
-): number {
+): void {
   const count = g.length / height;
-  const biasAt = at + rows * cols;
+  const at = offsets.get(weight)!;
+  const biasAt = bias ? offsets.get(bias)! : 0;
   for (let p = 0; p < count; p++) {
     for (let r = 0; r < rows; r++) {
       const slope = g[p * height + row + r];
@@ -191,7 +194,6 @@ function addOuterProducts(
     }
     for (let r = 0; bias && r < height; r++) into[biasAt + r] += g[p * height + r];
   }
-  return biasAt + (bias ? height : 0);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

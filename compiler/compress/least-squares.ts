@@ -1,6 +1,6 @@
 import { evaluateIr } from '../ir/evaluate.js';
 import { type NormalEquations, normalEquations } from '../ir/jacobian.js';
-import { readParameters, trainableCount, weightSites, zeroWeights } from '../ir/parameters.js';
+import { parameterLayout, readParameters, weightSites, zeroWeights } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { createGram } from '../linear-algebra/gram.js';
 import { blockRankRidge } from './block-rank.js';
@@ -48,7 +48,9 @@ export function normalSystem(
   points: Float64Array,
   { keepZeros, blockRank = 0 }: Penalties,
 ): LeastSquares {
-  const parameters = trainableCount(graph);
+  const layout = parameterLayout(graph);
+  const parameters = layout.size;
+  const sent = first.sent(graph);
   const gram = createGram(parameters);
   const normal: NormalEquations = { gram, gradient: new Float64Array(parameters) };
   const fixed = keepZeros ? zeroWeights(graph) : [];
@@ -66,7 +68,7 @@ export function normalSystem(
   };
   return {
     linearize(teacher, samples, pulls, curvatures, strength) {
-      normalEquations(teacher, graph, samples.points, pulls, curvatures, normal);
+      normalEquations(teacher, sent, samples.points, pulls, curvatures, normal, layout);
       const theta = readParameters(graph);
       ridge.forEach((r, k) => {
         sum[k * size + k] += strength * r;

@@ -37,7 +37,8 @@ export function compareTangentKernels(teacher: Teacher, compressed: IrGraph): Ta
  * Theta, [rows x rows] with a row per point and output, outputs in units of their largest value. The Jacobian itself is
  * not needed: a matrix with argument x and gradient g of its rows adds (g_p . g_q) (x_p . x_q), a bias g_p . g_q.
  */
-function tangentKernel({ inputCount, largestOutputs }: Teacher, graph: IrGraph, points: Float64Array): Matrix {
+function tangentKernel({ inputCount, largestOutputs, sent }: Teacher, network: IrGraph, points: Float64Array): Matrix {
+  const graph = sent(network);
   const values = evaluateIr(graph, points, inputCount);
   const gradients = Array.from(largestOutputs, (_, k) => gradientIr(graph, values, k));
   const count = points.length / inputCount;

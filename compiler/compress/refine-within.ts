@@ -1,4 +1,4 @@
-import { trainableCount } from '../ir/parameters.js';
+import { sharesWeights, trainableCount } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { refineLarge } from './lbfgs.js';
 import { LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
@@ -17,7 +17,8 @@ const LBFGS_STEPS = 3;
 
 /** Levenberg-Marquardt, or L-BFGS for a network too large for J^T J that is asked for more than small errors. */
 export function refineAny(teacher: Teacher, graph: IrGraph, pool: Samples, options: RefineOptions): Promise<Refined> {
-  const penalized = options.keepZeros || options.blockRank;
+  // J J^T of the points is made matrix by matrix: not where one matrix serves several steps.
+  const penalized = options.keepZeros || options.blockRank || sharesWeights(teacher.sent(graph));
   if (!penalized || trainableCount(graph) <= LARGEST_NORMAL_EQUATIONS) return refine(teacher, graph, pool, options);
   return refineLarge(teacher, graph, pool, { ...options, maxSteps: LBFGS_STEPS * options.maxSteps });
 }

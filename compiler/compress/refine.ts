@@ -1,4 +1,4 @@
-import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../ir/parameters.js';
+import { readParameters, sharesWeights, trainableCount, withOwnWeights, writeParameters } from '../ir/parameters.js';
 import type { IrGraph } from '../ir/types.js';
 import { balanceFactors } from './block-rank.js';
 import { dualSystem } from './dual-system.js';
@@ -80,7 +80,7 @@ export async function refine(
   const graph = withOwnWeights(start);
   const parameters = trainableCount(graph);
   const outputs = teacher.allowances.length;
-  const dual = parameters > LARGEST_NORMAL_EQUATIONS;
+  const dual = parameters > LARGEST_NORMAL_EQUATIONS && !sharesWeights(teacher.sent(graph));
   const wantedPoints = Math.ceil(((dual ? 0 : (options.density ?? 2)) * parameters) / outputs);
   const count = dual
     ? Math.max(DUAL.points, Math.ceil(DUAL.residuals / outputs))

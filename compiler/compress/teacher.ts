@@ -9,12 +9,15 @@ import type { Box } from '../model/box.js';
  * Errors are counted in units of the allowed error of each output, so 1 is the whole tolerance.
  */
 export interface Teacher {
+  /** What the network itself gives: compression changes this graph, and what is sent is derived from it. */
   readonly graph: IrGraph;
+  /** The graph of what is sent, from one of the network: with its very arrays of weights, so it follows their changes. */
+  readonly sent: (graph: IrGraph) => IrGraph;
   readonly box: Box;
   readonly inputCount: number;
-  /** Allowed absolute error of each component of the graph's output. */
+  /** Allowed absolute error of each component of what is sent. */
   readonly allowances: Float64Array;
-  /** Largest magnitude of each output, its offset included, in the units of the graph's output. */
+  /** Largest magnitude of each output that is sent, its offset included, in the units of the graph's output. */
   readonly largestOutputs: Float64Array;
   /**
    * Allowed root mean square error of each component, in units of its allowance: the relative L2 error may take a share
@@ -65,7 +68,7 @@ export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount
 }
 
 export function askTeacher(teacher: Teacher, points: Float64Array, interior = 0): Samples {
-  const wanted = evaluateOutputs(teacher.graph, points, teacher.inputCount);
+  const wanted = evaluateOutputs(teacher.sent(teacher.graph), points, teacher.inputCount);
   return { count: points.length / teacher.inputCount, interior, points, wanted };
 }
 
@@ -129,7 +132,7 @@ export function selectSamples(samples: Samples, chosen: readonly number[], input
 
 /** Errors of a graph in units of the allowances, row-major [count x outputs]. */
 export function residuals(teacher: Teacher, graph: IrGraph, samples: Samples): Float64Array {
-  const got = evaluateOutputs(graph, samples.points, teacher.inputCount);
+  const got = evaluateOutputs(teacher.sent(graph), samples.points, teacher.inputCount);
   const width = teacher.allowances.length;
   for (let i = 0; i < got.length; i++) got[i] = (got[i] - samples.wanted[i]) / teacher.allowances[i % width];
   return got;

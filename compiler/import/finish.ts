@@ -2,15 +2,19 @@ import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { checkGraph } from '../model/graph.js';
 import { nonFiniteProblem } from '../model/safetensors.js';
 import {
+  isDerived,
   type Model,
   type ModelInput,
   type ModelNode,
-  type ModelOutput,
+  type NetworkOutput,
+  networkOutputs,
   nodeInputs,
   nodeTensors,
+  type Physics,
 } from '../model/types.js';
 import type { GraphBuilder } from './builder.js';
 import { foldConstants } from './fold.js';
+import { missingName, selectOutputs, withDerived } from './select-outputs.js';
 import type { Draft, ImportOptions, InputFacts } from './types.js';
 
 /**
@@ -32,12 +36,15 @@ export function finishModel(
       advice: 'save the network with its outputs, or name them in the spec',
     });
   }
-  const outputs = keptOutputs(file, draft, options.keep, notes);
   const fixed = fixedInputs(file, draft, options.fix ?? {});
   const inputs = draft.inputs.filter(({ name }) => !fixed.has(name));
+  const ranged = requireRanges(file, inputs);
+  const physics = physicsOf(draft, options.fix ?? {});
+  const derived = withDerived({ ...draft, inputs: ranged, physics }, options);
+  const selected = selectOutputs(file, { ...derived, inputs: ranged, physics }, options.keep, notes);
+  const outputs = networkOutputs(selected);
   const constants = [...fixed].map(([name, value]): ModelNode => ({ name, op: 'constant', value: [value] }));
   const nodes = foldConstants(neededNodes([...constants, ...builder.nodes], outputs), builder.tensors);
-  const ranged = requireRanges(file, inputs);
   for (const { name, value } of draft.inputs.map(({ name }) => ({ name, value: fixed.get(name) }))) {
     if (value !== undefined) notes.push(`input "${name}" is held at ${value}`);
   }
@@ -59,9 +66,16 @@ export function finishModel(
       problems: formatProblems(problems.slice(0, 20)),
     });
   }
-  const { description, tolerance, physics } = draft;
+  const { description, tolerance } = draft;
+  const kept = { physics: isDerived(selected) ? physics : draft.physics };
   const name = options.name ?? modelName(file);
-  return { name, description, inputs: ranged, outputs, tolerance, nodes: order, tensors, physics, widths };
+  return { name, description, inputs: ranged, ...selected, tolerance, nodes: order, tensors, ...kept, widths };
+}
+
+/** Inputs that are held at a value go on as parameters of expressions. */
+function physicsOf({ physics }: Draft, fix: Record<string, number>): Physics | undefined {
+  if (!physics && !Object.keys(fix).length) return undefined;
+  return { ...physics, parameters: { ...physics?.parameters, ...fix } };
 }
 
 /** A legal model name from a path: its file name without folders and extensions. */
@@ -76,24 +90,6 @@ export function modelName(file: string): string {
     .replace(/^[^A-Za-z]+/, '')
     .slice(0, 64);
   return name || 'model';
-}
-
-function keptOutputs(file: string, draft: Draft, keep: readonly string[] | undefined, notes: string[]): ModelOutput[] {
-  if (!keep) return draft.outputs;
-  const known = draft.outputs.map(({ name }) => name);
-  const kept = keep.map((name) => {
-    const output = draft.outputs.find((o) => o.name === name);
-    if (!output) throw missingName(file, 'output', name, known);
-    return output;
-  });
-  const dropped = known.filter((name) => !keep.includes(name));
-  if (dropped.length) notes.push(`output${dropped.length > 1 ? 's' : ''} ${dropped.join(', ')} dropped`);
-  return kept;
-}
-
-function missingName(file: string, what: string, name: string, known: readonly string[]): PinnEdgeError {
-  const are = known.length === 1 ? 'is only' : 'are';
-  return new PinnEdgeError('PE7009', { file, what, name, are, known: known.join(', ') || 'none' });
 }
 
 function fixedInputs(file: string, draft: Draft, fix: Record<string, number>): Map<string, number> {
@@ -136,7 +132,7 @@ function requireRanges(file: string, inputs: readonly InputFacts[]): ModelInput[
 function noteUnused(
   inputs: readonly InputFacts[],
   nodes: readonly ModelNode[],
-  outputs: readonly ModelOutput[],
+  outputs: readonly NetworkOutput[],
   notes: string[],
 ): void {
   const read = new Set([...nodes.flatMap((node) => nodeInputs(node)), ...outputs.map(({ value }) => value)]);
@@ -144,7 +140,7 @@ function noteUnused(
 }
 
 /** Nodes that some output needs, in their order. */
-function neededNodes(nodes: readonly ModelNode[], outputs: readonly ModelOutput[]): ModelNode[] {
+function neededNodes(nodes: readonly ModelNode[], outputs: readonly NetworkOutput[]): ModelNode[] {
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const needed = new Set<string>();
   const stack = outputs.map(({ value }) => value);

@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import type { InputFacts, OutputFacts } from './types.js';
+import type { DeriveFacts, InputFacts, OutputFacts } from './types.js';
 
 /** The import options of the command line. Each parser throws PE3005 with the option and what was expected. */
 
@@ -26,6 +26,17 @@ export function parseOutput(text: string): OutputFacts {
   const [name, ...unit] = text.split(':');
   requireName(name, `--output ${text}`, 'expected name or name:unit, such as u:m/s');
   return { name, ...unitOf(unit, `--output ${text}`) };
+}
+
+/** `v = -psi_x`, or `u_x`, which is its own name. */
+export function parseDerive(text: string): DeriveFacts {
+  const form = 'expected name = expression, or a derivative such as u_x';
+  const [name, ...expression] = text.split('=').map((part) => part.trim());
+  requireName(name, `--derive ${text}`, form);
+  if (expression.length > 1 || expression[0] === '') {
+    throw new PinnEdgeError('PE3005', { option: `--derive ${text}`, reason: form });
+  }
+  return { name, expression: expression[0] ?? name };
 }
 
 /** `u,v`: names of the outputs to keep. */

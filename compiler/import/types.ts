@@ -1,4 +1,4 @@
-import type { Model, Physics } from '../model/types.js';
+import type { Model, ModelOutput, Physics } from '../model/types.js';
 
 /** One `--input name=min:max[:unit]`, or an input of a spec, whose range may be given elsewhere. */
 export interface InputFacts {
@@ -19,13 +19,23 @@ export interface OutputFacts {
   description?: string;
 }
 
+/** One `--derive name=expression`, or `--derive u_x`, whose name is the expression. */
+export interface DeriveFacts {
+  name: string;
+  expression: string;
+}
+
 /** What the command line adds to a file. */
 export interface ImportOptions {
   /** Inputs in the order of the network's input columns, or, where the file names its inputs, by name. */
   inputs?: InputFacts[];
   /** Outputs in the order of the network's outputs. */
   outputs?: OutputFacts[];
-  /** Names of the outputs to keep; all others are dropped. */
+  /** Outputs that are expressions: `--derive`. */
+  derive?: DeriveFacts[];
+  /** Every residual of the physics block becomes an output. */
+  residuals?: boolean;
+  /** Names of the outputs to send; others are computed where an expression needs them, and dropped where none does. */
   keep?: string[];
   /** Inputs held to a constant. */
   fix?: Record<string, number>;
@@ -45,7 +55,8 @@ export interface ImportResult {
 export interface Draft {
   /** Names in the order of the network's columns; facts where they are known. */
   inputs: InputFacts[];
-  outputs: (OutputFacts & { value: string; index?: number })[];
+  outputs: ModelOutput[];
+  hidden?: ModelOutput[];
   description?: string;
   tolerance?: number;
   physics?: Physics;

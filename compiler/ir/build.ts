@@ -1,5 +1,5 @@
 import { type Box, inputBox } from '../model/box.js';
-import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
+import { type Model, type ModelNode, networkOutputs, nodeInputs } from '../model/types.js';
 import { arcNode } from './arcs.js';
 import { jumpNode } from './jumps.js';
 import { functionOf } from './map-function.js';
@@ -8,7 +8,10 @@ import { intervalBounds, type Range } from './ranges.js';
 import { structuredNode } from './structured.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
 
-/** The graph of a model as IR, node by node, nothing folded yet; what no output needs is left out. */
+/**
+ * The graph of a model's network outputs, sent or hidden, as IR, node by node, nothing folded yet; what none of them needs
+ * is left out.
+ */
 export function buildIr(model: Model): IrGraph {
   const values = new Map<string, IrNode>();
   const box = inputBox(model.inputs);
@@ -16,7 +19,7 @@ export function buildIr(model: Model): IrGraph {
     values.set(name, { kind: 'input', name, width: 1, index });
   });
   for (const node of model.nodes) values.set(node.name, buildNode(model, node, values, box));
-  const parts = model.outputs.map((output): IrNode => {
+  const parts = networkOutputs(model).map((output): IrNode => {
     const x = values.get(output.value)!;
     return x.width === 1 ? x : { kind: 'slice', name: output.name, width: 1, x, start: output.index ?? 0 };
   });

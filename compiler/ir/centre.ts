@@ -15,7 +15,7 @@ import {
 /**
  * The same graph with the values between the two factors of low-rank matrices centred over the box: what is taken off
  * there is added to the bias behind it. The activations of a layer have means far larger than their variations, and a
- * number format has to span both.
+ * number format has to span both. Derivatives have no bias to add it to, and are left as they are.
  */
 export function centreFactors(graph: IrGraph, values: IrValues): IrGraph {
   const uses = useCounts(graph);
@@ -28,13 +28,13 @@ export function centreFactors(graph: IrGraph, values: IrValues): IrGraph {
       operands(node).map((x) => changed.get(x)!),
     );
     changed.set(node, read);
-    if (read.kind === 'affine' && node.kind === 'affine' && isFactor(node.x, usedOnce)) {
+    if (read.kind === 'affine' && node.kind === 'affine' && !node.tangent && isFactor(node.x, usedOnce)) {
       const middle = middles(node.x, values);
       const shift = multiply(node.weight, middle, node.width, middle.length, 1);
       const x = shifted(read.x as AffineNode, middle);
       changed.set(node, { ...read, x, bias: read.bias.map((b, r) => b + shift[r]) });
       any = true;
-    } else if (read.kind === 'blocks' && node.kind === 'blocks') {
+    } else if (read.kind === 'blocks' && node.kind === 'blocks' && !node.tangent) {
       const bias = read.bias.slice();
       const leaves = read.leaves.map((leaf, k) => {
         const original = node.leaves[k].x;

@@ -1,17 +1,19 @@
 import { GRAM_BLOCK, type Gram } from '../linear-algebra/gram.js';
 import { evaluateIr, gradientIr } from './evaluate.js';
-import { type WeightSite, weightSites } from './parameters.js';
+import { type ParameterLayout, parameterLayout, type WeightSite, weightSites } from './parameters.js';
 import type { IrGraph } from './types.js';
 
 /**
  * Jacobian of the outputs by all weights, by reverse mode, one output at a time: with g the gradient of the output by
- * an affine step's value and x the step's argument, the entry of weight (r, c) is g_r x_c and that of bias r is g_r.
+ * an affine step's value and x the step's argument, the entry of weight (r, c) is g_r x_c and that of bias r is g_r, summed
+ * over the steps that share the weight.
  */
 
 /**
  * Calls back with blocks of the transposed Jacobian, [parameters x GRAM_BLOCK], one output component per block.
  * @param jt where blocks are written
  * @param visit first point of the block, number of points, output component
+ * @param layout of the parameters, default: those of the graph; those that no output depends on have zeros
  */
 export function forEachJacobianBlock(
   graph: IrGraph,
@@ -19,41 +21,43 @@ export function forEachJacobianBlock(
   inputCount: number,
   jt: Float64Array,
   visit: (start: number, size: number, component: number) => void,
+  layout = parameterLayout(graph),
 ): void {
   const count = points.length / inputCount;
   const sites = weightSites(graph);
   for (let start = 0; start < count; start += GRAM_BLOCK) {
     const size = Math.min(GRAM_BLOCK, count - start);
     const values = evaluateIr(graph, points.subarray(start * inputCount, (start + size) * inputCount), inputCount);
-    if (size < GRAM_BLOCK) jt.fill(0);
     for (let component = 0; component < graph.output.width; component++) {
       const gradients = gradientIr(graph, values, component);
-      let at = 0;
-      for (const site of sites) at = fillSite(jt, at, site, values.get(site.x)!, gradients.get(site.out)!, size);
+      jt.fill(0);
+      for (const site of sites) addSite(jt, layout, site, values.get(site.x)!, gradients.get(site.out)!, size);
       visit(start, size, component);
     }
   }
 }
 
-function fillSite(
+function addSite(
   jt: Float64Array,
-  at: number,
-  { x: { width: cols }, out: { width: height }, row, rows, bias }: WeightSite,
+  { offsets }: ParameterLayout,
+  { x: { width: cols }, out: { width: height }, row, rows, weight, bias }: WeightSite,
   x: Float64Array,
   g: Float64Array,
   size: number,
-): number {
+): void {
   const xt = transpose(x, cols, size);
   const gt = transpose(g, height, size);
+  let at = offsets.get(weight)! * GRAM_BLOCK;
   for (let r = row; r < row + rows; r++) {
     for (let c = 0; c < cols; c++, at += GRAM_BLOCK) {
-      for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p] * xt[c * size + p];
+      for (let p = 0; p < size; p++) jt[at + p] += gt[r * size + p] * xt[c * size + p];
     }
   }
-  for (let r = 0; bias && r < height; r++, at += GRAM_BLOCK) {
-    for (let p = 0; p < size; p++) jt[at + p] = gt[r * size + p];
+  if (!bias) return;
+  at = offsets.get(bias)! * GRAM_BLOCK;
+  for (let r = 0; r < height; r++, at += GRAM_BLOCK) {
+    for (let p = 0; p < size; p++) jt[at + p] += gt[r * size + p];
   }
-  return at;
 }
 
 function transpose(values: Float64Array, width: number, count: number): Float64Array {
@@ -73,6 +77,7 @@ export interface NormalEquations {
  * @param points row-major [count x inputs]
  * @param errors the residuals, row-major [count x outputs]
  * @param weights per residual
+ * @param layout of the parameters; default: those of the graph
  */
 export function normalEquations(
   { allowances, inputCount }: { readonly allowances: Float64Array; readonly inputCount: number },
@@ -81,6 +86,7 @@ export function normalEquations(
   errors: Float64Array,
   weights: Float64Array,
   into: NormalEquations,
+  layout = parameterLayout(graph),
 ): void {
   const { gradient } = into;
   const { jt, sum: total } = into.gram;
@@ -88,7 +94,7 @@ export function normalEquations(
   gradient.fill(0);
   const width = allowances.length;
   const scale = new Float64Array(GRAM_BLOCK);
-  forEachJacobianBlock(graph, points, inputCount, jt, (start, count, component) => {
+  const visit = (start: number, count: number, component: number) => {
     for (let p = 0; p < count; p++) {
       const i = (start + p) * width + component;
       scale[p] = Math.sqrt(weights[i]) / allowances[component];
@@ -104,5 +110,6 @@ export function normalEquations(
       gradient[k] += sum;
     }
     into.gram.addBlock();
-  });
+  };
+  forEachJacobianBlock(graph, points, inputCount, jt, visit, layout);
 }

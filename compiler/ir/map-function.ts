@@ -1,4 +1,5 @@
 import {
+  derivativeOf,
   elu,
   FUNCTIONS,
   type FunctionName,
@@ -7,6 +8,7 @@ import {
   power,
   type ScalarFunction,
 } from '../model/functions.js';
+import { affine, compose, type Series, variable } from '../model/series.js';
 
 /**
  * A function of one variable made of steps applied in order, so that chains of elementwise operations become one table.
@@ -19,7 +21,9 @@ export type MapStep =
   | { readonly op: 'leakyRelu'; readonly slope: number }
   /** Linear interpolation between values at 0, 1, 2, ...; constant beyond the ends. */
   | { readonly op: 'lookup'; readonly values: readonly number[] }
-  | { readonly op: 'affine'; readonly scale: number; readonly shift: number };
+  | { readonly op: 'affine'; readonly scale: number; readonly shift: number }
+  /** The derivative of the steps, one after the other, of an order from 1 on: exact, not that of a table. */
+  | { readonly op: 'derivative'; readonly steps: readonly MapStep[]; readonly order: number };
 
 export interface MapFunction {
   readonly steps: readonly MapStep[];
@@ -73,6 +77,7 @@ function mergeAffine(steps: readonly MapStep[]): MapStep[] {
 export function kinksOf(step: MapStep): 'zero' | 'integers' | undefined {
   if (step.op === 'lookup') return 'integers';
   if (step.op === 'elu' || step.op === 'leakyRelu') return 'zero';
+  if (step.op === 'derivative') return kinksOf(step.steps[0]);
   if (step.op === 'function' && KINKED_AT_ZERO.includes(step.name)) return 'zero';
   return undefined;
 }
@@ -86,7 +91,30 @@ export function stepFunction(step: MapStep): ScalarFunction {
   if (step.op === 'elu') return elu(step.alpha);
   if (step.op === 'leakyRelu') return leakyRelu(step.slope);
   if (step.op === 'lookup') return lookup(Array.from(step.values.keys()), step.values);
-  return { value: (x) => step.scale * x + step.shift, derivative: () => step.scale };
+  if (step.op === 'derivative') return derivedStep(step.steps, step.order);
+  const { scale, shift } = step;
+  return { value: (x) => scale * x + shift, derivative: () => scale, series: (s) => affine(s, scale, shift) };
+}
+
+function derivedStep(steps: readonly MapStep[], order: number): ScalarFunction {
+  const parts = steps.map(stepFunction);
+  const chain = { series: (s: Series) => parts.reduce((v, part) => part.series(v), s) };
+  const series = (s: Series) => {
+    const given = chain.series(variable(s[0], order + s.length - 1));
+    // f^(order) about s_0: coefficient k of it is (k + order)! / k! times coefficient k + order of f.
+    const about = s.map((_, k) => {
+      let factor = 1;
+      for (let i = 1; i <= order; i++) factor *= k + i;
+      return factor * given[k + order];
+    });
+    return compose(about, s);
+  };
+  return {
+    value: derivativeOf(chain, order),
+    derivative: derivativeOf(chain, order + 1),
+    series,
+    domain: parts[0].domain,
+  };
 }
 
 /** f(x); for a periodic f, x is in turns and the phase is included. */
@@ -116,7 +144,7 @@ export function tableKey(f: MapFunction): string {
 }
 
 /** Readable form such as `tanh` or `0.5x+1, exp`. */
-export function describeSteps(f: MapFunction): string {
+export function describeSteps(f: Pick<MapFunction, 'steps'>): string {
   return f.steps
     .map((step) => {
       if (step.op === 'function') return step.name;
@@ -124,6 +152,7 @@ export function describeSteps(f: MapFunction): string {
       if (step.op === 'elu') return `elu(${step.alpha})`;
       if (step.op === 'leakyRelu') return `leakyRelu(${step.slope})`;
       if (step.op === 'lookup') return `lookup(${step.values.join(' ')})`;
+      if (step.op === 'derivative') return `d${step.order}(${describeSteps({ steps: step.steps })})`;
       return `${step.scale}x${step.shift < 0 ? '' : '+'}${step.shift}`;
     })
     .join(', ');

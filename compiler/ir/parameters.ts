@@ -3,7 +3,10 @@ import { mapNodes } from './map-nodes.js';
 import { coresOf } from './tensor-train.js';
 import { type AffineNode, type BlocksNode, type IrGraph, type IrNode, useCounts, type WeightBits } from './types.js';
 
-/** The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. */
+/**
+ * The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. Steps that
+ * share an array of weights, as a step and its derivatives do, share its place.
+ */
 
 /** A matrix that a graph stores: that of an affine step, or a leaf of a matrix in blocks. */
 export interface WeightSite {
@@ -16,7 +19,7 @@ export interface WeightSite {
   readonly weight: Float64Array;
   /**
    * Of all rows of the step; with the first matrix of the step only. None for a right factor without one: the bias of the
-   * step that it belongs to does the same.
+   * step that it belongs to does the same. None for derivatives.
    */
   readonly bias?: Float64Array;
   readonly precision?: WeightBits;
@@ -31,12 +34,13 @@ export function weightSites(graph: IrGraph): WeightSite[] {
   return graph.nodes.flatMap((node): WeightSite[] => {
     if (node.kind === 'affine') {
       const { x, width, weight, precision } = node;
-      const bias = inner.has(node) && node.bias.every((b) => b === 0) ? undefined : node.bias;
+      const none = node.tangent || (inner.has(node) && node.bias.every((b) => b === 0));
+      const bias = none ? undefined : node.bias;
       return [{ out: node, x, row: 0, rows: width, weight, bias, precision }];
     }
     if (node.kind !== 'blocks') return [];
     return node.leaves.map(({ x, row, rows, weight, precision }, k) => {
-      return { out: node, x, row, rows, weight, bias: k === 0 ? node.bias : undefined, precision };
+      return { out: node, x, row, rows, weight, bias: k === 0 && !node.tangent ? node.bias : undefined, precision };
     });
   });
 }
@@ -76,47 +80,58 @@ export function modelParameterCount(graph: IrGraph): number {
   return count;
 }
 
+/** Where the arrays of weights and biases stand in the vector. */
+export interface ParameterLayout {
+  readonly offsets: ReadonlyMap<Float64Array, number>;
+  readonly size: number;
+}
+
+/** The layout of a graph's vector; a graph with the same arrays, such as that of its derivatives, has the same vector. */
+export function parameterLayout(graph: IrGraph): ParameterLayout {
+  const offsets = new Map<Float64Array, number>();
+  let size = 0;
+  for (const { weight, bias } of weightSites(graph)) {
+    for (const array of bias ? [weight, bias] : [weight]) {
+      if (offsets.has(array)) continue;
+      offsets.set(array, size);
+      size += array.length;
+    }
+  }
+  return { offsets, size };
+}
+
+/** True where several matrices of a graph are one array of weights. */
+export function sharesWeights(graph: IrGraph): boolean {
+  const sites = weightSites(graph);
+  return new Set(sites.map(({ weight }) => weight)).size < sites.length;
+}
+
 /** Numbers that refinement may change. */
 export function trainableCount(graph: IrGraph): number {
-  return weightSites(graph).reduce((n, { weight, bias }) => n + weight.length + (bias?.length ?? 0), 0);
+  return parameterLayout(graph).size;
 }
 
 /** Where {@link readParameters} has weights, not biases, that are zero. */
 export function zeroWeights(graph: IrGraph): number[] {
-  const zeros: number[] = [];
-  let at = 0;
-  for (const { weight, bias } of weightSites(graph)) {
-    weight.forEach((w, i) => {
-      if (w === 0) zeros.push(at + i);
-    });
-    at += weight.length + (bias?.length ?? 0);
-  }
-  return zeros;
+  const { offsets } = parameterLayout(graph);
+  const matrices = new Set(weightSites(graph).map(({ weight }) => weight));
+  return [...matrices].flatMap((weight) =>
+    Array.from(weight.keys())
+      .filter((i) => weight[i] === 0)
+      .map((i) => offsets.get(weight)! + i),
+  );
 }
 
 export function readParameters(graph: IrGraph): Float64Array {
-  const theta = new Float64Array(trainableCount(graph));
-  let at = 0;
-  for (const { weight, bias } of weightSites(graph)) {
-    theta.set(weight, at);
-    at += weight.length;
-    if (!bias) continue;
-    theta.set(bias, at);
-    at += bias.length;
-  }
+  const { offsets, size } = parameterLayout(graph);
+  const theta = new Float64Array(size);
+  for (const [array, at] of offsets) theta.set(array, at);
   return theta;
 }
 
 /** Overwrites the arrays of the graph in place: only for a graph that owns them (see {@link withOwnWeights}). */
 export function writeParameters(graph: IrGraph, theta: Float64Array): void {
-  let at = 0;
-  for (const { weight, bias } of weightSites(graph)) {
-    weight.set(theta.subarray(at, at + weight.length));
-    at += weight.length;
-    if (!bias) continue;
-    bias.set(theta.subarray(at, at + bias.length));
-    at += bias.length;
-  }
+  for (const [array, at] of parameterLayout(graph).offsets) array.set(theta.subarray(at, at + array.length));
 }
 
 /** The same graph with fresh arrays for its weights. */
@@ -124,12 +139,18 @@ export function withOwnWeights(graph: IrGraph): IrGraph {
   return mapWeights(graph, (values) => values.slice());
 }
 
-/** The same graph with every matrix and bias replaced by what `change` makes of it. */
+/** The same graph with every matrix and bias replaced by what `change` makes of it; what is shared stays shared. */
 export function mapWeights(graph: IrGraph, change: (values: Float64Array) => Float64Array): IrGraph {
+  const known = new Map<Float64Array, Float64Array>();
+  const changed = (values: Float64Array) => {
+    const once = known.get(values) ?? change(values);
+    known.set(values, once);
+    return once;
+  };
   return mapNodes(graph, (node) => {
-    if (node.kind === 'affine') return { ...node, weight: change(node.weight), bias: change(node.bias) };
+    if (node.kind === 'affine') return { ...node, weight: changed(node.weight), bias: changed(node.bias) };
     if (node.kind !== 'blocks') return node;
-    const leaves = node.leaves.map((leaf) => ({ ...leaf, weight: change(leaf.weight) }));
-    return { ...node, leaves, bias: change(node.bias) };
+    const leaves = node.leaves.map((leaf) => ({ ...leaf, weight: changed(leaf.weight) }));
+    return { ...node, leaves, bias: changed(node.bias) };
   });
 }

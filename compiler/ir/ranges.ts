@@ -208,6 +208,7 @@ function stepInterval(step: MapFunction['steps'][number], x: Range): Range {
   if (step.op === 'elu') return { min: f(x.min), max: f(x.max) };
   if (step.op === 'leakyRelu') return throughZero(hull([f(x.min), f(x.max)]), x);
   if (step.op === 'lookup') return hull([...step.values]);
+  if (step.op === 'derivative') return EVERYTHING;
   switch (step.name) {
     case 'sin':
     case 'cos':

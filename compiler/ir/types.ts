@@ -32,6 +32,8 @@ export interface AffineNode extends Base {
   readonly precision?: WeightBits;
   /** The tensor train whose cores make up `weight`; says nothing once the weights are others. */
   readonly train?: TrainHalf;
+  /** The derivative of another step: no bias, and the very array of its weights. */
+  readonly tangent?: true;
 }
 
 /**
@@ -67,6 +69,8 @@ export interface BlocksNode extends Base {
   readonly leaves: readonly BlockLeaf[];
   readonly bias: Float64Array;
   readonly wraps?: boolean;
+  /** The derivative of another matrix in blocks: no bias, and the very arrays of its leaves' weights. */
+  readonly tangent?: true;
 }
 
 /** y_i = scale_i x_i + shift_i; both of length `width`; x may have width 1. */

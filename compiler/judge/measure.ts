@@ -1,6 +1,7 @@
 import { buildIr } from '../ir/build.js';
+import { sentGraph } from '../ir/derive/outputs.js';
 import { irParameterCount } from '../ir/parameters.js';
-import { foldGraph, toTurns } from '../ir/simplify.js';
+import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
@@ -88,7 +89,7 @@ export class Judge {
 
   constructor(private readonly model: Model) {
     this.box = inputBox(model.inputs);
-    this.graph = toTurns(foldGraph(buildIr(model)));
+    this.graph = sentGraph(model, foldGraph(buildIr(model)));
   }
 
   /** As many samples as suit the size of the network. */

@@ -12,8 +12,8 @@ export interface Requirement {
   readonly outputs?: Readonly<Record<string, Tolerance>>;
 }
 
-/** A number is a relative tolerance of all outputs. */
-export type RequirementLike = number | Tolerance | Requirement;
+/** A number is a relative tolerance of all outputs; where only some outputs are named, the others have the model's. */
+export type RequirementLike = number | Tolerance | Requirement | Pick<Requirement, 'outputs'>;
 
 /** Where neither the user nor the model says one. */
 export const DEFAULT_TOLERANCE = 1e-3;
@@ -24,11 +24,33 @@ export const DEFAULT_TOLERANCE = 1e-3;
  */
 export const RELATIVE_L2_SHARE = 1 / 3;
 
-/** What is asked for, else what the model says, else the default. */
-export function requirementOf(model: { tolerance?: number }, given?: RequirementLike): Requirement {
-  const asked = given ?? model.tolerance ?? DEFAULT_TOLERANCE;
-  if (typeof asked === 'number') return { all: { relative: asked } };
-  return 'all' in asked ? asked : { all: asked };
+/** What a model says of its outputs: one relative tolerance for all, and others for those that have their own. */
+interface Toleranced {
+  tolerance?: number;
+  outputs: readonly { name: string; tolerance?: number; toleranceAbsolute?: number }[];
+}
+
+/**
+ * What is asked for, else what the model says, else the default. One tolerance that is asked for holds for all outputs.
+ *
+ * @throws PE4006 for an output that the model does not send
+ */
+export function requirementOf(model: Toleranced, given?: RequirementLike): Requirement {
+  if (typeof given === 'number') return { all: { relative: given } };
+  if (given && ('relative' in given || 'absolute' in given)) return { all: given };
+  const named = given?.outputs ?? {};
+  for (const name of Object.keys(named)) {
+    if (model.outputs.some((output) => output.name === name)) continue;
+    throw new PinnEdgeError('PE4006', { name, outputs: model.outputs.map((output) => output.name).join(', ') });
+  }
+  if (given && 'all' in given) return given;
+  const own = model.outputs.flatMap(({ name, tolerance, toleranceAbsolute }): [string, Tolerance][] => {
+    if (toleranceAbsolute !== undefined) return [[name, { absolute: toleranceAbsolute }]];
+    return tolerance === undefined ? [] : [[name, { relative: tolerance }]];
+  });
+  const outputs = { ...Object.fromEntries(own), ...named };
+  const all: Tolerance = { relative: model.tolerance ?? DEFAULT_TOLERANCE };
+  return Object.keys(outputs).length ? { all, outputs } : { all };
 }
 
 /** The tolerance of one output. */

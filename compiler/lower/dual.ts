@@ -20,13 +20,14 @@ import { PoolBuilder } from './pool.js';
 export function dualTable(table: BlockTable, peaks: readonly number[]): BlockTable {
   const pool = new PoolBuilder();
   let { arenaBytes } = table;
+  const plain = plainWeights(table, peaks);
   const records = table.records.map((record, i) => {
     if (record.kind === KIND.MAP_POLYNOMIAL && partialSumsFit(record, table)) {
       return moved({ ...record, kind: KIND.MAP_HORNER }, table, pool);
     }
     const rows = rowsOf(record, table, peaks[i]);
     if (!rows) return moved(record, table, pool);
-    const dual = toDual(record, rows);
+    const dual = plain.has(record.weights) ? undefined : toDual(record, rows);
     const rowShifts = record.flags & FLAG.ROW_SHIFTS ? pool.add(rows.shifts, 1) : 0;
     const common = { ...record, shift: rows.shifts[0], rowShifts, shiftA: 0, bias: addStarts(record, rows, pool) };
     if (!dual) {
@@ -39,6 +40,23 @@ export function dualTable(table: BlockTable, peaks: readonly number[]): BlockTab
     return { ...common, kind: KIND.DENSE_DUAL, cols: dual.cols, shiftB: dual.group, weights };
   });
   return { ...table, arenaBytes, records, pool: pool.bytes() };
+}
+
+/** Weights that several matrices read, of which one has to have them as they are: all do, so that they are there once. */
+function plainWeights(table: BlockTable, peaks: readonly number[]): Set<number> {
+  const plain = new Set<number>();
+  const seen = new Set<number>();
+  const shared = new Set<number>();
+  for (const { kind, cols, weights } of table.records) {
+    if (kind !== KIND.DENSE || cols === 0) continue;
+    (seen.has(weights) ? shared : seen).add(weights);
+  }
+  table.records.forEach((record, i) => {
+    if (record.kind !== KIND.DENSE || record.cols === 0 || !shared.has(record.weights)) return;
+    const rows = rowsOf(record, table, peaks[i]);
+    if (!rows || !toDual(record, rows)) plain.add(record.weights);
+  });
+  return plain;
 }
 
 /** The numbers of a DENSE record. */

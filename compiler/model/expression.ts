@@ -203,13 +203,3 @@ function interpret<T>(node: Expression, algebra: ExpressionAlgebra<T>): T {
       throw new Error(`${node.type} is not allowed`);
   }
 }
-
-/** True for a derivative of an output with respect to inputs, such as `u_xt` or `T_x`; input names may be long (`u_alpha`). */
-export function isDerivativeName(name: string, outputs: readonly string[], inputs: readonly string[]): boolean {
-  return outputs.some((output) => name.startsWith(`${output}_`) && splitsInto(name.slice(output.length + 1), inputs));
-}
-
-function splitsInto(text: string, words: readonly string[]): boolean {
-  if (text === '') return true;
-  return words.some((word) => text.startsWith(word) && splitsInto(text.slice(word.length), words));
-}

@@ -1,10 +1,10 @@
 import { nearestNames, type Problem } from '../diagnostics.js';
 import { structuredWidth } from './structured.js';
-import { type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
+import { allOutputs, type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
 
 /** Checks names, references, shapes and cycles of a graph and finds its execution order and the width of every value. */
 
-type GraphFile = Pick<Model, 'inputs' | 'outputs' | 'nodes'>;
+type GraphFile = Pick<Model, 'inputs' | 'outputs' | 'hidden' | 'nodes'>;
 
 export interface CheckedGraph {
   order: ModelNode[];
@@ -42,7 +42,7 @@ function indexNames(file: GraphFile, problems: Problem[]): Map<string, number> {
     add(node.name, i, `nodes[${i}].name`);
   });
   const outputs = new Set<string>();
-  file.outputs.forEach((output, i) => {
+  allOutputs(file).forEach((output, i) => {
     if (outputs.has(output.name)) {
       problems.push({ path: `outputs[${i}].name`, found: `"${output.name}" a second time`, expected: 'a unique name' });
     }
@@ -69,8 +69,8 @@ function checkReferences(
       if (!tensors.has(name)) unknown(`nodes[${i}].${field}`, name, tensors.keys(), 'the name of a tensor');
     }
   });
-  file.outputs.forEach((output, i) => {
-    if (!index.has(output.value)) {
+  allOutputs(file).forEach((output, i) => {
+    if (output.value !== undefined && !index.has(output.value)) {
       unknown(`outputs[${i}].value`, output.value, index.keys(), 'the name of an input or node');
     }
   });
@@ -215,7 +215,8 @@ function nodeWidth(
 }
 
 function checkOutputs(file: GraphFile, widths: ReadonlyMap<string, number>, problems: Problem[]): void {
-  file.outputs.forEach((output, i) => {
+  allOutputs(file).forEach((output, i) => {
+    if (output.value === undefined) return;
     const width = widths.get(output.value);
     const index = output.index ?? 0;
     if (width !== undefined && index >= width) {

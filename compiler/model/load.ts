@@ -4,13 +4,14 @@ import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../di
 import { type FileReader, readBytes } from '../host/file-reader.js';
 import { readPackageJson } from '../host/package-root.js';
 import { checkGraph } from './graph.js';
-import { checkPhysics } from './physics.js';
+import { checkDerivedOutputs, checkPhysics } from './physics.js';
 import { nonFiniteProblem, readSafetensors } from './safetensors.js';
-import type { Model, ModelNode, Tensor } from './types.js';
+import type { Model, ModelNode, ModelOutput, Tensor } from './types.js';
 
 /** The file as it is written, once the schema has accepted it. */
-interface ModelFile extends Omit<Model, 'tensors' | 'widths'> {
+interface ModelFile extends Omit<Model, 'tensors' | 'widths' | 'outputs' | 'hidden'> {
   format: string;
+  outputs: (ModelOutput & { hidden?: boolean })[];
   weights?: string;
   tensors?: Record<string, { shape: number[]; data: number[] }>;
 }
@@ -30,22 +31,54 @@ export function loadModel(file: string, files: FileReader): Model {
   const tensors = inlineTensors(modelFile, problems);
   if (modelFile.weights !== undefined) readWeightFile(file, modelFile.weights, files, tensors, problems);
   checkInputs(modelFile, problems);
+  checkOutputKinds(modelFile, problems);
   const graph = checkGraph(modelFile, tensors, problems);
-  if (!problems.some(({ path }) => path.startsWith('physics'))) checkPhysics(modelFile, problems);
+  if (!problems.some(({ path }) => path.startsWith('physics'))) {
+    checkDerivedOutputs(modelFile, problems);
+    checkPhysics(modelFile, problems);
+  }
+  const { sent, hidden } = sentAndHidden(modelFile, problems);
   if (problems.length) throw invalid(file, problems);
-  const { name, description, assumed, inputs, outputs, tolerance, physics } = modelFile;
-  return {
-    name,
-    description,
-    assumed,
-    inputs,
-    outputs,
-    tolerance,
-    physics,
-    nodes: graph.order,
-    widths: graph.widths,
-    tensors,
-  };
+  const { name, description, assumed, inputs, tolerance, physics } = modelFile;
+  const { order: nodes, widths } = graph;
+  return { name, description, assumed, inputs, outputs: sent, ...hidden, tolerance, physics, nodes, widths, tensors };
+}
+
+/** An output is a value of the graph or an expression, and an expression is in engineering units already. */
+function checkOutputKinds({ outputs }: ModelFile, problems: Problem[]): void {
+  outputs.forEach((output, i) => {
+    const path = `outputs[${i}]`;
+    if (output.value === undefined && output.expression === undefined) {
+      problems.push({ path: `${path}.value`, found: 'nothing', expected: 'a value, or an expression' });
+    }
+    if (output.tolerance !== undefined && output.toleranceAbsolute !== undefined) {
+      problems.push({ path: `${path}.toleranceAbsolute`, found: 'both tolerances', expected: 'one of them' });
+    }
+    if (output.expression === undefined) return;
+    for (const field of ['value', 'index', 'scale', 'offset'] as const) {
+      if (output[field] === undefined) continue;
+      const expected =
+        field === 'value' ? 'either a value or an expression' : 'the expression alone, in engineering units';
+      problems.push({
+        path: `${path}.${field}`,
+        found: `${JSON.stringify(output[field])} beside an expression`,
+        expected,
+      });
+    }
+  });
+}
+
+function sentAndHidden(
+  { outputs }: ModelFile,
+  problems: Problem[],
+): { sent: ModelOutput[]; hidden: Pick<Model, 'hidden'> } {
+  const plain = ({ hidden: _, ...output }: ModelFile['outputs'][number]) => output as ModelOutput;
+  const sent = outputs.filter(({ hidden }) => !hidden).map(plain);
+  const hidden = outputs.filter((output) => output.hidden).map(plain);
+  if (!sent.length) {
+    problems.push({ path: 'outputs', found: 'hidden outputs only', expected: 'an output that is sent' });
+  }
+  return { sent, hidden: hidden.length ? { hidden } : {} };
 }
 
 function invalid(file: string, problems: readonly Problem[]): PinnEdgeError {
@@ -229,7 +262,8 @@ function checkInputs(file: ModelFile, problems: Problem[]): void {
 
 /** The model as a `pinn-edge/1` JSON object with its tensors in the file `weights` beside it. */
 export function modelToJson(model: Model, weights: string): object {
-  const { name, description, assumed, inputs, outputs, tolerance, nodes, physics } = model;
+  const { name, description, assumed, inputs, tolerance, nodes, physics } = model;
+  const outputs = [...model.outputs, ...(model.hidden ?? []).map((output) => ({ ...output, hidden: true }))];
   return {
     format: 'pinn-edge/1',
     name,

@@ -1,17 +1,44 @@
 import type { Problem } from '../diagnostics.js';
-import { type CompiledExpression, compileExpression, isDerivativeName } from './expression.js';
-import type { Model } from './types.js';
+import { orderOf, requireKnownOrder } from './derivatives.js';
+import { type CompiledExpression, compileExpression } from './expression.js';
+import { allOutputs, type Model } from './types.js';
 
-/** The physics block: checked here, carried through the build, and used by `verify` where an exact solution is given. */
+/** Expressions of outputs and of the physics block: checked here, for whoever needs their values. */
 
-type PhysicsOwner = Pick<Model, 'inputs' | 'outputs' | 'physics'>;
+type PhysicsOwner = Pick<Model, 'inputs' | 'outputs' | 'hidden' | 'physics'>;
+
+const SHOWN = 60;
+
+/** Adds to `problems` what is wrong with outputs that are expressions. */
+export function checkDerivedOutputs(model: PhysicsOwner, problems: Problem[]): void {
+  allOutputs(model).forEach(({ name, expression }, i) => {
+    if (expression === undefined) return;
+    checkExpression(`outputs[${i}].expression`, expression, problems, () =>
+      requireKnownOrder(model, expression, [name]),
+    );
+  });
+}
+
+function checkExpression(path: string, source: string, problems: Problem[], checkNames: () => void): void {
+  try {
+    // The grammar and the functions first, then what the names stand for.
+    compileExpression(source, () => true);
+    checkNames();
+  } catch (error) {
+    problems.push({
+      path,
+      found: `"${source.length > SHOWN ? `${source.slice(0, SHOWN - 3)}...` : source}" (${(error as Error).message})`,
+      expected: 'an expression of inputs, parameters, outputs, their derivatives and functions',
+    });
+  }
+}
 
 /** Adds to `problems` what is wrong with residuals, parameters and exact solutions. */
 export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
   const { physics } = model;
   if (!physics) return;
   const inputs = model.inputs.map((input) => input.name);
-  const outputs = model.outputs.map((output) => output.name);
+  const outputs = allOutputs(model).map((output) => output.name);
   const parameters = Object.keys(physics.parameters ?? {});
   for (const name of parameters) {
     if (inputs.includes(name) || outputs.includes(name)) {
@@ -29,17 +56,14 @@ export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
     } catch (error) {
       problems.push({
         path,
-        found: `"${source.length > 60 ? `${source.slice(0, 57)}...` : source}" (${(error as Error).message})`,
+        found: `"${source.length > SHOWN ? `${source.slice(0, SHOWN - 3)}...` : source}" (${(error as Error).message})`,
         expected: 'an expression of inputs, parameters and functions',
       });
     }
   };
   physics.residuals?.forEach((residual, i) => {
-    tryCompile(
-      `physics.residuals[${i}].expression`,
-      residual.expression,
-      (name) => known.has(name) || outputs.includes(name) || isDerivativeName(name, outputs, inputs),
-    );
+    const { expression } = residual;
+    checkExpression(`physics.residuals[${i}].expression`, expression, problems, () => orderOf(model, expression));
   });
   for (const [output, source] of Object.entries(physics.exact ?? {})) {
     if (!outputs.includes(output)) {

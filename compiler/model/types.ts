@@ -11,17 +11,36 @@ export interface ModelInput {
   description?: string;
 }
 
-export interface ModelOutput {
+interface OutputFacts {
   name: string;
-  /** Name of the node or input that carries the output, and which of its components. */
+  unit?: string;
+  description?: string;
+  /** Tolerance of this output: relative to its largest value, or in its unit. */
+  tolerance?: number;
+  toleranceAbsolute?: number;
+}
+
+/** An output that a node (or input) of the graph carries. */
+export interface NetworkOutput extends OutputFacts {
+  /** Name of the node or input, and which of its components. */
   value: string;
   index?: number;
-  unit?: string;
   /** Engineering value = scale * value + offset. */
   scale?: number;
   offset?: number;
-  description?: string;
+  expression?: undefined;
 }
+
+/** An output that is an expression of inputs, parameters, other outputs and their derivatives, in engineering units. */
+export interface DerivedOutput extends OutputFacts {
+  expression: string;
+  value?: undefined;
+  index?: undefined;
+  scale?: undefined;
+  offset?: undefined;
+}
+
+export type ModelOutput = NetworkOutput | DerivedOutput;
 
 export interface Tensor {
   shape: number[];
@@ -112,7 +131,10 @@ export interface Model {
   /** What the import took for granted and no part of the imported file tells, one sentence each. */
   assumed?: string[];
   inputs: ModelInput[];
+  /** Those that are sent, in the order of the module's output words. */
   outputs: ModelOutput[];
+  /** Outputs that are computed for the expressions of others, and not sent. */
+  hidden?: ModelOutput[];
   tolerance?: number;
   /** In an order in which every node comes after the nodes it reads. */
   nodes: ModelNode[];
@@ -120,6 +142,21 @@ export interface Model {
   physics?: Physics;
   /** Width of every value, by name (inputs have width 1). */
   widths: Map<string, number>;
+}
+
+/** All outputs, sent or hidden. */
+export function allOutputs(model: Pick<Model, 'outputs' | 'hidden'>): ModelOutput[] {
+  return [...model.outputs, ...(model.hidden ?? [])];
+}
+
+/** The outputs that nodes carry, sent or hidden: what expressions are made of, and the outputs of the graph. */
+export function networkOutputs(model: Pick<Model, 'outputs' | 'hidden'>): NetworkOutput[] {
+  return allOutputs(model).filter((output): output is NetworkOutput => output.expression === undefined);
+}
+
+/** True where what is sent is not just what the graph gives. */
+export function isDerived({ outputs, hidden }: Pick<Model, 'outputs' | 'hidden'>): boolean {
+  return outputs.some(({ expression }) => expression !== undefined) || (hidden?.length ?? 0) > 0;
 }
 
 /** Names of the values that a node reads. */

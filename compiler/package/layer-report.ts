@@ -4,7 +4,16 @@ import { withoutBlocks } from '../ir/blocks.js';
 import { buildIr } from '../ir/build.js';
 import { evaluateIr } from '../ir/evaluate.js';
 import { foldGraph } from '../ir/simplify.js';
-import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../ir/types.js';
+import {
+  type AffineNode,
+  type BlocksNode,
+  type ConcatNode,
+  graphOf,
+  type IrGraph,
+  type IrNode,
+  operands,
+  withOperands,
+} from '../ir/types.js';
 import { coveringPoints } from '../judge/points/cover.js';
 import { inputBox } from '../model/box.js';
 import { dequantized } from '../quantize/dequantize.js';
@@ -51,7 +60,7 @@ export function layerReports(compiled: CompiledModel): LayerReport[] {
   const bounds = new Map(compressed?.layers?.map((layer) => [layer.name, layer]) ?? []);
   const bits = (part: object) => quantizedBits(compiled).get(part)!;
   return layersOf(graph, bits).map(({ structure, nodes }): LayerReport => {
-    const rounded = replaceNodes(graph, new Set<IrNode>(nodes), (node) =>
+    const rounded = replaceNodes(graph, withDerivatives(graph, nodes), (node) =>
       node.kind === 'affine' || node.kind === 'blocks' ? dequantized(node, quantized) : node,
     );
     const error = outputsOf(rounded, points, model.inputs.length).reduce(
@@ -61,6 +70,14 @@ export function layerReports(compiled: CompiledModel): LayerReport[] {
     const { blocks, ...rest } = structure;
     return { ...rest, blocks: blocks.length, error, ...boundOf(bounds.get(structure.name)) };
   });
+}
+
+/** The nodes and the derivatives that share their weights. */
+function withDerivatives(graph: IrGraph, nodes: readonly (AffineNode | BlocksNode)[]): Set<IrNode> {
+  const weightsOf = (node: IrNode) =>
+    node.kind === 'affine' ? [node.weight] : node.kind === 'blocks' ? node.leaves.map(({ weight }) => weight) : [];
+  const weights = new Set(nodes.flatMap(weightsOf));
+  return new Set(graph.nodes.filter((node) => weightsOf(node).some((weight) => weights.has(weight))));
 }
 
 function boundOf(layer: CompressedLayer | undefined): Pick<LayerReport, 'bound' | 'matrixError'> {

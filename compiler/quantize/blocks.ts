@@ -1,6 +1,6 @@
 import type { BlockLeaf, BlocksNode, WeightBits } from '../ir/types.js';
 import type { BlocksFormat, LeafFormat, ValueFormat } from './types.js';
-import { biasGuard, clampInt32 } from './weights.js';
+import { biasGuard, clampInt32, commonExponent, type MatrixIntegers } from './weights.js';
 
 /**
  * Weights of a matrix in blocks as integers that all leaves add into the same accumulators.
@@ -24,13 +24,41 @@ export interface BlocksRequest {
 const MAX_SHIFT = { 32: 30, 64: 46 } as const;
 const MAX_LEFT = { 32: 30, 64: 31 } as const;
 
+/** The integers of a leaf in a format that {@link quantizeBlocks} made, for another matrix with the same weights. */
+export function leafIntegers(
+  { weights, lefts }: LeafFormat,
+  inputs: readonly ValueFormat[],
+  accumulator: number,
+): MatrixIntegers {
+  const base = commonExponent(inputs);
+  const exponents = Array.from(lefts, (left) => accumulator - base - left);
+  return { weights, exponents, below: inputs.map(({ exponent }) => base - exponent) };
+}
+
 /**
  * Integers of a matrix in blocks, as fine as the accumulator's proof allows, and the exponent that the result can
  * have.
  */
 export function quantizeBlocks(request: BlocksRequest): { format: BlocksFormat; outExponent: number } {
+  return formatOf(request, undefined)!;
+}
+
+/**
+ * A matrix in blocks with the integers of another that has the same weights.
+ * @returns undefined where its inputs, its result or its accumulator do not allow them
+ */
+export function shareBlocks(
+  request: BlocksRequest,
+  given: (leaf: BlockLeaf) => MatrixIntegers,
+): { format: BlocksFormat; outExponent: number } | undefined {
+  return formatOf(request, given);
+}
+
+type Given = ((leaf: BlockLeaf) => MatrixIntegers) | undefined;
+
+function formatOf(request: BlocksRequest, given: Given): { format: BlocksFormat; outExponent: number } | undefined {
   const { node, bias, accBits } = request;
-  const prepared = node.leaves.map((leaf) => prepare(leaf, request));
+  const prepared = node.leaves.map((leaf) => prepare(leaf, request, given));
   const finestAllowed = finestAccumulator(request, prepared);
   const exponents = prepared.flatMap(({ base, byWeight }) => byWeight.filter(Number.isFinite).map((k) => base + k));
   // The finest row, unless its products would have to be shifted too far to meet those of the coarsest.
@@ -44,6 +72,7 @@ export function quantizeBlocks(request: BlocksRequest): { format: BlocksFormat; 
   const outExponent = largestBias > 0 ? Math.min(finest, Math.floor(Math.log2((2 ** 31 - 1) / largestBias))) : finest;
   accumulator = Math.min(accumulator, outExponent + MAX_SHIFT[accBits]);
   const shift = accumulator - outExponent;
+  if (prepared.some((leaf) => leaf.given && !isPossible(leaf, accumulator, accBits))) return undefined;
   const guard = biasGuard(bias, outExponent, shift);
   const leaves = prepared.map((leaf): LeafFormat => integers(leaf, accumulator));
   const format: BlocksFormat = {
@@ -55,7 +84,10 @@ export function quantizeBlocks(request: BlocksRequest): { format: BlocksFormat; 
     accumulatorPeak: 0,
   };
   format.accumulatorPeak = peak(request, format);
-  if (format.accumulatorPeak >= 2 ** (accBits - 1)) throw new Error('accumulator proof failed');
+  if (format.accumulatorPeak >= 2 ** (accBits - 1)) {
+    if (given) return undefined;
+    throw new Error('accumulator proof failed');
+  }
   return { format, outExponent };
 }
 
@@ -68,15 +100,28 @@ interface Prepared {
   /** Weights for inputs of that exponent. */
   scaled: Float64Array;
   /** Per row, the largest k for which its weights times 2^k fit their format; infinite for a row of zeros. */
-  byWeight: number[];
+  byWeight: readonly number[];
+  given?: MatrixIntegers;
 }
 
-function prepare(leaf: BlockLeaf, request: BlocksRequest): Prepared {
+/** True where the accumulators hold the given integers' products as they are, and the inputs differ as they have to. */
+function isPossible({ base, inputs, given }: Prepared, accumulator: number, accBits: 32 | 64): boolean {
+  const { exponents, below } = given!;
+  const lefts = exponents.map((k) => accumulator - base - k);
+  return (
+    inputs.every(({ exponent }, c) => base - exponent === below[c]) &&
+    lefts.every((left) => left >= 0 && left <= MAX_LEFT[accBits])
+  );
+}
+
+function prepare(leaf: BlockLeaf, request: BlocksRequest, allGiven: Given): Prepared {
   const inputs = request.inputs(leaf);
   const weightBits = request.weightBits(leaf);
   const cols = inputs.length;
-  const base = inputs.reduce((e, input) => Math.max(e, input.exponent), Number.NEGATIVE_INFINITY);
+  const base = commonExponent(inputs);
+  const given = allGiven?.(leaf);
   const scaled = leaf.weight.map((w, i) => w * 2 ** (base - inputs[i % cols].exponent));
+  if (given) return { leaf, weightBits, inputs, base, scaled, byWeight: given.exponents, given };
   const byWeight = Array.from({ length: leaf.rows }, (_, r) => {
     const largest = scaled.subarray(r * cols, (r + 1) * cols).reduce((m, v) => Math.max(m, Math.abs(v)), 0);
     return largest > 0 ? Math.floor(Math.log2((2 ** (weightBits - 1) - 0.5) / largest)) : Number.POSITIVE_INFINITY;
@@ -99,10 +144,11 @@ function finestAccumulator({ bias, accBits }: BlocksRequest, prepared: readonly 
 }
 
 function integers(prepared: Prepared, accumulator: number): LeafFormat {
-  const { weightBits, base, scaled, byWeight, inputs } = prepared;
+  const { weightBits, base, scaled, byWeight, inputs, given } = prepared;
   const cols = inputs.length;
   const lefts = Uint8Array.from(byWeight, (k) => Math.max(0, accumulator - base - k));
   const spread = Math.max(...lefts) - Math.min(...lefts);
+  if (given) return { weightBits, weights: given.weights, lefts, perRow: spread > 0 };
   const perRow = spread > (weightBits === 8 ? 0 : 1);
   // The coarsest row's shift suits all: weights only get smaller by it.
   if (!perRow) lefts.fill(Math.max(...lefts));

@@ -29,6 +29,14 @@ export interface Plan {
   groups: readonly (readonly Leaf[])[];
 }
 
+/** The plan with another width of a matrix, wherever it is used. */
+export function withWeightBits(plan: Plan, weight: Float64Array, bits: WeightBits): Plan {
+  return {
+    ...plan,
+    weightBits: new Map([...plan.weightBits].map(([key, b]) => [key, key.weight === weight ? bits : b])),
+  };
+}
+
 export type Precision = 'auto' | '8' | '16' | '32';
 
 /** What a plan prefers besides few bytes. */
@@ -85,26 +93,11 @@ export function planFormats(
     for (const leaf of members) groupChoice.set(leaf, choice);
   }
   const weightChoice = new Map<AffineNode | BlockLeaf, Choice>();
-  for (const node of graph.nodes) {
-    if (node.kind === 'affine') {
-      weightChoice.set(
-        node,
-        weightsChoice(
-          node,
-          { ...node, row: 0, rows: node.width },
-          ranges,
-          sensitivity,
-          precision,
-          prefer.leastWeightBits,
-        ),
-      );
-    } else if (node.kind === 'blocks') {
-      for (const leaf of node.leaves) {
-        weightChoice.set(leaf, weightsChoice(node, leaf, ranges, sensitivity, precision, prefer.leastWeightBits));
-      }
-    }
+  for (const uses of matrixUses(graph).values()) {
+    const choice = weightsChoice(uses, ranges, sensitivity, precision, prefer.leastWeightBits);
+    choices.push(choice);
+    for (const { key } of uses) weightChoice.set(key, choice);
   }
-  choices.push(...weightChoice.values());
   widenUntil(choices, budget * Math.sqrt(1 - prefer.tableShare ** 2));
   return {
     bits: new Map(leaves.map((leaf) => [leaf, chosen(groupChoice.get(leaf)!) as ValueBits])),
@@ -204,7 +197,7 @@ function valueChoice(
     const squares = members.map((leaf) => {
       const range = unionRange(ranges.get(leaf)!);
       const magnitude = 'wraps' in leaf && leaf.wraps ? 0.5 : Math.max(Math.abs(range.min), Math.abs(range.max));
-      const lastBit = magnitude / 2 ** (bits === 16 ? 14.5 : 29.5);
+      const lastBit = isExact(leaf, bits) ? 0 : magnitude / 2 ** (bits === 16 ? 14.5 : 29.5);
       return (lastBit * sensitivity.noiseGain(leaf)) ** 2 / 12;
     });
     return PEAK_TO_SIGMA * Math.sqrt(squares.reduce((a, b) => a + b, 0));
@@ -217,18 +210,43 @@ function valueChoice(
   return { widths: [narrow, wide], at: 0 };
 }
 
+/** True for a constant whose numbers integers of this width hold as they are. */
+function isExact(leaf: Leaf, bits: number): boolean {
+  if (leaf.kind !== 'constant') return false;
+  const magnitude = leaf.data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  const unit = magnitude > 0 ? 2 ** (Math.ceil(Math.log2(magnitude)) - (bits - 2)) : 1;
+  return leaf.data.every((v) => Number.isInteger(v / unit));
+}
+
 /** A matrix: that of an affine step, or a leaf of one in blocks. */
 type MatrixPart = Pick<BlockLeaf, 'row' | 'rows' | 'x' | 'weight' | 'precision'>;
 
+/** Where a matrix is used: steps that share an array of weights share its width. */
+interface MatrixUse {
+  node: IrNode;
+  part: MatrixPart;
+  key: AffineNode | BlockLeaf;
+}
+
+function matrixUses(graph: IrGraph): Map<Float64Array, MatrixUse[]> {
+  const uses = new Map<Float64Array, MatrixUse[]>();
+  const add = (use: MatrixUse) => uses.set(use.part.weight, [...(uses.get(use.part.weight) ?? []), use]);
+  for (const node of graph.nodes) {
+    if (node.kind === 'affine') add({ node, part: { ...node, row: 0, rows: node.width }, key: node });
+    else if (node.kind === 'blocks') for (const leaf of node.leaves) add({ node, part: leaf, key: leaf });
+  }
+  return uses;
+}
+
 function weightsChoice(
-  node: IrNode,
-  part: MatrixPart,
+  uses: readonly MatrixUse[],
   ranges: Ranges,
   sensitivity: Sensitivity,
   precision: Precision,
   leastBits: 8 | 16,
 ): Choice {
-  const noise = weightNoise(node, part, ranges, sensitivity);
+  const noise = Math.hypot(...uses.map(({ node, part }) => weightNoise(node, part, ranges, sensitivity)));
+  const [{ part }] = uses;
   // 32-bit weights keep about 27 bits once the accumulator's headroom is taken off.
   const width = (bits: 8 | 16 | 32) => ({
     bits,

@@ -10,8 +10,9 @@ import {
   operands,
   type ScaleNode,
 } from '../ir/types.js';
-import { quantizeBlocks } from './blocks.js';
+import { type BlocksRequest, leafIntegers, quantizeBlocks, shareBlocks } from './blocks.js';
 import { decidingLeaves, exactAtZero } from './conditions.js';
+import { ExponentCaps, type Misaligned } from './exponent-caps.js';
 import type { FunctionTable } from './function-table.js';
 import type { Plan } from './plan.js';
 import { buildTable, usefulDomain } from './table-search.js';
@@ -25,7 +26,7 @@ import {
   type WeightFormat,
 } from './types.js';
 import type { Rounding } from './weight-grid.js';
-import { quantizeAffine } from './weights.js';
+import { integersOf, type MatrixIntegers, quantizeAffine, shareAffine } from './weights.js';
 
 export interface QuantizeOptions {
   /** Prefer formats that the interpreter's packed kernels are fast with; see {@link SpeedOptions}. */
@@ -54,8 +55,16 @@ export const DEFAULT_LANE_COLUMNS = 16;
 
 /** Number formats, integer weights, function tables and overflow proofs for a whole graph. */
 export function quantize(graph: IrGraph, ranges: Ranges, plan: Plan, options: QuantizeOptions = {}): QuantizedGraph {
-  return new Quantizer(graph, ranges, plan, options).run();
+  const caps = new ExponentCaps();
+  for (let round = 1; ; round++) {
+    const quantizer = new Quantizer(graph, ranges, plan, options, caps);
+    const quantized = quantizer.run();
+    // Steps that share weights want the parts of their arguments to differ in scale in the same way.
+    if (round === ALIGNING_ROUNDS || !caps.align(quantizer.misaligned, quantized.formats)) return quantized;
+  }
 }
+
+const ALIGNING_ROUNDS = 4;
 
 /** Largest magnitude of an int32 value: two bits are kept so that 64-bit products have headroom. */
 const WIDE_LIMIT = 2 ** 29;
@@ -79,12 +88,16 @@ class Quantizer {
   private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
   private readonly readers = new Map<IrNode, IrNode[]>();
   private readonly deciding: ReadonlySet<Leaf>;
+  /** Integers of matrices that are met again, by their arrays of weights, and the step that has them. */
+  private readonly shared = new Map<Float64Array, MatrixIntegers & { weight: Float64Array }>();
+  readonly misaligned: Misaligned[] = [];
 
   constructor(
     private readonly graph: IrGraph,
     private readonly ranges: Ranges,
     private readonly plan: Plan,
     private readonly options: QuantizeOptions,
+    private readonly caps: ExponentCaps,
   ) {
     this.deciding = decidingLeaves(graph);
   }
@@ -136,7 +149,7 @@ class Quantizer {
     const finestForReaders = Math.min(this.finestForTables(leaf), this.finestForSums(leaf));
     const exponent = Math.max(
       MIN_EXPONENT,
-      Math.min(fitting, finest, finestForReaders, this.finestForSlopes(leaf, bits), MAX_EXPONENT),
+      Math.min(fitting, finest, finestForReaders, this.finestForSlopes(leaf, bits), this.caps.of(leaf), MAX_EXPONENT),
     );
     const maxInteger = leaf.kind === 'input' ? Math.ceil(magnitude * 2 ** exponent) + 1 : 2 ** (bits - 1);
     return { bits, exponent, maxInteger };
@@ -209,6 +222,7 @@ class Quantizer {
       ? exactAtZero(node.width, cols, weight, (r, c) => inputs[column(r, c)].exponent)
       : undefined;
     const wanted = node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits, finest).exponent;
+    const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
     const request = {
       rows: node.width,
       cols,
@@ -216,13 +230,23 @@ class Quantizer {
       bias: bias.map((b) => (node.wraps ? b - Math.round(b) : b)),
       inputs,
       column,
+      widest: node.kind === 'affine' && weightBits === 32 ? this.widestArgument(node.weight) : 0,
       outExponent: wanted,
     };
-    const weightBits = node.kind === 'affine' ? this.plan.weightBits.get(node)! : 32;
     const wide = node.kind === 'scale' || weightBits === 32 || request.inputs.some((input) => input.bits === 32);
     const packs = this.options.speed && node.kind === 'affine' && !wide;
     const laneColumns = packs ? (this.options.speed?.laneColumns.get(node) ?? DEFAULT_LANE_COLUMNS) : undefined;
     const oneShift = this.options.speed?.oneShift.has(node);
+    const shared = node.kind === 'affine' ? this.sharedIntegers(node.weight, node.x) : undefined;
+    if (shared) {
+      const known =
+        (wide ? undefined : shareAffine({ ...request, weightBits, accBits: 32 }, shared)) ??
+        shareAffine({ ...request, weightBits, accBits: 64 }, shared);
+      if (known) {
+        this.weights.set(node, known.format);
+        return { bits, exponent: known.outExponent, maxInteger: 2 ** (bits - 1) };
+      }
+    }
     let result = quantizeAffine({ ...request, weightBits, accBits: 64, laneColumns, oneShift });
     if (!wide && !packs) {
       const narrow = quantizeAffine({ ...request, weightBits, accBits: 32 });
@@ -232,12 +256,33 @@ class Quantizer {
       }
     }
     this.weights.set(node, result.format);
+    if (node.kind === 'affine' && !shared) {
+      this.shared.set(node.weight, { ...integersOf(result.format, request.inputs, result.outExponent), weight });
+    }
     return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
   }
 
   /** A condition that is computed from inputs alone, whose equality means a place in the box. */
   private decides(node: AffineNode | ScaleNode): boolean {
     return this.deciding.has(node) && segmentsOf(node.x).every(({ leaf }) => leaf.kind === 'input');
+  }
+
+  /** Largest magnitude of an argument of any step with these weights. */
+  private widestArgument(weight: Float64Array): number {
+    const sharers = this.graph.nodes.filter((node) => node.kind === 'affine' && node.weight === weight);
+    if (sharers.length < 2) return 0;
+    return Math.max(
+      ...sharers
+        .flatMap((node) => operands(node).flatMap(segmentsOf))
+        .map(({ leaf }) => 2 ** (this.plan.bits.get(leaf)! - 1)),
+    );
+  }
+
+  /** The integers of a matrix met before; notes an argument whose parts differ in scale in another way. */
+  private sharedIntegers(weight: Float64Array, x: IrNode): MatrixIntegers | undefined {
+    const shared = this.shared.get(weight);
+    if (shared) this.misaligned.push({ segments: segmentsOf(x), below: shared.below });
+    return shared;
   }
 
   private quantizeBlocks(node: BlocksNode, bits: ValueBits): ValueFormat {
@@ -248,11 +293,15 @@ class Quantizer {
       weightBits: (leaf: BlockLeaf) => this.plan.weightBits.get(leaf)!,
       outExponent: node.wraps ? (bits === 16 ? 16 : 30) : this.plainFormat(node, bits).exponent,
     };
-    let result = quantizeBlocks({ ...request, accBits: 64 });
     const wide = node.leaves.some((leaf) => {
       return request.weightBits(leaf) === 32 || request.inputs(leaf).some((input) => input.bits === 32);
     });
-    if (!wide) {
+    const shared = new Map(node.leaves.map((leaf) => [leaf, this.sharedIntegers(leaf.weight, leaf.x)]));
+    const known = node.leaves.every((leaf) => shared.get(leaf))
+      ? this.sharedBlocks(request, wide, (leaf) => shared.get(leaf)!)
+      : undefined;
+    let result = known ?? quantizeBlocks({ ...request, accBits: 64 });
+    if (!wide && !known) {
       const narrow = quantizeBlocks({ ...request, accBits: 32 });
       const eight = node.leaves.every((leaf) => request.weightBits(leaf) === 8);
       const lost = result.format.shift - narrow.format.shift;
@@ -261,12 +310,29 @@ class Quantizer {
       }
     }
     this.blocks.set(node, result.format);
+    node.leaves.forEach((leaf, k) => {
+      if (this.shared.has(leaf.weight)) return;
+      const accumulator = result.format.shift + result.outExponent;
+      const integers = leafIntegers(result.format.leaves[k], request.inputs(leaf), accumulator);
+      this.shared.set(leaf.weight, { ...integers, weight: leaf.weight });
+    });
     return { bits, exponent: result.outExponent, maxInteger: 2 ** (bits - 1) };
+  }
+
+  private sharedBlocks(
+    request: Omit<BlocksRequest, 'accBits'>,
+    wide: boolean,
+    given: (leaf: BlockLeaf) => MatrixIntegers,
+  ): ReturnType<typeof shareBlocks> {
+    const narrow = wide ? undefined : shareBlocks({ ...request, accBits: 32 }, given);
+    return narrow ?? shareBlocks({ ...request, accBits: 64 }, given);
   }
 
   private weightsOf(node: AffineNode | ScaleNode): { weight: Float64Array; bias: Float64Array } {
     if (node.kind === 'scale') return { weight: node.scale, bias: node.shift };
-    return this.options.rounding?.get(node) ?? node;
+    // Where the integers of a step cannot be shared, its weights still are what that step's were rounded to.
+    const { weight = node.weight } = this.shared.get(node.weight) ?? {};
+    return this.options.rounding?.get(node) ?? { weight, bias: node.bias };
   }
 
   /** A constant that must lie in the arena is an affine step without columns. */

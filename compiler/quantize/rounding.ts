@@ -1,7 +1,7 @@
 import { evaluateIr, evaluateNode, gradientIr, type IrValues } from '../ir/evaluate.js';
 import { normalEquations } from '../ir/jacobian.js';
 import { mapNodes } from '../ir/map-nodes.js';
-import { affineNodes } from '../ir/parameters.js';
+import { affineNodes, type ParameterLayout } from '../ir/parameters.js';
 import { type AffineNode, type IrGraph, type IrNode, operands } from '../ir/types.js';
 import { coveringPoints } from '../judge/points/cover.js';
 import { createGram } from '../linear-algebra/gram.js';
@@ -17,6 +17,7 @@ import {
   type RoundedWeights,
   type Rounding,
   shapeOf,
+  storedBias,
 } from './weight-grid.js';
 
 /**
@@ -47,6 +48,7 @@ export class WeightRounder {
   private readonly layers: readonly AffineNode[];
   /** Layers whose matrix is that of another layer, too. */
   private readonly shared: ReadonlySet<AffineNode>;
+  private readonly owners: ReadonlyMap<Float64Array, AffineNode>;
   private curvature?: { sum: Float64Array; size: number };
 
   /** @param allowances allowed absolute error of each component of the graph's output */
@@ -58,7 +60,11 @@ export class WeightRounder {
   ) {
     this.points = coveringPoints(box, POINTS);
     this.exact = outputsOf(graph, this.points, inputCount);
-    this.layers = affineNodes(graph);
+    // Of steps that share weights the first one has them rounded, the others take its integers.
+    const first = new Map<Float64Array, AffineNode>();
+    for (const node of affineNodes(graph)) if (!first.has(node.weight)) first.set(node.weight, node);
+    this.layers = [...first.values()];
+    this.owners = first;
     this.shared = new Set(this.layers.filter((layer) => this.layers.some((other) => isShared(layer, other))));
   }
 
@@ -94,7 +100,7 @@ export class WeightRounder {
   }
 
   private get parameters(): number {
-    return this.layers.reduce((n, { weight, bias }) => n + weight.length + bias.length, 0);
+    return this.layers.reduce((n, layer) => n + layer.weight.length + storedBias(layer).length, 0);
   }
 
   private jointly(grids: readonly Grid[], damping: number): Rounding | undefined {
@@ -104,13 +110,14 @@ export class WeightRounder {
     const values = new Float64Array(n);
     let at = 0;
     this.layers.forEach((layer, l) => {
-      const { rows, cols } = shapeOf(layer);
+      const { cols } = shapeOf(layer);
       for (let i = 0; i < layer.weight.length; i++) steps[at + i] = grids[l].step(Math.floor(i / cols), i % cols);
       values.set(layer.weight, at);
       at += layer.weight.length;
-      steps.fill(grids[l].biasStep, at, at + rows);
-      values.set(layer.bias, at);
-      at += rows;
+      const bias = storedBias(layer);
+      steps.fill(grids[l].biasStep, at, at + bias.length);
+      values.set(bias, at);
+      at += bias.length;
     });
     const entry = (i: number, j: number) => sum[Math.max(i, j) * size + Math.min(i, j)];
     const rounded = babai(n, entry, values, steps, damping, (k, value) => clampTo(grids, this.layers, k, value));
@@ -120,8 +127,9 @@ export class WeightRounder {
     for (const layer of this.layers) {
       const weight = rounded.slice(at, at + layer.weight.length);
       at += layer.weight.length;
-      result.set(layer, { weight, bias: rounded.slice(at, at + layer.bias.length) });
-      at += layer.bias.length;
+      const stored = storedBias(layer).length;
+      result.set(layer, { weight, bias: stored ? rounded.slice(at, at + stored) : layer.bias });
+      at += stored;
     }
     return result;
   }
@@ -134,26 +142,47 @@ export class WeightRounder {
       const units = { allowances: Float64Array.from(allowances), inputCount };
       const ones = new Float64Array(count * allowances.length).fill(1);
       const gradient = new Float64Array(this.parameters);
-      normalEquations(units, graph, points, new Float64Array(ones.length), ones, { gram, gradient });
+      normalEquations(units, graph, points, new Float64Array(ones.length), ones, { gram, gradient }, this.layout());
       this.curvature = gram;
     }
     return this.curvature;
+  }
+
+  /** Layer after layer, weights and then bias, as {@link jointly} has them. */
+  private layout(): ParameterLayout {
+    const offsets = new Map<Float64Array, number>();
+    let size = 0;
+    for (const layer of this.layers) {
+      offsets.set(layer.weight, size);
+      size += layer.weight.length;
+      offsets.set(layer.bias, size);
+      size += storedBias(layer).length;
+    }
+    return { offsets, size };
   }
 
   private stepwise(grids: readonly Grid[], damping: number): Rounding | undefined {
     const result = new Map<AffineNode, RoundedWeights>();
     const { values, pulls } = this.unrounded();
     const count = this.points.length / this.inputCount;
+    // Derivatives have their arguments, and what errors of the weights do through them, from the unrounded network.
+    const others = (layer: AffineNode) =>
+      affineNodes(this.graph)
+        .filter((node) => node !== layer && node.weight === layer.weight)
+        .map((node) => ({ x: values.get(node.x)!, pull: pulls.get(node)! }));
     // The network as it will be, as far as it is rounded: every step sees the arguments that it really gets.
     const now = new Map<IrNode, Float64Array>();
     for (const node of this.graph.nodes) {
       let step: IrNode = node;
-      if (node.kind === 'affine') {
-        const l = this.layers.indexOf(node);
-        const rounded = roundStep(node, grids[l], now.get(node.x)!, values.get(node)!, pulls.get(node)!, damping);
+      const l = node.kind === 'affine' ? this.layers.indexOf(node) : -1;
+      if (node.kind === 'affine' && l >= 0) {
+        const own = { x: now.get(node.x)!, pull: pulls.get(node)! };
+        const rounded = roundStep(node, grids[l], own, values.get(node)!, others(node), damping);
         if (!rounded) return undefined;
-        result.set(node, rounded);
-        step = { ...node, ...rounded };
+        result.set(node, node.tangent ? { ...rounded, bias: node.bias } : rounded);
+        step = { ...node, ...result.get(node)! };
+      } else if (node.kind === 'affine') {
+        step = { ...node, weight: result.get(this.owners.get(node.weight)!)!.weight };
       }
       const out = node.kind === 'input' ? values.get(node)! : new Float64Array(count * node.width);
       if (node.kind !== 'input') {
@@ -173,14 +202,15 @@ export class WeightRounder {
     const { graph, points, inputCount, allowances } = this;
     const values = evaluateIr(graph, points, inputCount);
     const count = points.length / inputCount;
-    const pulls = new Map<AffineNode, Float64Array>(this.layers.map((layer) => [layer, new Float64Array(count)]));
+    const steps = affineNodes(graph);
+    const pulls = new Map<AffineNode, Float64Array>(steps.map((step) => [step, new Float64Array(count)]));
     allowances.forEach((allowance, component) => {
       const gradients = gradientIr(graph, values, component);
-      for (const layer of this.layers) {
-        const pull = pulls.get(layer)!;
-        gradients.get(layer)!.forEach((g, i) => {
+      for (const step of steps) {
+        const pull = pulls.get(step)!;
+        gradients.get(step)!.forEach((g, i) => {
           const share = (g / allowance) ** 2;
-          if (Number.isFinite(share)) pull[Math.floor(i / layer.width)] += share;
+          if (Number.isFinite(share)) pull[Math.floor(i / step.width)] += share;
         });
       }
     });
@@ -193,11 +223,13 @@ function outputsOf(graph: IrGraph, points: Float64Array, inputCount: number): Fl
   return evaluateIr(graph, points, inputCount).get(graph.output)!;
 }
 
-/** The graph with other weights. */
+/** The graph with other weights, in the steps that they are given for and in those that share them. */
 function withWeights(graph: IrGraph, weights: Rounding): IrGraph {
+  const byArray = new Map([...weights].map(([layer, { weight }]) => [layer.weight, weight]));
   return mapNodes(graph, (node, original) => {
-    const replaced = weights.get(original as AffineNode);
-    return replaced && node.kind === 'affine' ? { ...node, ...replaced } : node;
+    if (node.kind !== 'affine' || original.kind !== 'affine') return node;
+    const { weight = byArray.get(original.weight) ?? node.weight, bias = node.bias } = weights.get(original) ?? {};
+    return { ...node, weight, bias };
   });
 }
 

@@ -5,25 +5,37 @@ import { type Grid, type RoundedWeights, shapeOf } from './weight-grid.js';
 
 /** Rounding of one affine step to the results that it should have, from the arguments that it really gets. */
 
+/** Arguments of a step, row-major [points x cols], and the weight of every point. */
+export interface StepArguments {
+  x: Float64Array;
+  pull: Float64Array;
+}
+
 /**
  * One affine step, fitted to `wanted` from the arguments `x` and rounded row by row.
  *
- * @param x [points x cols], row-major
+ * @param own the arguments that the step really gets
  * @param wanted [points x rows], row-major: the unrounded step's results
- * @param pull weight of every point
+ * @param others arguments of the derivatives that share the weights: their results are to change little, too
  * @returns undefined where the moments of the arguments have no Cholesky factor
  */
 export function roundStep(
   layer: AffineNode,
   grid: Grid,
-  x: Float64Array,
+  own: StepArguments,
   wanted: Float64Array,
-  pull: Float64Array,
+  others: readonly StepArguments[],
   damping: number,
 ): RoundedWeights | undefined {
   const { rows, cols } = shapeOf(layer);
   const n = cols + 1;
+  const { x, pull } = own;
   const moment = weightedMoments(x, cols, pull);
+  for (const other of others) {
+    const more = weightedMoments(other.x, cols, other.pull);
+    // They have no bias.
+    for (let i = 0; i < cols; i++) for (let j = 0; j < cols; j++) moment[i * n + j] += more[i * n + j];
+  }
   const solve = lattice(n, (i, j) => moment[i * n + j], grid.columnSteps(), damping);
   if (!solve) return undefined;
   const missing = missingMoments(layer, x, wanted, pull);

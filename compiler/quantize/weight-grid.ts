@@ -51,8 +51,9 @@ export function clampTo(grids: readonly Grid[], layers: readonly AffineNode[], k
   for (const [l, layer] of layers.entries()) {
     if (at < layer.weight.length) return grids[l].clamp(Math.floor(at / layer.x.width), at % layer.x.width, value);
     at -= layer.weight.length;
-    if (at < layer.bias.length) return value;
-    at -= layer.bias.length;
+    const stored = storedBias(layer).length;
+    if (at < stored) return value;
+    at -= stored;
   }
   return value;
 }
@@ -70,6 +71,11 @@ export function plainRounding(layers: readonly AffineNode[], grids: readonly Gri
       return [layer, { weight, bias: layer.bias.map((b) => Math.round(b / biasStep) * biasStep) }];
     }),
   );
+}
+
+/** A step's bias; none of a derivative, which has only zeros. */
+export function storedBias({ tangent, bias }: AffineNode): Float64Array {
+  return tangent ? new Float64Array() : bias;
 }
 
 /** Of a step's weight matrix. */

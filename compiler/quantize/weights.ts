@@ -17,6 +17,8 @@ export interface AffineRequest {
   /** Formats of the columns (of the rows' single operands for a diagonal, addressed by `column`). */
   inputs: readonly ValueFormat[];
   column: (row: number, col: number) => number;
+  /** Largest magnitude of a column in any other step that is to have the same integers. */
+  widest?: number;
   weightBits: WeightBits;
   accBits: 32 | 64;
   /** Largest number of columns whose products must sum up within 31 bits; absent: no such limit. */
@@ -27,25 +29,73 @@ export interface AffineRequest {
   outExponent: number;
 }
 
+/** The integers of a matrix: those of row r are v_rc 2^k_r, for inputs whose exponents differ in the same way. */
+export interface MatrixIntegers {
+  weights: Int32Array;
+  /** k_r, per row. */
+  exponents: readonly number[];
+  /** Per column, how much less its exponent is than the largest. */
+  below: readonly number[];
+}
+
 /** More shift than this only adds bits that the result never shows. */
 const MAX_USEFUL_SHIFT = { 32: 30, 64: 46 } as const;
 const MAX_GUARD = 8;
 
+/** Largest exponent of the columns' formats; 0 where there is none. */
+export function commonExponent(inputs: readonly ValueFormat[]): number {
+  return inputs.length ? inputs.reduce((e, input) => Math.max(e, input.exponent), Number.NEGATIVE_INFINITY) : 0;
+}
+
+/** The integers of a format that {@link quantizeAffine} made, for another step with the same weights. */
+export function integersOf(format: WeightFormat, inputs: readonly ValueFormat[], outExponent: number): MatrixIntegers {
+  const base = commonExponent(inputs);
+  const exponents = Array.from(format.shifts, (shift) => shift + outExponent - base);
+  return { weights: format.weights, exponents, below: inputs.map(({ exponent }) => base - exponent) };
+}
+
+/**
+ * A step with the integers of another that has the same weights.
+ * @returns undefined where its inputs, its result or its accumulator do not allow them
+ */
+export function shareAffine(
+  request: AffineRequest,
+  { weights, exponents, below }: MatrixIntegers,
+): { format: WeightFormat; outExponent: number } | undefined {
+  const { inputs, weightBits, accBits, bias } = request;
+  const base = commonExponent(inputs);
+  if (inputs.some(({ exponent }, c) => base - exponent !== below[c])) return undefined;
+  const outExponent = resultExponent(request, exponents, base);
+  const shifts = Uint8Array.from(exponents, (k) => Math.max(0, k + base - outExponent));
+  if (shifts.some((shift) => shift > MAX_USEFUL_SHIFT[accBits])) return undefined;
+  const perRow = shifts.some((shift) => shift !== shifts[0]);
+  const guard = biasGuard(bias, outExponent, Math.min(...shifts));
+  const stored = Int32Array.from(bias, (b) => clampInt32(Math.round(b * 2 ** (outExponent + guard))));
+  const accumulatorPeak = peak(request, weights, stored, shifts, guard);
+  if (accumulatorPeak >= 2 ** (accBits - 1)) return undefined;
+  return {
+    format: { weightBits, accBits, weights, bias: stored, shifts, perRow, guard, accumulatorPeak },
+    outExponent,
+  };
+}
+
+/** A result cannot be finer than the accumulator, rounding needs at least one bit, and a bias must fit its int32. */
+function resultExponent({ outExponent, bias }: AffineRequest, exponents: readonly number[], base: number): number {
+  const finest = Math.min(outExponent, ...exponents.map((k) => k + base - 1));
+  const largestBias = bias.reduce((m, b) => Math.max(m, Math.abs(b)), 0);
+  return largestBias > 0 ? Math.min(finest, Math.floor(Math.log2((2 ** 31 - 1) / largestBias))) : finest;
+}
+
 /** Integers of an affine step, as fine as the accumulator's proof allows, and the exponent that the result can have. */
 export function quantizeAffine(request: AffineRequest): { format: WeightFormat; outExponent: number } {
   const { rows, cols, inputs } = request;
-  const common = inputs.reduce((e, input) => Math.max(e, input.exponent), Number.NEGATIVE_INFINITY);
-  const base = Number.isFinite(common) ? common : 0;
+  const base = commonExponent(inputs);
   const scaled = request.weight.map((w, i) => {
     const column = request.column(Math.floor(i / cols), cols ? i % cols : 0);
     return w * 2 ** (base - inputs[column].exponent);
   });
   const exponents = Array.from({ length: rows }, (_, r) => rowExponent(request, scaled, base, r));
-  // A result cannot be finer than the accumulator, and rounding needs at least one bit.
-  const finest = Math.min(request.outExponent, ...exponents.map((k) => k + base - 1));
-  // A bias may be far larger than the result that it is part of; it must still fit its int32.
-  const largestBias = request.bias.reduce((m, b) => Math.max(m, Math.abs(b)), 0);
-  const outExponent = largestBias > 0 ? Math.min(finest, Math.floor(Math.log2((2 ** 31 - 1) / largestBias))) : finest;
+  const outExponent = resultExponent(request, exponents, base);
   const maxShift = MAX_USEFUL_SHIFT[request.accBits];
   const shifts = exponents.map((k) => Math.min(maxShift, k + base - outExponent));
   const spread = Math.max(...shifts) - Math.min(...shifts);
@@ -75,7 +125,7 @@ function rowExponent(request: AffineRequest, scaled: Float64Array, base: number,
   for (let c = 0; c < cols; c++) {
     const v = Math.abs(scaled[r * cols + c]);
     largest = Math.max(largest, v);
-    sum += v * inputs[request.column(r, c)].maxInteger;
+    sum += v * Math.max(inputs[request.column(r, c)].maxInteger, request.widest ?? 0);
   }
   const widest = request.outExponent + MAX_USEFUL_SHIFT[accBits] - base;
   if (sum === 0) return widest;

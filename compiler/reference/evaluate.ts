@@ -1,25 +1,11 @@
-import {
-  clip,
-  elu,
-  FUNCTIONS,
-  hardSigmoid,
-  JUMPS,
-  leakyRelu,
-  lookup,
-  power,
-  type ScalarFunction,
-} from '../model/functions.js';
-import { type Model, type ModelNode, nodeInputs } from '../model/types.js';
-import { denseStep } from './dense.js';
-import { factors, hierarchicalStep } from './structured.js';
+import { isDerived, type Model, networkOutputs } from '../model/types.js';
+import { evaluateDerived } from './derived.js';
+import { BLOCK, compileNode } from './steps.js';
 
 /**
  * The float64 reference: evaluates the graph of a model exactly as it is written, over many points at once.
  * Every other engine is judged by it, so it shares nothing with the compiler beyond the scalar functions.
  */
-
-/** Points evaluated together: enough to amortise the graph walk, few enough for a value to stay in cache. */
-const BLOCK = 128;
 
 /**
  * @param model a validated model
@@ -27,8 +13,10 @@ const BLOCK = 128;
  * @returns row-major [count x outputs], engineering units
  */
 export function evaluateReference(model: Model, points: Float64Array): Float64Array {
+  if (isDerived(model)) return evaluateDerived(model, points);
+  const outputs = networkOutputs(model);
   const inputCount = model.inputs.length;
-  const outputCount = model.outputs.length;
+  const outputCount = outputs.length;
   const count = points.length / inputCount;
   const results = new Float64Array(count * outputCount);
   const values = new Map<string, Float64Array>();
@@ -41,7 +29,7 @@ export function evaluateReference(model: Model, points: Float64Array): Float64Ar
       for (let p = 0; p < size; p++) column[p] = points[(start + p) * inputCount + k];
     });
     for (const step of steps) step(size);
-    model.outputs.forEach(({ value, index = 0, scale = 1, offset = 0 }, k) => {
+    outputs.forEach(({ value, index = 0, scale = 1, offset = 0 }, k) => {
       const source = values.get(value)!;
       const width = model.widths.get(value)!;
       for (let p = 0; p < size; p++) {
@@ -50,153 +38,4 @@ export function evaluateReference(model: Model, points: Float64Array): Float64Ar
     });
   }
   return results;
-}
-
-type Step = (size: number) => void;
-
-function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Float64Array>): Step {
-  const out = values.get(node.name)!;
-  const width = model.widths.get(node.name)!;
-  const [x, y] = nodeInputs(node).map((name) => values.get(name)!);
-  const [xWidth, yWidth] = nodeInputs(node).map((name) => model.widths.get(name)!);
-  switch (node.op) {
-    case 'dense': {
-      const weight = model.tensors.get(node.weight)!.data;
-      const bias = node.bias === undefined ? undefined : model.tensors.get(node.bias)!.data;
-      return (size) => denseStep(weight, bias, x, out, size, width, xWidth);
-    }
-    case 'low_rank':
-    case 'tensor_train': {
-      const { left, right, rank } = factors(model, node);
-      const bias = node.bias === undefined ? undefined : model.tensors.get(node.bias)!.data;
-      const middle = new Float64Array(BLOCK * rank);
-      return (size) => {
-        denseStep(right, undefined, x, middle, size, rank, xWidth);
-        denseStep(left, bias, middle, out, size, width, rank);
-      };
-    }
-    case 'hierarchical':
-      return hierarchicalStep(model, node, values, out);
-    case 'add':
-      return binaryStep((a, b) => a + b, x, y, out, xWidth, yWidth, width);
-    case 'sub':
-      return binaryStep((a, b) => a - b, x, y, out, xWidth, yWidth, width);
-    case 'mul':
-      return binaryStep((a, b) => a * b, x, y, out, xWidth, yWidth, width);
-    case 'div':
-      return binaryStep((a, b) => a / b, x, y, out, xWidth, yWidth, width);
-    case 'min':
-      return binaryStep(Math.min, x, y, out, xWidth, yWidth, width);
-    case 'max':
-      return binaryStep(Math.max, x, y, out, xWidth, yWidth, width);
-    case 'select': {
-      const [conditionWidth, aWidth, bWidth] = node.inputs.map((name) => model.widths.get(name)!);
-      const b = values.get(node.inputs[2])!;
-      return (size) => {
-        for (let p = 0; p < size; p++) {
-          for (let i = 0; i < width; i++) {
-            const chooseA = x[p * conditionWidth + (conditionWidth === 1 ? 0 : i)] > 0;
-            out[p * width + i] = chooseA
-              ? y[p * aWidth + (aWidth === 1 ? 0 : i)]
-              : b[p * bWidth + (bWidth === 1 ? 0 : i)];
-          }
-        }
-      };
-    }
-    case 'sum':
-    case 'mean': {
-      const divisor = node.op === 'mean' ? xWidth : 1;
-      return (size) => {
-        for (let p = 0; p < size; p++) {
-          let sum = 0;
-          for (let i = 0; i < xWidth; i++) sum += x[p * xWidth + i];
-          out[p] = sum / divisor;
-        }
-      };
-    }
-    case 'concat': {
-      const parts = node.inputs.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
-      return (size) => {
-        let at = 0;
-        for (const part of parts) {
-          for (let p = 0; p < size; p++) {
-            for (let i = 0; i < part.width; i++) out[p * width + at + i] = part.data[p * part.width + i];
-          }
-          at += part.width;
-        }
-      };
-    }
-    case 'slice':
-      return (size) => {
-        for (let p = 0; p < size; p++) {
-          for (let i = 0; i < width; i++) out[p * width + i] = x[p * xWidth + node.start + i];
-        }
-      };
-    case 'scale': {
-      const { scale = [1], shift = [0] } = node;
-      return (size) => {
-        for (let p = 0; p < size; p++) {
-          for (let i = 0; i < width; i++) {
-            const value = x[p * xWidth + (xWidth === 1 ? 0 : i)];
-            out[p * width + i] = scale[scale.length === 1 ? 0 : i] * value + shift[shift.length === 1 ? 0 : i];
-          }
-        }
-      };
-    }
-    case 'constant':
-      return (size) => {
-        for (let p = 0; p < size; p++) out.set(node.value, p * width);
-      };
-    case 'neg':
-      return unaryStep((v) => -v, x, out, width);
-    case 'floor':
-    case 'ceil':
-    case 'round':
-      return unaryStep(JUMPS[node.op], x, out, width);
-    case 'pow':
-      return unaryStep(power(node.exponent).value, x, out, width);
-    case 'elu':
-      return unaryStep(elu(node.alpha ?? 1).value, x, out, width);
-    case 'leaky_relu':
-      return unaryStep(leakyRelu(node.slope ?? 0.01).value, x, out, width);
-    case 'hard_sigmoid':
-      return unaryStep(hardSigmoid(node.alpha ?? 0.2, node.beta ?? 0.5).value, x, out, width);
-    case 'clip':
-      return unaryStep(
-        clip(node.min ?? Number.NEGATIVE_INFINITY, node.max ?? Number.POSITIVE_INFINITY).value,
-        x,
-        out,
-        width,
-      );
-    case 'lookup':
-      return unaryStep(lookup(node.points, node.values).value, x, out, width);
-    case 'gelu':
-      return unaryStep(FUNCTIONS[node.approximate === 'tanh' ? 'geluTanh' : 'gelu'].value, x, out, width);
-    default:
-      return unaryStep(FUNCTIONS[node.op].value, x, out, width);
-  }
-}
-
-function unaryStep(f: ScalarFunction['value'], x: Float64Array, out: Float64Array, width: number): Step {
-  return (size) => {
-    for (let i = 0; i < size * width; i++) out[i] = f(x[i]);
-  };
-}
-
-function binaryStep(
-  f: (a: number, b: number) => number,
-  a: Float64Array,
-  b: Float64Array,
-  out: Float64Array,
-  aWidth: number,
-  bWidth: number,
-  width: number,
-): Step {
-  return (size) => {
-    for (let p = 0; p < size; p++) {
-      for (let i = 0; i < width; i++) {
-        out[p * width + i] = f(a[p * aWidth + (aWidth === 1 ? 0 : i)], b[p * bWidth + (bWidth === 1 ? 0 : i)]);
-      }
-    }
-  };
 }

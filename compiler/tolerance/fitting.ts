@@ -1,19 +1,18 @@
 import { encodeTable, tableCrc } from '../format/table.js';
 import { trainableCount } from '../ir/parameters.js';
-import type { AffineNode, BlockLeaf } from '../ir/types.js';
 import type { Judge, OutputError } from '../judge/measure.js';
 import { sobolPoints } from '../judge/points/sobol.js';
 import { type LoweredModel, lower } from '../lower/lower.js';
 import type { Box } from '../model/box.js';
 import type { Model } from '../model/types.js';
 import type { FunctionTable } from '../quantize/function-table.js';
-import { type Plan, type Precision, planFormats } from '../quantize/plan.js';
+import { type Plan, type Precision, planFormats, withWeightBits } from '../quantize/plan.js';
 import { type QuantizeOptions, quantize } from '../quantize/quantize.js';
 import { WeightRounder } from '../quantize/rounding.js';
-import type { QuantizedGraph, WeightBits } from '../quantize/types.js';
+import type { QuantizedGraph } from '../quantize/types.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
 import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './error.js';
-import { movesOf } from './moves.js';
+import { matricesOf, movesOf } from './moves.js';
 import { searchNoiseBudget } from './noise-budget.js';
 import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
 
@@ -143,11 +142,11 @@ export class Fitting {
   /** All values wide and as many weights narrow as that allows: the noise model widens values last. */
   private wideValues(plan: Plan, margin: number): Attempt | undefined {
     const bits = new Map([...plan.bits].map(([leaf]) => [leaf, 32 as const]));
-    const weights = [...plan.weightBits.keys()].sort((a, b) => a.weight.length - b.weight.length);
-    const weightBits = new Map<AffineNode | BlockLeaf, WeightBits>(weights.map((node) => [node, 16]));
-    for (const node of [undefined, ...weights]) {
-      if (node) weightBits.set(node, 32);
-      const attempt = this.attempt({ ...plan, bits, weightBits: new Map(weightBits) });
+    const weights = matricesOf(plan).sort((a, b) => a.node.weight.length - b.node.weight.length);
+    let wide: Plan = { ...plan, bits, weightBits: new Map([...plan.weightBits].map(([node]) => [node, 16 as const])) };
+    for (const matrix of [undefined, ...weights]) {
+      if (matrix) wide = withWeightBits(wide, matrix.node.weight, 32);
+      const attempt = this.attempt(wide);
       if (attempt.share <= margin) return attempt;
     }
     return undefined;

@@ -1,6 +1,6 @@
 import type { NativePrices } from '../cost/native.js';
 import type { AffineNode, BlockLeaf } from '../ir/types.js';
-import { type Plan, WIDE_VALUE_BYTES } from '../quantize/plan.js';
+import { type Plan, WIDE_VALUE_BYTES, withWeightBits } from '../quantize/plan.js';
 import { segmentsOf, type WeightBits } from '../quantize/types.js';
 import { BYTES_PER_INSTRUCTION } from './preference.js';
 
@@ -11,6 +11,8 @@ export interface Move {
   saving: number;
 }
 
+type Matrix = AffineNode | BlockLeaf;
+
 /** A table of twice the error takes about this many bytes less. */
 const COARSER_TABLE_SAVING = 80;
 const COARSER_TABLES = {};
@@ -18,16 +20,15 @@ const COARSER_TABLES = {};
 /** Everything that can be narrower and saves by it, what saves most first. */
 export function movesOf(plan: Plan, native?: NativePrices): Move[] {
   const moves: Move[] = [];
-  for (const [node, bits] of plan.weightBits) {
+  for (const { node, uses, bits } of matricesOf(plan)) {
     if (bits === 8) continue;
     const narrower: WeightBits = bits === 32 ? 16 : 8;
     const bytes = (node.weight.length * (bits - narrower)) / 8;
-    const saving = native
-      ? bytes / BYTES_PER_INSTRUCTION +
-        node.weight.length * (productPrice(plan, node, bits, native) - productPrice(plan, node, narrower, native))
-      : bytes;
+    const price = (width: WeightBits) =>
+      native ? uses.reduce((sum, use) => sum + use.weight.length * productPrice(plan, use, width, native), 0) : 0;
+    const saving = native ? bytes / BYTES_PER_INSTRUCTION + price(bits) - price(narrower) : bytes;
     if (saving <= 0) continue;
-    moves.push({ what: node, saving, plan: { ...plan, weightBits: new Map(plan.weightBits).set(node, narrower) } });
+    moves.push({ what: node.weight, saving, plan: withWeightBits(plan, node.weight, narrower) });
   }
   for (const group of plan.groups) {
     if (plan.bits.get(group[0]) === 16) continue;
@@ -43,8 +44,19 @@ export function movesOf(plan: Plan, native?: NativePrices): Move[] {
   return moves.sort((a, b) => b.saving - a.saving);
 }
 
+/** The matrices of a plan, each with the steps that use it. */
+export function matricesOf({ weightBits }: Plan): { node: Matrix; uses: Matrix[]; bits: WeightBits }[] {
+  const matrices = new Map<Float64Array, { node: Matrix; uses: Matrix[]; bits: WeightBits }>();
+  for (const [node, bits] of weightBits) {
+    const known = matrices.get(node.weight);
+    if (known) known.uses.push(node);
+    else matrices.set(node.weight, { node, uses: [node], bits });
+  }
+  return [...matrices.values()];
+}
+
 /** Instructions of one product of a matrix with weights of so many bits. */
-function productPrice(plan: Plan, { x }: AffineNode | BlockLeaf, bits: WeightBits, prices: NativePrices): number {
+function productPrice(plan: Plan, { x }: Matrix, bits: WeightBits, prices: NativePrices): number {
   const isWide = bits === 32 || segmentsOf(x).some(({ leaf }) => plan.bits.get(leaf) === 32);
   if (isWide) return prices['dense32.product'];
   return prices[bits === 16 ? 'dual64.product' : 'dense8.product'];

@@ -44,7 +44,7 @@ export interface VerifyResult {
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { engine = defaultEngine(build) } = options;
   const { model, report } = build;
-  const tolerance = requirementOf(model, options.tolerance ?? report.tolerance);
+  const tolerance = requirementOf(model, asked(options.tolerance, report.tolerance));
   const evaluator = await pointEvaluator(build, engine);
   try {
     const judge = new Judge(model);
@@ -61,6 +61,13 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
   } finally {
     evaluator.dispose();
   }
+}
+
+/** Outputs that are not named keep the build's tolerance. */
+function asked(given: RequirementLike | undefined, built: Requirement): RequirementLike {
+  if (given === undefined) return built;
+  const isNamedOnly = typeof given === 'object' && !('all' in given) && 'outputs' in given;
+  return isNamedOnly ? { all: built.all, outputs: { ...built.outputs, ...given.outputs } } : given;
 }
 
 function againstExact(model: Model, module: PointFunction, judge: Judge, samples: number): VerifyResult['exact'] {

@@ -18,11 +18,50 @@ PE_INLINE void pe_store_rounded(const pe_record_t *r, uint32_t format, void *y, 
   pe_store_shifted(y, row, format & PE_FORMAT_OUT_WIDE, value + pe_half(r->shift), r->shift, 0u);
 }
 
+// True for int16 in and out where all of a record's arithmetic fits int32; small kernels do without the instance.
+PE_INLINE uint32_t pe_is_narrow(const pe_record_t *r, uint32_t format, uint32_t most_left) {
+#ifdef PE_SMALL_KERNELS
+  (void)r, (void)format, (void)most_left;
+  return 0u;
+#else
+  const uint32_t wide = PE_FORMAT_A_WIDE | PE_FORMAT_B_WIDE | PE_FORMAT_OUT_WIDE;
+  const uint32_t fits = r->shift <= 30u && r->shift_a <= most_left && r->shift_b <= most_left ? 1u : 0u;
+  return (format & wide) == 0u ? fits : 0u;
+#endif
+}
+
+// sat(value >> shift) of a value within 2^30, rounded half up.
+PE_INLINE int16_t pe_round_narrow(int32_t value, uint32_t shift) {
+  return (int16_t)pe_saturate_narrow((value + (int32_t)((1u << shift) >> 1)) >> shift);
+}
+
+PE_INLINE uint32_t pe_step_a(const pe_record_t *r) { return (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 0u : 1u; }
+PE_INLINE uint32_t pe_step_b(const pe_record_t *r) { return (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 0u : 1u; }
+
+// The sum of int16: up to 14 bits further left they stay within 2^29, and half a unit is no more than that.
+PE_INLINE void pe_add_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
+  const int32_t unit_a = (int32_t)(1u << r->shift_a);
+  const int32_t unit_b = (r->flags & PE_FLAG_SUBTRACT) != 0u ? -(int32_t)(1u << r->shift_b) : (int32_t)(1u << r->shift_b);
+  const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
+  for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
+    *y = pe_round_narrow(*a * unit_a + *b * unit_b, shift);
+    a += step_a;
+    b += step_b;
+  }
+}
+
 // y[i] = sat(((a[i] << shift_a) +- (b[i] << shift_b)) >> shift)
-PE_INLINE void pe_add(const pe_record_t *r, uint32_t format, void *arena) {
+PE_INLINE void pe_add(const pe_record_t *shared, uint32_t format, void *arena) {
+  // A copy, out of reach of what is stored.
+  const pe_record_t own = *shared;
+  const pe_record_t *const r = &own;
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
+  if (pe_is_narrow(r, format, 14u) != 0u) {
+    pe_add_narrow(r, (const pe_narrow_t *)a, (const pe_narrow_t *)b, (pe_narrow_t *)y);
+    return;
+  }
   for (uint32_t row = 0; row < r->rows; row++) {
     const uint64_t left = pe_shift_left(pe_element_a(r, format, a, row), r->shift_a);
     const uint64_t right = pe_shift_left(pe_element_b(r, format, b, row), r->shift_b);
@@ -30,11 +69,27 @@ PE_INLINE void pe_add(const pe_record_t *r, uint32_t format, void *arena) {
   }
 }
 
+// Products of int16 are within 2^30.
+PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
+  const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
+  for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
+    *y = pe_round_narrow(*a * *b, shift);
+    a += step_a;
+    b += step_b;
+  }
+}
+
 // y[i] = sat((a[i] b[i]) >> shift)
-PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
+PE_INLINE void pe_mul(const pe_record_t *shared, uint32_t format, void *arena) {
+  const pe_record_t own = *shared;
+  const pe_record_t *const r = &own;
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
+  if (pe_is_narrow(r, format, 31u) != 0u) {
+    pe_mul_narrow(r, (const pe_narrow_t *)a, (const pe_narrow_t *)b, (pe_narrow_t *)y);
+    return;
+  }
   for (uint32_t row = 0; row < r->rows; row++) {
     const int64_t product = (int64_t)pe_element_a(r, format, a, row) * pe_element_b(r, format, b, row);
     pe_store_rounded(r, format, y, row, (uint64_t)product);

@@ -188,7 +188,7 @@ describe('files of a build that are damaged', () => {
 
 describe('compression within a build', () => {
   const net = modelFrom(perceptron([2, 6, 6, 1]));
-  const settings = { ...BUILD_DEFAULTS, tol: 3e-2, cache: false };
+  const settings = { ...BUILD_DEFAULTS, tol: { all: 3e-2, outputs: {} }, cache: false };
 
   const counting = (): { compressor: Compressor; results: CompressedModel[] } => {
     const results: CompressedModel[] = [];

@@ -147,6 +147,8 @@ function appendStep(to: ProgramBuilder, step: MapStep, x: Int32Array): Int32Arra
   switch (step.op) {
     case 'function':
       return appendFunction(to, step.name, x);
+    case 'derivative':
+      throw cannotProve('tables of derivatives are not covered');
     case 'power':
       return appendPower(to, x, step.exponent);
     case 'elu':

@@ -1,4 +1,4 @@
-import { type Model, type ModelNode, nodeInputs } from '../../model/types.js';
+import { type Model, type ModelNode, type NetworkOutput, nodeInputs } from '../../model/types.js';
 import { appendElu, appendFunction, appendPower } from './functions.js';
 import { cannotProve, type Program, ProgramBuilder } from './program.js';
 
@@ -12,9 +12,13 @@ export function readModelProgram(model: Model): Program {
   model.inputs.forEach(({ name }, index) => {
     values.set(name, to.input(index));
   });
-  const needed = neededNodes(model);
+  const sent = model.outputs.map((output) => {
+    if (output.expression === undefined) return output;
+    throw cannotProve(`output "${output.name}" is an expression: only outputs of the network itself are covered`);
+  });
+  const needed = neededNodes(model, sent);
   for (const node of model.nodes) if (needed.has(node.name)) values.set(node.name, appendNode(to, model, node, values));
-  const outputs = model.outputs.map(({ value, index = 0, scale = 1, offset = 0 }) => {
+  const outputs = sent.map(({ value, index = 0, scale = 1, offset = 0 }) => {
     const x = values.get(value)!.subarray(index, index + 1);
     return to.linear(x, scale, offset)[0];
   });
@@ -22,8 +26,8 @@ export function readModelProgram(model: Model): Program {
 }
 
 /** Names of what the outputs need. */
-function neededNodes(model: Model): Set<string> {
-  const needed = new Set(model.outputs.map(({ value }) => value));
+function neededNodes(model: Model, outputs: readonly NetworkOutput[]): Set<string> {
+  const needed = new Set(outputs.map(({ value }) => value));
   for (const node of [...model.nodes].reverse()) {
     if (needed.has(node.name)) for (const name of nodeInputs(node)) needed.add(name);
   }
