@@ -51,10 +51,7 @@ PE_INLINE void pe_add_narrow(const pe_record_t *r, const pe_narrow_t *a, const p
 }
 
 // y[i] = sat(((a[i] << shift_a) +- (b[i] << shift_b)) >> shift)
-PE_INLINE void pe_add(const pe_record_t *shared, uint32_t format, void *arena) {
-  // A copy, out of reach of what is stored.
-  const pe_record_t own = *shared;
-  const pe_record_t *const r = &own;
+PE_INLINE void pe_add(const pe_record_t *r, uint32_t format, void *arena) {
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
@@ -80,9 +77,7 @@ PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const p
 }
 
 // y[i] = sat((a[i] b[i]) >> shift)
-PE_INLINE void pe_mul(const pe_record_t *shared, uint32_t format, void *arena) {
-  const pe_record_t own = *shared;
-  const pe_record_t *const r = &own;
+PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
