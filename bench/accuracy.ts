@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { linearMemoryBytes } from '../compiler/codegen/linear-memory.js';
@@ -25,7 +25,8 @@ const HELP = `Attacks builds by a dense grid and differential evolution, and com
   --variant <list>      engine/goal pairs (default: wasm3/size,wasm3/speed,wasm3/memory,wasm3+native/speed,c/size,c/speed)
   --compress            compress as build does; default: not
   --points <n>          points of the grid (default: 4000000)
-  --write               write docs/benchmarks-accuracy.md
+  --rows <file>         keep rows in this file as they are found, and take from it those that are there
+  --write               write docs/benchmarks-accuracy.md, with all rows of the file
 
 Exit code 1 where a point beyond the tolerance was found.
 `;
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
       variant: { type: 'string', default: VARIANTS.join() },
       compress: { type: 'boolean', default: false },
       points: { type: 'string', default: '4000000' },
+      rows: { type: 'string' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -64,20 +66,34 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const rows: Row[] = [];
+  const rows = values.rows && existsSync(values.rows) ? rowsIn(values.rows) : [];
   for (const { name, model } of models(values.models, values.model?.split(','))) {
     const parameters = [...model.tensors.values()].reduce((n, { data }) => n + data.length, 1);
-    const grid = new DenseGrid(model, Math.min(Number(values.points), Math.ceil(MOST_WORK / parameters)));
+    const points = Math.min(Number(values.points), Math.ceil(MOST_WORK / parameters));
+    let grid: DenseGrid | undefined;
     for (const tolerance of values.tol.split(',').map(Number)) {
       for (const variant of values.variant.split(',')) {
-        const row = await attackBuild(name, model, grid, tolerance, variant, values.compress);
-        rows.push(row);
+        const build = { model: name, tolerance, variant, compressed: values.compress };
+        let row = rows.find((other) =>
+          Object.entries(build).every(([key, value]) => other[key as keyof Row] === value),
+        );
+        if (!row) {
+          grid ??= new DenseGrid(model, points);
+          row = { ...build, ...(await attackBuild(model, grid, build)) };
+          rows.push(row);
+          if (values.rows) appendFileSync(values.rows, `${JSON.stringify(row)}\n`);
+        }
         process.stdout.write(`${line(row)}\n`);
       }
     }
   }
   if (values.write) writeFileWhole(join(PACKAGE_ROOT, 'docs/benchmarks-accuracy.md'), documentOf(rows));
   if (rows.some(({ worst }) => worst > 1)) process.exitCode = 1;
+}
+
+function rowsIn(file: string): Row[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.filter((text) => text).map((text) => JSON.parse(text) as Row);
 }
 
 function* models(folder: string | undefined, names: readonly string[] | undefined) {
@@ -94,15 +110,11 @@ function* models(folder: string | undefined, names: readonly string[] | undefine
 }
 
 async function attackBuild(
-  name: string,
   model: Model,
   grid: DenseGrid,
-  tolerance: number,
-  variant: string,
-  compressed: boolean,
-): Promise<Row> {
+  { tolerance, variant, compressed }: Pick<Row, 'tolerance' | 'variant' | 'compressed'>,
+): Promise<Pick<Row, 'worst' | 'reported' | 'at' | 'points'>> {
   const [engine, goal] = variant.split('/') as [BuildEngine, Goal];
-  const row = { model: name, tolerance, variant, compressed };
   try {
     const built = await compile(model, { tolerance, engine, goal, compress: compressed ? {} : undefined });
     const judge = new Judge(model);
@@ -110,9 +122,9 @@ async function attackBuild(
     const attack = grid.attack(await edgeOf(built), (...sides) => judge.nearerSide(...sides));
     const reported = Math.max(...built.measured.outputs.map(({ maxRelative }) => maxRelative)) / tolerance;
     const at = `${attack.output} at ${attack.at.map((x) => Number(x.toPrecision(6))).join(', ')}`;
-    return { ...row, worst: attack.worst / tolerance, reported, at, points: attack.points };
+    return { worst: attack.worst / tolerance, reported, at, points: attack.points };
   } catch (error) {
-    return { ...row, worst: 0, reported: 0, at: `refused: ${(error as Error).message}`, points: 0 };
+    return { worst: 0, reported: 0, at: `refused: ${(error as Error).message}`, points: 0 };
   }
 }
 

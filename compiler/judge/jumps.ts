@@ -3,7 +3,7 @@ import { mapNodes } from '../ir/map-nodes.js';
 import type { IrGraph, IrNode, SelectNode } from '../ir/types.js';
 import type { Box } from '../model/box.js';
 import { zerosOf } from './features.js';
-import { coveringPoints } from './points/cover.js';
+import { concatPoints, coveringPoints } from './points/cover.js';
 
 /**
  * Where a choice jumps: its two values differ where its condition changes its sign. No number format keeps a tolerance right
@@ -109,12 +109,15 @@ export class Jumps {
     const d = box.min.length;
     const { condition } = node;
     const c = values.get(condition)!;
-    return Array.from({ length: chunk.length / d }, (_, p) => p).filter((p) => {
-      const value = c[p * condition.width + component];
-      if (value !== 0) return Math.abs(value) <= margin;
-      const { below, above } = sidesOf(graph, box, condition, component, chunk.slice(p * d, (p + 1) * d));
-      return below.condition[0] < 0 && above.condition[0] > 0;
-    });
+    const near = Array.from({ length: chunk.length / d }, (_, p) => p).filter(
+      (p) => Math.abs(c[p * condition.width + component]) <= margin,
+    );
+    const onIt = near.filter((p) => c[p * condition.width + component] === 0);
+    if (!onIt.length) return near;
+    const points = concatPoints(onIt.map((p) => chunk.subarray(p * d, (p + 1) * d)));
+    const { below, above } = sidesOf(graph, box, condition, component, points);
+    const oneSided = new Set(onIt.filter((_, i) => !(below.condition[i] < 0 && above.condition[i] > 0)));
+    return near.filter((p) => !oneSided.has(p));
   }
 }
 

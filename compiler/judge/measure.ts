@@ -73,6 +73,8 @@ const SEED_STRIDE = 2 ** 24;
 /** One climber of a search for so many samples, and how few at least. */
 const SAMPLES_PER_CLIMBER = 64;
 const FEWEST_CLIMBERS = 32;
+/** More outputs than this share the climbers of so many: every point costs all of them. */
+const SEARCHED_OUTPUTS = 4;
 /** Of the Sobol points so many are looked at for where the networks are steepest; of these, one in so many. */
 const STEEPNESS_POINTS = 2048;
 const STEEPEST_SHARE = 1 / 16;
@@ -112,9 +114,10 @@ export class Judge {
     const wanted = this.nearerSide(points, concatPoints([known.wanted, this.reference(more)]), got);
     const outputs = summarizeErrors(model, points, wanted, got, known.interior);
     let count = wanted.length / width;
+    const share = Math.min(1, SEARCHED_OUTPUTS / width);
     outputs.forEach((output, k) => {
       const found = searchWorst(points, errorsOf(wanted, got, k, width), box, this.errorAt(approximation, output, k), {
-        climbers: Math.max(FEWEST_CLIMBERS, Math.floor(look.samples / SAMPLES_PER_CLIMBER)),
+        climbers: Math.max(FEWEST_CLIMBERS, Math.floor((share * look.samples) / SAMPLES_PER_CLIMBER)),
         seed: look.seed * width + k,
         slope: edge && ((at) => this.errorSlopes(at, approximation, edge.graph, k)),
       });
@@ -165,13 +168,23 @@ export class Judge {
   /** |error| of output k; takes note of the largest |reference|. */
   private errorAt(approximation: PointFunction, output: OutputError, k: number) {
     const width = this.model.outputs.length;
-    return (at: Float64Array): Float64Array => {
+    const d = this.box.min.length;
+    return (at: Float64Array, above: Float64Array): Float64Array => {
       const wanted = this.reference(at);
       for (let i = k; i < wanted.length; i += width) {
         output.largestReference = Math.max(output.largestReference, Math.abs(wanted[i]));
       }
       const got = approximation(at);
-      return errorsOf(this.nearerSide(at, wanted, got), got, k, width);
+      const errors = errorsOf(wanted, got, k, width);
+      if (!this.jumps?.found.length) return errors;
+      const suspects = Array.from(errors.keys()).filter((p) => errors[p] > above[p]);
+      const rowsOf = (values: Float64Array, columns: number) =>
+        concatPoints(suspects.map((p) => values.subarray(p * columns, (p + 1) * columns)));
+      const theirs = rowsOf(got, width);
+      errorsOf(this.nearerSide(rowsOf(at, d), rowsOf(wanted, width), theirs), theirs, k, width).forEach((error, i) => {
+        errors[suspects[i]] = error;
+      });
+      return errors;
     };
   }
 

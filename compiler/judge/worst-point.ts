@@ -9,8 +9,11 @@ import { uniform } from './points/random.js';
  * and those that remain try twice as much (successive halving: Jamieson and Talwalkar, AISTATS 2016).
  */
 
-/** Errors at points, row-major [count x inputs]: a magnitude for each, infinite where there is no number. */
-export type ErrorAt = (points: Float64Array) => Float64Array;
+/**
+ * Errors at points, row-major [count x inputs]: a magnitude for each, infinite where there is no number.
+ * @param above of no interest is an error that is not above this, point by point: it may be given as any such number
+ */
+export type ErrorAt = (points: Float64Array, above: Float64Array) => Float64Array;
 
 /** The slope of the smooth part of the error's magnitude, row-major [count x inputs], per unit of the inputs. */
 export type SlopeAt = (points: Float64Array) => Float64Array;
@@ -55,7 +58,10 @@ export function searchWorst(
       // The gradient is worth its cost where it is followed far: at the first and at the last of a stage's rounds.
       const slopes = round % (ROUNDS_PER_STAGE - 1) === 0 ? options.slope?.(at) : undefined;
       const { points, distances } = proposeMoves(at, tries, box, reach, slopes, random);
-      const found = errorAt(points);
+      const found = errorAt(
+        points,
+        distances.map((_, m) => best[Math.floor(m / tries)]),
+      );
       tried += found.length;
       for (let c = 0; c < best.length; c++) {
         for (let m = c * tries; m < (c + 1) * tries; m++) {
