@@ -47,7 +47,7 @@ const MESSAGES = {
     '--name {name}: a prefix of C names is a letter and then letters, digits and underscores, all lower case, at most 40, and does not begin with pe_, pinn_edge or pinn_model',
   // 4xxx: accuracy and size
   PE4001:
-    'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}); try {option} {nearest}',
+    'tolerance {tolerance} cannot be kept: the best that {what} reaches is {best} (output "{output}", at {point}), and {held} is held back for points that nobody looked at; try {option} {nearest}',
   PE4002: '{model} does not fit {target}: {what} needs {need} bytes and {have} are there, {excess} too many; {advice}',
   PE4003:
     'output "{output}" is zero over the whole input box, so a relative tolerance means nothing; give it one in its unit: --tol-abs {output}=<value>',

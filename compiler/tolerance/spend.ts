@@ -16,7 +16,9 @@ import type { Preference } from './preference.js';
  * it. The noise model only proposes; see fitting.ts.
  */
 
-const CHECK_ROUNDS = 6;
+/** Rounds in which ranges may widen without the search aiming lower, and rounds in all. */
+const WIDENING_ROUNDS = 6;
+const MOST_ROUNDS = 30;
 /** Share of the tolerance that a check of formats may find spent: the rest is for points that it did not look at. */
 const CHECK_SHARE = 0.85;
 /**
@@ -59,9 +61,8 @@ export function quantizeWithin(
       if (share <= allowed) return result;
       const wider = knowing(model, analysis, Float64Array.from(measured.outputs.flatMap(({ worstAt }) => worstAt)));
       const widened = wider !== analysis;
-      if (round >= CHECK_ROUNDS || (attempt.share > margin && !widened)) {
-        if (share <= 1) return result;
-        throw unreachable(model, measured, analysis, precision, requirement);
+      if (round >= MOST_ROUNDS || (attempt.share > margin && !widened)) {
+        throw unreachable(model, measured, allowed, analysis, precision, requirement);
       }
       if (widened) {
         // Values there are beyond the ranges that were sampled: formats and tables begin anew with ranges that hold them.
@@ -70,7 +71,8 @@ export function quantizeWithin(
       }
       // The next round looks where the check found the error, and aims lower by what it still misses there.
       fitting.watch(measured.outputs);
-      if (!widened) margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (allowed / share));
+      if (!widened || round > WIDENING_ROUNDS)
+        margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (allowed / share));
     }
   };
   if (!prefer.lanes) return search();
@@ -103,7 +105,7 @@ export function quantizeFiner(
     const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };
     const measured = judge.measure(approximateFast(model, attempt), judge.defaultLook(SEEDS.build), edge);
     const wider = knowing(model, analysis, Float64Array.from(measured.outputs.flatMap(({ worstAt }) => worstAt)));
-    if (wider === analysis || round >= CHECK_ROUNDS) return { attempt, measured };
+    if (wider === analysis || round >= WIDENING_ROUNDS) return { attempt, measured };
     analysis = wider;
   }
 }
@@ -148,6 +150,7 @@ function fasterFormats(graph: IrGraph, attempt: (speed: SpeedOptions) => Attempt
 function unreachable(
   model: Model,
   measured: Measurement,
+  allowed: number,
   analysis: Analysis,
   precision: Precision,
   requirement: Requirement,
@@ -157,13 +160,14 @@ function unreachable(
   const output = model.outputs[k].name;
   const { option, value: tolerance } = optionOf(toleranceOf(requirement, output));
   const best = shares[k] * tolerance;
-  const nearest = roundUpTolerance(best * 1.05);
+  const nearest = roundUpTolerance((best / allowed) * 1.05);
   return new PinnEdgeError(
     'PE4001',
     {
       tolerance,
       what: precision === 'auto' ? 'the widest format (32-bit values and weights)' : `--precision ${precision}`,
       best: best.toExponential(2),
+      held: `${Math.round(100 * (1 - allowed))} %`,
       output,
       option,
       point: formatPoint(model, measured.outputs[k].worstAt),
