@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { linearMemoryBytes } from '../compiler/codegen/linear-memory.js';
-import type { Goal } from '../compiler/cost/goal.js';
-import type { BuildEngine } from '../compiler/engines/build-engine.js';
-import { createEngine } from '../compiler/engines/create.js';
-import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/engines/types.js';
+import type { Goal } from '../compiler/code/cost/goal.js';
+import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
+import { createEngine } from '../compiler/code/engines/create.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/code/engines/engine.js';
+import { linearMemoryBytes } from '../compiler/code/linear-memory.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
 import { type CompiledModel, compile, loadModel } from '../compiler/index.js';

@@ -1,6 +1,6 @@
 import type { PointFunction } from '../compiler/judge/measure.js';
+import { evaluateReference } from '../compiler/judge/reference/evaluate.js';
 import type { Model } from '../compiler/model/types.js';
-import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { randoms } from './random.js';
 
 /**

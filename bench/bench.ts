@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { loadBoard } from '../compiler/boards/boards.js';
+import { BUILD_ENGINES } from '../compiler/code/engines/build-engine.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
-import { BUILD_ENGINES } from '../compiler/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
-import type { CompiledModel } from '../compiler/pipeline.js';
+import type { CompiledModel } from '../compiler/pipeline/compile.js';
+import { loadBoard } from '../compiler/run/boards/boards.js';
 import { splitSummary } from './compress-document.js';
 import { document, report } from './document.js';
 import { measureHost, measureReference } from './host.js';

@@ -1,17 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Board, loadBoard } from '../compiler/boards/boards.js';
-import { createBoardEngine } from '../compiler/boards/engine.js';
-import type { Goal } from '../compiler/cost/goal.js';
-import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/cost/instructions.js';
+import type { Goal } from '../compiler/code/cost/goal.js';
+import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/code/cost/instructions.js';
+import { packageBuild } from '../compiler/deliver/package/build-files.js';
+import { builtInMemory } from '../compiler/deliver/package/store.js';
+import type { Precision } from '../compiler/formats/plan.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
-import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../compiler/lower/layout.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
-import { packageBuild } from '../compiler/package/build-files.js';
-import { builtInMemory } from '../compiler/package/store.js';
-import { type CompiledModel, compile } from '../compiler/pipeline.js';
-import type { Precision } from '../compiler/quantize/plan.js';
+import { type CompiledModel, compile } from '../compiler/pipeline/compile.js';
+import { type Board, loadBoard } from '../compiler/run/boards/boards.js';
+import { createBoardEngine } from '../compiler/run/boards/engine.js';
+import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../compiler/table/layout/interpreter.js';
 import { measureNativePrices } from './native-prices.js';
 import { randoms } from './random.js';
 
@@ -19,8 +19,8 @@ import { randoms } from './random.js';
  * `npm run calibrate [-- <board or engine> ...]`: measures what the cost models need to know of each instruction set and
  * writes it as data.
  *
- * compiler/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
- * run on the board. compiler/cost/native.json: the same of the kernels in C (native-prices.ts).
+ * compiler/code/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
+ * run on the board. compiler/code/cost/native.json: the same of the kernels in C (native-prices.ts).
  */
 
 /** Networks of many shapes, with weights of a fixed sequence: what they compute does not matter. */
@@ -113,7 +113,7 @@ function samplesOn(board: Board, networks: readonly CompiledModel[]): Sample[] {
 }
 
 function update(file: string, isas: object): void {
-  const path = join(PACKAGE_ROOT, 'compiler/cost', file);
+  const path = join(PACKAGE_ROOT, 'compiler/code/cost', file);
   const before = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).isas : {};
   const json = { command: 'npm run calibrate', isas: { ...before, ...isas } };
   writeFileSync(path, `${JSON.stringify(json, null, 2)}\n`);

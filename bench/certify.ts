@@ -2,9 +2,12 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, write
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { certify } from '../compiler/certify/certify.js';
+import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
 import { BUILD_DEFAULTS, type BuiltModel, buildModel } from '../compiler/commands/build-model.js';
+import { modelHash } from '../compiler/deliver/package/report.js';
+import { loadTarget } from '../compiler/deliver/package/targets.js';
 import { PinnEdgeError } from '../compiler/diagnostics.js';
-import type { BuildEngine } from '../compiler/engines/build-engine.js';
+import { approximate } from '../compiler/formats/search/attempt-errors.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { Judge, type PointFunction, SEEDS } from '../compiler/judge/measure.js';
@@ -12,9 +15,6 @@ import { interiorPoints } from '../compiler/judge/points/cover.js';
 import { inputBox } from '../compiler/model/box.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
-import { modelHash } from '../compiler/package/report.js';
-import { loadTarget } from '../compiler/package/targets.js';
-import { approximate } from '../compiler/tolerance/error.js';
 import { type CertifyRow, certifyDocument } from './certify-document.js';
 
 const USAGE = `Certificates of every example, compressed and not, for wasm3 and c: npm run bench:certify, with

@@ -5,15 +5,15 @@ import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compre
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
-import { buildIr } from '../compiler/ir/build.js';
+import { buildIr } from '../compiler/ir/from-model.js';
 import { weightSites } from '../compiler/ir/parameters.js';
 import { foldGraph } from '../compiler/ir/simplify.js';
 import { interiorPoints } from '../compiler/judge/points/cover.js';
+import { evaluateReference } from '../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../compiler/model/box.js';
 import { loadModel } from '../compiler/model/load.js';
 import { type Model, parameterCount } from '../compiler/model/types.js';
-import { type CompiledModel, compile, compressOnly } from '../compiler/pipeline.js';
-import { evaluateReference } from '../compiler/reference/evaluate.js';
+import { type CompiledModel, compile, compressOnly } from '../compiler/pipeline/compile.js';
 import { writeDocuments } from './compress-document.js';
 import { ROWS, type Row } from './compress-rows.js';
 import { sineNetwork } from './sine-network.js';

@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FRAME_CLASSES, type FrameClass, type Frames } from '../compiler/asc/translate.js';
-import { loadBoard } from '../compiler/boards/boards.js';
+import { FRAME_CLASSES, type FrameClass, type Frames } from '../compiler/code/asc/translate.js';
+import { WASM3_FLAGS, WASM3_UNIT } from '../compiler/deliver/package/bare-metal.js';
+import { wasm3Folder } from '../compiler/deliver/package/wasm3.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
-import { WASM3_FLAGS, WASM3_UNIT } from '../compiler/package/bare-metal.js';
-import { wasm3Folder } from '../compiler/package/wasm3.js';
+import { loadBoard } from '../compiler/run/boards/boards.js';
 
 /**
  * `npm run frames`: bytes of native stack that wasm3's operations take, as C compilers lay them out (-fstack-usage), into
- * compiler/cost/frames.json: the largest of each class, of the levels of optimisation that projects use.
+ * compiler/code/cost/frames.json: the largest of each class, of the levels of optimisation that projects use.
  */
 
 /** Which of wasm3's operations belong to a class. Rotations and bulk memory never occur in a module. */
@@ -127,4 +127,4 @@ const chips = [
   clangFor('riscv32-unknown-elf', PICOLIBC, '-march=rv32imc', '-mabi=ilp32'),
 ];
 const json = { command: 'npm run frames', isas, tailCalls: ofAll(true, ...chips), tailCalls64: measured(host, true) };
-writeFileSync(join(PACKAGE_ROOT, 'compiler/cost/frames.json'), `${JSON.stringify(json, null, 2)}\n`);
+writeFileSync(join(PACKAGE_ROOT, 'compiler/code/cost/frames.json'), `${JSON.stringify(json, null, 2)}\n`);

@@ -1,12 +1,12 @@
-import type { BuildEngine } from '../compiler/engines/build-engine.js';
-import { createEngine, type Runnable } from '../compiler/engines/create.js';
-import { type EngineName, inputWordFormats, toWords } from '../compiler/engines/types.js';
+import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
+import { createEngine, type Runnable } from '../compiler/code/engines/create.js';
+import { type EngineName, inputWordFormats, toWords } from '../compiler/code/engines/engine.js';
+import { buildMemoryBytes } from '../compiler/deliver/package/memory-needs.js';
+import { loadTarget } from '../compiler/deliver/package/targets.js';
 import type { CompiledModel } from '../compiler/index.js';
 import { interiorPoints } from '../compiler/judge/points/cover.js';
+import { evaluateReference } from '../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../compiler/model/box.js';
-import { buildMemoryBytes } from '../compiler/package/memory.js';
-import { loadTarget } from '../compiler/package/targets.js';
-import { evaluateReference } from '../compiler/reference/evaluate.js';
 import { exampleModel, largestError, type Variant } from './product.js';
 import { HOST, type Row } from './rows.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Board } from '../compiler/boards/boards.js';
-import { cachedFile, keyOf } from '../compiler/boards/cache.js';
-import { type BoardRun, runFirmware } from '../compiler/boards/run.js';
-import { toolVersion } from '../compiler/boards/tools.js';
+import type { Board } from '../compiler/run/boards/boards.js';
+import { cachedFile, keyOf } from '../compiler/run/boards/cache.js';
+import { type BoardRun, runFirmware } from '../compiler/run/boards/run.js';
+import { toolVersion } from '../compiler/run/boards/tools.js';
 
 /** As `runFirmware`. Runs in the emulators are the same every time, so what they showed is kept by what was run. */
 export function runKept(board: Board, elf: string, inputs: Int32Array, limitSeconds: number): BoardRun {

@@ -1,9 +1,9 @@
-import type { Board } from '../compiler/boards/boards.js';
-import type { BuildEngine } from '../compiler/engines/build-engine.js';
+import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
+import type { Precision } from '../compiler/formats/plan.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
-import { compile } from '../compiler/pipeline.js';
-import type { Precision } from '../compiler/quantize/plan.js';
+import { compile } from '../compiler/pipeline/compile.js';
+import type { Board } from '../compiler/run/boards/boards.js';
 import { runOnBoard } from './product.js';
 import { randoms } from './random.js';
 

@@ -1,9 +1,9 @@
-import type { Board } from '../compiler/boards/boards.js';
-import { runTableOnBoard } from '../compiler/boards/table.js';
-import type { NativePrices } from '../compiler/cost/native.js';
-import { FORMAT, KIND } from '../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/format/table.js';
-import { PoolBuilder } from '../compiler/lower/pool.js';
+import type { NativePrices } from '../compiler/code/cost/native.js';
+import type { Board } from '../compiler/run/boards/boards.js';
+import { runTableOnBoard } from '../compiler/run/boards/run-table.js';
+import { PoolBuilder } from '../compiler/table/lower/pool.js';
+import { FORMAT, KIND } from '../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/table/table.js';
 
 /** Prices of the native kernels (cost/native.ts) on one board: differences between tables that have more of one thing. */
 

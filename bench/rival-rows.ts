@@ -1,6 +1,6 @@
-import type { Board } from '../compiler/boards/boards.js';
 import { coveringPoints } from '../compiler/judge/points/cover.js';
 import { inputBox } from '../compiler/model/box.js';
+import type { Board } from '../compiler/run/boards/boards.js';
 import { exampleModel } from './product.js';
 import { measureRival, type Rival } from './rivals/rivals.js';
 import { boardFields, type Row } from './rows.js';

@@ -1,5 +1,5 @@
-import type { BoardFigures } from '../compiler/boards/figures.js';
-import type { Goal } from '../compiler/cost/goal.js';
+import type { Goal } from '../compiler/code/cost/goal.js';
+import type { BoardFigures } from '../compiler/run/boards/figures.js';
 
 /** One measurement: an example, how it was built, the engine that ran it, and where. */
 export interface Row {

@@ -20,7 +20,7 @@ import {
 /**
  * Number of the first check that fails, 0 when the block table is the one that this module's code was made for: its
  * header, its CRC-32, and that this is `identity`. What the records of that table say was checked by the compiler
- * (compiler/format/check.ts, by the same numbers), so its kernels read only inside it and write only inside its arena;
+ * (compiler/table/check.ts, by the same numbers), so its kernels read only inside it and write only inside its arena;
  * any other table is one without kernels here.
  */
 export function check(table: usize, tableBytes: u32, identity: u32, scratch: usize): u32 {

@@ -1,4 +1,4 @@
-// Generated from compiler/format/spec.ts by `npm run format:generate`; do not edit.
+// Generated from compiler/table/specification.ts by `npm run format:generate`; do not edit.
 export const MAGIC: u32 = 0x54424550;
 export const FORMAT_VERSION: u32 = 0x1;
 export const HEADER_BYTES: u32 = 0x28;

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { Board } from '../../compiler/boards/boards.js';
-import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
-import { requireTools, toolVersion } from '../../compiler/boards/tools.js';
+import { BARE_METAL, compilerFlags } from '../../compiler/deliver/package/bare-metal.js';
+import { firmwareFiles } from '../../compiler/deliver/package/firmware-files.js';
+import { wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { BARE_METAL, compilerFlags } from '../../compiler/package/bare-metal.js';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
+import type { Board } from '../../compiler/run/boards/boards.js';
+import { cachedFile, keyOf } from '../../compiler/run/boards/cache.js';
+import { requireTools, toolVersion } from '../../compiler/run/boards/tools.js';
 
 /** Firmware of a rival for an emulated board: its files, the harness, and the board's own start and console. */
 export interface RivalProgram {

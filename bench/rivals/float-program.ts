@@ -1,4 +1,3 @@
-import { align, planArena } from '../../compiler/lower/arena.js';
 import {
   isDerived,
   type Model,
@@ -7,6 +6,7 @@ import {
   nodeInputs,
   type UnaryOp,
 } from '../../compiler/model/types.js';
+import { align, planArena } from '../../compiler/table/lower/arena.js';
 
 /**
  * The float32 program that converters from ONNX to C write for a model: one loop nest per node of the graph, weights as

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { cacheFolder } from '../../compiler/boards/cache.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
+import { cacheFolder } from '../../compiler/run/boards/cache.js';
 
 /** Sources of rivals, fetched on request from the registries that carry them, by these registries' own clients. */
 export interface RivalPackage {

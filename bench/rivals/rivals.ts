@@ -1,8 +1,8 @@
-import { compileAssemblyScript, ENTRY } from '../../compiler/asc/compile.js';
-import type { Board } from '../../compiler/boards/boards.js';
-import { addRun, type BoardFigures } from '../../compiler/boards/figures.js';
+import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/compile.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import type { Board } from '../../compiler/run/boards/boards.js';
+import { addRun, type BoardFigures } from '../../compiler/run/boards/figures.js';
 import { runKept } from '../kept-run.js';
 import { emlearnC } from './emlearn.js';
 import { buildRival, type RivalProgram, readHarness, wasm3Library } from './firmware.js';

@@ -1,4 +1,4 @@
-import type { Attempt } from '../compress/single.js';
+import type { Attempt } from '../compress/search/one-method.js';
 import { bytes, columns, count, error } from './output.js';
 
 /**

@@ -1,8 +1,8 @@
-import { loadBoard } from '../boards/boards.js';
-import { type BoardEngine, createBoardEngine } from '../boards/engine.js';
-import type { BoardFigures } from '../boards/figures.js';
+import type { LoadedBuild } from '../deliver/package/store.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import type { LoadedBuild } from '../package/store.js';
+import { loadBoard } from '../run/boards/boards.js';
+import { type BoardEngine, createBoardEngine } from '../run/boards/engine.js';
+import type { BoardFigures } from '../run/boards/figures.js';
 import { bytes, count, writeNote } from './output.js';
 
 /** The option --on of simulate and verify. */

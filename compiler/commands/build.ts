@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { requirePrefix } from '../codegen/names.js';
+import { GOALS } from '../code/cost/goal.js';
+import type { TimeEstimate } from '../code/cost/time.js';
+import { BUILD_ENGINES } from '../code/engines/build-engine.js';
+import { requirePrefix } from '../code/names.js';
 import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress.js';
-import { GOALS } from '../cost/goal.js';
-import type { TimeEstimate } from '../cost/time.js';
-import { BUILD_ENGINES } from '../engines/build-engine.js';
+import type { Report } from '../deliver/package/report.js';
+import { requireBuildFolder, writeBuild } from '../deliver/package/store.js';
+import { loadTarget } from '../deliver/package/targets.js';
 import { describeTolerance, toleranceOf } from '../judge/requirement.js';
-import type { Report } from '../package/report.js';
-import { requireBuildFolder, writeBuild } from '../package/store.js';
-import { loadTarget } from '../package/targets.js';
 import { BUILD_DEFAULTS, type BuildSettings, buildModel } from './build-model.js';
 import {
   absoluteToleranceOption,

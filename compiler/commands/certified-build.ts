@@ -1,9 +1,9 @@
 import type { Certificate } from '../certify/certificate.js';
 import { certify } from '../certify/certify.js';
-import type { CompiledModel } from '../compiled-model.js';
+import { modelHash } from '../deliver/package/report.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { allowancesOf, describeRequirement } from '../judge/requirement.js';
-import { modelHash } from '../package/report.js';
+import type { CompiledModel } from '../pipeline/compiled-model.js';
 import { count } from './output.js';
 
 /**

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Certificate, CertifiedOutput } from '../certify/certificate.js';
 import { type Certified, certify, DEFAULT_BOXES } from '../certify/certify.js';
-import { checkCertificate } from '../certify/check/check.js';
+import { checkCertificate } from '../certify/check/check-certificate.js';
+import { modelHash, type Report } from '../deliver/package/report.js';
+import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { EXIT } from '../diagnostics.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import {
@@ -12,8 +14,6 @@ import {
   requirementOf,
   toleranceOf,
 } from '../judge/requirement.js';
-import { modelHash, type Report } from '../package/report.js';
-import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { CERTIFICATE_FILE, readCertificate, readClaims } from './certificate.js';
 import {
   absoluteToleranceOption,

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 import type { CompressedModel, CompressOptions } from '../compress/compress.js';
-import type { Attempt } from '../compress/single.js';
+import type { Attempt } from '../compress/search/one-method.js';
+import { modelHash } from '../deliver/package/report.js';
 import { codeHash } from '../host/code-hash.js';
 import { VERSION } from '../host/package-root.js';
 import { writeFileWhole } from '../host/write-file.js';
 import { loadModel, modelToJson } from '../model/load.js';
 import type { Model } from '../model/types.js';
-import { modelHash } from '../package/report.js';
 import { writeNote } from './output.js';
 
 /** Finished searches, in the XDG (or the system's) cache folder: one file per model, allowances, options and code. */

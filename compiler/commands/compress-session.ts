@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
-import type { Attempt } from '../compress/single.js';
+import type { Attempt } from '../compress/search/one-method.js';
 import { signalsDelivered } from '../host/signals.js';
 import { attemptError } from './attempts-text.js';
 import { cacheFile, readCache, writeCache } from './compress-cache.js';

@@ -9,15 +9,15 @@ import {
   METHODS,
   type Method,
 } from '../compress/compress.js';
-import type { Purpose } from '../compress/cost.js';
-import type { TangentKernelReport } from '../compress/ntk.js';
-import type { Attempt } from '../compress/single.js';
+import type { Purpose } from '../compress/graph-cost.js';
+import type { TangentKernelReport } from '../compress/refine/ntk.js';
+import type { Attempt } from '../compress/search/one-method.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { requireWritable } from '../host/write-file.js';
 import { optionOf, requirementOf, roundUpTolerance } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { writeModel } from '../model/write.js';
-import { compressOnly } from '../pipeline.js';
+import { compressOnly } from '../pipeline/compile.js';
 import { attemptsText } from './attempts-text.js';
 import { compressionSession, sizeText } from './compress-session.js';
 import { requireModelPlace } from './model-place.js';

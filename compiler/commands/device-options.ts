@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { DeviceClient } from '../device/client.js';
-import { DEFAULT_BAUD_RATE, openTransport } from '../device/transport.js';
+import { DeviceClient } from '../deliver/device/client.js';
+import { DEFAULT_BAUD_RATE, openTransport } from '../deliver/device/transport.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { cannotRead } from '../host/file-reader.js';
 import { countOption } from './options.js';

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FullFlash, fullFlash } from '../device/full.js';
+import { type FullFlash, fullFlash } from '../deliver/device/full.js';
+import { loadBuild } from '../deliver/package/store.js';
+import type { FlashTool, Target } from '../deliver/package/target.js';
+import { loadTarget } from '../deliver/package/targets.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
-import { loadBuild } from '../package/store.js';
-import type { FlashTool, Target } from '../package/target.js';
-import { loadTarget } from '../package/targets.js';
 import { writeNote, writeOut } from './output.js';
 
 /** `flash --full`: the whole firmware, by the target's own tool. */

@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { nodeFiles, readText } from '../host/node-files.js';
 import { requireNoForeignFolder } from '../import/detect.js';
 import { allOutputs, type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
-import { type LoadedBuild, loadBuild } from '../package/store.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 

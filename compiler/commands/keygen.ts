@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { generateKeys, publicKeyHeader, readPublicKey } from '../deliver/image/keys.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { writeFileWhole } from '../host/write-file.js';
-import { generateKeys, publicKeyHeader, readPublicKey } from '../image/keys.js';
 import { writeOut } from './output.js';
 
 const OWNER_ONLY = 0o600;

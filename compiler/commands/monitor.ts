@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import { requireRunning, runningModel } from '../device/session.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../code/engines/engine.js';
+import { requireRunning, runningModel } from '../deliver/device/session.js';
+import { loadBuild } from '../deliver/package/store.js';
 import { PinnEdgeError } from '../diagnostics.js';
-import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../engines/types.js';
-import { requireValidTable } from '../format/check.js';
-import { loadBuild } from '../package/store.js';
-import { evaluateReference } from '../reference/evaluate.js';
-import { writeCsv, writeJson } from '../simulate/points-io.js';
+import { evaluateReference } from '../judge/reference/evaluate.js';
+import { writeCsv, writeJson } from '../run/points-io.js';
+import { requireValidTable } from '../table/check.js';
 import { type PortOptions, withDevice, withPortOptions } from './device-options.js';
 import { count, error, writeNote, writeOut } from './output.js';
 import { clampNote, type PointOptions, readPoints, withPointOptions } from './points.js';

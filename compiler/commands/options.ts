@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
+import type { Precision } from '../formats/plan.js';
 import type { RequirementLike, Tolerance } from '../judge/requirement.js';
-import type { Precision } from '../quantize/plan.js';
 
 /** Checks of option values, shared by the commands. */
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
 import { cannotRead } from '../host/file-reader.js';
-import { gridPoints, readCsvPoints, readJsonPoints } from '../simulate/points-io.js';
+import { gridPoints, readCsvPoints, readJsonPoints } from '../run/points-io.js';
 import { count } from './output.js';
 
 /** The points that simulate and monitor evaluate. */

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { permit } from '../device/permit.js';
-import { runningModel } from '../device/session.js';
+import { permit } from '../deliver/device/permit.js';
+import { runningModel } from '../deliver/device/session.js';
+import { UPDATE } from '../deliver/image/image-format.js';
+import { readPrivateKey } from '../deliver/image/keys.js';
 import { readText } from '../host/node-files.js';
-import { readPrivateKey } from '../image/keys.js';
-import { UPDATE } from '../image/spec.js';
 import { type PortOptions, withDevice, withPortOptions } from './device-options.js';
 import { writeOut } from './output.js';
 

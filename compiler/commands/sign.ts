@@ -1,11 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { readImage } from '../deliver/image/image.js';
+import { isSignedBy, readPrivateKey, readPublicKey, signImage } from '../deliver/image/keys.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { readText } from '../host/node-files.js';
 import { writeFileWhole } from '../host/write-file.js';
-import { readImage } from '../image/image.js';
-import { isSignedBy, readPrivateKey, readPublicKey, signImage } from '../image/keys.js';
 import { readImageFile } from './device-options.js';
 import { writeOut } from './output.js';
 

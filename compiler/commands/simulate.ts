@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { ENGINE_NAMES } from '../engines/types.js';
+import { ENGINE_NAMES } from '../code/engines/engine.js';
+import { loadBuild } from '../deliver/package/store.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
-import { loadBuild } from '../package/store.js';
-import { writeCsv, writeJson } from '../simulate/points-io.js';
-import { type SimulationEngine, simulate } from '../simulate/simulate.js';
+import { writeCsv, writeJson } from '../run/points-io.js';
+import { type SimulationEngine, simulate } from '../run/simulate.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { choiceOption } from './options.js';
 import { writeNote, writeOut } from './output.js';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { TreeShape } from '../compress/block-tree.js';
 import type { CompressedModel, CompressOptions } from '../compress/compress.js';
-import type { CompressedLayer } from '../compress/layers.js';
+import type { TreeShape } from '../compress/matrices/block-tree.js';
+import type { CompressedLayer } from '../compress/result/layers.js';
+import { pictures } from '../deliver/package/structure-svg.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { writeFileWhole } from '../host/write-file.js';
-import { pictures } from '../package/structure-svg.js';
 import { choiceOption, countOption } from './options.js';
 import { columns, count, error as errorText } from './output.js';
 

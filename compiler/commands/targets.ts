@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import type { Target } from '../package/target.js';
-import { listTargets, loadTarget } from '../package/targets.js';
+import type { Target } from '../deliver/package/target.js';
+import { listTargets, loadTarget } from '../deliver/package/targets.js';
 import { bytes, columns, writeOut } from './output.js';
 
 export function targetsCommand(): Command {

@@ -1,28 +1,35 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
-import { deriveOutputs } from '../ir/derive/outputs.js';
+import { deriveOutputs } from '../ir/derive/derived-outputs.js';
 import { mapNodes } from '../ir/map-nodes.js';
 import { modelParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
 import { concatPoints, coveringPoints, interiorPoints } from '../judge/points/cover.js';
+import { evaluateReference } from '../judge/reference/evaluate.js';
 import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
 import { inputBox } from '../model/box.js';
 import { isDerived, type Model, parameterCount } from '../model/types.js';
-import { evaluateReference } from '../reference/evaluate.js';
-import { type Result, runMethod, type SearchAllOptions, searchAll } from './auto.js';
-import { DEFAULT_TREE, type TreeOptions } from './block-tree.js';
-import { type Budget, byteBudget, instructionBudget, searchBudget } from './budget.js';
-import { type Purpose, weightBytes } from './cost.js';
-import { modelFromIr } from './ir-to-model.js';
-import { layerErrors } from './layer-errors.js';
-import { type CompressedLayer, compressedLayers } from './layers.js';
-import { compareTangentKernels, type TangentKernelReport } from './ntk.js';
-import type { Checkpoint } from './refine.js';
-import { lastCheck, searchPoints } from './search-points.js';
-import { type Attempt, STEP_BY_STEP } from './single.js';
-import { relativeErrorOf, residuals, type Samples, type Teacher, toleranceShare, unseenSamples } from './teacher.js';
+import { type Purpose, weightBytes } from './graph-cost.js';
+import { DEFAULT_TREE, type TreeOptions } from './matrices/block-tree.js';
+import { compareTangentKernels, type TangentKernelReport } from './refine/ntk.js';
+import type { Checkpoint } from './refine/refine.js';
+import { modelFromIr } from './result/ir-to-model.js';
+import { layerErrors } from './result/layer-errors.js';
+import { type CompressedLayer, compressedLayers } from './result/layers.js';
+import { type Result, runMethod, type SearchAllOptions, searchAll } from './search/all-methods.js';
+import { type Budget, byteBudget, instructionBudget, searchBudget } from './search/budget.js';
+import { type Attempt, STEP_BY_STEP } from './search/one-method.js';
+import { lastCheck, searchPoints } from './teacher/search-points.js';
+import {
+  relativeErrorOf,
+  residuals,
+  type Samples,
+  type Teacher,
+  toleranceShare,
+  unseenSamples,
+} from './teacher/teacher.js';
 
 /** Compression of a graph within a share of the tolerance, by one method or by the search over all of them. */
 

@@ -4,9 +4,9 @@ import { GraphBuilder } from './builder.js';
 import { buildExpression, type ExpressionValue, type Scope, valueName } from './expression-nodes.js';
 import { defined, named, plural, refuseUnknown, shorten } from './facts.js';
 import { finishModel } from './finish.js';
+import type { ImportSpec } from './network-spec.js';
 import { dotProducts, mergeOutputs } from './outputs.js';
 import type { Imported, NetworkOutput, NetworkSource } from './source.js';
-import type { ImportSpec } from './spec.js';
 import { derivativeAmong, normalisedInput, requireUse } from './spec-use.js';
 import type { Draft, ImportOptions, InputFacts } from './types.js';
 

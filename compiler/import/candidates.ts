@@ -1,5 +1,5 @@
 import type { Tensor } from '../model/types.js';
-import type { DenseCandidate } from './layout.js';
+import type { DenseCandidate } from './dense-layout.js';
 import { listedCandidates } from './lists.js';
 
 /** Dense layers among the tensors of a file, by how frameworks and people name them. */

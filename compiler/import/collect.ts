@@ -1,7 +1,7 @@
 import type { Tensor } from '../model/types.js';
 import { isHarmlessEntry } from './harmless.js';
+import type { Layout } from './network-spec.js';
 import { isNormalisation } from './normalisation.js';
-import type { Layout } from './spec.js';
 import type { Said, TensorFile } from './tensor-file.js';
 import { PyArray, PyTensor } from './torch/objects.js';
 

@@ -1,6 +1,6 @@
 import type { DenseLayer, Layer } from './layers.js';
 import type { Network } from './network.js';
-import type { NetworkSpec } from './spec.js';
+import type { NetworkSpec } from './network-spec.js';
 
 /** Refuses what a spec says about a network where it changes nothing. Throws `Error` with the reason. */
 export function requireEffects(name: string, spec: NetworkSpec, network: Network, notes: string[]): void {

@@ -1,6 +1,6 @@
+import { evaluateReference } from '../judge/reference/evaluate.js';
 import { checkGraph } from '../model/graph.js';
 import { type ModelNode, nodeInputs, type Tensor } from '../model/types.js';
-import { evaluateReference } from '../reference/evaluate.js';
 
 /** Nodes whose operands are all constants become constants, so that a fixed input leaves nothing to compute. */
 export function foldConstants(nodes: readonly ModelNode[], tensors: Map<string, Tensor>): ModelNode[] {

@@ -2,8 +2,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS, readModelBytes } from './detect.js';
+import { type ImportSpec, parseSpec } from './network-spec.js';
 import type { Imported } from './source.js';
-import { type ImportSpec, parseSpec } from './spec.js';
 import type { ImportOptions, ImportResult } from './types.js';
 
 /**

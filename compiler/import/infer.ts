@@ -1,5 +1,5 @@
-import { colsOf, type DenseCandidate, fittingLayouts, hintOf, rowsOf } from './layout.js';
-import type { Layout } from './spec.js';
+import { colsOf, type DenseCandidate, fittingLayouts, hintOf, rowsOf } from './dense-layout.js';
+import type { Layout } from './network-spec.js';
 
 /** The architecture of a plain network from the names and shapes of its layers. */
 

@@ -1,7 +1,6 @@
 import type { Tensor } from '../model/types.js';
 import type { ActivationName } from './activations.js';
-import { type DenseCandidate, fittingLayouts, hintOf, outIn } from './layout.js';
-import { plainName } from './parametrizations.js';
+import { type DenseCandidate, fittingLayouts, hintOf, outIn } from './dense-layout.js';
 import type {
   DenseLayerSpec,
   Factor,
@@ -13,7 +12,8 @@ import type {
   NormSpec,
   PreluSpec,
   ResidualSpec,
-} from './spec.js';
+} from './network-spec.js';
+import { plainName } from './parametrizations.js';
 import type { TensorNames } from './tensor-names.js';
 
 /** The layers of a network as a spec lists them, with their numbers. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../model/types.js';
-import { type DenseCandidate, fittingLayouts } from './layout.js';
+import { type DenseCandidate, fittingLayouts } from './dense-layout.js';
 
 /**
  * Networks that a file keeps in lists, as NumPy and JAX programs do: pairs of a weight and a bias, a list of weights and

@@ -2,8 +2,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { type GraphBuilder, legalIdentifier } from './builder.js';
 import { type ExpressionValue, valueName } from './expression-nodes.js';
 import { defined, named, plural, refuseUnknown, shorten } from './facts.js';
+import type { ImportSpec } from './network-spec.js';
 import type { Imported, NetworkOutput } from './source.js';
-import type { ImportSpec } from './spec.js';
 import type { Draft, ImportOptions, OutputFacts } from './types.js';
 
 /** The outputs of a model, from those of its networks. */

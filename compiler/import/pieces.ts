@@ -1,6 +1,6 @@
 import type { Tensor } from '../model/types.js';
+import type { ImportSpec } from './network-spec.js';
 import { plainName } from './parametrizations.js';
-import type { ImportSpec } from './spec.js';
 import { list } from './tensor-names.js';
 
 /** What a spec does to the tensors of a file before anything reads them. Every failure is an `Error` with the reason. */

@@ -1,6 +1,6 @@
 import type { ActivationName } from './activations.js';
 import type { GraphBuilder } from './builder.js';
-import type { ImportSpec } from './spec.js';
+import type { ImportSpec } from './network-spec.js';
 
 /** A network as a file gives it: columns in, named vectors out. */
 export interface NetworkSource {

@@ -1,5 +1,5 @@
 import { legalIdentifier } from './builder.js';
-import type { Assumable, Layout } from './spec.js';
+import type { Assumable, Layout } from './network-spec.js';
 import { vectorLines } from './spec-vector.js';
 
 /** Writes the spec that `--init` drafts, with comments for whoever fills it in. */

@@ -1,8 +1,8 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import type { GraphBuilder } from './builder.js';
 import { plural } from './facts.js';
+import type { Bound, ImportSpec } from './network-spec.js';
 import type { Imported } from './source.js';
-import type { Bound, ImportSpec } from './spec.js';
 import type { InputFacts } from './types.js';
 
 /** What a spec says about inputs, constants and networks, and whether it has any effect. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../model/types.js';
-import type { Layout } from './spec.js';
+import type { Layout } from './network-spec.js';
 
 /** A text, number or switch that a file keeps beside its tensors, by the path of keys that leads to it. */
 export interface Said {

@@ -1,9 +1,9 @@
 import type { Tensor } from '../model/types.js';
 import { denseCandidates, otherMatrices } from './candidates.js';
+import type { DenseCandidate } from './dense-layout.js';
 import { isHarmless } from './harmless.js';
-import type { DenseCandidate } from './layout.js';
+import type { Factor, Layout } from './network-spec.js';
 import { plainName } from './parametrizations.js';
-import type { Factor, Layout } from './spec.js';
 
 /** Looks up tensors by name and keeps account of what was read; every failure is an `Error` with the reason. */
 export class TensorNames {

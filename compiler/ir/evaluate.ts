@@ -1,4 +1,4 @@
-import { denseStep } from '../reference/dense.js';
+import { denseStep } from './dense-step.js';
 import { mapDerivative, mapValue } from './map-function.js';
 import { type BlockLeaf, type IrGraph, type IrNode, operands } from './types.js';
 

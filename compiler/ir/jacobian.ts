@@ -1,5 +1,5 @@
-import { GRAM_BLOCK, type Gram } from '../linear-algebra/gram.js';
 import { evaluateIr, gradientIr } from './evaluate.js';
+import { GRAM_BLOCK, type Gram } from './linear-algebra/gram.js';
 import { type ParameterLayout, parameterLayout, type WeightSite, weightSites } from './parameters.js';
 import type { IrGraph } from './types.js';
 

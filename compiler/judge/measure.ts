@@ -1,16 +1,16 @@
-import { buildIr } from '../ir/build.js';
-import { sentGraph } from '../ir/derive/outputs.js';
+import { sentGraph } from '../ir/derive/derived-outputs.js';
+import { buildIr } from '../ir/from-model.js';
 import { irParameterCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
-import { evaluateReference } from '../reference/evaluate.js';
 import { featurePoints } from './features.js';
+import { inputSlopes, steepest } from './gradients.js';
 import { type Jump, Jumps } from './jumps.js';
 import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from './points/cover.js';
+import { evaluateReference } from './reference/evaluate.js';
 import { type Requirement, toleranceOf } from './requirement.js';
-import { inputSlopes, steepest } from './slopes.js';
 import { searchWorst } from './worst-point.js';
 
 /**

@@ -1,5 +1,5 @@
 import { nearestNames, type Problem } from '../diagnostics.js';
-import { structuredWidth } from './structured.js';
+import { structuredWidth } from './structured-shapes.js';
 import { allOutputs, type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
 
 /** Checks names, references, shapes and cycles of a graph and finds its execution order and the width of every value. */

@@ -1,4 +1,4 @@
-/* Generated from compiler/device/spec.ts by `npm run format:generate`; do not edit. */
+/* Generated from compiler/deliver/device/protocol.ts by `npm run format:generate`; do not edit. */
 #ifndef PE_AGENT_GEN_H
 #define PE_AGENT_GEN_H
 #include <stdint.h>

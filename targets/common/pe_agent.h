@@ -1,5 +1,5 @@
 // The update agent: answers a host over any stream of bytes (a UART, a socket), so that models are replaced, evaluated
-// and rolled back while the application goes on. The protocol is drawn in compiler/device/spec.ts and docs/updates.md.
+// and rolled back while the application goes on. The protocol is drawn in compiler/deliver/device/protocol.ts and docs/updates.md.
 //
 //     static pe_agent_t agent;
 //     pe_agent_init(&agent, &runner, &stream);

@@ -1,4 +1,4 @@
-/* Generated from compiler/format/spec.ts by `npm run format:generate`; do not edit. */
+/* Generated from compiler/table/specification.ts by `npm run format:generate`; do not edit. */
 #ifndef PE_FORMAT_GEN_H
 #define PE_FORMAT_GEN_H
 #include <stdint.h>

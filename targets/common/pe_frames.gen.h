@@ -1,4 +1,4 @@
-/* Generated from compiler/cost/frames.json by `npm run format:generate`; do not edit. */
+/* Generated from compiler/code/cost/frames.json by `npm run format:generate`; do not edit. */
 #ifndef PE_FRAMES_GEN_H
 #define PE_FRAMES_GEN_H
 #include <stdint.h>

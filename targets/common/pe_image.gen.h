@@ -1,4 +1,4 @@
-/* Generated from compiler/image/spec.ts by `npm run format:generate`; do not edit. */
+/* Generated from compiler/deliver/image/image-format.ts by `npm run format:generate`; do not edit. */
 #ifndef PE_IMAGE_GEN_H
 #define PE_IMAGE_GEN_H
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // Model images: a model with everything that pe_open wants to know about it, in one piece of bytes that can be sent to a
-// device and kept in its flash. The layout is in pe_image.gen.h's source, compiler/image/spec.ts, and docs/updates.md.
+// device and kept in its flash. The layout is in pe_image.gen.h's source, compiler/deliver/image/image-format.ts, and docs/updates.md.
 //
 //     pe_image_t image;
 //     pe_input_spec_t inputs[4];

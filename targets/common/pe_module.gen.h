@@ -1,4 +1,4 @@
-/* Generated from compiler/asc/limits.ts by `npm run format:generate`; do not edit. */
+/* Generated from compiler/code/asc/limits.ts by `npm run format:generate`; do not edit. */
 #ifndef PE_MODULE_GEN_H
 #define PE_MODULE_GEN_H
 #include <stdint.h>

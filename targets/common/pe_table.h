@@ -1,5 +1,5 @@
 // The numbered checks of a block table, the same and in the same order as in the compiler and in the module
-// (compiler/format/check.ts, runtime/check.ts). A table that passes can only be read inside itself and only write inside
+// (compiler/table/check.ts, runtime/check.ts). A table that passes can only be read inside itself and only write inside
 // its arena, whatever its contents.
 #ifndef PE_TABLE_H
 #define PE_TABLE_H

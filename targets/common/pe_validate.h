@@ -4,8 +4,8 @@
 // What passes is a valid WebAssembly 1.0 module (Core Specification 1.0, sections 3 and 5) without floats, tables, start
 // function and growing memory, with the exports of a pinn-edge model and nothing else, constants where these are its
 // addresses and its identity, with data inside the memory it declares, without recursion and without code behind an unconditional branch, and within the limits of PE_MODULE_...
-// (compiler/asc/limits.ts) and of the native stack, whatever its inputs. It imports nothing, or pe.walk, and then has a
-// block table in a custom section (pe_native.h). The compiler holds what it makes to the same (compiler/asc/device.ts).
+// (compiler/code/asc/limits.ts) and of the native stack, whatever its inputs. It imports nothing, or pe.walk, and then has a
+// block table in a custom section (pe_native.h). The compiler holds what it makes to the same (compiler/code/asc/device.ts).
 //
 // Every byte of code is read once; nothing is allocated, and less than 3 kB of stack are used
 // (2.7 kB on Xtensa with register windows; PE_VALIDATE_STACK_BYTES counts pe_open above it, too, and code without any

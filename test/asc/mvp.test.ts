@@ -1,6 +1,6 @@
 import { main } from 'assemblyscript/asc';
 import { describe, expect, it } from 'vitest';
-import { requireMvp } from '../../compiler/asc/mvp.js';
+import { requireMvp } from '../../compiler/code/asc/mvp.js';
 import { moduleOf } from '../helpers/modules.js';
 import { randomTable } from '../helpers/random-table.js';
 

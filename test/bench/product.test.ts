@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { withoutModule } from '../../bench/product.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 it('a build of wasm3+native without its module is the build of c', async () => {

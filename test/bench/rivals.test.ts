@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { EXAMPLES, exampleModel } from '../../bench/product.js';
 import { floatC } from '../../bench/rivals/float-c.js';
 import { floatAssemblyScript } from '../../bench/rivals/float-wasm.js';
-import { compileAssemblyScript, ENTRY } from '../../compiler/asc/compile.js';
+import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/compile.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { modelFrom } from '../helpers/models.js';
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { loadBoard } from '../../compiler/boards/boards.js';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import type { Goal } from '../../compiler/cost/goal.js';
+import type { Goal } from '../../compiler/code/cost/goal.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory } from '../../compiler/deliver/package/store.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory } from '../../compiler/package/store.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { loadBoard } from '../../compiler/run/boards/boards.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
 import { BOARDS, exampleFile } from './setup.js';
 
 /** The cost model against the board, on a network that it was not fitted to. */

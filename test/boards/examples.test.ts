@@ -1,16 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listBoards } from '../../compiler/boards/boards.js';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import type { BoardFigures } from '../../compiler/boards/figures.js';
-import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import type { Goal } from '../../compiler/code/cost/goal.js';
+import { BUILD_ENGINES, type BuildEngine } from '../../compiler/code/engines/build-engine.js';
 import { type Compressor, compressModel } from '../../compiler/compress/compress.js';
-import type { Goal } from '../../compiler/cost/goal.js';
-import { BUILD_ENGINES, type BuildEngine } from '../../compiler/engines/build-engine.js';
+import type { Golden } from '../../compiler/deliver/package/golden.js';
+import type { LoadedBuild } from '../../compiler/deliver/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import type { Golden } from '../../compiler/package/golden.js';
-import type { LoadedBuild } from '../../compiler/package/store.js';
+import { listBoards } from '../../compiler/run/boards/boards.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import type { BoardFigures } from '../../compiler/run/boards/figures.js';
+import { RP2040JS } from '../../compiler/run/boards/rp2040.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { BOARDS, buildInto, EXAMPLES, exampleFile } from './setup.js';
 

@@ -1,14 +1,14 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Board } from '../../compiler/boards/boards.js';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import { nativeStackBound } from '../../compiler/cost/native-stack.js';
+import { nativeStackBound } from '../../compiler/code/cost/native-stack.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory } from '../../compiler/deliver/package/store.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory } from '../../compiler/package/store.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import type { Board } from '../../compiler/run/boards/boards.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { BOARDS, exampleFile } from './setup.js';
 

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import { buildFirmware } from '../../compiler/boards/firmware.js';
-import { runRp2040 } from '../../compiler/boards/rp2040.js';
-import { runFirmware } from '../../compiler/boards/run.js';
-import { decodeTable } from '../../compiler/format/table.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
-import type { Golden } from '../../compiler/package/golden.js';
-import { buildHeader } from '../../compiler/package/header.js';
-import type { LoadedBuild } from '../../compiler/package/store.js';
+import type { Golden } from '../../compiler/deliver/package/golden.js';
+import { buildHeader } from '../../compiler/deliver/package/header.js';
+import type { LoadedBuild } from '../../compiler/deliver/package/store.js';
+import { buildFirmware } from '../../compiler/run/boards/board-firmware.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { runRp2040 } from '../../compiler/run/boards/rp2040.js';
+import { runFirmware } from '../../compiler/run/boards/run.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { decodeTable } from '../../compiler/table/table.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { BOARDS, buildInto, exampleFile } from './setup.js';
 

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
-import { missingTools } from '../../compiler/boards/tools.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/deliver/package/store.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { type LoadedBuild, loadBuild, writeBuild } from '../../compiler/package/store.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { type CompileOptions, compile } from '../../compiler/pipeline.js';
+import { type CompileOptions, compile } from '../../compiler/pipeline/compile.js';
+import { listBoards, loadBoard } from '../../compiler/run/boards/boards.js';
+import { missingTools } from '../../compiler/run/boards/tools.js';
 import { TOOLS_REQUIRED } from '../package/toolchain.js';
 
 /** Boards with what it takes to say plainly that their tools are missing. */

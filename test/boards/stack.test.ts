@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import type { Goal } from '../../compiler/cost/goal.js';
+import type { Goal } from '../../compiler/code/cost/goal.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory } from '../../compiler/deliver/package/store.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
-import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../../compiler/lower/layout.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory } from '../../compiler/package/store.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../../compiler/table/layout/interpreter.js';
 import { BOARDS, exampleFile } from './setup.js';
 
 /** The bound of the native stack, from the module alone, against what the stack really takes without tail calls. */

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certificate, parseCertificate } from '../../compiler/certify/certificate.js';
 import { type CertifiedBuild, certify } from '../../compiler/certify/certify.js';
-import { checkCertificate } from '../../compiler/certify/check/check.js';
-import { decodeTable, encodeTable } from '../../compiler/format/table.js';
+import { checkCertificate } from '../../compiler/certify/check/check-certificate.js';
+import { decodeTable, encodeTable } from '../../compiler/table/table.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { boxPoints, errorsAt, quantized, smallModel, summed } from './helpers.js';
 

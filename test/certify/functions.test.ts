@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { largest, series } from '../../compiler/certify/check/functions.js';
+import { largest, series } from '../../compiler/certify/check/elementary-functions.js';
 import { coefficients, largestCoefficients, taylorAt } from '../../compiler/certify/prove/taylor.js';
 import type { ElementaryName } from '../../compiler/certify/read/program.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { certify } from '../../compiler/certify/certify.js';
-import { checkCertificate } from '../../compiler/certify/check/check.js';
+import { checkCertificate } from '../../compiler/certify/check/check-certificate.js';
+import type { Precision } from '../../compiler/formats/plan.js';
 import type { Model } from '../../compiler/model/types.js';
-import type { Precision } from '../../compiler/quantize/plan.js';
 import { boxPoints, errorsAt, type Layout, quantized, smallModel, summed } from './helpers.js';
 
 /** Every operation, in several formats: no point above its bound, the checker agrees, and the bound says something. */

@@ -3,8 +3,8 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rm
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { PACKAGE_ROOT, readPackageJson } from '../../compiler/host/package-root.js';
-import { loadTarget } from '../../compiler/package/targets.js';
 import { CLI, cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 
@@ -52,7 +52,7 @@ describe('pinn-edge build', () => {
 
   it('writes a report that its schema describes', () => {
     const validate = new Ajv2020({ allErrors: true }).compile(
-      readPackageJson('compiler/package/report.schema.json') as object,
+      readPackageJson('compiler/deliver/package/report.schema.json') as object,
     );
     const report = JSON.parse(readFileSync(join(build, 'report.json'), 'utf8'));
     expect(validate(report), JSON.stringify(validate.errors)).toBe(true);

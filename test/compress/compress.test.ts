@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runMethod, searchAll } from '../../compiler/compress/auto.js';
+import { zeroSmallest } from '../../compiler/compress/comparisons/magnitude.js';
 import {
   type Compressed,
   compressGraph,
@@ -7,22 +7,22 @@ import {
   DEFAULT_COMPRESS,
   METHODS,
 } from '../../compiler/compress/compress.js';
-import { estimatedInstructions, storedBytes } from '../../compiler/compress/cost.js';
-import { zeroSmallest } from '../../compiler/compress/magnitude.js';
-import { refine } from '../../compiler/compress/refine.js';
-import { searchPoints } from '../../compiler/compress/search-points.js';
-import type { Attempt } from '../../compiler/compress/single.js';
-import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher.js';
-import { climb } from '../../compiler/compress/worst-points.js';
-import { buildIr } from '../../compiler/ir/build.js';
+import { estimatedInstructions, storedBytes } from '../../compiler/compress/graph-cost.js';
+import { refine } from '../../compiler/compress/refine/refine.js';
+import { runMethod, searchAll } from '../../compiler/compress/search/all-methods.js';
+import type { Attempt } from '../../compiler/compress/search/one-method.js';
+import { searchPoints } from '../../compiler/compress/teacher/search-points.js';
+import { makePool, shareOf, unseenSamples } from '../../compiler/compress/teacher/teacher.js';
+import { climb } from '../../compiler/compress/teacher/worst-points.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { zeroWeights } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { teacherOf } from './helpers.js';
 

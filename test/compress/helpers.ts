@@ -1,11 +1,11 @@
 import { makeTeacher } from '../../compiler/compress/compress.js';
-import type { Teacher } from '../../compiler/compress/teacher.js';
-import { buildIr } from '../../compiler/ir/build.js';
+import type { Teacher } from '../../compiler/compress/teacher/teacher.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { randoms, tensor } from '../helpers/models.js';
 
 /** The teacher of a model for a relative tolerance, as the pipeline makes it. */

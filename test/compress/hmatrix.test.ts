@@ -1,24 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { orderNeurons } from '../../compiler/compress/clusters.js';
 import { compressGraph, compressModel, DEFAULT_COMPRESS } from '../../compiler/compress/compress.js';
+import { orderNeurons } from '../../compiler/compress/matrices/clusters.js';
 import {
   analyzeHierarchy,
   type HierarchyAnalysis,
   type MatrixReport,
   toHierarchical,
-} from '../../compiler/compress/hmatrix.js';
-import { evaluateOutputs, residuals, trainingPoints, unseenSamples } from '../../compiler/compress/teacher.js';
-import { halfOf, modesOf, toTensorTrains } from '../../compiler/compress/tt.js';
+} from '../../compiler/compress/matrices/hmatrix.js';
+import { halfOf, modesOf, toTensorTrains } from '../../compiler/compress/matrices/tt.js';
+import { evaluateOutputs, residuals, trainingPoints, unseenSamples } from '../../compiler/compress/teacher/teacher.js';
 import { withoutBlocks, withoutFactors } from '../../compiler/ir/blocks.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
 import { affineNodes } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { BlocksNode, IrGraph } from '../../compiler/ir/types.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import { type Model, parameterCount } from '../../compiler/model/types.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type CompressedModel, compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
-import { buildIr } from '../../compiler/ir/build.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { teacherOf } from './helpers.js';
 

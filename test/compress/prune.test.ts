@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { analyzeChannels, pruneTo, rankAt } from '../../compiler/compress/prune.js';
-import { largest, residuals, unseenSamples } from '../../compiler/compress/teacher.js';
+import { analyzeChannels, pruneTo, rankAt } from '../../compiler/compress/neurons/prune.js';
+import { largest, residuals, unseenSamples } from '../../compiler/compress/teacher/teacher.js';
 import { affineNodes, readParameters, trainableCount } from '../../compiler/ir/parameters.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { refineLarge } from '../../compiler/compress/lbfgs.js';
-import { analyzeChannels, pruneTo } from '../../compiler/compress/prune.js';
-import { refine } from '../../compiler/compress/refine.js';
-import { PEAK, refineWithin } from '../../compiler/compress/refine-within.js';
+import { analyzeChannels, pruneTo } from '../../compiler/compress/neurons/prune.js';
+import { refineLarge } from '../../compiler/compress/refine/lbfgs.js';
+import { refine } from '../../compiler/compress/refine/refine.js';
+import { PEAK, refineWithin } from '../../compiler/compress/refine/refine-within.js';
 import {
   evaluateOutputs,
   largest,
@@ -16,19 +16,19 @@ import {
   shareOf,
   trainingPoints,
   unseenSamples,
-} from '../../compiler/compress/teacher.js';
-import { climb } from '../../compiler/compress/worst-points.js';
+} from '../../compiler/compress/teacher/teacher.js';
+import { climb } from '../../compiler/compress/teacher/worst-points.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
+import { createGram, GRAM_BLOCK } from '../../compiler/ir/linear-algebra/gram.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/ir/parameters.js';
-import { createGram, GRAM_BLOCK } from '../../compiler/linear-algebra/gram.js';
-import { generatedModule } from '../../compiler/linear-algebra/simd/build.js';
+import { generatedModule } from '../../tools/gram-module.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
 describe('normal equations', () => {
   test('the SIMD kernel is the one that its source compiles to', async () => {
-    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/linear-algebra/simd/gram.gen.ts'), 'utf8');
+    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/ir/linear-algebra/simd/gram.gen.ts'), 'utf8');
     expect(file).toBe(await generatedModule());
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { roundRows } from '../../compiler/compress/hmatrix.js';
-import { nearestPlane } from '../../compiler/compress/precision.js';
+import { roundRows } from '../../compiler/compress/matrices/hmatrix.js';
+import { nearestPlane } from '../../compiler/compress/matrices/precision.js';
 import { randoms } from '../helpers/models.js';
 
 /** E[x x^T] of arguments that vary in a few directions mostly, row-major [cols x cols]. */

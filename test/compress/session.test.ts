@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { compressionSession, Progress } from '../../compiler/commands/compress-session.js';
-import type { Attempt } from '../../compiler/compress/single.js';
-import { compressOnly } from '../../compiler/pipeline.js';
+import type { Attempt } from '../../compiler/compress/search/one-method.js';
+import { compressOnly } from '../../compiler/pipeline/compile.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { CompiledModel } from '../../compiler/compiled-model.js';
 import type { IrNode } from '../../compiler/ir/types.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { modelFrom, perceptron, randoms, tensor } from '../helpers/models.js';
 
 /** Builds with derivatives: their errors, their bits on every engine, and the bytes of their weights. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import { UNARY_OPS } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { graphError, relativeErrors } from './helpers.js';
 

@@ -1,12 +1,12 @@
-import { buildIr } from '../../compiler/ir/build.js';
-import { sentGraph } from '../../compiler/ir/derive/outputs.js';
+import { sentGraph } from '../../compiler/ir/derive/derived-outputs.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 
 /** The graph of what a model sends, as a build makes it. */
 export function derivedGraph(model: Model): IrGraph {

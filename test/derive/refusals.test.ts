@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 /** Bad input about derived outputs: one sentence each, naming what and where. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../compiler/engines/create.js';
-import type { EngineName } from '../../compiler/engines/types.js';
-import { disassemble } from '../../compiler/format/disassemble.js';
-import { FLAG, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, decodeTable, type TableRecord } from '../../compiler/format/table.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import type { EngineName } from '../../compiler/code/engines/engine.js';
+import { disassemble } from '../../compiler/table/disassemble.js';
+import { FLAG, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, decodeTable, type TableRecord } from '../../compiler/table/table.js';
 import { longRowsTable } from '../helpers/long-rows.js';
 import { moduleOf } from '../helpers/modules.js';
 import { randomTable, randomWords } from '../helpers/random-table.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { checkTable } from '../../compiler/format/check.js';
-import { dualLayout } from '../../compiler/format/dual.js';
-import { lanesField } from '../../compiler/format/lanes.js';
-import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { dualLayout } from '../../compiler/table/dual.js';
+import { lanesField } from '../../compiler/table/lanes.js';
+import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { buildWalker, SANITIZERS, walk } from '../native/walk.js';
 

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../compiler/engines/create.js';
-import { checkTable } from '../../compiler/format/check.js';
-import { driftedFiles } from '../../compiler/format/generate.js';
-import { CHECK, STATUS } from '../../compiler/format/spec.js';
-import { decodeTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/format/table.js';
-import { compile } from '../../compiler/pipeline.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { CHECK, STATUS } from '../../compiler/table/specification.js';
+import { decodeTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/table/table.js';
+import { driftedFiles } from '../../tools/generate.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { moduleOf } from '../helpers/modules.js';
 import { randomTable } from '../helpers/random-table.js';

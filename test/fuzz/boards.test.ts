@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Board } from '../../compiler/boards/boards.js';
-import { buildFirmware } from '../../compiler/boards/firmware.js';
-import { runFirmware } from '../../compiler/boards/run.js';
-import { libraryStackBytes, nativeStackBound } from '../../compiler/cost/native-stack.js';
+import { libraryStackBytes, nativeStackBound } from '../../compiler/code/cost/native-stack.js';
+import { modelHeader } from '../../compiler/deliver/package/header.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
-import { modelHeader } from '../../compiler/package/header.js';
+import { buildFirmware } from '../../compiler/run/boards/board-firmware.js';
+import type { Board } from '../../compiler/run/boards/boards.js';
+import { runFirmware } from '../../compiler/run/boards/run.js';
 import { BOARDS } from '../boards/setup.js';
 import { atLimit, HOSTILE } from './hostile.js';
 import { MEMORY_BYTES, tinyModule } from './tiny-module.js';

@@ -1,4 +1,4 @@
-import { nativeStackBound, type StackTarget } from '../../compiler/cost/native-stack.js';
+import { nativeStackBound, type StackTarget } from '../../compiler/code/cost/native-stack.js';
 import { tinyModule } from './tiny-module.js';
 
 /** Modules that take as much native stack as they can, of any size `n`; all of them valid, and over soon. */

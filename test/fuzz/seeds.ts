@@ -1,11 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import { FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, decodeTable, EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/format/table.js';
-import { encodeImage, type ImageInput, withSignature } from '../../compiler/image/image.js';
-import { signImage } from '../../compiler/image/keys.js';
-import { PAYLOAD } from '../../compiler/image/spec.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { encodeImage, type ImageInput, withSignature } from '../../compiler/deliver/image/image.js';
+import { PAYLOAD } from '../../compiler/deliver/image/image-format.js';
+import { signImage } from '../../compiler/deliver/image/keys.js';
+import { FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, decodeTable, EMPTY_RECORD, encodeTable, readHeader } from '../../compiler/table/table.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { randomTable } from '../helpers/random-table.js';
 import { smallModel } from '../package/fixture.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { deviceRefusal } from '../../compiler/asc/device.js';
-import { nativeStackBound } from '../../compiler/cost/native-stack.js';
+import { deviceRefusal } from '../../compiler/code/asc/device.js';
+import { nativeStackBound } from '../../compiler/code/cost/native-stack.js';
 import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { HOSTILE } from './hostile.js';
 import { MEMORY_BYTES } from './tiny-module.js';

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { deviceRefusal } from '../../compiler/asc/device.js';
-import { MODULE } from '../../compiler/asc/limits.js';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import { nativeStackBound } from '../../compiler/cost/native-stack.js';
+import { deviceRefusal } from '../../compiler/code/asc/device.js';
+import { MODULE } from '../../compiler/code/asc/limits.js';
+import { nativeStackBound } from '../../compiler/code/cost/native-stack.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { VALIDATE_SOURCES } from '../../compiler/deliver/package/firmware-files.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 import { moduleOf } from '../helpers/modules.js';

@@ -1,7 +1,7 @@
-import { DUAL_COLUMNS, dualGroupFits, dualLayout } from '../../compiler/format/dual.js';
-import { FLAG, FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../../compiler/format/table.js';
-import { PoolBuilder } from '../../compiler/lower/pool.js';
+import { DUAL_COLUMNS, dualGroupFits, dualLayout } from '../../compiler/table/dual.js';
+import { PoolBuilder } from '../../compiler/table/lower/pool.js';
+import { FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../../compiler/table/table.js';
 import { INPUT_WORDS, type TableRandom, tableRandom } from './random-table.js';
 
 /** A table of unrelated DENSE_DUAL and DENSE_STARTS records on the input words; for the native engines. */

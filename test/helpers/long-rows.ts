@@ -1,6 +1,6 @@
-import { FLAG, FORMAT } from '../../compiler/format/spec.js';
-import type { BlockTable } from '../../compiler/format/table.js';
-import { PoolBuilder } from '../../compiler/lower/pool.js';
+import { PoolBuilder } from '../../compiler/table/lower/pool.js';
+import { FLAG, FORMAT } from '../../compiler/table/specification.js';
+import type { BlockTable } from '../../compiler/table/table.js';
 import {
   type Draft,
   fusedToo,

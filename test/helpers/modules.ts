@@ -1,9 +1,9 @@
-import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/asc/compile.js';
-import { requireMvp } from '../../compiler/asc/mvp.js';
-import { generateSources } from '../../compiler/codegen/entry.js';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import type { Runnable } from '../../compiler/engines/create.js';
-import { type BlockTable, encodeTable } from '../../compiler/format/table.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/compile.js';
+import { requireMvp } from '../../compiler/code/asc/mvp.js';
+import type { Runnable } from '../../compiler/code/engines/create.js';
+import { generateSources } from '../../compiler/code/entry.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { type BlockTable, encodeTable } from '../../compiler/table/table.js';
 
 /** The real module of a block table, compiled by the real asc. */
 export async function moduleOf(table: BlockTable, tailCalls = true): Promise<Runnable> {

@@ -1,8 +1,8 @@
-import { checkTable } from '../../compiler/format/check.js';
-import { type LanesShape, lanesBytes, lanesField, passRowBytes } from '../../compiler/format/lanes.js';
-import { CHECK, FLAG, FORMAT, KIND, LANE_START } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
-import { PoolBuilder } from '../../compiler/lower/pool.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { type LanesShape, lanesBytes, lanesField, passRowBytes } from '../../compiler/table/lanes.js';
+import { PoolBuilder } from '../../compiler/table/lower/pool.js';
+import { CHECK, FLAG, FORMAT, KIND, LANE_START } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 import { randoms } from './models.js';
 
 /**

@@ -85,7 +85,7 @@ describe('the cache of finished searches', () => {
 
   it('has no answer for code that changed, with the same version', () => {
     const copy = join(folder, 'package');
-    for (const name of ['package.json', 'dist', 'compiler/model', 'compiler/cost'])
+    for (const name of ['package.json', 'dist', 'compiler/model', 'compiler/code/cost'])
       cpSync(join(PACKAGE_ROOT, name), join(copy, name), { recursive: true });
     for (const name of ['node_modules', 'targets', 'runtime']) symlinkSync(join(PACKAGE_ROOT, name), join(copy, name));
     const model = join(folder, 'net.json');
@@ -108,7 +108,7 @@ describe('the cache of finished searches', () => {
     };
     expect(cached()).toBe(false);
     expect(cached()).toBe(true);
-    const changed = join(copy, 'dist/compiler/compress/rounding.js');
+    const changed = join(copy, 'dist/compiler/compress/comparisons/round-weights.js');
     expect(existsSync(changed)).toBe(true);
     writeFileSync(changed, `${readFileSync(changed, 'utf8')}\n// changed\n`);
     expect(cached()).toBe(false);

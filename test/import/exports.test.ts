@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { loadModel, modelToJson } from '../../compiler/model/load.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { files, memoryFiles } from './helpers.js';
 
 /** Every architecture, exported by the frameworks themselves (fixtures/make.py): the answers must be the framework's. */

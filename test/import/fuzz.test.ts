@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { processorClock } from '../helpers/clock.js';
 import { memoryFiles } from './helpers.js';
 import { jaxArray, npy, objectArray, pickle } from './pickles.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Tensor } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { memoryFiles } from './helpers.js';
 
 /** Names and shapes of tensors as frameworks and people write them, and the network that follows from them. */

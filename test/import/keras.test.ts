@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
 import { initialSpec } from '../../compiler/import/spec-init.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { files, memoryFiles } from './helpers.js';
 
 /** Keras 2 and 3, HDF5 and Flax: answers are those of the framework (fixtures/make_keras.py), the rest is refused. */

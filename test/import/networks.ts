@@ -1,9 +1,9 @@
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
 import type { ImportResult } from '../../compiler/import/types.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Tensor } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { memoryFiles } from './helpers.js';
 
 /** Networks written out in plain arithmetic, beside the files that say the same: what an import must give. */

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput, parseOutput } from '../../compiler/import/options.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { importGraph, type OnnxGraph, onnxBytes } from '../helpers/onnx-graph.js';
 import { memoryFiles } from './helpers.js';
 

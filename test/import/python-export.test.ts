@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { files } from './helpers.js';
 
 /**

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
 import type { ImportOptions } from '../../compiler/import/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { processorClock } from '../helpers/clock.js';
 import { files } from './helpers.js';
 

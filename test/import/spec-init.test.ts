@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
+import { parseSpec } from '../../compiler/import/network-spec.js';
 import { parseInput } from '../../compiler/import/options.js';
-import { parseSpec } from '../../compiler/import/spec.js';
 import { initialSpec } from '../../compiler/import/spec-init.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { memoryFiles } from './helpers.js';
 import { apply, dense, type Named, named, numbers, tanh, vector } from './networks.js';
 import { npy, pickle } from './pickles.js';

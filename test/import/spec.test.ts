@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
+import { parseSpec } from '../../compiler/import/network-spec.js';
 import { parseFix, parseInput, parseKeep, parseOutput } from '../../compiler/import/options.js';
-import { parseSpec } from '../../compiler/import/spec.js';
 import { initialSpec } from '../../compiler/import/spec-init.js';
 import type { ImportOptions } from '../../compiler/import/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { files } from './helpers.js';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');

@@ -1,11 +1,17 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createEngine } from '../../compiler/engines/create.js';
-import { ENGINE_NAMES, fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
-import { decodeTable } from '../../compiler/format/table.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import {
+  ENGINE_NAMES,
+  fromWords,
+  inputWordFormats,
+  outputWordFormats,
+  toWords,
+} from '../../compiler/code/engines/engine.js';
 import { parseInput } from '../../compiler/import/options.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import type { Model } from '../../compiler/model/types.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { decodeTable } from '../../compiler/table/table.js';
 import { importGraph, type OnnxGraph } from '../helpers/onnx-graph.js';
 
 /** Comparisons and connectives where their operands are equal: at initial and boundary conditions. */

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { buildIr } from '../../compiler/ir/build.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { analyzeRanges, intervalBounds, type Range } from '../../compiler/ir/ranges.js';
 import type { IrNode } from '../../compiler/ir/types.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { modelFrom, randoms } from '../helpers/models.js';
 
 /** Interval bounds against dense sampling: they hold everywhere, and a single operation's are its image. */

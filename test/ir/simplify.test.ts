@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { buildIr } from '../../compiler/ir/build.js';
 import { evaluateIr, gradientIr } from '../../compiler/ir/evaluate.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { modelFrom, perceptron, tensor } from '../helpers/models.js';
 import { tableRandom } from '../helpers/random-table.js';
 

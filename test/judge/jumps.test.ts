@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Judge, type PointFunction } from '../../compiler/judge/measure.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom } from '../helpers/models.js';
 
 /** u = a where 3 x + t > level, else b; both of the inputs. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { buildIr } from '../../compiler/ir/build.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import { featurePoints } from '../../compiler/judge/features.js';
 import { Judge, type PointFunction, summarizeErrors } from '../../compiler/judge/measure.js';
 import { cornerPoints, edgePoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { keepsTolerance, roundUpTolerance, shareOfAllowance } from '../../compiler/judge/requirement.js';
 import { searchWorst } from '../../compiler/judge/worst-point.js';
 import { inputBox } from '../../compiler/model/box.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
 import { modelFrom } from '../helpers/models.js';
 
 type Json = Record<string, unknown>;

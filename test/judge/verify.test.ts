@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../compiler/engines/create.js';
-import type { Engine } from '../../compiler/engines/types.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { compile } from '../../compiler/pipeline.js';
-import { verify } from '../../compiler/verify/verify.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import type { Engine } from '../../compiler/code/engines/engine.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/store.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { verify } from '../../compiler/run/verify.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 describe('verify', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planArena } from '../../compiler/lower/arena.js';
+import { planArena } from '../../compiler/table/lower/arena.js';
 import { randoms } from '../helpers/models.js';
 
 describe('the arena plan', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { interpreterPrices } from '../../compiler/cost/instructions.js';
-import { checkTable } from '../../compiler/format/check.js';
-import { lanesShape } from '../../compiler/format/lanes.js';
-import { KIND, LANE_BITS } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
-import { LARGEST_KERNELS, type LayoutOptions, layOut } from '../../compiler/lower/layout.js';
-import type { LoweredModel } from '../../compiler/lower/lower.js';
-import { PoolBuilder } from '../../compiler/lower/pool.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
+import { interpreterPrices } from '../../compiler/code/cost/instructions.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { lanesShape } from '../../compiler/table/lanes.js';
+import { LARGEST_KERNELS, type LayoutOptions, layOut } from '../../compiler/table/layout/interpreter.js';
+import type { LoweredModel } from '../../compiler/table/lower/lower.js';
+import { PoolBuilder } from '../../compiler/table/lower/pool.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { KIND, LANE_BITS } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 import { randomTable, randomWords, tableRandom } from '../helpers/random-table.js';
 
 /** The layout changes the order of integers, never what a run gives. */

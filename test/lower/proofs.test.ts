@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { interpreterPrices } from '../../compiler/cost/instructions.js';
-import { checkTable } from '../../compiler/format/check.js';
-import { FLAG, FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
-import { dualTable } from '../../compiler/lower/dual.js';
-import { LARGEST_KERNELS, layOut } from '../../compiler/lower/layout.js';
-import { PoolBuilder } from '../../compiler/lower/pool.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
+import { interpreterPrices } from '../../compiler/code/cost/instructions.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { LARGEST_KERNELS, layOut } from '../../compiler/table/layout/interpreter.js';
+import { dualTable } from '../../compiler/table/layout/native.js';
+import { PoolBuilder } from '../../compiler/table/lower/pool.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 
 /**
  * What a matrix is laid out as when its sums reach exactly what a lane, a result or a word holds, and when they reach one

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../helpers/cli.js';
 /** The tool that introduces bugs: it tells tests that notice from those that do not, and works in a copy. */
 
 const folder = temporaryFolder();
-const ARENA = 'compiler/lower/arena.ts';
+const ARENA = 'compiler/table/lower/arena.ts';
 
 function mutants(...args: string[]) {
   const script = join(PACKAGE_ROOT, 'test/mutants/run.mjs');

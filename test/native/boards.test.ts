@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runTableOnBoard } from '../../compiler/boards/table.js';
-import { FORMAT, KIND } from '../../compiler/format/spec.js';
-import type { BlockTable } from '../../compiler/format/table.js';
-import { dualTable as nativeTable } from '../../compiler/lower/dual.js';
+import { runTableOnBoard } from '../../compiler/run/boards/run-table.js';
+import { dualTable as nativeTable } from '../../compiler/table/layout/native.js';
+import { FORMAT, KIND } from '../../compiler/table/specification.js';
+import type { BlockTable } from '../../compiler/table/table.js';
 import { BOARDS } from '../boards/setup.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createBoardEngine } from '../../compiler/boards/engine.js';
-import { RP2040JS } from '../../compiler/boards/rp2040.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/store.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { RP2040JS } from '../../compiler/run/boards/rp2040.js';
 import { BOARDS, EXAMPLES, exampleFile } from '../boards/setup.js';
 
 /**

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { checkTable } from '../../compiler/format/check.js';
-import { disassemble } from '../../compiler/format/disassemble.js';
-import { CHECK, FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/format/table.js';
-import { dualTable as nativeTable } from '../../compiler/lower/dual.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { disassemble } from '../../compiler/table/disassemble.js';
+import { dualTable as nativeTable } from '../../compiler/table/layout/native.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { CHECK, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/table/table.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { randoms } from '../helpers/models.js';

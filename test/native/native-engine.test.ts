@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { requireMvp } from '../../compiler/asc/mvp.js';
-import { WALK_IMPORT, withTable } from '../../compiler/codegen/native-entry.js';
-import { createEngine } from '../../compiler/engines/create.js';
-import { CHECK, STATUS } from '../../compiler/format/spec.js';
-import { sealTable } from '../../compiler/format/table.js';
+import { requireMvp } from '../../compiler/code/asc/mvp.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import { WALK_IMPORT, withTable } from '../../compiler/code/native-entry.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/store.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
-import { verify } from '../../compiler/verify/verify.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { verify } from '../../compiler/run/verify.js';
+import { CHECK, STATUS } from '../../compiler/table/specification.js';
+import { sealTable } from '../../compiler/table/table.js';
 import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { exampleFile } from '../boards/setup.js';
 

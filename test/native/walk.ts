@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { HEADER_BYTES, readHeader } from '../../compiler/format/table.js';
+import { HEADER_BYTES, readHeader } from '../../compiler/table/table.js';
 import { C99, COMMON, compileOrThrow, WARNINGS } from '../package/toolchain.js';
 
 /** The C kernels and the C table check as a program of their own, under AddressSanitizer and UBSan. */

@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest';
-import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/asc/compile.js';
-import { generateSources } from '../../compiler/codegen/entry.js';
-import { createEngine } from '../../compiler/engines/create.js';
-import { checkTable } from '../../compiler/format/check.js';
-import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/format/spec.js';
-import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/format/table.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/compile.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import { generateSources } from '../../compiler/code/entry.js';
+import { checkTable } from '../../compiler/table/check.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,14 +1,20 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createEngine } from '../../compiler/engines/create.js';
-import { ENGINE_NAMES, fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/engines/types.js';
-import { decodeTable } from '../../compiler/format/table.js';
+import { createEngine } from '../../compiler/code/engines/create.js';
+import {
+  ENGINE_NAMES,
+  fromWords,
+  inputWordFormats,
+  outputWordFormats,
+  toWords,
+} from '../../compiler/code/engines/engine.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
 import { loadModel } from '../../compiler/model/load.js';
 import type { Model } from '../../compiler/model/types.js';
-import { createOracle } from '../../compiler/oracle/oracle.js';
-import { compile } from '../../compiler/pipeline.js';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { createOracle } from '../../compiler/table/oracle/oracle.js';
+import { decodeTable } from '../../compiler/table/table.js';
 
 /** Every operation from model file to module: reference against a plain formula, then oracle against V8 and tolerance. */
 

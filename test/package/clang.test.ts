@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { WASM3_FLAGS, WASM3_STACK_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
-import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
+import { WASM3_FLAGS, WASM3_STACK_FLAGS, WASM3_UNIT } from '../../compiler/deliver/package/bare-metal.js';
+import { VALIDATE_SOURCES } from '../../compiler/deliver/package/firmware-files.js';
+import { wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { C99, COMMON, compileOrThrow, hasTool, includes, isSkippedWithout, run, WARNINGS } from './toolchain.js';
 

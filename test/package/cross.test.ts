@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
-import { VALIDATE_SOURCES } from '../../compiler/package/firmware.js';
+import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/deliver/package/bare-metal.js';
+import { VALIDATE_SOURCES } from '../../compiler/deliver/package/firmware-files.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { smallModel, writeHeader } from './fixture.js';
 import {

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BARE_METAL_UPDATE, WASM3_FLAGS, WASM3_STACK_FLAGS } from '../../compiler/package/bare-metal.js';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
-import { modelHeader } from '../../compiler/package/header.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
+import { BARE_METAL_UPDATE, WASM3_FLAGS, WASM3_STACK_FLAGS } from '../../compiler/deliver/package/bare-metal.js';
+import { firmwareFiles } from '../../compiler/deliver/package/firmware-files.js';
+import { modelHeader } from '../../compiler/deliver/package/header.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { headerInputOf, smallModel } from './fixture.js';
 import { isSkippedWithout, run } from './toolchain.js';

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import {
+  firmwareFiles,
+  LIBRARY_FILES,
+  MODULE_FILES,
+  TABLE_FILES,
+} from '../../compiler/deliver/package/firmware-files.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
+import { fillIn } from '../../compiler/deliver/package/templates.js';
+import { wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { firmwareFiles, LIBRARY_FILES, MODULE_FILES, TABLE_FILES } from '../../compiler/package/firmware.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { fillIn } from '../../compiler/package/templates.js';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
 
 const target = loadTarget('esp32');
 const files = firmwareFiles(target, '/* header */\n');

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import type { BuildEngine } from '../../compiler/engines/build-engine.js';
-import { outputWordFormats } from '../../compiler/engines/types.js';
-import { readHeader } from '../../compiler/format/table.js';
-import { goldenVectors } from '../../compiler/package/golden.js';
-import { type HeaderInput, modelHeader } from '../../compiler/package/header.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import type { BuildEngine } from '../../compiler/code/engines/build-engine.js';
+import { outputWordFormats } from '../../compiler/code/engines/engine.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { goldenVectors } from '../../compiler/deliver/package/golden.js';
+import { type HeaderInput, modelHeader } from '../../compiler/deliver/package/header.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { readHeader } from '../../compiler/table/table.js';
 import { Wasm3Module } from '../../targets/host/wasm3.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { prefixOf, requirePrefix } from '../../compiler/codegen/names.js';
-import { type HeaderInput, modelHeader } from '../../compiler/package/header.js';
+import { prefixOf, requirePrefix } from '../../compiler/code/names.js';
+import { type HeaderInput, modelHeader } from '../../compiler/deliver/package/header.js';
 
 const INPUT: HeaderInput = {
   name: 'plate',

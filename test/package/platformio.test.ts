@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
-import { modelHeader } from '../../compiler/package/header.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
+import { firmwareFiles } from '../../compiler/deliver/package/firmware-files.js';
+import { modelHeader } from '../../compiler/deliver/package/header.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
+import { wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { headerInputOf, smallModel } from './fixture.js';
 import { C99, compileOrThrow, run, WARNINGS } from './toolchain.js';

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/package/firmware.js';
-import { modelHeader } from '../../compiler/package/header.js';
-import type { Target } from '../../compiler/package/target.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
+import { firmwareFiles, LIBRARY_FILES, MODULE_FILES } from '../../compiler/deliver/package/firmware-files.js';
+import { modelHeader } from '../../compiler/deliver/package/header.js';
+import type { Target } from '../../compiler/deliver/package/target.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { headerInputOf, smallModel } from './fixture.js';
 import {

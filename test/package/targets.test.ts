@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { firmwareFiles } from '../../compiler/deliver/package/firmware-files.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
-import { firmwareFiles } from '../../compiler/package/firmware.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
 import { temporaryFolder } from '../helpers/cli.js';
 
 const folder = temporaryFolder();

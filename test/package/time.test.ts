@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { predictInstructions } from '../../compiler/cost/instructions.js';
-import { estimateTime } from '../../compiler/cost/time.js';
-import { decodeTable } from '../../compiler/format/table.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
+import { predictInstructions } from '../../compiler/code/cost/instructions.js';
+import { estimateTime } from '../../compiler/code/cost/time.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
+import { decodeTable } from '../../compiler/table/table.js';
 import { smallModel } from './fixture.js';
 
 /** One count of instructions per report, by the target's own prices where its instruction set was measured. */

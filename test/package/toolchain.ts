@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listBoards, loadBoard } from '../../compiler/boards/boards.js';
-import { cachedFile, keyOf } from '../../compiler/boards/cache.js';
-import { toolVersion } from '../../compiler/boards/tools.js';
+import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/deliver/package/bare-metal.js';
+import { wasm3Files, wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { WASM3_FLAGS, WASM3_UNIT } from '../../compiler/package/bare-metal.js';
-import { wasm3Files, wasm3Folder } from '../../compiler/package/wasm3.js';
+import { listBoards, loadBoard } from '../../compiler/run/boards/boards.js';
+import { cachedFile, keyOf } from '../../compiler/run/boards/cache.js';
+import { toolVersion } from '../../compiler/run/boards/tools.js';
 
 /** C compilers and wasm3's sources for tests of the firmware library. */
 

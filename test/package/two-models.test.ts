@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cTableFiles } from '../../compiler/package/c-files.js';
-import { goldenVectors } from '../../compiler/package/golden.js';
-import { modelHeader } from '../../compiler/package/header.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { cTableFiles } from '../../compiler/deliver/package/c-files.js';
+import { goldenVectors } from '../../compiler/deliver/package/golden.js';
+import { modelHeader } from '../../compiler/deliver/package/header.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { CORE_SOURCES, MODULE_SOURCES } from '../update/fixture.js';

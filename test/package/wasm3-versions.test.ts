@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { wasm3Folder } from '../../compiler/package/wasm3.js';
+import { wasm3Folder } from '../../compiler/deliver/package/wasm3.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { CORE_SOURCES, MODULE_SOURCES } from '../update/fixture.js';
 import { smallModel, writeHeader } from './fixture.js';

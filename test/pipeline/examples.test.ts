@@ -1,17 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import type { Goal } from '../../compiler/cost/goal.js';
-import type { BuildEngine } from '../../compiler/engines/build-engine.js';
-import { createEngine, type Runnable } from '../../compiler/engines/create.js';
-import type { EngineName } from '../../compiler/engines/types.js';
+import type { Goal } from '../../compiler/code/cost/goal.js';
+import type { BuildEngine } from '../../compiler/code/engines/build-engine.js';
+import { createEngine, type Runnable } from '../../compiler/code/engines/create.js';
+import type { EngineName } from '../../compiler/code/engines/engine.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { approximate } from '../../compiler/formats/search/attempt-errors.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/index.js';
 import { Judge } from '../../compiler/judge/measure.js';
 import { keepsTolerance } from '../../compiler/judge/requirement.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
-import { approximate } from '../../compiler/tolerance/error.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
 import { EXAMPLES, exampleFile } from '../boards/setup.js';
 import { tableRandom } from '../helpers/random-table.js';
 

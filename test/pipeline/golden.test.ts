@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { generateSources } from '../../compiler/codegen/entry.js';
-import { disassemble } from '../../compiler/format/disassemble.js';
+import { generateSources } from '../../compiler/code/entry.js';
 import { describeSteps } from '../../compiler/ir/map-function.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
 import { operands } from '../../compiler/ir/types.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { disassemble } from '../../compiler/table/disassemble.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 /** Text forms of every stage of one small model with a hard boundary condition; `vitest -u` regenerates them. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { linearMemoryBytes } from '../../compiler/codegen/linear-memory.js';
-import { createEngine, type Runnable } from '../../compiler/engines/create.js';
-import type { EngineName } from '../../compiler/engines/types.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline.js';
+import { createEngine, type Runnable } from '../../compiler/code/engines/create.js';
+import type { EngineName } from '../../compiler/code/engines/engine.js';
+import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
+import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { tableRandom } from '../helpers/random-table.js';
 

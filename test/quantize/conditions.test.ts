@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildIr } from '../../compiler/ir/build.js';
-import { decidingLeaves, exactAtZero } from '../../compiler/quantize/conditions.js';
+import { decidingLeaves, exactAtZero } from '../../compiler/formats/conditions.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { modelFrom, randoms } from '../helpers/models.js';
 
 describe('values whose sign decides', () => {

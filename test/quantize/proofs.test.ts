@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { quantizeBlocks } from '../../compiler/formats/block-formats.js';
+import type { Layout, TableRequest } from '../../compiler/formats/function-table.js';
+import { fill } from '../../compiler/formats/table-fill.js';
+import { type AffineRequest, quantizeAffine } from '../../compiler/formats/weight-formats.js';
 import { unionRange } from '../../compiler/ir/ranges.js';
 import type { BlocksNode, IrNode, WeightBits } from '../../compiler/ir/types.js';
 import { FUNCTIONS } from '../../compiler/model/functions.js';
-import { compile } from '../../compiler/pipeline.js';
-import { quantizeBlocks } from '../../compiler/quantize/blocks.js';
-import type { Layout, TableRequest } from '../../compiler/quantize/function-table.js';
-import { fill } from '../../compiler/quantize/table-fill.js';
-import type { ValueFormat } from '../../compiler/quantize/types.js';
-import { type AffineRequest, quantizeAffine } from '../../compiler/quantize/weights.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { ValueFormat } from '../../compiler/table/quantized-graph.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 
 /** The proofs at their very limits: numbers chosen so that one bit more would overflow, and one bit less is not needed. */

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { buildIr } from '../../compiler/ir/build.js';
+import { planFormats } from '../../compiler/formats/plan.js';
+import { quantize } from '../../compiler/formats/quantize.js';
+import { analyze } from '../../compiler/formats/search/analysis.js';
+import type { RoundedWeights } from '../../compiler/formats/weight-grid.js';
+import { WeightRounder } from '../../compiler/formats/weight-rounder.js';
+import { buildIr } from '../../compiler/ir/from-model.js';
 import { affineNodes } from '../../compiler/ir/parameters.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import type { AffineNode } from '../../compiler/ir/types.js';
-import { planFormats } from '../../compiler/quantize/plan.js';
-import { quantize } from '../../compiler/quantize/quantize.js';
-import { WeightRounder } from '../../compiler/quantize/rounding.js';
-import type { RoundedWeights } from '../../compiler/quantize/weight-grid.js';
-import { analyze } from '../../compiler/tolerance/analysis.js';
 import { gatedNetwork } from '../compress/helpers.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ValueFormat } from '../../compiler/quantize/types.js';
-import { quantizeAffine } from '../../compiler/quantize/weights.js';
+import { quantizeAffine } from '../../compiler/formats/weight-formats.js';
+import type { ValueFormat } from '../../compiler/table/quantized-graph.js';
 import { randoms } from '../helpers/models.js';
 
 /** Exact worst case of every partial sum of a row, in BigInt: all products at their largest with the sign of the weight. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateReference } from '../../compiler/reference/evaluate.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { modelFrom } from '../helpers/models.js';
 
 type Json = Record<string, unknown>;

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import { builtInMemory, type LoadedBuild } from '../../compiler/package/store.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { compile } from '../../compiler/pipeline.js';
-import { simulate } from '../../compiler/simulate/simulate.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/store.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import { simulate } from '../../compiler/run/simulate.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 describe('simulate', () => {

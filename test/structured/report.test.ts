@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import type { Report } from '../../compiler/deliver/package/report.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { readPackageJson } from '../../compiler/host/package-root.js';
-import { packageBuild } from '../../compiler/package/build-files.js';
-import type { Report } from '../../compiler/package/report.js';
-import { loadTarget } from '../../compiler/package/targets.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 import { structuredModel } from './helpers.js';
@@ -15,7 +15,7 @@ test('the report of a build gives structure, ranks, bits, bytes and error of eve
   const compiled = await compile(structuredModel(), { tolerance: 1e-2, precision: '16' });
   const { files, report } = packageBuild(compiled, loadTarget('host'));
   const validate = new Ajv2020({ strict: false }).compile(
-    readPackageJson('compiler/package/report.schema.json') as object,
+    readPackageJson('compiler/deliver/package/report.schema.json') as object,
   );
   expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
   const layer = (name: string) => (report as Report).layers.find((l) => l.name === name)!;

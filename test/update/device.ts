@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { Transport } from '../../compiler/device/transport.js';
+import type { Transport } from '../../compiler/deliver/device/transport.js';
+import { targetClass } from '../../compiler/deliver/image/image.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { targetClass } from '../../compiler/image/image.js';
 import { randoms } from '../helpers/models.js';
 import { buildProgram, CORE_SOURCES, MODULE_SOURCES, SANITIZED, TABLE_SOURCES, UPDATE_SOURCES } from './fixture.js';
 

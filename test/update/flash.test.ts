@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:f
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { words } from '../../compiler/device/client.js';
-import { encodeFrame } from '../../compiler/device/frame.js';
-import { COMMAND } from '../../compiler/device/spec.js';
+import { words } from '../../compiler/deliver/device/client.js';
+import { encodeFrame } from '../../compiler/deliver/device/frame.js';
+import { COMMAND } from '../../compiler/deliver/device/protocol.js';
 import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';

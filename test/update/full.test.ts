@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { fullFlash } from '../../compiler/device/full.js';
+import { fullFlash } from '../../compiler/deliver/device/full.js';
+import { listTargets, loadTarget } from '../../compiler/deliver/package/targets.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { listTargets, loadTarget } from '../../compiler/package/targets.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 

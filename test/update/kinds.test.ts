@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DeviceClient } from '../../compiler/device/client.js';
-import { openTransport } from '../../compiler/device/transport.js';
-import { sendImage } from '../../compiler/device/update.js';
-import { readImage } from '../../compiler/image/image.js';
-import { PAYLOAD } from '../../compiler/image/spec.js';
+import { DeviceClient } from '../../compiler/deliver/device/client.js';
+import { openTransport } from '../../compiler/deliver/device/transport.js';
+import { sendImage } from '../../compiler/deliver/device/update.js';
+import { readImage } from '../../compiler/deliver/image/image.js';
+import { PAYLOAD } from '../../compiler/deliver/image/image-format.js';
 import { startCli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 import { buildDevice, type DeviceOptions, type RunningDevice, startDevice } from './device.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { KERNEL_UNITS } from '../../compiler/package/bare-metal.js';
+import { KERNEL_UNITS } from '../../compiler/deliver/package/bare-metal.js';
 import { BOARDS } from '../boards/setup.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { C99, COMMON, CPP11, compileOrThrow, includes, run, WARNINGS } from '../package/toolchain.js';

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { targetClass } from '../../compiler/deliver/image/image.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import { targetClass } from '../../compiler/image/image.js';
-import { compile } from '../../compiler/pipeline.js';
+import { compile } from '../../compiler/pipeline/compile.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { smallModel } from '../package/fixture.js';
 import { run } from '../package/toolchain.js';

@@ -1,5 +1,5 @@
 import type { FunctionOp, Op, PiecewiseOp, Program } from '../read/program.js';
-import { type Ball, largest, series } from './functions.js';
+import { type Ball, largest, series } from './elementary-functions.js';
 import { type Polynomials, power, size, U, UP } from './polynomials.js';
 
 /** An element: its polynomial and the size of that, how far it is off, what its own operation adds, its slopes. */

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { decodeTable } from '../../format/table.js';
 import type { MapClaim } from '../../ir/map-function.js';
 import type { Model } from '../../model/types.js';
+import { decodeTable } from '../../table/table.js';
+import { type OutputScale, readTableProgram } from '../read/block-table.js';
 import { readModelProgram } from '../read/model.js';
-import { type OutputScale, readTableProgram } from '../read/table.js';
 import { Pair } from './pair.js';
 import type { Box, BoxResult, Evaluator } from './search.js';
 import type { Orders } from './state.js';

@@ -1,9 +1,9 @@
-import { recordShape } from '../../format/record.js';
-import { FLAG, KIND } from '../../format/spec.js';
-import type { TableRecord } from '../../format/table.js';
 import type { MapClaim } from '../../ir/map-function.js';
-import type { PoolReader } from '../../oracle/memory.js';
-import { appendSteps } from './functions.js';
+import type { PoolReader } from '../../table/oracle/memory.js';
+import { recordShape } from '../../table/record.js';
+import { FLAG, KIND } from '../../table/specification.js';
+import type { TableRecord } from '../../table/table.js';
+import { appendSteps } from './function-tables.js';
 import { cannotProve, type Program, ProgramBuilder, type TableSpec } from './program.js';
 
 /** From the argument's integer q to what the claimed function is of: z = scale q + shift, in turns where periodic. */

@@ -1,9 +1,9 @@
-import { dualRowMajor } from '../../format/dual.js';
-import { lanesBytes, lanesShape, passRowBytes, rowWords, wordBytes } from '../../format/lanes.js';
-import { hasStarts, recordShape } from '../../format/record.js';
-import { FLAG, FORMAT, KIND, LANE_BITS, LANE_START } from '../../format/spec.js';
-import type { TableRecord } from '../../format/table.js';
-import { type PoolReader, rowShifts } from '../../oracle/memory.js';
+import { dualRowMajor } from '../../table/dual.js';
+import { lanesBytes, lanesShape, passRowBytes, rowWords, wordBytes } from '../../table/lanes.js';
+import { type PoolReader, rowShifts } from '../../table/oracle/memory.js';
+import { hasStarts, recordShape } from '../../table/record.js';
+import { FLAG, FORMAT, KIND, LANE_BITS, LANE_START } from '../../table/specification.js';
+import type { TableRecord } from '../../table/table.js';
 import { cannotProve } from './program.js';
 
 /**

@@ -1,5 +1,5 @@
 import { type Model, type ModelNode, type NetworkOutput, nodeInputs } from '../../model/types.js';
-import { appendElu, appendFunction, appendPower } from './functions.js';
+import { appendElu, appendFunction, appendPower } from './function-tables.js';
 import { cannotProve, type Program, ProgramBuilder } from './program.js';
 
 /**

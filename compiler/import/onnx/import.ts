@@ -1,15 +1,15 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { GraphBuilder } from '../builder.js';
+import { refuseLayers } from '../network-spec.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
-import { refuseLayers } from '../spec.js';
 import { ARITHMETIC } from './operations/arithmetic.js';
 import { CONSTANTS } from './operations/constants.js';
 import { CONVOLUTIONS } from './operations/convolutions.js';
+import { JUMPS } from './operations/floor.js';
 import { FUNCTION_OPERATIONS } from './operations/functions.js';
 import { FUSED } from './operations/fused.js';
 import { INDEXING } from './operations/indexing.js';
 import { JOINING } from './operations/joining.js';
-import { JUMPS } from './operations/jumps.js';
 import { LOGIC } from './operations/logic.js';
 import { NORMALISATIONS } from './operations/normalisations.js';
 import { PRODUCTS } from './operations/products.js';

@@ -1,4 +1,4 @@
-import { spread } from '../build.js';
+import { spread } from '../from-model.js';
 import type { AffineNode, BlocksNode, ConstantNode, IrNode, ScaleNode } from '../types.js';
 
 /**

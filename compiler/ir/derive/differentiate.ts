@@ -13,7 +13,7 @@ import {
   type Term,
   widened,
 } from './arithmetic.js';
-import { slopeOf, timesSlope } from './slopes.js';
+import { slopeOf, timesSlope } from './function-slopes.js';
 
 const twice = (name: string, x: Term): Term => x && scaled(name, x, 2);
 

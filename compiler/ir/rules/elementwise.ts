@@ -1,4 +1,4 @@
-import { spread } from '../build.js';
+import { spread } from '../from-model.js';
 import { followedBy, functionOf, kinksOf, type MapFunction, type MapStep, precededBy } from '../map-function.js';
 import type { IrNode, ScaleNode, SelectNode } from '../types.js';
 import { scaleRows } from './blocks.js';

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../../model/types.js';
-import { outIn } from '../../layout.js';
+import { outIn } from '../../dense-layout.js';
 import { activate } from '../activations.js';
 import { wrappedLayer } from '../config.js';
 import { type LayerContext, type LayerKind, requireUnderstood } from '../context.js';

@@ -14,7 +14,7 @@ import {
   type Variable,
 } from '../values.js';
 import { arithmetic } from './arithmetic.js';
-import { truncated } from './jumps.js';
+import { truncated } from './floor.js';
 import { nonZero } from './logic.js';
 
 /** Functions of one value. */

@@ -1,0 +1,76 @@
+import { readPackageJson } from '../../host/package-root.js';
+import { isMatrix, isPolynomial, recordShape } from '../../table/record.js';
+import { FORMAT, KIND } from '../../table/specification.js';
+import type { BlockTable, TableRecord } from '../../table/table.js';
+import { nearestMeasured } from './nearest.js';
+
+/**
+ * The cost model of the native engines (`c`, `wasm3+native`): instructions that the kernels in targets/common spend,
+ * each at the price that `npm run calibrate` measured on the emulated board of that instruction set
+ * (compiler/code/cost/native.json).
+ */
+
+/**
+ * What has a price: `dense8` and `dense16` are products of 16-bit inputs with weights of that width, `dense32` those of
+ * wider inputs or weights. What does not depend on formats is left out, so that only differences mean something.
+ */
+const NATIVE_FEATURES = [
+  'dual.product',
+  'dual64.product',
+  'dense8.product',
+  'dense16.product',
+  'dense32.product',
+  'dual.row',
+  'dense.row',
+  'dense32.row',
+  'linear.element',
+  'polynomial.element',
+  'polynomial.degree',
+] as const;
+export type NativeFeature = (typeof NATIVE_FEATURES)[number];
+export type NativePrices = Record<NativeFeature, number>;
+
+/** @param table as the native engines read it (lower/dual.ts) */
+function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
+  const counts: Partial<Record<NativeFeature, number>> = {};
+  const add = (feature: NativeFeature, times: number) => {
+    counts[feature] = (counts[feature] ?? 0) + times;
+  };
+  for (const record of table.records) {
+    countRecord(record, add);
+  }
+  return counts;
+}
+
+function countRecord(record: TableRecord, add: (feature: NativeFeature, times: number) => void): void {
+  const { kind, rows, cols } = record;
+  if (isMatrix(record)) {
+    const product = productOf(record);
+    add(product, rows * cols);
+    add(product === 'dense32.product' ? 'dense32.row' : kind === KIND.DENSE_DUAL ? 'dual.row' : 'dense.row', rows);
+  } else if (kind === KIND.MAP_LINEAR) {
+    add('linear.element', rows);
+  } else if (isPolynomial(record)) {
+    add('polynomial.element', rows);
+    add('polynomial.degree', rows * record.bias);
+  }
+}
+
+function productOf(record: TableRecord): NativeFeature {
+  const { aBytes, weightBytes } = recordShape(record);
+  if (record.kind === KIND.DENSE_DUAL) return record.format & FORMAT.ACC_WIDE ? 'dual64.product' : 'dual.product';
+  if (aBytes === 4 || weightBytes === 4) return 'dense32.product';
+  return weightBytes === 1 ? 'dense8.product' : 'dense16.product';
+}
+
+/** Instructions of one answer at these prices, but for those that every choice of formats has. */
+export function nativeInstructions(table: BlockTable, prices: NativePrices): number {
+  const counts = countNativeFeatures(table);
+  return NATIVE_FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0);
+}
+
+/** The prices of an instruction set, or of the nearest one that was measured. */
+export function nativePrices(isa: string): NativePrices {
+  const { isas } = readPackageJson('compiler/code/cost/native.json') as { isas: Record<string, NativePrices> };
+  return nearestMeasured(isas, isa).measured;
+}

@@ -1,0 +1,87 @@
+import { interpreterPrices } from '../code/cost/instructions.js';
+import { weightSites } from '../ir/parameters.js';
+import type { BlocksNode, IrGraph } from '../ir/types.js';
+
+/** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
+export type Purpose = 'size' | 'speed';
+
+/** Most weights of a compressed network end up in 16 bits; a bias is 32 bits and each row has a shift. */
+const WEIGHT_BYTES = 2;
+const ROW_BYTES = 5;
+/** A step costs a record in the block table, whatever its size. */
+const RECORD_BYTES = 48;
+/** Evaluating one element of a function table takes about as long as this many multiply-adds. */
+const MAP_MACS = 12;
+/** Starting a step takes about as long as this many multiply-adds. */
+const STEP_MACS = 40;
+
+export function costOf(graph: IrGraph, purpose: Purpose): number {
+  return purpose === 'size' ? estimatedBytes(graph) : estimatedWork(graph);
+}
+
+/** Bytes of weights, biases and records. */
+export function estimatedBytes(graph: IrGraph): number {
+  let bytes = 0;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'concat' || node.kind === 'slice') continue;
+    bytes += RECORD_BYTES;
+    if (node.kind === 'affine') bytes += WEIGHT_BYTES * node.weight.length + ROW_BYTES * node.width;
+    else if (node.kind === 'blocks') bytes += leavesBytes(node) + ROW_BYTES * node.width - RECORD_BYTES;
+    else if (node.kind === 'scale') bytes += (WEIGHT_BYTES + ROW_BYTES) * node.width;
+  }
+  return bytes;
+}
+
+/** A record per leaf, and its weights in their own width. */
+function leavesBytes({ leaves }: BlocksNode): number {
+  return leaves.reduce((n, { weight, precision = 16 }) => n + RECORD_BYTES + (precision / 8) * weight.length, 0);
+}
+
+/** Multiply-adds per answer, other work counted as multiply-adds. */
+export function estimatedWork(graph: IrGraph): number {
+  let work = 0;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    work += STEP_MACS;
+    if (node.kind === 'affine') work += node.weight.length;
+    else if (node.kind === 'blocks') for (const { weight } of node.leaves) work += STEP_MACS + weight.length;
+    else work += node.kind === 'map' ? MAP_MACS * node.width : node.width;
+  }
+  return work;
+}
+
+/** The board whose instructions `--max-instructions` counts, and the usual degree of a function table. */
+const ISA = 'armv7e-m';
+const TABLE_DEGREE = 3;
+
+/** About how many instructions an answer takes under wasm3 with 16-bit values and weights, by the cost model. */
+export function estimatedInstructions(graph: IrGraph): number {
+  const prices = interpreterPrices(ISA);
+  const element = prices['polynomial.element'] + TABLE_DEGREE * prices['polynomial.degree'];
+  let sum = prices.answer;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    sum += prices.record;
+    if (node.kind === 'affine') sum += prices['dense.product'] * node.weight.length + prices['dense.row'] * node.width;
+    else if (node.kind === 'blocks') {
+      sum += prices['dense.row'] * node.width;
+      for (const { weight } of node.leaves) sum += prices.record + prices['dense.product'] * weight.length;
+    } else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
+  }
+  return sum;
+}
+
+/** Bytes of the weights and biases of the affine steps at a given width of weights; biases in 32 bits. */
+export function weightBytes(graph: IrGraph, bits: number): number {
+  return weightSites(graph).reduce(
+    (n, { weight, bias }) => n + (weight.length * bits) / 8 + 4 * (bias?.length ?? 0),
+    0,
+  );
+}
+
+/** Bytes of the weights, each matrix in its own precision or else in 16 bits, and of the biases in 32. */
+export function storedBytes(graph: IrGraph): number {
+  return weightSites(graph).reduce((n, { weight, bias, precision = 16 }) => {
+    return n + (weight.length * precision) / 8 + 4 * (bias?.length ?? 0);
+  }, 0);
+}

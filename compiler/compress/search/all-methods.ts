@@ -1,0 +1,210 @@
+import { withoutBlocks } from '../../ir/blocks.js';
+import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../../ir/parameters.js';
+import type { IrGraph } from '../../ir/types.js';
+import type { CompressOptions, Method } from '../compress.js';
+import { costOf, type Purpose, storedBytes, weightBytes } from '../graph-cost.js';
+import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
+import { searchPruned } from '../neurons/prune-search.js';
+import { refineWithin } from '../refine/refine-within.js';
+import {
+  AGAIN,
+  addPeaks,
+  type LastCheck,
+  SEARCHES,
+  type SearchPoints,
+  searchPoints,
+} from '../teacher/search-points.js';
+import { shareOf, type Teacher } from '../teacher/teacher.js';
+import { FAMILY_METHODS } from './families.js';
+import { type Attempt, type Found, runSingle } from './one-method.js';
+
+/**
+ * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
+ * single method as it would run alone, as long as it can still win, then those that make matrices smaller once more on what
+ * is left. The network of fewest bytes wins (of least work for `speed`), so no single method with the same options ends
+ * below it.
+ */
+
+/** What a search ends with. */
+export interface Result extends Found {
+  how: string;
+}
+
+export interface SearchAllResult extends Result {
+  /** The whole network with narrower weights takes fewer bytes than any structure: how many, and how wide. */
+  rounded?: { bytes: number; widths: string };
+  /** The most accurate of the smaller networks that neurons were taken out of. */
+  closest?: { graph: IrGraph; error: number };
+}
+
+export type SingleName = Exclude<Method, 'auto'>;
+
+/** Part of the work of a search over all that each single method may take, there or alone. */
+const SINGLE_WORK = 1 / 8;
+
+export async function runMethod(
+  method: SingleName,
+  teacher: Teacher,
+  graph: IrGraph,
+  points: SearchPoints,
+  all: SearchAllOptions,
+): Promise<Found> {
+  const options = { ...all, maxWork: all.maxWork * SINGLE_WORK };
+  for (let search = 1; ; search++) {
+    const found = await runSingle(method, teacher, graph, points, options);
+    if (!found.graph || !all.check || !wins(found, all)) return found;
+    const { error, spent, peaks } = all.check(found.graph);
+    if (spent <= 1) return found;
+    // Rather no network than one that breaks its promise.
+    if (search === SEARCHES)
+      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
+    points = addPeaks(points, peaks);
+    options.share *= AGAIN;
+  }
+}
+
+/** @returns whether the network measures less than what it has to beat, if anything */
+function wins(
+  { graph, bytes }: Pick<Found, 'graph' | 'bytes'>,
+  { purpose, beat = Number.POSITIVE_INFINITY }: Pick<SearchAllOptions, 'purpose' | 'beat'>,
+): boolean {
+  return graph !== undefined && (purpose === 'size' ? bytes! : costOf(graph, purpose)) < beat;
+}
+
+/** Those that work on matrices, and so on what is left once neurons are gone. */
+const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
+/** Up to so many parameters, all methods without refinement are a matter of seconds, so that there is a result soon. */
+const LARGEST_GLANCE = 10_000;
+/** Networks of more parameters than this are made smaller by a second method, once pruned. */
+const COMBINED_FROM = 300;
+
+export interface SearchAllOptions extends CompressOptions {
+  check?: LastCheck;
+  /** Only networks that measure less than this are of interest. */
+  beat?: number;
+}
+
+export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
+  const { purpose, share } = options;
+  const whole = withoutBlocks(teacher.graph);
+  const attempts: Attempt[] = [];
+  const points = searchPoints(teacher);
+  let best: Result = { attempts, how: '' };
+  const measure = () =>
+    purpose === 'size'
+      ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
+      : costOf(best.graph ?? teacher.graph, purpose);
+
+  const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
+    const beat = measure();
+    if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
+    const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
+    const found = await runMethod(method, teacher, start, points, {
+      ...options,
+      refine,
+      // Refined networks of fewer and fewer neurons come from one another: those that do not win lead to those that do.
+      beat: method === 'prune' && refine ? undefined : beat,
+      onAttempt: (attempt) => {
+        const measured = purpose === 'size' ? attempt.bytes : attempt.cost;
+        // Narrower weights alone are no structure: see below.
+        const fewer = method === 'magnitude' || attempt.parameters < modelParameterCount(start);
+        options.onAttempt?.({ ...named(attempt), kept: attempt.kept && fewer && measured < measure() });
+      },
+    });
+    attempts.push(...found.attempts.map(named));
+    const { graph } = found;
+    if (!graph || !isStructure(found, start)) return;
+    if (wins(found, { purpose, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+  };
+
+  // The runtime multiplies by zeros as by any weight.
+  const structures = FAMILY_METHODS.filter((method) => method !== 'magnitude' || purpose === 'size');
+  if (trainableCount(whole) <= LARGEST_GLANCE) {
+    for (const method of structures) await tryMethod(method, whole, method, false);
+  }
+  const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
+  attempts.push(...search.attempts);
+  const pruned = search.graph && (await settled(teacher, search.graph, points, options));
+  if (pruned) {
+    const bytes = storedBytes(pruned.graph);
+    const less = wins({ ...pruned, bytes }, { purpose, beat: measure() });
+    if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
+  }
+  for (const method of structures) await tryMethod(method, whole, method);
+  if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
+    const from = best.graph;
+    for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
+  }
+  const rounded = purpose === 'size' ? await narrower(teacher, points, options, best) : undefined;
+  return { ...best, closest, rounded };
+}
+
+const SETTLING_STEPS = 80;
+
+/**
+ * A pruned network as it is stored: rounded, and refined again where the last check finds peaks.
+ * @returns undefined where the peaks stay
+ */
+async function settled(
+  teacher: Teacher,
+  pruned: IrGraph,
+  points: SearchPoints,
+  { check, checkpoint, round, share }: SearchAllOptions,
+): Promise<{ graph: IrGraph; unrounded: IrGraph } | undefined> {
+  let unrounded = pruned;
+  for (let search = 1; ; search++) {
+    const graph = (round && roundWithPeaks(teacher, unrounded, points.unseen, share)) || unrounded;
+    const checked = check?.(graph);
+    if (!checked || checked.spent <= 1) return { graph, unrounded };
+    if (search === SEARCHES) return undefined;
+    share *= AGAIN;
+    const settings = { target: share, maxSteps: SETTLING_STEPS, checkpoint };
+    const refined = await refineWithin(teacher, unrounded, addPeaks(points, checked.peaks), share, settings);
+    unrounded = refined.graph;
+    points = refined.points;
+  }
+}
+
+/** Fewer numbers, zeros or blocks: narrower weights alone are looked at for the whole network in the end. */
+function isStructure({ graph, bytes }: Found, start: IrGraph): boolean {
+  if (!graph) return false;
+  const fewer = irParameterCount(graph) < irParameterCount(start);
+  return fewer || bytes! < storedBytes(graph) || graph.nodes.some(({ kind }) => kind === 'blocks');
+}
+
+/** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
+function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
+  if (purpose !== 'size' || method === 'prune') return 0;
+  const ranks = method === 'lowrank' || method === 'svd' || method === 'tt';
+  return weightSites(graph).reduce((n, { rows, x, bias }) => {
+    return n + (ranks ? Math.min(rows * x.width, rows + x.width) : 0) + 4 * (bias?.length ?? 0);
+  }, 0);
+}
+
+/** The whole network with narrower weights, where that takes fewer bytes than the best structure and keeps the tolerance. */
+async function narrower(
+  teacher: Teacher,
+  points: SearchPoints,
+  options: CompressOptions,
+  { bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
+): Promise<SearchAllResult['rounded']> {
+  const { graph } = teacher;
+  let best: SearchAllResult['rounded'];
+  const wins = (bytes: number) => bytes < Math.min(limit, best?.bytes ?? Number.POSITIVE_INFINITY);
+  for (const bits of [8, 16] as const) {
+    if (!wins(weightBytes(graph, bits))) return best;
+    const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, points, options);
+    attempts.push(...tried.map((a) => ({ ...a, what: `int${bits}, ${a.what}` })));
+    if (bytes !== undefined) best = { bytes, widths: `${bits} bits` };
+  }
+  const mixed = options.round ? roundWithin(teacher, graph, points.unseen, options.share) : undefined;
+  if (mixed && wins(storedBytes(mixed))) {
+    const bytes = storedBytes(mixed);
+    const error = shareOf(teacher, mixed, points.unseen);
+    const parameters = modelParameterCount(mixed);
+    const made = { by: 'rounded', what: 'rounded by matrix', parameters, refined: false };
+    attempts.push({ ...made, bytes, cost: costOf(mixed, 'size'), error, within: true, kept: true });
+    best = { bytes, widths: '8 to 32 bits by matrix' };
+  }
+  return best;
+}

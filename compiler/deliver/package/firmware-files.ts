@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BuildEngine } from '../../code/engines/build-engine.js';
+import { PACKAGE_ROOT } from '../../host/package-root.js';
+import { BARE_METAL, BARE_METAL_UPDATE, toolchainFile } from './bare-metal.js';
+import type { Target, TargetProject } from './target.js';
+import { templateFiles } from './templates.js';
+import { wasm3Files } from './wasm3.js';
+
+/** The firmware library, in targets/common: evaluation, and model images, slots and the update agent. */
+export const LIBRARY_FILES = [
+  ...['pinn_edge.c', 'pinn_edge.h', 'pe_crc32.c', 'pe_crc32.h', 'pe_format.gen.h', 'pe_native.h'],
+  ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
+  ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
+] as const;
+
+/** The check of modules. */
+export const VALIDATE_SOURCES = [
+  ...['pe_check_read.c', 'pe_check_sections.c', 'pe_check_code.c', 'pe_check_stack.c', 'pe_validate.c'],
+] as const;
+
+/** What models in modules need besides: wasm3 and the check before it. */
+export const MODULE_FILES = [
+  ...['pe_module.c', 'pe_module.h', 'pe_module.gen.h', 'pe_arena.c', 'pe_arena.h', 'pe_steps.h'],
+  ...[...VALIDATE_SOURCES, 'pe_validate.h', 'pe_check.h', 'pe_frames.gen.h', 'pe_tail_calls.h'],
+  ...['pe_wasm3.c', 'pe_wasm3.h', 'pe_wasm3_names.h'],
+] as const;
+
+/** What block tables need besides: their check and the kernels in C. */
+export const TABLE_FILES = [
+  ...['pe_table_engine.c', 'pe_table.c', 'pe_table.h', 'pe_kernels.c', 'pe_kernels.h'],
+  ...['pe_kernels_block.h', 'pe_kernels_choose.h', 'pe_kernels_combine.h', 'pe_kernels_dense.h', 'pe_kernels_dsp.h'],
+  ...['pe_kernels_dual.h', 'pe_kernels_fixed.h', 'pe_kernels_map.h', 'pe_kernels_scale.h'],
+] as const;
+
+/** What modules that import the kernels need besides both. */
+const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
+
+const FILES_OF: Record<BuildEngine, readonly string[]> = {
+  wasm3: [...LIBRARY_FILES, ...MODULE_FILES],
+  'wasm3+native': [...LIBRARY_FILES, ...MODULE_FILES, ...TABLE_FILES, ...NATIVE_FILES],
+  c: [...LIBRARY_FILES, ...TABLE_FILES],
+};
+
+/**
+ * The firmware projects of a target around one model, by path: `<project>/<file>`. Each is its templates' files, the
+ * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
+ * `toolchain.cmake` with the compiler's flags; only the header differs from model to model. Of the engine `c`, whose
+ * other project is around its C sources (c-files.ts), this is the one with the update agent, or where the target has none
+ * the library by itself.
+ */
+export function firmwareFiles(target: Target, header: string, engine: BuildEngine = 'wasm3'): Map<string, string> {
+  const files = new Map<string, string>();
+  const isC = engine === 'c';
+  for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
+    const template = templateFiles(target, project);
+    if (target.compiler && project.name.startsWith(BARE_METAL))
+      template.set('toolchain.cmake', toolchainFile(target, target.compiler));
+    const wasm3 = project.wasm3Folder && !isC ? wasm3Files() : new Map<string, string>();
+    for (const [path, text] of projectFiles(project, template, readLibrary(engine), wasm3, header)) {
+      files.set(`${project.name}/${path}`, text);
+    }
+  }
+  if (isC && files.size === 0) for (const [name, text] of readLibrary(engine)) files.set(`pinn_edge/${name}`, text);
+  return files;
+}
+
+/** Puts one project together; pure. */
+function projectFiles(
+  project: TargetProject,
+  template: ReadonlyMap<string, string>,
+  library: ReadonlyMap<string, string>,
+  wasm3: ReadonlyMap<string, string>,
+  header: string,
+): Map<string, string> {
+  const files = new Map(template);
+  for (const [name, text] of library) files.set(`${project.libraryFolder}/${name}`, text);
+  for (const [name, text] of wasm3) files.set(`${project.wasm3Folder}/${name}`, text);
+  return files.set(`${project.headerFolder}/pinn_model.h`, header);
+}
+
+function readLibrary(engine: BuildEngine): Map<string, string> {
+  const folder = join(PACKAGE_ROOT, 'targets', 'common');
+  return new Map(FILES_OF[engine].map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}

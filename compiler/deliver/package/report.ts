@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import type { Goal } from '../../code/cost/goal.js';
+import { predictInstructions } from '../../code/cost/instructions.js';
+import { estimateTime, type TimeEstimate } from '../../code/cost/time.js';
+import type { BuildEngine } from '../../code/engines/build-engine.js';
+import type { CompressedModel } from '../../compress/compress.js';
+import { tableBytes } from '../../formats/function-table.js';
+import { VERSION } from '../../host/package-root.js';
+import { describeSteps } from '../../ir/map-function.js';
+import { unionRange } from '../../ir/ranges.js';
+import type { OutputError } from '../../judge/measure.js';
+import type { Requirement } from '../../judge/requirement.js';
+import { modelToJson } from '../../model/load.js';
+import { type Model, parameterCount } from '../../model/types.js';
+import type { CompiledModel } from '../../pipeline/compiled-model.js';
+import { readHeader } from '../../table/table.js';
+import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
+import type { Target } from './target.js';
+
+/** What a build is, needs and reaches: report.json, described by report.schema.json. No clock, no host names. */
+export interface Report {
+  format: 'pinn-edge-report/1';
+  pinnEdge: string;
+  name: string;
+  description?: string;
+  /** SHA-256 of the model and its weights. */
+  modelHash: string;
+  target: string;
+  /** Version of the model in its image, of the user's choice. */
+  version: number;
+  engine: BuildEngine;
+  options: { precision: string; goal?: Goal };
+  /** CRC-32 of the block table, as the module's `identity` gives it. */
+  identity: number;
+  inputs: { name: string; unit?: string; min: number; max: number; exponent: number; description?: string }[];
+  outputs: {
+    name: string;
+    unit?: string;
+    exponent: number;
+    scale: number;
+    offset: number;
+    maxAbsolute: number;
+    maxRelative: number;
+    relativeL2: number;
+    worstAt: number[];
+  }[];
+  /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
+  jumps?: { node: string; output: string; size: number; at: number[]; margin: number }[];
+  /** What the outputs are held to. */
+  tolerance: Requirement;
+  /** Largest relative error that each step spends by itself. */
+  spent: { compress: number; formats: number; tables: number };
+  /** What compression did before formats were chosen; absent when it was turned off. */
+  compress?: CompressReport;
+  /** Numbers of the network that was built: after compression. */
+  parameters: number;
+  modelBytes: number;
+  /** Of the model as it was given, as float32. */
+  float32Bytes: number;
+  wasmBytes: number;
+  /** Linear memory that the module touches, from address 0: the limit to give wasm3. */
+  memoryBytes: number;
+  arenaBytes: number;
+  /** memoryBytes and wasm3's heap with its value stack; the arena for the engine `c`, which has neither. */
+  ramBytes: number;
+  wasm3HeapBytes: number;
+  wasm3StackBytes: number;
+  /** Whether wasm3 has tail calls on the target; without them each operation nests a native call. */
+  tailCalls: boolean;
+  /** Most native stack of an evaluation: a bound from the module where there are no tail calls. */
+  nativeStackBytes: number;
+  /** Operations of the interpreter that may nest native calls at one time; with tail calls only loops and calls do. */
+  nestedOperations: number;
+  macs: number;
+  /** Multiply-accumulates of the model as it was given, every matrix dense. */
+  denseMacs: number;
+  /** Integer weights and biases of all layers. */
+  weightBytes: number;
+  layers: LayerReport[];
+  /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts); `time` has the same. */
+  instructions?: number;
+  /** About how long an answer takes, an estimate (cost/time.ts); absent where the clock is not known. */
+  time?: TimeEstimate;
+  values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
+  weights: {
+    name: string;
+    rows: number;
+    cols: number;
+    bits: number;
+    accumulatorBits: number;
+    accumulatorPeakBits: number;
+  }[];
+  tables: { function: string; layout: string; degree: number; segments: number; bytes: number; maxError: number }[];
+}
+
+export interface CompressReport {
+  method: string;
+  detail: string;
+  parameters: { before: number; after: number };
+  /** Weights and biases: as float32 before, with weights of 16 bits after. */
+  bytes: { before: number; after: number };
+  /** Networks that were tried. */
+  attempts: number;
+  /**
+   * Neural tangent kernel on sample points: relative Frobenius distance between the kernels before and after, as they
+   * are and at equal trace, and the largest eigenvalues as shares of the trace.
+   */
+  tangentKernel?: { distance: number; shapeDistance: number; spectrum: { before: number[]; after: number[] } };
+}
+
+/** What running the module once under wasm3 on the host showed. */
+export interface RunFigures {
+  memoryBytes: number;
+  wasm3HeapBytes: number;
+  wasm3StackBytes: number;
+  nativeStackBytes: number;
+  nestedOperations: number;
+}
+
+/** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
+export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
+  const { model, lowered, measured, tolerance, precision } = compiled;
+  const given = parameterCount(model);
+  const layers = layerReports(compiled);
+  const isCounted = compiled.engine === 'wasm3' && target.isa !== 'native';
+  const predicted = isCounted ? predictInstructions(lowered.table, target.isa) : undefined;
+  return {
+    format: 'pinn-edge-report/1',
+    pinnEdge: VERSION,
+    name: model.name,
+    description: model.description,
+    modelHash: modelHash(model),
+    target: target.name,
+    version,
+    engine: compiled.engine,
+    options: { precision, goal: compiled.goal },
+    identity: readHeader(compiled.table).crc,
+    inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.inputFormats[i].exponent })),
+    outputs: model.outputs.map((output, i) => ({
+      name: output.name,
+      unit: output.unit,
+      exponent: lowered.outputFormats[i].exponent,
+      scale: output.scale ?? 1,
+      offset: output.offset ?? 0,
+      ...errorFields(measured.outputs[i]),
+    })),
+    jumps: compiled.jumps.length
+      ? compiled.jumps.map((jump) => ({ ...jump, output: model.outputs[jump.output].name }))
+      : undefined,
+    tolerance,
+    spent: compiled.spent,
+    compress: compiled.compressed && compressReport(compiled.compressed),
+    parameters: compiled.compressed?.parameters.after ?? given,
+    modelBytes: compiled.table.length,
+    float32Bytes: 4 * given,
+    wasmBytes: compiled.wasm.length,
+    ...figures,
+    tailCalls: target.tailCalls,
+    arenaBytes: lowered.table.arenaBytes,
+    ramBytes: compiled.engine === 'c' ? lowered.table.arenaBytes : figures.memoryBytes + figures.wasm3HeapBytes,
+    macs: lowered.macs,
+    denseMacs: denseMacs(compiled),
+    weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
+    layers,
+    instructions: predicted?.instructions,
+    time: predicted && target.clockHz ? estimateTime(predicted, target.clockHz) : undefined,
+    ...formatTables(compiled),
+  };
+}
+
+function compressReport({
+  method,
+  detail,
+  parameters,
+  bytes,
+  attempts,
+  tangentKernel,
+}: CompressedModel): CompressReport {
+  return { method, detail, parameters, bytes, attempts: attempts.length, tangentKernel };
+}
+
+function errorFields(error: OutputError) {
+  const { maxAbsolute, maxRelative, relativeL2, worstAt } = error;
+  return { maxAbsolute, maxRelative, relativeL2, worstAt };
+}
+
+function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'values' | 'weights' | 'tables'> {
+  const values = [...quantized.formats].map(([leaf, { bits, exponent }]) => {
+    const { min, max } = unionRange(ranges.get(leaf)!);
+    return { name: leaf.name, kind: leaf.kind, width: leaf.width, min, max, bits, exponent };
+  });
+  const weights = [...quantized.affine].map(([node, format]) => ({
+    name: node.name,
+    rows: node.width,
+    cols: format.weights.length / node.width,
+    bits: format.weightBits,
+    accumulatorBits: format.accBits,
+    // One bit for the sign.
+    accumulatorPeakBits: Math.ceil(Math.log2(format.accumulatorPeak + 1)) + 1,
+  }));
+  for (const [node, format] of quantized.blocks) {
+    format.leaves.forEach(({ weightBits }, k) => {
+      weights.push({
+        name: `${node.name} rows ${node.leaves[k].row} .. ${node.leaves[k].row + node.leaves[k].rows - 1}`,
+        rows: node.leaves[k].rows,
+        cols: node.leaves[k].x.width,
+        bits: weightBits,
+        accumulatorBits: format.accBits,
+        accumulatorPeakBits: Math.ceil(Math.log2(format.accumulatorPeak + 1)) + 1,
+      });
+    });
+  }
+  const functions = new Map([...quantized.tables].map(([node, table]) => [table, describeSteps(node.fn)]));
+  const tables = [...functions].map(([table, name]) => ({
+    function: name,
+    layout: table.segmentation,
+    degree: table.degree,
+    segments: table.segments,
+    bytes: tableBytes(table),
+    maxError: table.error,
+  }));
+  return { values, weights, tables };
+}
+
+/** SHA-256 over the model's JSON and its tensors' float64 bytes, by name. */
+export function modelHash(model: Model): string {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(modelToJson(model, 'model.safetensors')));
+  for (const name of [...model.tensors.keys()].sort()) {
+    const { shape, data } = model.tensors.get(name)!;
+    hash.update(`${name} ${shape.join('x')} `);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,184 @@
+import { trainableCount } from '../../ir/parameters.js';
+import type { Judge, OutputError } from '../../judge/measure.js';
+import { sobolPoints } from '../../judge/points/sobol.js';
+import type { Box } from '../../model/box.js';
+import type { Model } from '../../model/types.js';
+import { type LoweredModel, lower } from '../../table/lower/lower.js';
+import type { QuantizedGraph } from '../../table/quantized-graph.js';
+import { encodeTable, tableCrc } from '../../table/table.js';
+import type { FunctionTable } from '../function-table.js';
+import { type Plan, type Precision, planFormats, withWeightBits } from '../plan.js';
+import { type QuantizeOptions, quantize } from '../quantize.js';
+import { WeightRounder } from '../weight-rounder.js';
+import { type Analysis, inGraphUnits } from './analysis.js';
+import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './attempt-errors.js';
+import { matricesOf, movesOf } from './moves.js';
+import { searchNoiseBudget } from './noise-budget.js';
+import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
+
+/**
+ * Plans of formats, tried with their own integers: the noise model proposes a plan for a budget, and from there whatever
+ * can be narrower alone, by measurement, becomes so.
+ */
+
+export interface Attempt {
+  plan: Plan;
+  quantized: QuantizedGraph;
+  lowered: LoweredModel;
+  tableBytes: Uint8Array;
+  /** Largest error of an output divided by what is allowed for it. */
+  share: number;
+  /** How many of the watched points `share` knows of. */
+  watched: number;
+  /** What the search holds down; see {@link costOf}. */
+  cost: number;
+}
+
+/** Multiply-adds of the oracle that a descent may take; larger networks are narrowed fewer times. */
+const DESCENT_WORK = 4e8;
+const MAX_TRIES = 14;
+
+/** Tries plans with their own integers, each table once. */
+export class Fitting {
+  private readonly known = new Map<number, Attempt>();
+  private readonly built = new Map<string, FunctionTable>();
+  /** Points where checks found large errors, and around them. */
+  private watched = new Float64Array(0);
+  private readonly errors: AttemptErrors;
+  private readonly rounder: WeightRounder;
+  private readonly tries: number;
+
+  constructor(
+    private readonly model: Model,
+    private readonly judge: Judge,
+    private readonly analysis: Analysis,
+    private readonly precision: Precision,
+    private readonly prefer: Preference = {},
+  ) {
+    const { graph, box, allowances } = analysis;
+    this.errors = new AttemptErrors(model, judge, analysis);
+    this.rounder = new WeightRounder(graph, box, model.inputs.length, inGraphUnits(model, allowances));
+    const macs = trainableCount(graph) + graph.nodes.reduce((n, node) => n + node.width, 0);
+    this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * ATTEMPT_POINTS * 1.3)));
+  }
+
+  /**
+   * The cheapest plan whose error is within the margin, else the most accurate one: first a budget for the noise model,
+   * then, from its plan and, where that has 32-bit weights, from one with wide values, whatever can be narrower alone by measurement.
+   */
+  cheapest(margin: number): Attempt {
+    const cheapestKnown = () =>
+      [...this.known.values()].sort((a, b) => a.cost - b.cost).find((attempt) => this.shareOf(attempt) <= margin);
+    const descends = this.precision === 'auto' && !this.prefer.lanes;
+    const known = cheapestKnown();
+    if (known) {
+      if (descends) this.descend(known, margin);
+      return cheapestKnown()!;
+    }
+    const planned = searchNoiseBudget((budget) => this.planned(budget), margin);
+    if (planned.share > margin || !descends) return planned;
+    this.descend(planned, margin);
+    if ([...planned.plan.weightBits.values()].includes(32)) {
+      const wide = this.wideValues(planned.plan, margin);
+      if (wide) this.descend(wide, margin);
+    }
+    return cheapestKnown()!;
+  }
+
+  /** The plan of the noise model for a share of the allowed error, and nothing narrowed by measurement. */
+  planned(budget: number): Attempt {
+    const { graph, ranges, sensitivity } = this.analysis;
+    return this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer)));
+  }
+
+  /** One plan, quantised, lowered and measured. */
+  attempt(plan: Plan, speed = this.prefer.lanes): Attempt {
+    const { graph, ranges } = this.analysis;
+    const options: QuantizeOptions = { built: this.built, speed, degreeBytes: degreePrices(this.prefer) };
+    const rounding = this.rounder.round(quantize(graph, ranges, plan, options));
+    const quantized = quantize(graph, ranges, plan, { ...options, rounding });
+    const lowered = lower(quantized, this.model.inputs);
+    const tableBytes = encodeTable(lowered.table);
+    const identity = tableCrc(tableBytes);
+    let attempt = this.known.get(identity);
+    if (!attempt) {
+      const share = shareOfErrors(this.errors.of(lowered), this.analysis);
+      const cost = costOf(lowered, tableBytes.length, plan, this.prefer);
+      attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
+      this.known.set(identity, attempt);
+    }
+    this.shareOf(attempt);
+    return attempt;
+  }
+
+  /** A search over the same graph with other ranges, which watches the same points. */
+  over(analysis: Analysis): Fitting {
+    const fitting = new Fitting(this.model, this.judge, analysis, this.precision, this.prefer);
+    fitting.watched = this.watched;
+    return fitting;
+  }
+
+  /** From now on errors are looked for where these are largest, too. */
+  watch(errors: readonly OutputError[]): void {
+    const around = errors.flatMap(({ worstAt }) => neighbourhood(worstAt, this.analysis.box));
+    this.watched = Float64Array.from([...this.watched, ...around]);
+  }
+
+  /** The attempt's share, the watched points included. */
+  shareOf(attempt: Attempt): number {
+    const { model, judge, analysis, watched } = this;
+    const fresh = watched.subarray(attempt.watched);
+    attempt.watched = watched.length;
+    if (!fresh.length) return attempt.share;
+    const got = approximate(model, attempt.lowered)(fresh);
+    const wanted = judge.nearerSide(fresh, judge.reference(fresh), got);
+    got.forEach((v, i) => {
+      const error = Math.abs(v - wanted[i]) / analysis.allowances[i % model.outputs.length];
+      attempt.share = Math.max(attempt.share, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+    });
+    return attempt.share;
+  }
+
+  /** All values wide and as many weights narrow as that allows: the noise model widens values last. */
+  private wideValues(plan: Plan, margin: number): Attempt | undefined {
+    const bits = new Map([...plan.bits].map(([leaf]) => [leaf, 32 as const]));
+    const weights = matricesOf(plan).sort((a, b) => a.node.weight.length - b.node.weight.length);
+    let wide: Plan = { ...plan, bits, weightBits: new Map([...plan.weightBits].map(([node]) => [node, 16 as const])) };
+    for (const matrix of [undefined, ...weights]) {
+      if (matrix) wide = withWeightBits(wide, matrix.node.weight, 32);
+      const attempt = this.attempt(wide);
+      if (attempt.share <= margin) return attempt;
+    }
+    return undefined;
+  }
+
+  private descend(start: Attempt, margin: number): Attempt {
+    let best = start;
+    const refused = new Set<object>();
+    for (let n = 0; n < this.tries; n++) {
+      const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
+      if (!move) break;
+      const attempt = this.attempt(move.plan);
+      if (attempt.share <= margin && attempt.cost < best.cost) best = attempt;
+      else refused.add(move.what);
+    }
+    return best;
+  }
+}
+
+/** Points around one at distances of 2^-5 to 2^-16 of the box, row-major; the point itself first. */
+const NEIGHBOURS = 96;
+
+function neighbourhood(centre: readonly number[], { min, max }: Box): number[] {
+  const d = centre.length;
+  const unit = sobolPoints(NEIGHBOURS, d);
+  const points = [...centre];
+  for (let p = 0; p < NEIGHBOURS; p++) {
+    const reach = 2 ** (-5 - (p % 12));
+    centre.forEach((x, k) => {
+      const moved = x + reach * (2 * unit[p * d + k] - 1) * (max[k] - min[k]);
+      points.push(Math.min(max[k], Math.max(min[k], moved)));
+    });
+  }
+  return points;
+}

@@ -1,0 +1,98 @@
+import type { MapClaim } from '../../ir/map-function.js';
+import { type IrNode, matrixArguments } from '../../ir/types.js';
+import { type QuantizedGraph, segmentsOf, type ValueFormat } from '../quantized-graph.js';
+import type { BlockTable } from '../table.js';
+import { RecordWriter } from './record-writer.js';
+import { lowerBlocks } from './records/block.js';
+import { lowerCombine } from './records/combine.js';
+import { lowerAffine, lowerConstant } from './records/dense.js';
+import { lowerMap } from './records/map.js';
+import { lowerScale } from './records/scale.js';
+
+/** What the table does not hold but reports and packages want to know. */
+export interface LoweredModel {
+  table: BlockTable;
+  /** Per record, the model's node it came from. */
+  recordNames: string[];
+  /** Per record, the largest magnitude of the integers of operand a, by proof; of DENSE records. */
+  peaks: number[];
+  /** Per record, the function that its table stands for; null of records without one. */
+  claims: (MapClaim | null)[];
+  /** Integer format of each input and output word. */
+  inputFormats: ValueFormat[];
+  outputFormats: ValueFormat[];
+  /** Multiplications of weights by values in one run. */
+  macs: number;
+}
+
+/** Name and range over the input box of a model's input, in its unit. */
+type InputRange = { name: string; min: number; max: number };
+
+/** What the device's table check needs behind the input words (runtime/crc32.ts). */
+const CHECK_SCRATCH_BYTES = 64;
+
+/** Graph with formats to flat block table: records in execution order, weight pool, arena plan. */
+export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]): LoweredModel {
+  const { nodes, output } = quantized.graph;
+  const writer = new RecordWriter(quantized, inputs.length);
+  const outputCopies = writer.places.placeOutputs();
+  for (const node of nodes) for (const x of matrixArguments(node)) writer.places.placeContiguous(x);
+  for (const node of nodes) lowerNode(node, writer);
+  for (const copy of outputCopies) writer.copy(copy, 32, 'outputs');
+
+  const { records, names, peaks, claims, arenaBytes } = writer.finish();
+  const inputFormats = formatsOfInputs(quantized, inputs);
+  const outputFormats = segmentsOf(output).flatMap(({ leaf, width }) =>
+    Array<ValueFormat>(width).fill(quantized.formats.get(leaf)!),
+  );
+  const table: BlockTable = {
+    inputs: inputFormats.map(({ exponent }, i) => ({
+      min: Math.round(inputs[i].min * 2 ** exponent),
+      max: Math.round(inputs[i].max * 2 ** exponent),
+      exponent,
+    })),
+    outputs: outputFormats.map(({ exponent }) => ({ exponent })),
+    arenaBytes: Math.max(arenaBytes, 4 * inputs.length + CHECK_SCRATCH_BYTES),
+    records,
+    pool: writer.pool.bytes(),
+  };
+  return { table, recordNames: names, peaks, claims, inputFormats, outputFormats, macs: writer.macs };
+}
+
+/** The records of a node; inputs, concat and slice are addresses in the arena, not work. */
+function lowerNode(node: IrNode, to: RecordWriter): void {
+  switch (node.kind) {
+    case 'affine':
+      lowerAffine(node, to);
+      break;
+    case 'blocks':
+      lowerBlocks(node, to);
+      break;
+    case 'scale':
+      lowerScale(node, to);
+      break;
+    case 'map':
+      lowerMap(node, to);
+      break;
+    case 'constant':
+      lowerConstant(node, to);
+      break;
+    case 'add':
+    case 'mul':
+    case 'min':
+    case 'max':
+    case 'select':
+      lowerCombine(node, to);
+      break;
+  }
+}
+
+/** Inputs that no output needs still have a word. */
+function formatsOfInputs({ formats: known }: QuantizedGraph, inputs: readonly InputRange[]): ValueFormat[] {
+  const formats = inputs.map(({ min, max }): ValueFormat => {
+    const magnitude = Math.max(Math.abs(min), Math.abs(max));
+    return { bits: 32, exponent: Math.floor(Math.log2(2 ** 29 / magnitude)), maxInteger: 2 ** 29 };
+  });
+  for (const [leaf, format] of known) if (leaf.kind === 'input') formats[leaf.index] = format;
+  return formats;
+}
