@@ -3,8 +3,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { certify } from '../compiler/certify/certify.js';
 import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
-import { BUILD_DEFAULTS, type BuiltModel, buildModel } from '../compiler/commands/build-model.js';
-import { modelHash } from '../compiler/deliver/package/report.js';
+import { type BuiltModel, buildForTarget } from '../compiler/deliver/build.js';
 import { loadTarget } from '../compiler/deliver/package/targets.js';
 import { PinnEdgeError } from '../compiler/diagnostics.js';
 import { approximate } from '../compiler/formats/search/attempt-errors.js';
@@ -13,8 +12,10 @@ import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { Judge, type PointFunction, SEEDS } from '../compiler/judge/measure.js';
 import { interiorPoints } from '../compiler/judge/points/cover.js';
 import { inputBox } from '../compiler/model/box.js';
+import { modelHash } from '../compiler/model/hash.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
+import { keptCompression } from '../compiler/pipeline/compression-cache.js';
 import { type CertifyRow, certifyDocument } from './certify-document.js';
 
 const USAGE = `Certificates of every example, compressed and not, for wasm3 and c: npm run bench:certify, with
@@ -106,10 +107,13 @@ function casesOf(model: string, kind: (typeof KINDS)[number]): Case[] {
 
 async function measure(model: Model, one: Case, points: number, seconds: number): Promise<CertifyRow> {
   const { compress, engine, certified, tolerance } = one;
-  const settings = { ...BUILD_DEFAULTS, engine, compress, tol: tolerance, certify: certified };
+  const settings = { engine, compress, tolerance, certify: certified };
   let built: BuiltModel;
   try {
-    built = await buildModel(model, loadTarget('esp32'), settings, one.model, () => {});
+    built = await buildForTarget(model, loadTarget('esp32'), settings, {
+      file: one.model,
+      compressor: keptCompression,
+    });
   } catch (error) {
     if (!(error instanceof PinnEdgeError)) throw error;
     return { ...one, refused: error.message };

@@ -1,4 +1,4 @@
-import { type Effort, METHODS } from '../compiler/compress/compress.js';
+import { type Effort, METHODS } from '../compiler/compress/compress-options.js';
 
 /** Rows of `npm run bench:compress`. `build`: `auto` taken through formats and tables. */
 export const ROWS = [...METHODS, 'build'] as const;

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compress.js';
+import { EFFORT_LEVELS, EFFORTS, type Effort } from '../compiler/compress/compress-options.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Goal } from '../compiler/code/cost/goal.js';
 import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
 import { inputWordFormats, toWords } from '../compiler/code/engines/engine.js';
-import { compressionSession } from '../compiler/commands/compress-session.js';
+import { compressModel } from '../compiler/compress/compress.js';
 import { packageBuild } from '../compiler/deliver/package/build-files.js';
 import { builtInMemory } from '../compiler/deliver/package/store.js';
 import { loadTarget } from '../compiler/deliver/package/targets.js';
@@ -10,6 +10,7 @@ import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
 import { interiorPoints } from '../compiler/judge/points/cover.js';
 import { inputBox } from '../compiler/model/box.js';
+import { keptCompression } from '../compiler/pipeline/compression-cache.js';
 import type { Board } from '../compiler/run/boards/boards.js';
 import { createBoardEngine } from '../compiler/run/boards/engine.js';
 import type { BoardFigures } from '../compiler/run/boards/figures.js';
@@ -75,7 +76,7 @@ function compileFor(
   isa?: string,
 ): Promise<CompiledModel> {
   const compress = compressed ? { method: 'auto' as const } : undefined;
-  const compressWith = compressionSession({ cache });
+  const compressWith = cache ? keptCompression : compressModel;
   return compile(exampleModel(example), { tolerance, compress, compressWith, engine, goal: goal ?? undefined, isa });
 }
 

@@ -4,12 +4,13 @@ import { GOALS } from '../code/cost/goal.js';
 import type { TimeEstimate } from '../code/cost/time.js';
 import { BUILD_ENGINES } from '../code/engines/build-engine.js';
 import { requirePrefix } from '../code/names.js';
-import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress.js';
+import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress-options.js';
+import { BUILD_DEFAULTS } from '../deliver/build.js';
 import type { Report } from '../deliver/package/report.js';
 import { requireBuildFolder, writeBuild } from '../deliver/package/store.js';
 import { loadTarget } from '../deliver/package/targets.js';
 import { describeTolerance, toleranceOf } from '../judge/requirement.js';
-import { BUILD_DEFAULTS, type BuildSettings, buildModel } from './build-model.js';
+import { type BuildOptions, buildModel } from './build-model.js';
 import {
   absoluteToleranceOption,
   choiceOption,
@@ -21,7 +22,7 @@ import {
 import { bytes, count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface BuildOptions extends ModelOptions, BuildSettings {
+interface BuildCommandOptions extends ModelOptions, BuildOptions {
   target: string;
   out?: string;
   json?: boolean;
@@ -101,7 +102,7 @@ Examples:
   return withModelOptions(command);
 }
 
-async function run(file: string, options: BuildOptions): Promise<void> {
+async function run(file: string, options: BuildCommandOptions): Promise<void> {
   const target = loadTarget(options.target);
   const directory = options.out ?? join('build', target.name);
   requestedTolerance(options);

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { Certificate, CertifiedOutput } from '../certify/certificate.js';
 import { type Certified, certify, DEFAULT_BOXES } from '../certify/certify.js';
 import { checkCertificate } from '../certify/check/check-certificate.js';
-import { modelHash, type Report } from '../deliver/package/report.js';
+import { CERTIFICATE_FILE, readCertificate, readClaims } from '../deliver/package/certificate-file.js';
+import type { Report } from '../deliver/package/report.js';
 import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { EXIT } from '../diagnostics.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
@@ -14,7 +15,7 @@ import {
   requirementOf,
   toleranceOf,
 } from '../judge/requirement.js';
-import { CERTIFICATE_FILE, readCertificate, readClaims } from './certificate.js';
+import { modelHash } from '../model/hash.js';
 import {
   absoluteToleranceOption,
   countOption,

@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
 import type { Attempt } from '../compress/search/one-method.js';
 import { signalsDelivered } from '../host/signals.js';
+import { cacheFile, readCache, writeCache } from '../pipeline/compression-cache.js';
 import { attemptError } from './attempts-text.js';
-import { cacheFile, readCache, writeCache } from './compress-cache.js';
 import { bytes, writeNote } from './output.js';
 
 /**
@@ -48,7 +48,7 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
         },
       });
       if (cache && !interrupt.requested) {
-        writeCache(file, { result, tried });
+        writeCache(file, { result, tried }, writeNote);
         // What comes after this may take long.
         await signalsDelivered();
       }

@@ -1,14 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import {
-  type CompressedModel,
-  EFFORT_LEVELS,
-  EFFORTS,
-  type Effort,
-  MARGIN,
-  METHODS,
-  type Method,
-} from '../compress/compress.js';
+import { type CompressedModel, MARGIN } from '../compress/compress.js';
+import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress-options.js';
 import type { Purpose } from '../compress/graph-cost.js';
 import type { TangentKernelReport } from '../compress/refine/ntk.js';
 import type { Attempt } from '../compress/search/one-method.js';

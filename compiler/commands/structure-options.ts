@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { CompressedModel, CompressOptions } from '../compress/compress.js';
+import type { CompressedModel } from '../compress/compress.js';
+import type { CompressOptions } from '../compress/compress-options.js';
 import type { TreeShape } from '../compress/matrices/block-tree.js';
 import type { CompressedLayer } from '../compress/result/layers.js';
 import { pictures } from '../deliver/package/structure-svg.js';

@@ -3,6 +3,8 @@ import { extname } from 'node:path';
 import { Command } from 'commander';
 import type { CertifiedOutput } from '../certify/certificate.js';
 import { ENGINE_NAMES, type EngineName } from '../code/engines/engine.js';
+import { BUILD_DEFAULTS } from '../deliver/build.js';
+import { provedBounds } from '../deliver/package/certificate-file.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { loadTarget } from '../deliver/package/targets.js';
 import { EXIT } from '../diagnostics.js';
@@ -13,8 +15,7 @@ import { describeRequirement, keepsTolerance, toleranceOf } from '../judge/requi
 import { junitReport } from '../run/junit.js';
 import { type VerifyResult, verify } from '../run/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
-import { BUILD_DEFAULTS, buildModel } from './build-model.js';
-import { provedBounds } from './certificate.js';
+import { buildModel } from './build-model.js';
 import {
   absoluteToleranceOption,
   choiceOption,

@@ -10,6 +10,7 @@ import {
   operands,
   type ScaleNode,
 } from '../ir/types.js';
+import type { FunctionTable } from '../table/function-table.js';
 import {
   type BlocksFormat,
   type Leaf,
@@ -22,7 +23,6 @@ import {
 import { type BlocksRequest, leafIntegers, quantizeBlocks, shareBlocks } from './block-formats.js';
 import { decidingLeaves, exactAtZero } from './conditions.js';
 import { ExponentCaps, type Misaligned } from './exponent-caps.js';
-import type { FunctionTable } from './function-table.js';
 import type { Plan } from './plan.js';
 import { buildTable, usefulDomain } from './table-search.js';
 import { integersOf, type MatrixIntegers, quantizeAffine, shareAffine } from './weight-formats.js';

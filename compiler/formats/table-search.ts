@@ -1,6 +1,6 @@
 import type { Range } from '../ir/ranges.js';
-import { type FunctionTable, type Layout, type TableRequest, tableBytes } from './function-table.js';
-import { fill } from './table-fill.js';
+import { type FunctionTable, type Layout, tableBytes } from '../table/function-table.js';
+import { fill, type TableRequest } from './table-fill.js';
 
 /** The search for the cheapest function table within an error. */
 

@@ -5,6 +5,7 @@ import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Box, inputBox } from '../model/box.js';
 import type { Model } from '../model/types.js';
+import { errorsOf, type Measurement, type OutputError, relativeTo, summarizeErrors } from './errors.js';
 import { featurePoints } from './features.js';
 import { inputSlopes, steepest } from './gradients.js';
 import { type Jump, Jumps } from './jumps.js';
@@ -20,27 +21,6 @@ import { searchWorst } from './worst-point.js';
 
 /** Engineering values in, row-major [points x inputs]; engineering values out, row-major [points x outputs]. */
 export type PointFunction = (points: Float64Array) => Float64Array;
-
-/** The error of one output. */
-export interface OutputError {
-  name: string;
-  /** Largest |error| found, in the output's unit. */
-  maxAbsolute: number;
-  /** maxAbsolute divided by the largest |reference| of this output over the box. */
-  maxRelative: number;
-  /** sqrt(sum error^2 / sum reference^2) over the Sobol points. */
-  relativeL2: number;
-  /** Input values where the largest error occurs. */
-  worstAt: number[];
-  /** Largest |reference| over the points, in the output's unit. */
-  largestReference: number;
-}
-
-export interface Measurement {
-  outputs: OutputError[];
-  /** Points evaluated in all. */
-  points: number;
-}
 
 /** How hard to look, and at which points. */
 export interface Look {
@@ -239,58 +219,4 @@ export class Judge {
       return Math.sign(got[p] - wanted[p]) * direction * (slope - theirs[i]);
     });
   }
-}
-
-/** Errors at points without any search; the first `interior` points are those that means are taken over. */
-export function summarizeErrors(
-  model: { inputs: readonly unknown[]; outputs: readonly { name: string }[] },
-  points: Float64Array,
-  wanted: Float64Array,
-  got: Float64Array,
-  interior: number,
-): OutputError[] {
-  const d = model.inputs.length;
-  const width = model.outputs.length;
-  return model.outputs.map(({ name }, k) => {
-    let maxAbsolute = -1;
-    let worst = 0;
-    let largestReference = 0;
-    let errorSquares = 0;
-    let referenceSquares = 0;
-    errorsOf(wanted, got, k, width).forEach((error, p) => {
-      const reference = wanted[p * width + k];
-      if (error > maxAbsolute) {
-        maxAbsolute = error;
-        worst = p;
-      }
-      largestReference = Math.max(largestReference, Math.abs(reference));
-      if (p < interior) {
-        errorSquares += error * error;
-        referenceSquares += reference * reference;
-      }
-    });
-    return {
-      name,
-      maxAbsolute,
-      maxRelative: relativeTo(maxAbsolute, largestReference),
-      relativeL2: relativeTo(Math.sqrt(errorSquares), Math.sqrt(referenceSquares)),
-      worstAt: Array.from(points.subarray(worst * d, (worst + 1) * d)),
-      largestReference,
-    };
-  });
-}
-
-/** |got - wanted| of output k; infinite where it is not a number. */
-function errorsOf(wanted: Float64Array, got: Float64Array, k: number, width: number): Float64Array {
-  const errors = new Float64Array(wanted.length / width);
-  for (let p = 0, i = k; p < errors.length; p++, i += width) {
-    const error = Math.abs(got[i] - wanted[i]);
-    errors[p] = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
-  }
-  return errors;
-}
-
-function relativeTo(error: number, reference: number): number {
-  if (reference > 0) return error / reference;
-  return error === 0 ? 0 : Number.POSITIVE_INFINITY;
 }

@@ -1,5 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
-import type { OutputError } from './measure.js';
+import type { OutputError } from './errors.js';
 
 /** What the outputs of a model are held to, and how much of it an error takes. */
 

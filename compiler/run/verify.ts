@@ -1,7 +1,8 @@
 import type { Engine, EngineName } from '../code/engines/engine.js';
 import type { Report } from '../deliver/package/report.js';
 import type { LoadedBuild } from '../deliver/package/store.js';
-import { Judge, type OutputError, type PointFunction, SEEDS, summarizeErrors } from '../judge/measure.js';
+import { type OutputError, summarizeErrors } from '../judge/errors.js';
+import { Judge, type PointFunction, SEEDS } from '../judge/measure.js';
 import { coveringPoints } from '../judge/points/cover.js';
 import { keepsTolerance, type Requirement, type RequirementLike, requirementOf } from '../judge/requirement.js';
 import { inputBox } from '../model/box.js';

@@ -1,5 +1,5 @@
-import type { FunctionTable } from '../formats/function-table.js';
 import type { AffineNode, BlocksNode, IrGraph, IrNode, MapNode, ScaleNode, WeightBits } from '../ir/types.js';
+import type { FunctionTable } from './function-table.js';
 
 /** A graph with a number format for every value and integers for every weight. */
 

@@ -1,13 +1,13 @@
 import type { CertifiedBuild } from '../../compiler/certify/certify.js';
 import { interpreterPrices } from '../../compiler/code/cost/instructions.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/code/engines/engine.js';
-import { modelHash } from '../../compiler/deliver/package/report.js';
 import { type Precision, planFormats } from '../../compiler/formats/plan.js';
 import { quantize } from '../../compiler/formats/quantize.js';
 import { analyze } from '../../compiler/formats/search/analysis.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
+import { modelHash } from '../../compiler/model/hash.js';
 import type { Model } from '../../compiler/model/types.js';
 import { LARGEST_KERNELS, layOut } from '../../compiler/table/layout/interpreter.js';
 import { dualTable } from '../../compiler/table/layout/native.js';

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { zeroSmallest } from '../../compiler/compress/comparisons/magnitude.js';
-import {
-  type Compressed,
-  compressGraph,
-  compressModel,
-  DEFAULT_COMPRESS,
-  METHODS,
-} from '../../compiler/compress/compress.js';
+import { type Compressed, compressGraph, compressModel } from '../../compiler/compress/compress.js';
+import { DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress-options.js';
 import { estimatedInstructions, storedBytes } from '../../compiler/compress/graph-cost.js';
 import { refine } from '../../compiler/compress/refine/refine.js';
 import { runMethod, searchAll } from '../../compiler/compress/search/all-methods.js';

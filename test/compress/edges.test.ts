@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
+import { compressModel } from '../../compiler/compress/compress.js';
+import { DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress-options.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { compressGraph, compressModel, DEFAULT_COMPRESS } from '../../compiler/compress/compress.js';
+import { compressGraph, compressModel } from '../../compiler/compress/compress.js';
+import { DEFAULT_COMPRESS } from '../../compiler/compress/compress-options.js';
 import { orderNeurons } from '../../compiler/compress/matrices/clusters.js';
 import {
   analyzeHierarchy,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type CompressedModel, compressModel, DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress.js';
+import { type CompressedModel, compressModel } from '../../compiler/compress/compress.js';
+import { DEFAULT_COMPRESS, METHODS } from '../../compiler/compress/compress-options.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';

@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { COMPRESSION_CODE } from '../../compiler/commands/compress-cache.js';
 import { codeHash } from '../../compiler/host/code-hash.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { COMPRESSION_CODE } from '../../compiler/pipeline/compression-cache.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { perceptron } from '../helpers/models.js';
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
+import { summarizeErrors } from '../../compiler/judge/errors.js';
 import { featurePoints } from '../../compiler/judge/features.js';
-import { Judge, type PointFunction, summarizeErrors } from '../../compiler/judge/measure.js';
+import { Judge, type PointFunction } from '../../compiler/judge/measure.js';
 import { cornerPoints, edgePoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { keepsTolerance, roundUpTolerance, shareOfAllowance } from '../../compiler/judge/requirement.js';

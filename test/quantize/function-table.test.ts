@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { tableBytes, tableFunction } from '../../compiler/formats/function-table.js';
 import { buildTable, usefulDomain } from '../../compiler/formats/table-search.js';
 import { FUNCTIONS } from '../../compiler/model/functions.js';
+import { tableBytes, tableFunction } from '../../compiler/table/function-table.js';
 
 const CASES: [string, (x: number) => number, number, number, number][] = [
   ['tanh', Math.tanh, -6, 6, 1],

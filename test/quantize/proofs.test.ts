@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { quantizeBlocks } from '../../compiler/formats/block-formats.js';
-import type { Layout, TableRequest } from '../../compiler/formats/function-table.js';
-import { fill } from '../../compiler/formats/table-fill.js';
+import { fill, type TableRequest } from '../../compiler/formats/table-fill.js';
 import { type AffineRequest, quantizeAffine } from '../../compiler/formats/weight-formats.js';
 import { unionRange } from '../../compiler/ir/ranges.js';
 import type { BlocksNode, IrNode, WeightBits } from '../../compiler/ir/types.js';
 import { FUNCTIONS } from '../../compiler/model/functions.js';
 import { compile } from '../../compiler/pipeline/compile.js';
+import type { Layout } from '../../compiler/table/function-table.js';
 import type { ValueFormat } from '../../compiler/table/quantized-graph.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 

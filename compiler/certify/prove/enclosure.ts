@@ -1,11 +1,21 @@
-import type { Op, PiecewiseOp } from '../read/program.js';
+import type { Op, PiecewiseOp, TableSpec } from '../read/program.js';
 import { Adjoint, type Contributions } from './adjoint.js';
 import { multiply } from './algebra.js';
 import { Composer } from './compose.js';
 import { piecewiseOver } from './piecewise.js';
 import { UNIT } from './scalar.js';
 import { elementsOf, type Source, State, UP } from './state.js';
-import type { TableErrors } from './table-errors.js';
+
+/** table - function is within `middle` +- `radius`. */
+export interface ErrorRange {
+  middle: number;
+  radius: number;
+}
+
+/** Between which errors those of a table over arguments low .. high lie. */
+export interface TableErrorSource {
+  over(spec: TableSpec, low: number, high: number): ErrorRange;
+}
 
 /**
  * Encloses a program over a box. Every element v is a polynomial p of s in [-1, 1]^d, the place in the box, such that
@@ -25,7 +35,7 @@ export class Enclosure extends State {
     program: State['program'],
     dimension: number,
     orders: State['orders'],
-    private readonly tables: TableErrors,
+    private readonly tables: TableErrorSource,
   ) {
     super(program, dimension, orders);
   }

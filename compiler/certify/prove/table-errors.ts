@@ -1,14 +1,8 @@
 import { cellCount, cellsOver, type TableCell } from '../read/cells.js';
 import type { TableSpec } from '../read/program.js';
 import { polynomialRange } from './algebra.js';
-import { Enclosure } from './enclosure.js';
+import { Enclosure, type ErrorRange, type TableErrorSource } from './enclosure.js';
 import { noShares } from './state.js';
-
-/** table - function is within `middle` +- `radius`. */
-export interface ErrorRange {
-  middle: number;
-  radius: number;
-}
 
 /** Order of the polynomials that functions are compared with tables by. */
 const ORDERS = { value: 5, slope: 1 } as const;
@@ -19,7 +13,7 @@ const UP = 1 + 2 ** -40;
  * the cell's polynomial against an enclosure of the function over parts of the cell, in steps of the result, the record's
  * own rounding left out.
  */
-export class TableErrors {
+export class TableErrors implements TableErrorSource {
   private readonly known = new Map<TableSpec, OneTable>();
 
   /** Between which errors those over arguments low .. high lie, integers of the record's operand. */

@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { evaluateIr } from '../../ir/evaluate.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../../ir/types.js';
-import { type ChannelGroup, type ChannelMap, findChannels } from '../neurons/channels.js';
+import { type ChannelGroup, type ChannelMap, findChannels } from '../channels.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 import { momentsOf } from './moments.js';
 

@@ -1,9 +1,9 @@
 import { evaluateIr, type IrValues } from '../../ir/evaluate.js';
 import { affineNodes, withOwnWeights } from '../../ir/parameters.js';
 import type { AffineNode, IrGraph, IrNode } from '../../ir/types.js';
+import { type Channel, type ChannelGroup, type ChannelMap, findChannels, removeChannels } from '../channels.js';
 import { type Moments, momentsOf, pivotOrder, solveRegression } from '../matrices/moments.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
-import { type Channel, type ChannelGroup, type ChannelMap, findChannels, removeChannels } from './channels.js';
 
 /**
  * Neuron selection by interpolative decomposition of the activations over the input box (Chee, Renz, Damle and De Sa,

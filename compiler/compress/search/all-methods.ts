@@ -1,10 +1,9 @@
 import { withoutBlocks } from '../../ir/blocks.js';
 import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
-import type { CompressOptions, Method } from '../compress.js';
+import type { CompressOptions, Method } from '../compress-options.js';
 import { costOf, type Purpose, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
-import { searchPruned } from '../neurons/prune-search.js';
 import { refineWithin } from '../refine/refine-within.js';
 import {
   AGAIN,
@@ -17,6 +16,7 @@ import {
 import { shareOf, type Teacher } from '../teacher/teacher.js';
 import { FAMILY_METHODS } from './families.js';
 import { type Attempt, type Found, runSingle } from './one-method.js';
+import { searchPruned } from './prune-search.js';
 
 /**
  * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every

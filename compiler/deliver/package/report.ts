@@ -1,18 +1,17 @@
-import { createHash } from 'node:crypto';
 import type { Goal } from '../../code/cost/goal.js';
 import { predictInstructions } from '../../code/cost/instructions.js';
 import { estimateTime, type TimeEstimate } from '../../code/cost/time.js';
 import type { BuildEngine } from '../../code/engines/build-engine.js';
 import type { CompressedModel } from '../../compress/compress.js';
-import { tableBytes } from '../../formats/function-table.js';
 import { VERSION } from '../../host/package-root.js';
 import { describeSteps } from '../../ir/map-function.js';
 import { unionRange } from '../../ir/ranges.js';
-import type { OutputError } from '../../judge/measure.js';
+import type { OutputError } from '../../judge/errors.js';
 import type { Requirement } from '../../judge/requirement.js';
-import { modelToJson } from '../../model/load.js';
-import { type Model, parameterCount } from '../../model/types.js';
+import { modelHash } from '../../model/hash.js';
+import { parameterCount } from '../../model/types.js';
 import type { CompiledModel } from '../../pipeline/compiled-model.js';
+import { tableBytes } from '../../table/function-table.js';
 import { readHeader } from '../../table/table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
 import type { Target } from './target.js';
@@ -220,16 +219,4 @@ function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'value
     maxError: table.error,
   }));
   return { values, weights, tables };
-}
-
-/** SHA-256 over the model's JSON and its tensors' float64 bytes, by name. */
-export function modelHash(model: Model): string {
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify(modelToJson(model, 'model.safetensors')));
-  for (const name of [...model.tensors.keys()].sort()) {
-    const { shape, data } = model.tensors.get(name)!;
-    hash.update(`${name} ${shape.join('x')} `);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest('hex');
 }

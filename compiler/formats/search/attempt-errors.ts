@@ -2,14 +2,15 @@ import { runTable } from '../../../targets/host/wasm3.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../code/engines/engine.js';
 import { evaluateIr } from '../../ir/evaluate.js';
 import type { IrNode } from '../../ir/types.js';
-import { type Judge, type OutputError, type PointFunction, summarizeErrors } from '../../judge/measure.js';
+import { type OutputError, summarizeErrors } from '../../judge/errors.js';
+import type { Judge, PointFunction } from '../../judge/measure.js';
 import { concatPoints, cornerPoints, coveringPoints, edgePoints, interiorPoints } from '../../judge/points/cover.js';
 import { shareOfAllowance } from '../../judge/requirement.js';
 import type { Model } from '../../model/types.js';
+import { tableFunction } from '../../table/function-table.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
 import { createOracle } from '../../table/oracle/oracle.js';
 import type { QuantizedGraph } from '../../table/quantized-graph.js';
-import { tableFunction } from '../function-table.js';
 import type { Analysis } from './analysis.js';
 
 /** The error of a lowered model, by its own integers, and what it is of the error that is allowed. */

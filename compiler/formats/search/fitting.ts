@@ -1,12 +1,13 @@
 import { trainableCount } from '../../ir/parameters.js';
-import type { Judge, OutputError } from '../../judge/measure.js';
+import type { OutputError } from '../../judge/errors.js';
+import type { Judge } from '../../judge/measure.js';
 import { sobolPoints } from '../../judge/points/sobol.js';
 import type { Box } from '../../model/box.js';
 import type { Model } from '../../model/types.js';
+import type { FunctionTable } from '../../table/function-table.js';
 import { type LoweredModel, lower } from '../../table/lower/lower.js';
 import type { QuantizedGraph } from '../../table/quantized-graph.js';
 import { encodeTable, tableCrc } from '../../table/table.js';
-import type { FunctionTable } from '../function-table.js';
 import { type Plan, type Precision, planFormats, withWeightBits } from '../plan.js';
 import { type QuantizeOptions, quantize } from '../quantize.js';
 import { WeightRounder } from '../weight-rounder.js';

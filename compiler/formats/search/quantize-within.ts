@@ -1,6 +1,7 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { IrGraph, IrNode } from '../../ir/types.js';
-import { type Judge, type Look, type Measurement, SEEDS } from '../../judge/measure.js';
+import type { Measurement } from '../../judge/errors.js';
+import { type Judge, type Look, SEEDS } from '../../judge/measure.js';
 import { optionOf, type Requirement, roundUpTolerance, toleranceOf } from '../../judge/requirement.js';
 import type { Model } from '../../model/types.js';
 import { dequantizedGraph } from '../dequantize.js';

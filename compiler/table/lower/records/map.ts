@@ -1,5 +1,5 @@
-import type { FunctionTable } from '../../../formats/function-table.js';
 import type { MapNode } from '../../../ir/types.js';
+import type { FunctionTable } from '../../function-table.js';
 import type { ValueFormat } from '../../quantized-graph.js';
 import { FLAG, FORMAT, KIND } from '../../specification.js';
 import type { TableRecord } from '../../table.js';

@@ -6,7 +6,7 @@ import {
   type IrNode,
   operands,
   withOperands,
-} from '../../ir/types.js';
+} from '../ir/types.js';
 
 /**
  * Which hidden units of a graph can be taken out. Elementwise steps, concatenations and slices tie components of values

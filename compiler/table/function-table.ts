@@ -42,26 +42,6 @@ export type Layout = Pick<
   'segmentation' | 'mirrored' | 'degree' | 'segmentBits' | 'octaveBits' | 'segments' | 'origin'
 >;
 
-export interface TableRequest {
-  f: (x: number) => number;
-  periodic: boolean;
-  /** The range to cover; ignored when periodic. Arguments beyond it are held to the ends of the table. */
-  domain: Range;
-  /** Where f exists and arguments may lie: `domain`, and more where f hardly changes beyond it. Default: `domain`. */
-  range?: Range;
-  /** Largest error wanted, in the unit of f. */
-  error: number;
-  bits: 16 | 32;
-  /** Exponent of the output values. */
-  exponent: number;
-  /** Segments must be at least two steps of the argument's format wide: 2^-segmentBits >= 2 * 2^-argumentExponent. */
-  argumentExponent: number;
-  /** Fewest segment bits that make sense: 0 where the slope of f jumps at integers. */
-  coarsest?: number;
-  /** Bytes that each degree is worth, from 0 on: degree costs time, segments cost memory. */
-  degreeBytes?: readonly number[];
-}
-
 /** Bytes of the table in the pool. */
 export function tableBytes(table: FunctionTable): number {
   return table.data.length * table.bytesPerEntry;

@@ -1,10 +1,9 @@
 import type { Certificate } from '../certify/certificate.js';
 import { certify } from '../certify/certify.js';
-import { modelHash } from '../deliver/package/report.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { allowancesOf, describeRequirement } from '../judge/requirement.js';
+import { modelHash } from '../model/hash.js';
 import type { CompiledModel } from '../pipeline/compiled-model.js';
-import { count } from './output.js';
 
 /**
  * Shares of the tolerance for formats that are tried one after another: first what measurement allows. A proof counts on all
@@ -14,15 +13,22 @@ const BUDGETS = [undefined, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 64];
 /** Boxes that a proof of one choice of formats may take. */
 const BOXES = 12_000;
 
+/** What was proved of one choice of formats. */
+export interface ProofAttempt {
+  /** Of the tolerance; the worst output counts. */
+  share: number;
+  boxes: number;
+}
+
 /**
  * The first of ever finer formats with which the tolerance is proved at every point.
  *
  * @param make compiles the model for a share of the tolerance that formats may take
  * @throws PE4205 where none is, with the least bound that was proved
  */
-export async function certifiedWithin(
+export async function provedCompile(
   make: (formatBudget?: number) => Promise<CompiledModel>,
-  say: (text: string) => void,
+  onProof: (attempt: ProofAttempt) => void = () => {},
 ): Promise<{ compiled: CompiledModel; certificate: Certificate }> {
   let best = Number.POSITIVE_INFINITY;
   let tolerance = '';
@@ -37,9 +43,7 @@ export async function certifiedWithin(
     );
     const certificate = await certificateOf(compiled, allowed);
     const share = Math.max(...certificate.outputs.map(({ bound }, k) => bound / allowed[k]));
-    say(
-      `  certify   ${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(certificate.boxes)} boxes\n`,
-    );
+    onProof({ share, boxes: certificate.boxes });
     if (share <= 1) return { compiled, certificate };
     best = Math.min(best, share);
   }

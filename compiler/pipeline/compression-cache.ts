@@ -2,29 +2,20 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
-import type { CompressedModel, CompressOptions } from '../compress/compress.js';
+import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
+import type { CompressOptions } from '../compress/compress-options.js';
 import type { Attempt } from '../compress/search/one-method.js';
-import { modelHash } from '../deliver/package/report.js';
 import { codeHash } from '../host/code-hash.js';
 import { VERSION } from '../host/package-root.js';
 import { writeFileWhole } from '../host/write-file.js';
+import { modelHash } from '../model/hash.js';
 import { loadModel, modelToJson } from '../model/load.js';
 import type { Model } from '../model/types.js';
-import { writeNote } from './output.js';
 
 /** Finished searches, in the XDG (or the system's) cache folder: one file per model, allowances, options and code. */
 
 /** Folders of the compiler that compression runs: a change in one of them makes other networks. */
-export const COMPRESSION_CODE = [
-  'compress',
-  'cost',
-  'format',
-  'ir',
-  'judge',
-  'linear-algebra',
-  'model',
-  'reference',
-] as const;
+export const COMPRESSION_CODE = ['code', 'compress', 'ir', 'judge', 'model', 'table'] as const;
 
 let code: string | undefined;
 
@@ -48,13 +39,18 @@ interface CacheEntry extends Pick<FinishedSearch, 'tried'> {
   model?: object;
 }
 
-export function writeCache(file: string, { result: { model, ...facts }, tried }: FinishedSearch): void {
+/** @param note told where the result cannot be kept, which harms nothing else */
+export function writeCache(
+  file: string,
+  { result: { model, ...facts }, tried }: FinishedSearch,
+  note: (text: string) => void,
+): void {
   const entry: CacheEntry = { tried, facts, model: model && inlineModel(model) };
   try {
     const text = JSON.stringify(entry);
     writeFileWhole(file, `${digestOf(text)}\n${text}`);
   } catch (error) {
-    writeNote(`note: the result is not cached: ${(error as Error).message}`);
+    note(`note: the result is not cached: ${(error as Error).message}`);
   }
 }
 
@@ -71,6 +67,21 @@ export function readCache(file: string): FinishedSearch | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Compression that looks finished searches up and keeps those that it makes. */
+export async function keptCompression(...args: Parameters<Compressor>): Promise<CompressedModel> {
+  const [model, graph, allowances, options] = args;
+  const file = cacheFile(model, allowances, options);
+  const cached = readCache(file);
+  if (cached) return cached.result;
+  const tried: Attempt[] = [];
+  const result = await compressModel(model, graph, allowances, {
+    ...options,
+    onAttempt: (attempt) => tried.push(attempt),
+  });
+  writeCache(file, { result, tried }, () => {});
+  return result;
 }
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');

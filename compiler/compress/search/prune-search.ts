@@ -1,13 +1,13 @@
 import { modelParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
+import { findChannels } from '../channels.js';
 import { costOf, type Purpose, weightBytes } from '../graph-cost.js';
+import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from '../neurons/prune.js';
 import type { Checkpoint } from '../refine/refine.js';
 import { refineWithin } from '../refine/refine-within.js';
 import { type Attempt, STEP_BY_STEP } from '../search/one-method.js';
 import { type SearchPoints, searchPoints } from '../teacher/search-points.js';
 import type { Teacher } from '../teacher/teacher.js';
-import { findChannels } from './channels.js';
-import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from './prune.js';
 
 /**
  * Search for the cheapest network that keeps its share of the tolerance: prune to a width, refine, and see.

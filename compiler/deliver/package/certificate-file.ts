@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Certificate, type CertifiedOutput, parseCertificate, sha256 } from '../certify/certificate.js';
-import type { LoadedBuild } from '../deliver/package/store.js';
-import { PinnEdgeError } from '../diagnostics.js';
-import { cannotRead } from '../host/file-reader.js';
-import type { MapClaim } from '../ir/map-function.js';
+import { type Certificate, type CertifiedOutput, parseCertificate, sha256 } from '../../certify/certificate.js';
+import { PinnEdgeError } from '../../diagnostics.js';
+import { cannotRead } from '../../host/file-reader.js';
+import type { MapClaim } from '../../ir/map-function.js';
+import type { LoadedBuild } from './store.js';
 
 /** The certificate of a build, and what a proof needs to know of its tables. */
 

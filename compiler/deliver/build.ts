@@ -1,0 +1,121 @@
+import type { Certificate } from '../certify/certificate.js';
+import type { Goal } from '../code/cost/goal.js';
+import type { BuildEngine } from '../code/engines/build-engine.js';
+import { type Compressor, compressModel } from '../compress/compress.js';
+import { EFFORTS, type Effort, type Method } from '../compress/compress-options.js';
+import { PinnEdgeError } from '../diagnostics.js';
+import type { Precision } from '../formats/plan.js';
+import type { RequirementLike } from '../judge/requirement.js';
+import type { Model } from '../model/types.js';
+import { type CompiledModel, compile, type StageResult } from '../pipeline/compile.js';
+import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../table/layout/interpreter.js';
+import { type ProofAttempt, provedCompile } from './certified-build.js';
+import { type PackagedBuild, packageBuild } from './package/build-files.js';
+import { CERTIFICATE_FILE } from './package/certificate-file.js';
+import type { Target } from './package/target.js';
+
+/** From a model to all files of a build for a target: what the command `build` does. */
+
+/** What a build can be asked for; what is not said is as in {@link BUILD_DEFAULTS}. */
+export interface BuildSettings {
+  /** Default: the model's, else 1e-3 of the largest value of each output. */
+  tolerance?: RequirementLike;
+  precision: Precision;
+  engine: BuildEngine;
+  compress: Method | 'none';
+  /** Default: speed where that fits the target, else size. */
+  goal?: Goal;
+  effort: Effort;
+  /** Of the model, in its image; devices refuse lower ones. */
+  modelVersion?: number;
+  /** What the model's names in C begin with. */
+  name?: string;
+  /** Finer formats until the tolerance is proved at every point. */
+  certify?: boolean;
+}
+
+export const BUILD_DEFAULTS = {
+  target: 'esp32',
+  precision: 'auto',
+  engine: 'wasm3',
+  compress: 'auto',
+  effort: 'quick',
+} as const satisfies BuildSettings & { target: string };
+
+/** Who watches a build, and how networks are made smaller in it. */
+export interface BuildWatch {
+  /** Name of the model's file, for messages. */
+  file?: string;
+  onStage?: (stage: StageResult) => void;
+  onProof?: (attempt: ProofAttempt) => void;
+  /** Called where a build for speed does not fit, before one for size is made. */
+  onTooLarge?: (reason: PinnEdgeError) => void;
+  /** Asked once, whatever is built of its answer. */
+  compressor?: Compressor;
+}
+
+export interface BuiltModel extends PackagedBuild {
+  compiled: CompiledModel;
+  certificate?: Certificate;
+}
+
+/**
+ * Compiles a model for a target and packs what the device and its makers need; `writeBuild` writes the files.
+ *
+ * @throws PinnEdgeError: as `compile`; PE4002 where no goal fits the target; PE4205 where the tolerance cannot be proved
+ */
+export async function buildForTarget(
+  model: Model,
+  target: Target,
+  settings: Partial<BuildSettings> = {},
+  watch: BuildWatch = {},
+): Promise<BuiltModel> {
+  const { tolerance, precision, engine, compress, goal, effort, ...wishes } = { ...BUILD_DEFAULTS, ...settings };
+  const compressWith = once(watch.compressor ?? compressModel);
+  // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
+  const purpose = goal === 'speed' ? 'speed' : 'size';
+  const buildFor = async (chosen: Goal): Promise<BuiltModel> => {
+    const make = (formatBudget?: number) =>
+      compile(model, {
+        isa: target.isa,
+        tolerance,
+        precision,
+        engine,
+        goal: chosen,
+        kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
+        compress: compress === 'none' ? undefined : { method: compress, purpose, maxWork: EFFORTS[effort] },
+        compressWith,
+        file: watch.file,
+        formatBudget,
+        onStage: watch.onStage,
+      });
+    const { compiled, certificate } = wishes.certify
+      ? await provedCompile(make, watch.onProof)
+      : { compiled: await make(), certificate: undefined };
+    const packaged = packageBuild(compiled, target, { version: wishes.modelVersion, prefix: wishes.name });
+    if (certificate) packaged.files.set(CERTIFICATE_FILE, `${JSON.stringify(certificate)}\n`);
+    return { compiled, certificate, ...packaged };
+  };
+  if (goal) return buildFor(goal);
+  try {
+    return await buildFor('speed');
+  } catch (error) {
+    if (!(error instanceof PinnEdgeError) || error.code !== 'PE4002') throw error;
+    watch.onTooLarge?.(error);
+    return buildFor('size');
+  }
+}
+
+/**
+ * Makes every compression once: asked for the same again, which a build for size after one for speed does, it gives what it
+ * gave, be it the best of a search that was interrupted.
+ */
+function once(compress: Compressor): Compressor {
+  const made = new Map<string, ReturnType<Compressor>>();
+  return (model, graph, allowances, options) => {
+    const key = JSON.stringify([allowances, options]);
+    const result = made.get(key) ?? compress(model, graph, allowances, options);
+    made.set(key, result);
+    return result;
+  };
+}
