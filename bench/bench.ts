@@ -5,7 +5,7 @@ import { BUILD_ENGINES } from '../compiler/code/engines/build-engine.js';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
-import type { CompiledModel } from '../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { loadBoard } from '../compiler/run/boards/boards.js';
 import { splitSummary } from './compress-document.js';
 import { document, report } from './document.js';

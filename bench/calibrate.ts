@@ -8,10 +8,11 @@ import type { Precision } from '../compiler/formats/plan.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
-import { type CompiledModel, compile } from '../compiler/pipeline/compile.js';
+import { compile } from '../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { type Board, loadBoard } from '../compiler/run/boards/boards.js';
 import { createBoardEngine } from '../compiler/run/boards/engine.js';
-import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../compiler/table/layout/interpreter.js';
+import { type KernelLimits, LARGEST_KERNELS, SHALLOW_KERNELS } from '../compiler/table/layout/interpreter.js';
 import { measureNativePrices } from './native-prices.js';
 import { randoms } from './random.js';
 
@@ -34,7 +35,7 @@ const NETWORKS: [widths: number[], activation: string, tolerance: number][] = [
   [[4, 16, 64, 1], 'sigmoid', 1e-3],
   [[2, 20, 20, 1], 'tanh', 1e-4],
 ];
-const WAYS: [Goal, LayoutOptions, Precision][] = [
+const WAYS: [Goal, KernelLimits, Precision][] = [
   ['size', LARGEST_KERNELS, 'auto'],
   ['speed', LARGEST_KERNELS, 'auto'],
   ['speed', SHALLOW_KERNELS, 'auto'],

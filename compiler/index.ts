@@ -1,6 +1,8 @@
 /** The library behind the commands: `import { compile, simulate, verify } from 'pinn-edge'`. */
 
 import { nodeFiles } from './host/node-files.js';
+import { importModel as importModelWith } from './import/import.js';
+import type { ImportOptions, ImportResult } from './import/types.js';
 import { loadModel as loadModelWith } from './model/load.js';
 import type { Model } from './model/types.js';
 
@@ -9,6 +11,20 @@ export function loadModel(file: string): Model {
   return loadModelWith(file, nodeFiles);
 }
 
+export {
+  BUILD_DEFAULTS,
+  type BuildSettings,
+  type BuildWatch,
+  type BuiltModel,
+  buildForTarget,
+} from './deliver/build.js';
+/** Reads a trained network of any format that `pinn-edge import` knows as a model. */
+export function importModel(file: string, options: ImportOptions = {}): Promise<ImportResult> {
+  return importModelWith(file, nodeFiles, options);
+}
+
+export type { Certificate } from './certify/certificate.js';
+export { type CertifiedBuild, type CertifyOptions, certify } from './certify/certify.js';
 export { DeviceClient, type DeviceInfo } from './deliver/device/client.js';
 export { openTransport, type Transport } from './deliver/device/transport.js';
 export { sendImage, type UpdateFigures } from './deliver/device/update.js';
@@ -22,7 +38,10 @@ export { EXIT, PinnEdgeError } from './diagnostics.js';
 export { evaluateReference } from './judge/reference/evaluate.js';
 export type { Requirement, RequirementLike, Tolerance } from './judge/requirement.js';
 export type { Model } from './model/types.js';
-export { type CompiledModel, type CompileOptions, compile } from './pipeline/compile.js';
+export { compile } from './pipeline/compile.js';
+export type { CompileOptions } from './pipeline/compile-options.js';
+export type { CompiledModel } from './pipeline/compiled-model.js';
+export { compressOnly } from './pipeline/compress-only.js';
 export { type Simulation, simulate } from './run/simulate.js';
 export { type VerifyOptions, type VerifyResult, verify } from './run/verify.js';
 export { LARGEST_KERNELS, SHALLOW_KERNELS } from './table/layout/interpreter.js';

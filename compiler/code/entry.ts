@@ -14,7 +14,7 @@ export interface GeneratedSources {
  * The AssemblyScript sources of one model: its block table as static data, its arena, and code for just the records of
  * that table, which must be valid. Where they lie in memory: linear-memory.ts.
  */
-/** @param callsInARow records that are called before the run goes round its loop; see LayoutOptions */
+/** @param callsInARow records that are called before the run goes round its loop; see KernelLimits */
 export function generateSources(
   table: BlockTable,
   bytes: Uint8Array,

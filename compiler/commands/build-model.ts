@@ -3,7 +3,7 @@ import type { Compressor } from '../compress/compress.js';
 import { type BuildSettings, type BuiltModel, buildForTarget } from '../deliver/build.js';
 import type { Target } from '../deliver/package/target.js';
 import { type Model, parameterCount } from '../model/types.js';
-import type { StageResult } from '../pipeline/compile.js';
+import type { StageResult } from '../pipeline/compiled-model.js';
 import { compressionSession } from './compress-session.js';
 import { requestedTolerance, type ToleranceOption } from './options.js';
 import { count, error } from './output.js';

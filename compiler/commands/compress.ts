@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { Goal } from '../code/cost/goal.js';
 import { type CompressedModel, MARGIN } from '../compress/compress.js';
 import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress-options.js';
-import type { Purpose } from '../compress/graph-cost.js';
 import type { TangentKernelReport } from '../compress/refine/ntk.js';
 import type { Attempt } from '../compress/search/one-method.js';
 import { PinnEdgeError } from '../diagnostics.js';
@@ -10,7 +10,7 @@ import { requireWritable } from '../host/write-file.js';
 import { optionOf, requirementOf, roundUpTolerance } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { writeModel } from '../model/write.js';
-import { compressOnly } from '../pipeline/compile.js';
+import { compressOnly } from '../pipeline/compress-only.js';
 import { attemptsText } from './attempts-text.js';
 import { compressionSession, sizeText } from './compress-session.js';
 import { requireModelPlace } from './model-place.js';
@@ -38,7 +38,7 @@ interface CompressCommandOptions extends ModelOptions, StructureOptions {
   tol?: ToleranceOption;
   tolAbs?: ToleranceOption;
   method: Method;
-  for: Purpose;
+  for: Goal;
   maxBytes?: number;
   maxInstructions?: number;
   effort: Effort;
@@ -59,7 +59,7 @@ export function compressCommand(): Command {
     )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
     .option('--method <name>', `one of ${METHODS.join(', ')}`, choiceOption('--method', METHODS), 'auto')
-    .option('--for <purpose>', 'what to make small: size or speed', choiceOption('--for', ['size', 'speed']), 'size')
+    .option('--for <goal>', 'what to make small: size or speed', choiceOption('--for', ['size', 'speed']), 'size')
     .option(
       '--max-bytes <n>',
       'the most accurate model whose weights take at most n bytes in 16 bits, instead of a tolerance',
@@ -113,7 +113,7 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
     file,
     compress: {
       method: options.method,
-      purpose: options.for,
+      goal: options.for,
       seed: options.seed,
       // Nothing is kept back for formats and tables: the tolerance is that of the model written here.
       share: 1,

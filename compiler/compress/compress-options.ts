@@ -1,4 +1,4 @@
-import type { Purpose } from './graph-cost.js';
+import type { Goal } from '../code/cost/goal.js';
 import { DEFAULT_TREE, type TreeOptions } from './matrices/block-tree.js';
 import type { Checkpoint } from './refine/refine.js';
 import type { Attempt } from './search/one-method.js';
@@ -10,7 +10,8 @@ export type Method = (typeof METHODS)[number];
 
 export interface CompressOptions {
   method: Method;
-  purpose: Purpose;
+  /** What networks are compared by: time for `speed`, else bytes. */
+  goal: Goal;
   /** Share of the tolerance that compression may spend. */
   share: number;
   seed: number;
@@ -43,7 +44,7 @@ export type Effort = (typeof EFFORT_LEVELS)[number];
 
 export const DEFAULT_COMPRESS: CompressOptions = {
   method: 'auto',
-  purpose: 'size',
+  goal: 'size',
   share: 0.55,
   seed: 0,
   round: false,

@@ -1,9 +1,9 @@
+import type { Goal } from '../code/cost/goal.js';
 import { interpreterPrices } from '../code/cost/instructions.js';
 import { weightSites } from '../ir/parameters.js';
 import type { BlocksNode, IrGraph } from '../ir/types.js';
 
 /** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
-export type Purpose = 'size' | 'speed';
 
 /** Most weights of a compressed network end up in 16 bits; a bias is 32 bits and each row has a shift. */
 const WEIGHT_BYTES = 2;
@@ -15,8 +15,8 @@ const MAP_MACS = 12;
 /** Starting a step takes about as long as this many multiply-adds. */
 const STEP_MACS = 40;
 
-export function costOf(graph: IrGraph, purpose: Purpose): number {
-  return purpose === 'size' ? estimatedBytes(graph) : estimatedWork(graph);
+export function costOf(graph: IrGraph, goal: Goal): number {
+  return goal === 'speed' ? estimatedWork(graph) : estimatedBytes(graph);
 }
 
 /** Bytes of weights, biases and records. */

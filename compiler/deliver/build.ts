@@ -7,7 +7,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { Precision } from '../formats/plan.js';
 import type { RequirementLike } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
-import { type CompiledModel, compile, type StageResult } from '../pipeline/compile.js';
+import { compile } from '../pipeline/compile.js';
+import type { CompiledModel, StageResult } from '../pipeline/compiled-model.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../table/layout/interpreter.js';
 import { type ProofAttempt, provedCompile } from './certified-build.js';
 import { type PackagedBuild, packageBuild } from './package/build-files.js';
@@ -73,7 +74,7 @@ export async function buildForTarget(
   const { tolerance, precision, engine, compress, goal, effort, ...wishes } = { ...BUILD_DEFAULTS, ...settings };
   const compressWith = once(watch.compressor ?? compressModel);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
-  const purpose = goal === 'speed' ? 'speed' : 'size';
+  const smaller = goal === 'speed' ? 'speed' : 'size';
   const buildFor = async (chosen: Goal): Promise<BuiltModel> => {
     const make = (formatBudget?: number) =>
       compile(model, {
@@ -83,7 +84,7 @@ export async function buildForTarget(
         engine,
         goal: chosen,
         kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-        compress: compress === 'none' ? undefined : { method: compress, purpose, maxWork: EFFORTS[effort] },
+        compress: compress === 'none' ? undefined : { method: compress, goal: smaller, maxWork: EFFORTS[effort] },
         compressWith,
         file: watch.file,
         formatBudget,

@@ -40,7 +40,7 @@ export function withWeightBits(plan: Plan, weight: Float64Array, bits: WeightBit
 export type Precision = 'auto' | '8' | '16' | '32';
 
 /** What a plan prefers besides few bytes. */
-export interface PlanPreference {
+export interface PlanRules {
   /** Sums that only function tables read are wide: where they are made and read, that costs nothing. */
   wideArguments: boolean;
   /** Matrices of narrower weights save no time. */
@@ -51,9 +51,9 @@ export interface PlanPreference {
 
 /** From the standard deviation of the error at the worst point to its largest value over the box. */
 const PEAK_TO_SIGMA = 3.5;
-export const FEW_BYTES: PlanPreference = { wideArguments: false, leastWeightBits: 8, tableShare: 0.4 };
+export const FEW_BYTES: PlanRules = { wideArguments: false, leastWeightBits: 8, tableShare: 0.4 };
 /** For the interpreter's packed kernels: segments cost no time; what they leave of the tolerance, weights can use. */
-export const FOR_LANES: PlanPreference = { wideArguments: true, leastWeightBits: 16, tableShare: 0.12 };
+export const FOR_LANES: PlanRules = { wideArguments: true, leastWeightBits: 16, tableShare: 0.12 };
 /** A 32-bit value makes the products that read it wider as well: the time of its readers, counted as bytes per element. */
 export const WIDE_VALUE_BYTES = 10;
 
@@ -70,7 +70,7 @@ export function planFormats(
   sensitivity: Sensitivity,
   budget: number,
   precision: Precision,
-  prefer: PlanPreference = FEW_BYTES,
+  prefer: PlanRules = FEW_BYTES,
 ): Plan {
   const leaves = graph.nodes.filter((n): n is Leaf => n.kind !== 'concat' && n.kind !== 'slice');
   const groups = valueGroups(graph, leaves);

@@ -29,8 +29,8 @@ import { integersOf, type MatrixIntegers, quantizeAffine, shareAffine } from './
 import type { Rounding } from './weight-grid.js';
 
 export interface QuantizeOptions {
-  /** Prefer formats that the interpreter's packed kernels are fast with; see {@link SpeedOptions}. */
-  speed?: SpeedOptions;
+  /** Prefer formats that the interpreter's packed kernels are fast with; see {@link LaneFormats}. */
+  speed?: LaneFormats;
   /**
    * Bytes that a function table's degree is worth, from 0 on, where `elements` of values go through it: degree costs
    * time, segments cost memory. Default: what suits size.
@@ -43,7 +43,7 @@ export interface QuantizeOptions {
 }
 
 /** How formats bend to speed under the interpreter, matrix by matrix. */
-export interface SpeedOptions {
+export interface LaneFormats {
   /** Columns whose products are summed in one 32-bit lane; fewer leave more bits to the weights. Default: 16. */
   laneColumns: ReadonlyMap<IrNode, number>;
   /** Matrices whose rows have one shift in common. */

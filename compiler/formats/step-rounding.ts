@@ -1,6 +1,6 @@
 import { createGram } from '../ir/linear-algebra/gram.js';
+import { lattice } from '../ir/linear-algebra/nearest-plane.js';
 import type { AffineNode } from '../ir/types.js';
-import { lattice } from './nearest-plane.js';
 import { type Grid, type RoundedWeights, shapeOf } from './weight-grid.js';
 
 /** Rounding of one affine step to the results that it should have, from the arguments that it really gets. */

@@ -1,13 +1,13 @@
 import { evaluateIr, evaluateNode, gradientIr, type IrValues } from '../ir/evaluate.js';
 import { normalEquations } from '../ir/jacobian.js';
 import { createGram } from '../ir/linear-algebra/gram.js';
+import { babai } from '../ir/linear-algebra/nearest-plane.js';
 import { mapNodes } from '../ir/map-nodes.js';
 import { affineNodes, type ParameterLayout } from '../ir/parameters.js';
 import { type AffineNode, type IrGraph, type IrNode, operands } from '../ir/types.js';
 import { coveringPoints } from '../judge/points/cover.js';
 import type { Box } from '../model/box.js';
 import type { QuantizedGraph } from '../table/quantized-graph.js';
-import { babai } from './nearest-plane.js';
 import { roundStep } from './step-rounding.js';
 import {
   clampTo,

@@ -4,14 +4,15 @@ import { packageBuild } from '../../compiler/deliver/package/build-files.js';
 import { builtInMemory } from '../../compiler/deliver/package/store.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { createBoardEngine } from '../../compiler/run/boards/engine.js';
-import { LARGEST_KERNELS, type LayoutOptions, SHALLOW_KERNELS } from '../../compiler/table/layout/interpreter.js';
+import { type KernelLimits, LARGEST_KERNELS, SHALLOW_KERNELS } from '../../compiler/table/layout/interpreter.js';
 import { BOARDS, exampleFile } from './setup.js';
 
 /** The bound of the native stack, from the module alone, against what the stack really takes without tail calls. */
 
-const CASES: [string, Goal, LayoutOptions][] = [
+const CASES: [string, Goal, KernelLimits][] = [
   ['size', 'size', SHALLOW_KERNELS],
   ['speed, shallow kernels', 'speed', SHALLOW_KERNELS],
   ['speed, the largest kernels', 'speed', LARGEST_KERNELS],

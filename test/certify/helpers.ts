@@ -6,6 +6,7 @@ import { quantize } from '../../compiler/formats/quantize.js';
 import { analyze } from '../../compiler/formats/search/analysis.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph, toTurns } from '../../compiler/ir/simplify.js';
+import { congruential } from '../../compiler/judge/points/random.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { modelHash } from '../../compiler/model/hash.js';
 import type { Model } from '../../compiler/model/types.js';
@@ -61,13 +62,9 @@ export function errorsAt({ model, table }: CertifiedBuild, points: Float64Array)
   return largest;
 }
 
-/** So many points of the input box by a linear congruential generator, and all of its corners. */
+/** So many points of the input box of a generator, and all of its corners. */
 export function boxPoints({ inputs }: Model, count: number, seed = 1): Float64Array {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const next = congruential(seed);
   const points: number[] = [];
   for (let corner = 0; corner < 2 ** inputs.length; corner++) {
     points.push(...inputs.map(({ min, max }, i) => ((corner >> i) & 1 ? max : min)));

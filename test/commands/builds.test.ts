@@ -11,7 +11,7 @@ import type { Target } from '../../compiler/deliver/package/target.js';
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { EXIT } from '../../compiler/diagnostics.js';
 import { parameterCount } from '../../compiler/model/types.js';
-import { compressOnly } from '../../compiler/pipeline/compile.js';
+import { compressOnly } from '../../compiler/pipeline/compress-only.js';
 import { exampleFile } from '../boards/setup.js';
 import { CLI, cli, temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron, randoms, tensor } from '../helpers/models.js';

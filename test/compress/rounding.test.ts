@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { roundRows } from '../../compiler/compress/matrices/hmatrix.js';
-import { nearestPlane } from '../../compiler/compress/matrices/precision.js';
+import { roundTogether } from '../../compiler/compress/matrices/precision.js';
 import { randoms } from '../helpers/models.js';
 
 /** E[x x^T] of arguments that vary in a few directions mostly, row-major [cols x cols]. */
@@ -31,12 +31,12 @@ describe('weights rounded with their arguments in view', () => {
 
   test.each([8, 16] as const)('err less than half of what each rounded by itself does, %d bits', (bits) => {
     const moment = momentOf(cols, 4);
-    const planned = meanSquare(weights, nearestPlane(weights, cols, bits, moment), cols, moment);
+    const planned = meanSquare(weights, roundTogether(weights, cols, bits, moment), cols, moment);
     expect(planned).toBeLessThan(meanSquare(weights, roundRows(weights, cols, bits), cols, moment) / 4);
   });
 
   test.each([8, 16] as const)('fit into %d bits, zeros stay zeros', (bits) => {
-    const rounded = nearestPlane(weights, cols, bits, momentOf(cols, 4));
+    const rounded = roundTogether(weights, cols, bits, momentOf(cols, 4));
     expect(roundRows(rounded, cols, bits)).toEqual(rounded);
     weights.forEach((w, i) => {
       if (w === 0) expect(rounded[i]).toBe(0);
@@ -44,6 +44,6 @@ describe('weights rounded with their arguments in view', () => {
   });
 
   test('arguments that are always zero leave rounding as it is', () => {
-    expect(nearestPlane(weights, cols, 8, new Float64Array(cols * cols))).toEqual(roundRows(weights, cols, 8));
+    expect(roundTogether(weights, cols, 8, new Float64Array(cols * cols))).toEqual(roundRows(weights, cols, 8));
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { compressionSession, Progress } from '../../compiler/commands/compress-session.js';
 import type { Attempt } from '../../compiler/compress/search/one-method.js';
-import { compressOnly } from '../../compiler/pipeline/compile.js';
+import { compressOnly } from '../../compiler/pipeline/compress-only.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 

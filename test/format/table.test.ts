@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../compiler/code/engines/create.js';
+import { congruential } from '../../compiler/judge/points/random.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import { checkTable } from '../../compiler/table/check.js';
 import { CHECK, STATUS } from '../../compiler/table/specification.js';
@@ -91,11 +92,8 @@ describe('a corrupt block table', () => {
     const table = randomTable(11, 1);
     const runnable = await moduleOf(table);
     const instantiate = instantiator(runnable.wasm);
-    let state = 12345;
-    const next = (n: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return state % n;
-    };
+    const random = congruential(12345);
+    const next = (n: number) => (random() * 2 ** 32) % n;
     const recordsAt = HEADER_BYTES + table.inputs.length * 12 + table.outputs.length * 4;
     const seen = new Set<number>();
     for (let trial = 0; trial < 3000; trial++) {

@@ -1,3 +1,4 @@
+import { congruential } from '../../compiler/judge/points/random.js';
 import { loadModel } from '../../compiler/model/load.js';
 import type { Model } from '../../compiler/model/types.js';
 
@@ -15,11 +16,8 @@ export function modelFrom(json: Json, files: Record<string, Uint8Array> = {}): M
 
 /** Deterministic numbers in [-1, 1). */
 export function randoms(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
+  const random = congruential(seed);
+  return () => 2 * random() - 1;
 }
 
 export function tensor(shape: number[], next: () => number, scale = 1): { shape: number[]; data: number[] } {

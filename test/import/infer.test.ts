@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
+import { congruential } from '../../compiler/judge/points/random.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Tensor } from '../../compiler/model/types.js';
@@ -11,11 +12,8 @@ import { memoryFiles } from './helpers.js';
 const WIDTHS = [2, 5, 4, 1];
 const POINT = Float64Array.of(0.3, -0.6);
 
-let seed = 7;
-function random(): number {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return (seed / 2 ** 32) * 2 - 1;
-}
+const share = congruential(7);
+const random = () => 2 * share() - 1;
 const layers = WIDTHS.slice(1).map((rows, i) => ({
   rows,
   cols: WIDTHS[i],

@@ -1,6 +1,7 @@
 import { importModel } from '../../compiler/import/import.js';
 import { parseInput } from '../../compiler/import/options.js';
 import type { ImportResult } from '../../compiler/import/types.js';
+import { congruential } from '../../compiler/judge/points/random.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import type { Tensor } from '../../compiler/model/types.js';
@@ -13,11 +14,8 @@ export type Named = [string, Tensor][];
 
 /** Deterministic numbers in -1 .. 1. */
 export function numbers(seed: number): (count: number) => Float64Array {
-  let state = seed;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 32) * 2 - 1;
-  };
+  const random = congruential(seed);
+  const next = () => 2 * random() - 1;
   return (count) => Float64Array.from({ length: count }, next);
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { interpreterPrices } from '../../compiler/code/cost/instructions.js';
 import { checkTable } from '../../compiler/table/check.js';
 import { lanesShape } from '../../compiler/table/lanes.js';
-import { LARGEST_KERNELS, type LayoutOptions, layOut } from '../../compiler/table/layout/interpreter.js';
+import { type KernelLimits, LARGEST_KERNELS, layOut } from '../../compiler/table/layout/interpreter.js';
 import type { LoweredModel } from '../../compiler/table/lower/lower.js';
 import { PoolBuilder } from '../../compiler/table/lower/pool.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
@@ -25,7 +25,7 @@ function expectSame(before: BlockTable, after: BlockTable, words: Int32Array): v
   expect(createOracle(after).run(words).outputs).toEqual(createOracle(before).run(words).outputs);
 }
 
-const WAYS: [string, LayoutOptions][] = [
+const WAYS: [string, KernelLimits][] = [
   ['the largest kernels', LARGEST_KERNELS],
   ['two words at a time, several passes', { ...LARGEST_KERNELS, maxWords: 2 }],
   ['loops that go round after every word', { ...LARGEST_KERNELS, maxWords: 8, hopWords: 1 }],

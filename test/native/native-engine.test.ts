@@ -7,7 +7,8 @@ import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { verify } from '../../compiler/run/verify.js';
 import { CHECK, STATUS } from '../../compiler/table/specification.js';
 import { sealTable } from '../../compiler/table/table.js';

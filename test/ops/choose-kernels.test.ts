@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/compile.js';
 import { createEngine } from '../../compiler/code/engines/create.js';
 import { generateSources } from '../../compiler/code/entry.js';
+import { congruential } from '../../compiler/judge/points/random.js';
 import { checkTable } from '../../compiler/table/check.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { CHECK, FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
@@ -66,8 +67,8 @@ function tableOf(records: TableRecord[]): BlockTable {
 const EXTREMES = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 32767, -32768, 0x7fff8000, 0x8000 - 0x10000, 65535, 0x12345678];
 
 function inputWords(points: number): Int32Array {
-  let seed = 1;
-  const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
+  const share = congruential(1);
+  const random = () => share() * 2 ** 32;
   return Int32Array.from({ length: points * INPUT_WORDS }, (_, i) => {
     if (i < 40 * INPUT_WORDS) return EXTREMES[random() % EXTREMES.length];
     return (random() | 0) >> ((random() >>> 8) % 28);

@@ -8,7 +8,7 @@ import { firmwareFiles, VALIDATE_SOURCES } from '../../compiler/deliver/package/
 import { modelHeader } from '../../compiler/deliver/package/header.js';
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
-import type { CompiledModel } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { readHeader } from '../../compiler/table/table.js';
 import { temporaryFolder } from '../helpers/cli.js';

@@ -11,7 +11,8 @@ import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/index.js';
 import { Judge } from '../../compiler/judge/measure.js';
 import { keepsTolerance } from '../../compiler/judge/requirement.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { EXAMPLES, exampleFile } from '../boards/setup.js';
 import { tableRandom } from '../helpers/random-table.js';
 

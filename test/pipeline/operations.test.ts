@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createEngine, type Runnable } from '../../compiler/code/engines/create.js';
 import type { EngineName } from '../../compiler/code/engines/engine.js';
 import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
-import { type CompiledModel, compile } from '../../compiler/pipeline/compile.js';
+import { compile } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 import { tableRandom } from '../helpers/random-table.js';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { encodeImage, type ImageInput } from '../../compiler/deliver/image/image.js';
 import { PAYLOAD } from '../../compiler/deliver/image/image-format.js';
 import { VALIDATE_SOURCES } from '../../compiler/deliver/package/firmware-files.js';
-import type { CompiledModel } from '../../compiler/pipeline/compile.js';
+import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
 import { headerInputOf } from '../package/fixture.js';
 import { C99, COMMON, compileOrThrow, includes, libraryObject, WARNINGS, wasm3Object } from '../package/toolchain.js';
 

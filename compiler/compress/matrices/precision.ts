@@ -1,5 +1,6 @@
 import { evaluateIr } from '../../ir/evaluate.js';
 import { cholesky } from '../../ir/linear-algebra/cholesky.js';
+import { sweep } from '../../ir/linear-algebra/nearest-plane.js';
 import { mapNodes } from '../../ir/map-nodes.js';
 import { type WeightSite, weightSites } from '../../ir/parameters.js';
 import { coresOf } from '../../ir/tensor-train.js';
@@ -105,7 +106,7 @@ function planeRounding(teacher: Teacher, graph: IrGraph, sites: readonly WeightS
     moments.set(x, { mean, covariance, width });
     const shifts = out.kind === 'affine' && bias !== undefined;
     const moment = shifts ? covariance : covariance.map((c, i) => c + mean[Math.floor(i / width)] * mean[i % width]);
-    const rounded: Rounded = { weight: nearestPlane(weight, width, bits, moment) };
+    const rounded: Rounded = { weight: roundTogether(weight, width, bits, moment) };
     if (shifts) {
       rounded.shift = new Float64Array(out.width);
       weight.forEach((w, i) => {
@@ -126,7 +127,7 @@ const DAMPING = 1e-2;
  * 2210.17323; Babai's nearest plane). Zeros stay zeros.
  * @param moment E[x x^T], row-major [cols x cols]
  */
-export function nearestPlane(weights: Float64Array, cols: number, bits: 8 | 16, moment: Float64Array): Float64Array {
+export function roundTogether(weights: Float64Array, cols: number, bits: 8 | 16, moment: Float64Array): Float64Array {
   let trace = 0;
   for (let c = 0; c < cols; c++) trace += moment[c * cols + c];
   const factor = new Float64Array(cols * cols);
@@ -134,19 +135,18 @@ export function nearestPlane(weights: Float64Array, cols: number, bits: 8 | 16, 
   if (!(trace > 0 && cholesky(moment, damping, factor, cols, cols))) return roundRows(weights, cols, bits);
   const rounded = weights.slice();
   const limit = 2 ** (bits - 1);
-  const errors = new Float64Array(cols);
   for (let at = 0; at < weights.length; at += cols) {
     const unit = rowUnit(weights.subarray(at, at + cols), bits);
-    errors.fill(0);
-    for (let c = cols - 1; c >= 0; c--) {
-      const w = weights[at + c];
-      if (w === 0) continue;
-      let left = 0;
-      for (let i = c + 1; i < cols; i++) left += errors[i] * factor[i * cols + c];
-      const wanted = w + left / factor[c * cols + c];
-      rounded[at + c] = Math.min(limit - 1, Math.max(-limit, Math.round(wanted / unit))) * unit;
-      errors[c] = w - rounded[at + c];
-    }
+    sweep(
+      factor,
+      cols,
+      (c) => weights[at + c],
+      (c, wanted) => {
+        if (weights[at + c] === 0) return 0;
+        rounded[at + c] = Math.min(limit - 1, Math.max(-limit, Math.round(wanted / unit))) * unit;
+        return rounded[at + c];
+      },
+    );
   }
   return rounded;
 }

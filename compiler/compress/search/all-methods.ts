@@ -1,14 +1,15 @@
+import type { Goal } from '../../code/cost/goal.js';
 import { withoutBlocks } from '../../ir/blocks.js';
 import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import type { CompressOptions, Method } from '../compress-options.js';
-import { costOf, type Purpose, storedBytes, weightBytes } from '../graph-cost.js';
+import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
 import { refineWithin } from '../refine/refine-within.js';
 import {
-  AGAIN,
   addPeaks,
   type LastCheck,
+  RETRY_SHARE,
   SEARCHES,
   type SearchPoints,
   searchPoints,
@@ -59,16 +60,16 @@ export async function runMethod(
     if (search === SEARCHES)
       return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
     points = addPeaks(points, peaks);
-    options.share *= AGAIN;
+    options.share *= RETRY_SHARE;
   }
 }
 
 /** @returns whether the network measures less than what it has to beat, if anything */
 function wins(
   { graph, bytes }: Pick<Found, 'graph' | 'bytes'>,
-  { purpose, beat = Number.POSITIVE_INFINITY }: Pick<SearchAllOptions, 'purpose' | 'beat'>,
+  { goal, beat = Number.POSITIVE_INFINITY }: Pick<SearchAllOptions, 'goal' | 'beat'>,
 ): boolean {
-  return graph !== undefined && (purpose === 'size' ? bytes! : costOf(graph, purpose)) < beat;
+  return graph !== undefined && (goal !== 'speed' ? bytes! : costOf(graph, goal)) < beat;
 }
 
 /** Those that work on matrices, and so on what is left once neurons are gone. */
@@ -85,19 +86,19 @@ export interface SearchAllOptions extends CompressOptions {
 }
 
 export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
-  const { purpose, share } = options;
+  const { goal, share } = options;
   const whole = withoutBlocks(teacher.graph);
   const attempts: Attempt[] = [];
   const points = searchPoints(teacher);
   let best: Result = { attempts, how: '' };
   const measure = () =>
-    purpose === 'size'
+    goal !== 'speed'
       ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
-      : costOf(best.graph ?? teacher.graph, purpose);
+      : costOf(best.graph ?? teacher.graph, goal);
 
   const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
     const beat = measure();
-    if ((await options.checkpoint?.()) || least(method, start, purpose) >= beat) return;
+    if ((await options.checkpoint?.()) || lowerBoundBytes(method, start, goal) >= beat) return;
     const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, points, {
       ...options,
@@ -105,7 +106,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
       // Refined networks of fewer and fewer neurons come from one another: those that do not win lead to those that do.
       beat: method === 'prune' && refine ? undefined : beat,
       onAttempt: (attempt) => {
-        const measured = purpose === 'size' ? attempt.bytes : attempt.cost;
+        const measured = goal !== 'speed' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.
         const fewer = method === 'magnitude' || attempt.parameters < modelParameterCount(start);
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && fewer && measured < measure() });
@@ -114,20 +115,20 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     attempts.push(...found.attempts.map(named));
     const { graph } = found;
     if (!graph || !isStructure(found, start)) return;
-    if (wins(found, { purpose, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+    if (wins(found, { goal, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 
   // The runtime multiplies by zeros as by any weight.
-  const structures = FAMILY_METHODS.filter((method) => method !== 'magnitude' || purpose === 'size');
+  const structures = FAMILY_METHODS.filter((method) => method !== 'magnitude' || goal !== 'speed');
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
   const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
   attempts.push(...search.attempts);
-  const pruned = search.graph && (await settled(teacher, search.graph, points, options));
+  const pruned = search.graph && (await roundAndRecheck(teacher, search.graph, points, options));
   if (pruned) {
     const bytes = storedBytes(pruned.graph);
-    const less = wins({ ...pruned, bytes }, { purpose, beat: measure() });
+    const less = wins({ ...pruned, bytes }, { goal, beat: measure() });
     if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
   for (const method of structures) await tryMethod(method, whole, method);
@@ -135,7 +136,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     const from = best.graph;
     for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
   }
-  const rounded = purpose === 'size' ? await narrower(teacher, points, options, best) : undefined;
+  const rounded = goal !== 'speed' ? await tryPlainRounding(teacher, points, options, best) : undefined;
   return { ...best, closest, rounded };
 }
 
@@ -145,7 +146,7 @@ const SETTLING_STEPS = 80;
  * A pruned network as it is stored: rounded, and refined again where the last check finds peaks.
  * @returns undefined where the peaks stay
  */
-async function settled(
+async function roundAndRecheck(
   teacher: Teacher,
   pruned: IrGraph,
   points: SearchPoints,
@@ -157,7 +158,7 @@ async function settled(
     const checked = check?.(graph);
     if (!checked || checked.spent <= 1) return { graph, unrounded };
     if (search === SEARCHES) return undefined;
-    share *= AGAIN;
+    share *= RETRY_SHARE;
     const settings = { target: share, maxSteps: SETTLING_STEPS, checkpoint };
     const refined = await refineWithin(teacher, unrounded, addPeaks(points, checked.peaks), share, settings);
     unrounded = refined.graph;
@@ -173,8 +174,8 @@ function isStructure({ graph, bytes }: Found, start: IrGraph): boolean {
 }
 
 /** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
-function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
-  if (purpose !== 'size' || method === 'prune') return 0;
+function lowerBoundBytes(method: SingleName, graph: IrGraph, goal: Goal): number {
+  if (goal === 'speed' || method === 'prune') return 0;
   const ranks = method === 'lowrank' || method === 'svd' || method === 'tt';
   return weightSites(graph).reduce((n, { rows, x, bias }) => {
     return n + (ranks ? Math.min(rows * x.width, rows + x.width) : 0) + 4 * (bias?.length ?? 0);
@@ -182,7 +183,7 @@ function least(method: SingleName, graph: IrGraph, purpose: Purpose): number {
 }
 
 /** The whole network with narrower weights, where that takes fewer bytes than the best structure and keeps the tolerance. */
-async function narrower(
+async function tryPlainRounding(
   teacher: Teacher,
   points: SearchPoints,
   options: CompressOptions,

@@ -1,9 +1,10 @@
+import type { Goal } from '../../code/cost/goal.js';
 import { withoutFactors } from '../../ir/blocks.js';
 import { modelParameterCount } from '../../ir/parameters.js';
 import { foldGraph } from '../../ir/simplify.js';
 import type { IrGraph } from '../../ir/types.js';
 import { roundWeights } from '../comparisons/round-weights.js';
-import { costOf, type Purpose, weightBytes } from '../graph-cost.js';
+import { costOf, weightBytes } from '../graph-cost.js';
 import { roundWithPeaks } from '../matrices/precision.js';
 import { balanced } from '../refine/balance.js';
 import type { Checkpoint } from '../refine/refine.js';
@@ -48,7 +49,7 @@ export interface Attempt {
 export interface SingleOptions extends FamilyOptions {
   /** Share of the tolerance that may be spent. */
   share: number;
-  purpose: Purpose;
+  goal: Goal;
   /** Round the weights of the result to the least precision per matrix that keeps the share. */
   round: boolean;
   /** Refine the weights that are left. */
@@ -138,11 +139,11 @@ class Run {
       if (await this.refined(family, middle)) low = middle;
       else high = middle;
     }
-    if (this.best?.refined) await this.goOn(again);
+    if (this.best?.refined) await this.cutFurther(again);
   }
 
   /** Takes more off the best network and refines what is left: less at a time after every failure. */
-  private async goOn(again: (graph: IrGraph) => Family | undefined): Promise<void> {
+  private async cutFurther(again: (graph: IrGraph) => Family | undefined): Promise<void> {
     for (let cut = FIRST_CUT; cut > LAST_CUT && !this.exhausted(); ) {
       const family = again(withoutFactors(this.best!.graph));
       if (!family) return;
@@ -154,8 +155,8 @@ class Run {
   }
 
   private wins(family: Family, graph: IrGraph): boolean {
-    const { beat = Number.POSITIVE_INFINITY, purpose } = this.options;
-    return (purpose === 'size' ? family.bytesOf(graph, 8) : costOf(graph, purpose)) < beat;
+    const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
+    return (goal !== 'speed' ? family.bytesOf(graph, 8) : costOf(graph, goal)) < beat;
   }
 
   /** @returns whether the network keeps the tolerance */
@@ -169,7 +170,7 @@ class Run {
       this.best = { ...candidate, refined };
       this.outcomes.set(bytes, true);
     }
-    const cost = costOf(graph, options.purpose);
+    const cost = costOf(graph, options.goal);
     const parameters = modelParameterCount(graph);
     const attempt = { by: this.method, what, parameters, bytes, cost, error, refined, within: kept, kept };
     this.attempts.push(attempt);

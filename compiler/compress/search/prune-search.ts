@@ -1,7 +1,8 @@
+import type { Goal } from '../../code/cost/goal.js';
 import { modelParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import { findChannels } from '../channels.js';
-import { costOf, type Purpose, weightBytes } from '../graph-cost.js';
+import { costOf, weightBytes } from '../graph-cost.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from '../neurons/prune.js';
 import type { Checkpoint } from '../refine/refine.js';
 import { refineWithin } from '../refine/refine-within.js';
@@ -22,7 +23,7 @@ import type { Teacher } from '../teacher/teacher.js';
 export interface SearchOptions {
   /** Share of the tolerance that may be spent. */
   target: number;
-  purpose: Purpose;
+  goal: Goal;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;
@@ -92,7 +93,7 @@ class Search {
   private async growWidth(analysis: PruneAnalysis): Promise<void> {
     const ranks = analysis.groups.map((group) => rankAt(group, RANK_ERROR));
     const widest = Math.max(...ranks);
-    const limit = costOf(this.original, this.options.purpose);
+    const limit = costOf(this.original, this.options.goal);
     const failed: { width: number; error: number }[] = [];
     const widths = [...WIDTHS.filter((w) => w < widest), widest];
     const trial = (width: number) =>
@@ -106,7 +107,7 @@ class Search {
       const predicted = predictError(failed, width);
       if (predicted > HOPELESS * this.options.target && k + 1 < widths.length) continue;
       const pruned = trial(width);
-      if (costOf(pruned, this.options.purpose) >= limit || this.exhausted(FIRST_PHASE)) return;
+      if (costOf(pruned, this.options.goal) >= limit || this.exhausted(FIRST_PHASE)) return;
       if (!(await this.attempt(pruned, `width ${width}`, COLD_STEPS))) {
         failed.push({ width, error: this.attempts.at(-1)!.error });
         continue;
@@ -162,9 +163,9 @@ class Search {
     const refined = await refineWithin(teacher, pruned, this.points, options.target, settings);
     this.work += refined.work;
     this.points = refined.points;
-    const cost = costOf(refined.graph, options.purpose);
+    const cost = costOf(refined.graph, options.goal);
     const worst = Math.max(refined.unseen, refined.error);
-    const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.purpose));
+    const cheaper = cost < (this.best?.cost ?? costOf(this.original, options.goal));
     const better = cost === this.best?.cost && worst < this.best.error;
     const bytes = weightBytes(refined.graph, 16);
     const within = worst <= options.target;

@@ -48,4 +48,4 @@ export function lastCheck(teacher: Teacher, allowed: number): LastCheck {
 /** How often a search begins again, with the peaks in view, where the last check refuses what it has found. */
 export const SEARCHES = 3;
 /** Each time with so much of the share of the tolerance. */
-export const AGAIN = 0.95;
+export const RETRY_SHARE = 0.95;

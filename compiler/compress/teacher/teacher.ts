@@ -50,7 +50,7 @@ const UNSEEN_POINTS = 8192;
 const POOL_POINTS = 6144;
 const SEED_STRIDE = 1 << 15;
 /** Stretches of the sequence where climbing starts, with at most so many points and multiply-adds: some seconds. */
-const MORE = {
+const CLIMB_STARTS = {
   search: { skip: 1 << 19, points: 1 << 15, work: 1e9 },
   check: { skip: 1 << 20, points: 1 << 16, work: 2e9 },
 } as const;
@@ -100,9 +100,9 @@ export function unseenSamples(teacher: Teacher): Samples {
  * Points for climbing to start from, as many as the work of evaluating the teacher allows: steep neurons in a box of several
  * inputs have peaks that fewer points miss.
  */
-export function moreSamples(teacher: Teacher, purpose: keyof typeof MORE): Samples {
+export function moreSamples(teacher: Teacher, where: keyof typeof CLIMB_STARTS): Samples {
   const { box, seed, graph } = teacher;
-  const { skip, points: most, work } = MORE[purpose];
+  const { skip, points: most, work } = CLIMB_STARTS[where];
   const count = Math.min(most, Math.max(UNSEEN_POINTS, Math.floor(work / (irParameterCount(graph) + 1))));
   const points = interiorPoints(box, count, skip + (seed % 4) * most);
   return askTeacher(teacher, concatPoints([points, cornerPoints(box)]), count);

@@ -1,5 +1,6 @@
 import { irParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
+import { uniform } from '../../judge/points/random.js';
 import { askTeacher, joinSamples, largest, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
 
 /**
@@ -134,11 +135,8 @@ function worstOf(errors: Float64Array, count: number): Float64Array {
   return worst;
 }
 
-/** Numbers in [-1, 1) from a linear congruential generator (Numerical Recipes, 3rd ed., 7.1): equal seeds, equal points. */
+/** Numbers in [-1, 1). */
 function generator(seed: number): () => number {
-  let state = Math.imul(seed, 2654435761) >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
+  const random = uniform(seed - 1);
+  return () => 2 * random() - 1;
 }

@@ -15,7 +15,7 @@ import { type Analysis, inGraphUnits } from './analysis.js';
 import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './attempt-errors.js';
 import { matricesOf, movesOf } from './moves.js';
 import { searchNoiseBudget } from './noise-budget.js';
-import { costOf, degreePrices, type Preference, planPreference } from './preference.js';
+import { costOf, degreePrices, type Preference, planRules } from './preference.js';
 
 /**
  * Plans of formats, tried with their own integers: the noise model proposes a plan for a budget, and from there whatever
@@ -89,7 +89,7 @@ export class Fitting {
   /** The plan of the noise model for a share of the allowed error, and nothing narrowed by measurement. */
   planned(budget: number): Attempt {
     const { graph, ranges, sensitivity } = this.analysis;
-    return this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planPreference(this.prefer)));
+    return this.attempt(planFormats(graph, ranges, sensitivity, budget, this.precision, planRules(this.prefer)));
   }
 
   /** One plan, quantised, lowered and measured. */

@@ -2,14 +2,14 @@ import type { InterpreterPrices } from '../../code/cost/instructions.js';
 import { type NativePrices, nativeInstructions } from '../../code/cost/native.js';
 import { dualTable } from '../../table/layout/native.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
-import { FEW_BYTES, FOR_LANES, type Plan, type PlanPreference, WIDE_VALUE_BYTES } from '../plan.js';
-import type { QuantizeOptions, SpeedOptions } from '../quantize.js';
+import { FEW_BYTES, FOR_LANES, type Plan, type PlanRules, WIDE_VALUE_BYTES } from '../plan.js';
+import type { LaneFormats, QuantizeOptions } from '../quantize.js';
 import { bytesPerDegree } from '../table-search.js';
 
 /** What a search for formats prefers; nothing given: few bytes. */
 export interface Preference {
   /** Formats of the interpreter's packed kernels; the noise model's plans are taken as they are. */
-  lanes?: SpeedOptions;
+  lanes?: LaneFormats;
   /** With `lanes`: prices by which function tables are chosen. */
   interpreter?: InterpreterPrices;
   /** Few instructions of the native kernels, at these prices. */
@@ -22,7 +22,7 @@ export const BYTES_PER_INSTRUCTION = 4;
 const BYTES_PER_INTERPRETED_INSTRUCTION = 1 / 4;
 
 /** The preference in the noise model's terms. */
-export function planPreference({ lanes, native }: Preference): PlanPreference {
+export function planRules({ lanes, native }: Preference): PlanRules {
   if (lanes) return FOR_LANES;
   return native ? { ...FEW_BYTES, wideArguments: true, leastWeightBits: cheapestNarrow(native) } : FEW_BYTES;
 }

@@ -6,7 +6,7 @@ import { optionOf, type Requirement, roundUpTolerance, toleranceOf } from '../..
 import type { Model } from '../../model/types.js';
 import { dequantizedGraph } from '../dequantize.js';
 import type { Precision } from '../plan.js';
-import { DEFAULT_LANE_COLUMNS, type SpeedOptions } from '../quantize.js';
+import { DEFAULT_LANE_COLUMNS, type LaneFormats } from '../quantize.js';
 import { type Analysis, formatPoint, knowing } from './analysis.js';
 import { approximateFast, shareOfErrors, sharesOfErrors } from './attempt-errors.js';
 import { type Attempt, Fitting } from './fitting.js';
@@ -125,7 +125,7 @@ export function unlessUnreachable<T>(attempt: () => T): T | undefined {
  * Takes bits from weights where that lets more products share a lane, and shifts of their own from rows: matrix by
  * matrix, the largest first, as long as `attempt` keeps the tolerance.
  */
-function fasterFormats(graph: IrGraph, attempt: (speed: SpeedOptions) => Attempt | undefined): Attempt | undefined {
+function fasterFormats(graph: IrGraph, attempt: (speed: LaneFormats) => Attempt | undefined): Attempt | undefined {
   const laneColumns = new Map<IrNode, number>();
   const oneShift = new Set<IrNode>();
   let kept: Attempt | undefined;

@@ -1,3 +1,5 @@
+import { congruential } from './random.js';
+
 /**
  * Sobol points: a low-discrepancy sequence over [0, 1)^d (Sobol 1967; Bratley and Fox, ACM TOMS 14 (1988) 88-100;
  * Gray-code order of Antonov and Saleev). The first dimensions use the direction numbers of Joe and Kuo,
@@ -50,14 +52,13 @@ function directionNumbers(dimensions: number): Uint32Array {
   const directions = new Uint32Array(dimensions * BITS);
   for (let bit = 0; bit < BITS; bit++) directions[bit] = 2 ** (31 - bit);
   const polynomials = primitivePolynomials();
-  let seed = 0x9e3779b9;
+  const random = congruential(0x9e3779b9);
   for (let d = 1; d < dimensions; d++) {
     const known = JOE_KUO[d - 1];
     const { degree, a } = polynomials.next().value as { degree: number; a: number };
     const m: number[] = known ? [...known.m] : [];
     for (let i = m.length; i < degree; i++) {
-      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-      m.push(((seed >>> 8) % 2 ** i) * 2 + 1);
+      m.push((Math.floor(random() * 2 ** 24) % 2 ** i) * 2 + 1);
     }
     const v = directions.subarray(d * BITS, (d + 1) * BITS);
     for (let i = 0; i < BITS; i++) {

@@ -10,7 +10,7 @@ import type { BlockTable, TableRecord } from '../table.js';
  * Layout: after every number format is decided, matrices and tables of a lowered model are put in the order that the
  * interpreter's kernels read fastest. The integers that a run gives are the same.
  */
-export interface LayoutOptions {
+export interface KernelLimits {
   /** Most 64-bit words of inputs that a kernel may hold in locals. */
   maxWords: number;
   /** Words between two rounds of a kernel's loop, 0 for a row at a time: bounds the native stack without tail calls. */
@@ -20,10 +20,10 @@ export interface LayoutOptions {
 }
 
 /** For chips where every operation nests a native call: loops go round after some 60 operations at most. */
-export const SHALLOW_KERNELS: LayoutOptions = { maxWords: 32, hopWords: 8, callsInARow: 2 };
+export const SHALLOW_KERNELS: KernelLimits = { maxWords: 32, hopWords: 8, callsInARow: 2 };
 
 /** For chips where an operation of the interpreter leaves nothing on the native stack. */
-export const LARGEST_KERNELS: LayoutOptions = {
+export const LARGEST_KERNELS: KernelLimits = {
   maxWords: 64,
   hopWords: 0,
   callsInARow: Number.POSITIVE_INFINITY,
@@ -33,7 +33,7 @@ export const LARGEST_KERNELS: LayoutOptions = {
 export type LanePrices = Record<'lanes.word' | 'lanes.split', number>;
 
 /** The lowered model for the interpreter's packed kernels; records that they are no faster for stay as they are. */
-export function layOut(lowered: LoweredModel, options: LayoutOptions, prices: LanePrices): LoweredModel {
+export function layOut(lowered: LoweredModel, options: KernelLimits, prices: LanePrices): LoweredModel {
   const { table } = lowered;
   const pool = new PoolBuilder();
   let arenaBytes = table.arenaBytes;
@@ -154,7 +154,7 @@ function lanesRecord(
   record: TableRecord,
   table: BlockTable,
   peak: number,
-  options: LayoutOptions,
+  options: KernelLimits,
   prices: LanePrices,
   pool: PoolBuilder,
 ): TableRecord | undefined {
@@ -207,7 +207,7 @@ interface Choice {
   inLane: boolean;
 }
 
-function singleLane({ cols }: Matrix, { maxWords, hopWords }: LayoutOptions): Choice | undefined {
+function singleLane({ cols }: Matrix, { maxWords, hopWords }: KernelLimits): Choice | undefined {
   if (cols > Math.min(MAX_SINGLE_WORDS, maxWords)) return undefined;
   return {
     shape: { lanes: 1, passWords: cols, splitWords: 0, hopWords: hopWords >= cols ? 0 : hopWords },
@@ -219,7 +219,7 @@ function singleLane({ cols }: Matrix, { maxWords, hopWords }: LayoutOptions): Ch
  * The products per multiply and the splits that cost least, such that no lane can overflow: in every row and between any
  * two splits, sum |w| max|x| (and what the sum starts with, where it stays in its lane) is below 2^(bits - 1).
  */
-function packedLanes(matrix: Matrix, { maxWords, hopWords }: LayoutOptions, prices: LanePrices): Choice | undefined {
+function packedLanes(matrix: Matrix, { maxWords, hopWords }: KernelLimits, prices: LanePrices): Choice | undefined {
   let best: (Choice & { cost: number }) | undefined;
   for (const lanes of [2, 3]) {
     const words = Math.ceil(matrix.cols / lanes);

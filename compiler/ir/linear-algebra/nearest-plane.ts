@@ -1,4 +1,4 @@
-import { cholesky, choleskySolve } from '../ir/linear-algebra/cholesky.js';
+import { cholesky, choleskySolve } from './cholesky.js';
 
 /** Value `k`, or the nearest that it may take. */
 type Clamp = (k: number, value: number) => number;
@@ -39,17 +39,41 @@ export function lattice(
     const rounded = new Float64Array(n);
     const shift = Float64Array.from(sequence, (k) => missing?.[k] ?? 0);
     if (missing) choleskySolve(factor, shift, n, n);
-    // pull[j] collects sum over the rounded ones of factor(i, j) times their error.
-    const pull = new Float64Array(n);
-    for (let i = n - 1; i >= 0; i--) {
-      const k = sequence[i];
-      const wanted = values[k] + shift[i] - pull[i] / factor[i * n + i];
-      rounded[k] = clamp(k, Math.round(wanted / steps[k]) * steps[k]);
-      const error = rounded[k] - values[k] - shift[i];
-      for (let j = 0; j <= i; j++) pull[j] += factor[i * n + j] * error;
-    }
+    sweep(
+      factor,
+      n,
+      (i) => values[sequence[i]] + shift[i],
+      (i, wanted) => {
+        const k = sequence[i];
+        rounded[k] = clamp(k, Math.round(wanted / steps[k]) * steps[k]);
+        return rounded[k];
+      },
+    );
     return rounded;
   };
+}
+
+/**
+ * The sweep of the nearest plane (Babai, Combinatorica 6 (1986) 1-13): from the last value to the first, each is rounded with
+ * what the errors of those before it pull it by.
+ *
+ * @param factor lower Cholesky factor of the curvature, row-major [n x n]
+ * @param target value i before rounding
+ * @param round gives the value that i takes where `wanted` would be best, and keeps it
+ */
+export function sweep(
+  factor: Float64Array,
+  n: number,
+  target: (i: number) => number,
+  round: (i: number, wanted: number) => number,
+): void {
+  // pull[j] collects sum over the rounded ones of factor(i, j) times their error.
+  const pull = new Float64Array(n);
+  for (let i = n - 1; i >= 0; i--) {
+    const value = target(i);
+    const error = round(i, value - pull[i] / factor[i * n + i]) - value;
+    if (error !== 0) for (let j = 0; j <= i; j++) pull[j] += factor[i * n + j] * error;
+  }
 }
 
 /** {@link lattice} for one vector of values, whose own steps give the order. */

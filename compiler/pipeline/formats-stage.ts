@@ -1,0 +1,86 @@
+import type { CompressedModel } from '../compress/compress.js';
+import { weightBytes } from '../compress/graph-cost.js';
+import type { Analysis } from '../formats/search/analysis.js';
+import { analyze } from '../formats/search/analysis.js';
+import { quantizeFiner, quantizeWithin, unlessUnreachable } from '../formats/search/quantize-within.js';
+import { sentGraph } from '../ir/derive/derived-outputs.js';
+import { buildIr } from '../ir/from-model.js';
+import { trainableCount } from '../ir/parameters.js';
+import { foldGraph } from '../ir/simplify.js';
+import type { IrGraph } from '../ir/types.js';
+import type { Judge } from '../judge/measure.js';
+import type { Requirement } from '../judge/requirement.js';
+import type { Model } from '../model/types.js';
+import type { CompileSettings } from './compile-options.js';
+import type { Graphs } from './graph-stage.js';
+
+/** Stages `compress` and `quantize`: the network and the number formats that cost least within the tolerance. */
+
+/** What is quantised, and how: the compressed network, or the whole one. */
+export interface Chosen {
+  compressed?: CompressedModel;
+  analysis: Analysis;
+  /** The cheapest formats, looked for when it is called, or found already where the choice depended on them. */
+  fit: () => Fitted;
+}
+
+export type Fitted = ReturnType<typeof quantizeWithin>;
+
+/** The compressed network where it keeps the tolerance in its formats and costs less, else the whole one. */
+export async function compressWithin(
+  model: Model,
+  judge: Judge,
+  { source, whole }: Graphs,
+  tolerance: Requirement,
+  settings: CompileSettings,
+): Promise<Chosen> {
+  const fit = (analysis: Analysis) => quantizeCheapest(model, judge, analysis, tolerance, settings);
+  const { compress, compressWith, file } = settings;
+  const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
+  if (!compressed?.model) return { compressed, analysis: whole, fit: () => fit(whole) };
+  const smaller = analyze(model, sentGraph(model, foldGraph(buildIr(compressed.model))), file, tolerance);
+  const { analysis, fitted } = cheaper(smaller, whole, fit);
+  const left = analysis === whole ? leftForFormats(compressed, source) : compressed;
+  return { compressed: left, analysis, fit: () => fitted };
+}
+
+/** The cheapest formats of a graph that keep the tolerance. */
+function quantizeCheapest(
+  model: Model,
+  judge: Judge,
+  analysis: Analysis,
+  tolerance: Requirement,
+  { precision, prefer, formatBudget: budget }: CompileSettings,
+): Fitted {
+  return budget === undefined
+    ? quantizeWithin(model, judge, analysis, precision, tolerance, prefer)
+    : quantizeFiner(model, judge, analysis, precision, budget, prefer);
+}
+
+/** The compressed network in its formats, or the whole one, where only that keeps the tolerance or where it costs less. */
+function cheaper(
+  compressed: Analysis,
+  whole: Analysis,
+  fit: (analysis: Analysis) => Fitted,
+): { analysis: Analysis; fitted: Fitted } {
+  const fitted = unlessUnreachable(() => fit(compressed));
+  // The whole network has all of the tolerance for its formats: that may be needed, or come out smaller.
+  if (fitted && fitted.attempt.tableBytes.length <= trainableCount(whole.graph))
+    return { analysis: compressed, fitted };
+  const entire = fit(whole);
+  const keeps = fitted && fitted.attempt.cost <= entire.attempt.cost;
+  return keeps ? { analysis: compressed, fitted } : { analysis: whole, fitted: entire };
+}
+
+/** What is left to say of a compression whose network is not the one that is built. */
+function leftForFormats({ method, parameters, bytes, attempts }: CompressedModel, whole: IrGraph): CompressedModel {
+  return {
+    method,
+    detail: 'left as it is: formats need the whole tolerance',
+    parameters: { before: parameters.before, after: parameters.before },
+    bytes: { before: bytes.before, after: weightBytes(whole, 16) },
+    error: 0,
+    relativeError: 0,
+    attempts,
+  };
+}
