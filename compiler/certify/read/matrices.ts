@@ -121,13 +121,19 @@ function requireLanes(
   if (lanes === 1) return;
   const inLane = (record.format & FORMAT.ACC_WIDE) === 0;
   const perPass = passWords * lanes;
-  const largest = Array.from(peaks).reduce((a, b) => Math.max(a, b), 0);
   for (let pass = 0; pass < row.length; pass += perPass) {
     for (let from = 0; from < perPass; from += splitWords * lanes) {
       let sum = inLane ? Math.abs(start) : 0;
       const to = Math.min(perPass, from + splitWords * lanes);
-      // Products with the neighbours' inputs pass through the other lanes: every weight may meet the largest input.
-      for (let c = pass + from; c < pass + to; c++) sum += Math.abs(row[c]) * largest;
+      // Products with the neighbours' inputs pass through the other lanes: a weight may meet each input of its word.
+      for (let word = pass + from; word < pass + to; word += lanes) {
+        let [weights, largest] = [0, 0];
+        for (let c = word; c < word + lanes; c++) {
+          weights += Math.abs(row[c]);
+          largest = Math.max(largest, peaks[c]);
+        }
+        sum += weights * largest;
+      }
       requireRoom(sum + 2, LANE_BITS[lanes], index);
     }
   }

@@ -246,16 +246,21 @@ function packedLanes(matrix: Matrix, { maxWords, hopWords }: KernelLimits, price
 
 function lanesHold(matrix: Matrix, lanes: number, words: number, limit: number, withStart: boolean): boolean {
   const { rows, cols, starts, peak } = matrix;
+  // Columns that fill up the last word read whatever lies there, and meet its weights in the lanes below the sum.
+  const filled = cols % lanes === 0 ? cols : cols - (cols % lanes);
   for (let r = 0; r < rows; r++) {
     const start = withStart ? absolute(starts[r]) : 0;
     for (let from = 0; from < cols; from += words * lanes) {
-      if (rowSum(matrix, r, from, from + words * lanes) * peak + start > limit) return false;
+      const to = from + words * lanes;
+      const sum =
+        rowSum(matrix, r, from, Math.min(to, filled)) * peak + rowSum(matrix, r, Math.max(from, filled), to) * 2 ** 15;
+      if (sum + start > limit) return false;
     }
   }
   return true;
 }
 
-/** Row after row, pass after pass: what the sum starts with, then the words (see LANES_FIELDS in format/spec.ts). */
+/** Row after row, pass after pass: what the sum starts with, then the words (see LANES_FIELDS in table/specification.ts). */
 function packRows(record: TableRecord, matrix: Matrix, passes: number, inLane: boolean): Uint8Array {
   const { rows, cols, weights, starts } = matrix;
   const stride = passRowBytes(record);

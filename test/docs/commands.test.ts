@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { createProgram } from '../../compiler/commands/main.js';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { cli, temporaryFolder } from '../helpers/cli.js';
+import { perceptron, randoms, tensor } from '../helpers/models.js';
+import { onnxBytes } from '../helpers/onnx-graph.js';
+import { documents, type Invocation, invocationsOf } from './documents.js';
+
+/**
+ * Every command that stands in a code block of the documents runs as printed, in the order of the documents and in one folder,
+ * in which small networks lie under the names that they use. No board hangs on this machine: commands that talk to one end
+ * with the sentence that says so.
+ */
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const folder = temporaryFolder();
+const commandNames = createProgram().commands.map((command) => command.name());
+
+/** A network of x and t with a parameter and a residual. */
+function small(name: string): object {
+  const json = perceptron([2, 4, 1]) as { inputs: object[]; outputs: object[]; nodes: { inputs: string[] }[] };
+  const text = JSON.stringify(json).replaceAll('x0', 'x').replaceAll('x1', 't').replaceAll('"y0"', '"u"');
+  return { ...JSON.parse(text), name };
+}
+
+function layOutFiles(): void {
+  for (const name of ['burgers', 'front']) {
+    mkdirSync(join(folder, 'examples', name), { recursive: true });
+    writeFileSync(join(folder, 'examples', name, 'model.json'), JSON.stringify(small(name)));
+  }
+  const physics = { parameters: { k: 0.5 }, residuals: [{ name: 'heat', expression: 'u_t - k*u_xx' }] };
+  writeFileSync(join(folder, 'model.json'), JSON.stringify({ ...small('net'), physics }));
+  const next = randoms(3);
+  const constants = {
+    w1: tensor([2, 4], next),
+    b1: tensor([4], next),
+    w2: tensor([4, 1], next),
+    b2: tensor([1], next),
+  };
+  const nodes: [string, string, string][] = [
+    ['MatMul', 'xt w1', 'a'],
+    ['Add', 'a b1', 'b'],
+    ['Tanh', 'b', 'c'],
+    ['MatMul', 'c w2', 'd'],
+    ['Add', 'd b2', 'out'],
+  ];
+  writeFileSync(join(folder, 'net.onnx'), onnxBytes({ inputs: { xt: [2] }, constants, nodes, outputs: ['out'] }));
+  copyFileSync(join(PACKAGE_ROOT, 'test/import/fixtures/mlp.pt'), join(folder, 'checkpoint.pt'));
+}
+
+/** What the reader does between two commands. */
+const BY_HAND: Record<string, () => void> = {
+  'pinn-edge import checkpoint.pt --spec spec.json -o model.json': () => {
+    const file = join(folder, 'spec.json');
+    // "Fill in the ranges": the template has them in comments.
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/ \/\* , ("min": -1, "max": 1).*? \*\//g, ', $1'));
+  },
+};
+
+const hasTool = (name: string) => spawnSync(name, ['--version']).error === undefined;
+const EMULATORS: Record<string, string[]> = {
+  'cortex-m4': ['qemu-system-arm', 'arm-none-eabi-gcc'],
+  rv32imc: ['qemu-system-riscv32', 'riscv64-unknown-elf-gcc'],
+  rp2040: ['arm-none-eabi-gcc'],
+};
+
+/** Commands of code blocks; those with something left to fill in are no commands yet. */
+function printed(): (Invocation & { file: string })[] {
+  const seen = new Set<string>();
+  return documents().flatMap(({ file, lines }) =>
+    invocationsOf({ lines, spans: [] }, commandNames)
+      .filter(({ text }) => !/\.\.\.|[<[]/.test(text) && !seen.has(text) && seen.add(text))
+      .map((one) => ({ ...one, file })),
+  );
+}
+
+describe('commands of the documents run as printed', () => {
+  layOutFiles();
+  const built = new Set<string>();
+
+  /** Builds that a document takes for granted. */
+  const buildFirst = (words: readonly string[]) => {
+    for (const [i, word] of words.entries()) {
+      if (words[i - 1] === '-o') continue;
+      const [, target] = word.match(/^build\/([\w-]+)$/) ?? [];
+      if (!target || existsSync(join(folder, word)) || built.has(word)) continue;
+      built.add(word);
+      const { code, err } = cli(['build', 'model.json', '--target', target, '--compress', 'none'], { cwd: folder });
+      expect(code, err).toBe(0);
+    }
+  };
+
+  const commands = printed();
+
+  test('there are some of every kind', () => {
+    expect(commands.length).toBeGreaterThan(30);
+    expect(new Set(commands.map(({ command }) => command)).size).toBeGreaterThan(10);
+  });
+
+  test.each(commands)('$text', ({ text, command, words }) => {
+    BY_HAND[text]?.();
+    const redirected = words.indexOf('>');
+    const args = redirected < 0 ? words : words.slice(0, redirected);
+    const on = args.includes('--on') ? args[args.indexOf('--on') + 1] : undefined;
+    const missing = on ? EMULATORS[on].filter((tool) => !hasTool(tool)) : [];
+    if (missing.length && !process.env.PINN_EDGE_REQUIRE_TOOLS) {
+      process.stderr.write(`skipped: ${text} needs ${missing.join(' and ')}; .ci/run installs it\n`);
+      return;
+    }
+    buildFirst(args);
+    const { code, out, err } = cli([command, ...args], { cwd: folder });
+    if (args.includes('--port')) {
+      const port = args[args.indexOf('--port') + 1];
+      // Whole firmware goes by the target's own tool, which may not be installed.
+      const named = args.includes('--full') ? new RegExp(`${port}|esptool is not installed`) : port.replace('tcp:', '');
+      expect(err).toMatch(named);
+      expect(code).toBe(2);
+      return;
+    }
+    expect(code, `${err}\n${out}`).toBe(0);
+    if (redirected >= 0) writeFileSync(join(folder, words[redirected + 1]), out);
+  });
+});
