@@ -12,6 +12,7 @@ import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
 import { Judge, type PointFunction } from '../compiler/judge/measure.js';
 import type { Model } from '../compiler/model/types.js';
 import { DenseGrid } from './attack.js';
+import { exampleModelFile, exampleNames } from './examples.js';
 
 /** `npm run bench:accuracy`: builds are attacked by a search of another kind; see attack.ts. */
 
@@ -101,9 +102,7 @@ function* models(folder: string | undefined, names: readonly string[] | undefine
     ? readdirSync(folder)
         .filter((file) => file.endsWith('.json'))
         .map((file) => ({ name: file.replace(/\.json$/, ''), file: join(folder, file) }))
-    : readdirSync(join(PACKAGE_ROOT, 'examples'))
-        .filter((name) => name !== 'common')
-        .map((name) => ({ name, file: join(PACKAGE_ROOT, 'examples', name, 'model.json') }));
+    : exampleNames().map((name) => ({ name, file: exampleModelFile(name) }));
   for (const { name, file } of files.sort((a, b) => a.name.localeCompare(b.name))) {
     if (!names || names.includes(name)) yield { name, model: loadModel(file) };
   }

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { GOALS } from '../compiler/code/cost/goal.js';
 import { BUILD_ENGINES } from '../compiler/code/engines/build-engine.js';
-import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
 import { compile, loadModel } from '../compiler/index.js';
+import { exampleModelFile, exampleNames } from './examples.js';
 
 /** `npm run bytes`: whether builds have the bytes that they had, for changes that are to change nothing. */
 
@@ -36,8 +35,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const examples = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => !['common', 'api'].includes(name));
-  const whole = values.model?.split(',') ?? examples;
+  const whole = values.model?.split(',') ?? exampleNames();
   const builds = [
     ...whole.map((name) => ({ name, compressed: false })),
     ...values.compressed.split(',').flatMap((name) => (name ? [{ name, compressed: true }] : [])),
@@ -45,7 +43,7 @@ async function main(): Promise<void> {
   const wanted = values.against ? new Set(readFileSync(values.against, 'utf8').split('\n')) : undefined;
   const lines: string[] = [];
   for (const { name, compressed } of builds) {
-    const model = loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'));
+    const model = loadModel(exampleModelFile(name));
     for (const engine of BUILD_ENGINES) {
       for (const goal of GOALS) {
         const options = { engine, goal, tolerance: Number(values.tol), compress: compressed ? {} : undefined };

@@ -18,6 +18,7 @@ import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { compressOnly } from '../compiler/pipeline/compress-only.js';
 import { writeDocuments } from './compress-document.js';
 import { ROWS, type Row } from './compress-rows.js';
+import { exampleModelFile, exampleNames } from './examples.js';
 import { sineNetwork } from './sine-network.js';
 
 const USAGE = `Compression of every example by every method: npm run bench:compress, with
@@ -141,9 +142,8 @@ function cases(values: { tol?: string; method?: string; models?: string; scaling
       return { group: 'scaling', name, load, tolerances: tolerances ?? [1e-2], methods: chosen(['auto']) };
     });
   }
-  const examples = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => name !== 'common');
-  return examples.sort().map((name): Case => {
-    const load = () => loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'), nodeFiles);
+  return exampleNames().map((name): Case => {
+    const load = () => loadModel(exampleModelFile(name), nodeFiles);
     return { group: 'example', name, load, tolerances: tolerances ?? [1e-2, 1e-3, 1e-4], methods: chosen(ROWS) };
   });
 }

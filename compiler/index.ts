@@ -24,17 +24,21 @@ export function importModel(file: string, options: ImportOptions = {}): Promise<
 }
 
 export type { Certificate } from './certify/certificate.js';
+export type { Certified } from './certify/certify.js';
 export { type CertifiedBuild, type CertifyOptions, certify } from './certify/certify.js';
 export { DeviceClient, type DeviceInfo } from './deliver/device/client.js';
 export { openTransport, type Transport } from './deliver/device/transport.js';
+export type { UpdateOptions } from './deliver/device/update.js';
 export { sendImage, type UpdateFigures } from './deliver/device/update.js';
 export { readPrivateKey, signImage } from './deliver/image/keys.js';
+export type { PackageOptions } from './deliver/package/build-files.js';
 export { type PackagedBuild, packageBuild } from './deliver/package/build-files.js';
 export type { Report } from './deliver/package/report.js';
 export { type LoadedBuild, loadBuild, writeBuild } from './deliver/package/store.js';
 export type { Target } from './deliver/package/target.js';
 export { listTargets, loadTarget } from './deliver/package/targets.js';
 export { EXIT, PinnEdgeError } from './diagnostics.js';
+export type { ImportOptions, ImportResult } from './import/types.js';
 export { evaluateReference } from './judge/reference/evaluate.js';
 export type { Requirement, RequirementLike, Tolerance } from './judge/requirement.js';
 export type { Model } from './model/types.js';

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { bugReport, createProgram } from '../../compiler/commands/main.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { temporaryFolder } from '../helpers/cli.js';
+import { perceptron } from '../helpers/models.js';
 import {
   brokenLink,
   documents,
@@ -110,6 +111,19 @@ test('programs in the README are programs of the library', () => {
   const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', config], { encoding: 'utf8' });
   expect(stdout).toBe('');
   expect(status).toBe(0);
+});
+
+test('the program of examples/api builds, verifies and asks a model', () => {
+  const model = join(folder, 'model.json');
+  writeFileSync(model, JSON.stringify(perceptron([2, 4, 1])));
+  const program = join(PACKAGE_ROOT, 'examples/api/build.mjs');
+  const run = (file: string) => spawnSync(process.execPath, [program, file, join(folder, 'api')], { encoding: 'utf8' });
+  const { stdout, stderr, status } = run(model);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/\ny0: largest error \d/);
+  expect(stdout).toMatch(/answers y0 = -?\d/);
+  expect(status).toBe(0);
+  expect(run(join(folder, 'none.json'))).toMatchObject({ status: 2, stderr: expect.stringContaining('PE1001') });
 });
 
 test('a bug is told where to be reported, in a file that is part of the package', () => {
