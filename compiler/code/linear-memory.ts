@@ -8,6 +8,7 @@ import { TABLE_ADDRESS } from './asc/limits.js';
  *     | arena       | zero at start: input words, output words, values
  *     +-------------+ aligned to 8: the exact limit to give wasm3
  */
+
 const align = (bytes: number) => Math.ceil(bytes / 8) * 8;
 
 /** Address of the arena of a module whose block table takes `tableBytes`. */

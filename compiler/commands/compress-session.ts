@@ -10,6 +10,7 @@ import { bytes, writeNote } from './output.js';
  * What commands put around compression: a cache of finished searches, progress for those that take longer than two
  * seconds, and Ctrl-C, which ends the search with the best so far.
  */
+
 export interface SessionOptions {
   cache: boolean;
   /** Called for every attempt with the best that keeps the tolerance so far; the default shows progress on stderr. */

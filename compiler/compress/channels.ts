@@ -13,6 +13,7 @@ import {
  * together; a class of tied components is a channel. A channel whose components are made by affine rows and read by
  * affine columns only is a neuron, however many gates, skips and heads it runs through, and can be removed as a whole.
  */
+
 export interface Channel {
   /** Components of affine values: the rows that go with the channel. */
   readonly rows: readonly { node: AffineNode; row: number }[];

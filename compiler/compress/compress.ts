@@ -164,13 +164,8 @@ async function withinBudget(
     const bytes = { ...left.bytes, after: weightBytes(teacher.graph, 16) };
     return { ...left, bytes, detail: 'left as it is: it fits into the budget' };
   }
-  const anyError = { ...options, share: Number.POSITIVE_INFINITY };
-  return summarize(teacher, unseen, anyError, {
-    graph,
-    bytes: weightBytes(graph, 16),
-    attempts,
-    how: 'prune + refine',
-  });
+  const result = { graph, bytes: weightBytes(graph, 16), attempts, how: 'prune + refine' };
+  return summarize(teacher, unseen, options, result, 'as accurate as can be');
 }
 
 async function searched(teacher: Teacher, unseen: Samples, options: SearchAllOptions): Promise<Compressed> {
@@ -217,15 +212,21 @@ function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: numbe
   return roundUpTolerance(tolerance);
 }
 
-function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, result: Result): Compressed {
+/** @param aim a budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it */
+function summarize(
+  teacher: Teacher,
+  unseen: Samples,
+  options: CompressOptions,
+  result: Result,
+  aim: 'within the tolerance' | 'as accurate as can be' = 'within the tolerance',
+): Compressed {
   const { graph: found, bytes, attempts, how, matrices = [] } = result;
   const before = modelParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
-  // A budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it.
-  const limit = Math.max(1, options.share);
   const errors = single && residuals(teacher, single, unseen);
   const spent = errors ? toleranceShare(teacher, errors, unseen.interior).share : 0;
-  const kept = single !== undefined && single !== teacher.graph && spent <= limit;
+  const tooInaccurate = aim === 'within the tolerance' && spent > 1;
+  const kept = single !== undefined && single !== teacher.graph && !tooInaccurate;
   const graph = kept ? single : teacher.graph;
   const after = modelParameterCount(graph);
   const relativeError = kept && errors ? relativeErrorOf(teacher, errors) : 0;
@@ -243,7 +244,7 @@ function summarize(teacher: Teacher, unseen: Samples, options: CompressOptions, 
     relativeError,
     attempts,
     // Float32, in which it is written, is too coarse for it.
-    bestReached: single && spent > limit ? spent : undefined,
+    bestReached: single && tooInaccurate ? spent : undefined,
   };
 }
 

@@ -11,6 +11,7 @@ import { biasGuard, clampInt32, commonExponent, type MatrixIntegers } from './we
  * possible sum and the result's rounding fit the accumulator: what a row with small weights loses to that is below the
  * last bit of the others, which share its result format.
  */
+
 export interface BlocksRequest {
   node: BlocksNode;
   bias: Float64Array;

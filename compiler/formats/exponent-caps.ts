@@ -4,6 +4,7 @@ import type { Leaf, Segment, ValueFormat } from '../table/quantized-graph.js';
  * Weights are integers for columns of given scales. A step that shares them needs the parts of its argument to differ in
  * scale as those of the other step do: parts that could be finer are made as coarse as that takes.
  */
+
 export interface Misaligned {
   segments: readonly Segment[];
   /** Per column, how much less its exponent has to be than the largest. */

@@ -20,6 +20,7 @@ import type { Sensitivity } from './sensitivity.js';
  * carried to the outputs by the gradient of the float network; the worst point of the sample counts. The model only
  * proposes: what is built is measured with the integers themselves, and the budget is corrected (see tolerance/spend.ts).
  */
+
 export interface Plan {
   bits: ReadonlyMap<Leaf, ValueBits>;
   weightBits: ReadonlyMap<AffineNode | BlockLeaf, WeightBits>;

@@ -5,6 +5,7 @@ import type { IrGraph, IrNode } from '../ir/types.js';
  * How much a small error in each value moves the outputs, in units of the allowed output error: the reverse-mode
  * gradient of the float network at sample points, divided by each output's allowance.
  */
+
 export interface Sensitivity {
   /** Row-major [points x width]: the largest |d output / d value| / allowance over the outputs. */
   gain(node: IrNode): Float64Array;

@@ -7,6 +7,7 @@ import type { ValueFormat, WeightBits, WeightFormat } from '../table/quantized-g
  * y_r = 2^-E sum_c v_rc q_c + b_r. The row's weights are v_rc 2^k_r rounded; k_r is the largest for which they fit the
  * weight format and sum |w| max|q| + |b| + half fits the accumulator.
  */
+
 export interface AffineRequest {
   rows: number;
   /** Number of weights per row: the columns of a matrix, 1 for a diagonal. */

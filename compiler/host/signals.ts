@@ -5,6 +5,7 @@ import { EXIT } from '../diagnostics.js';
  * Ctrl-C and SIGTERM. Nothing listens to them while pinn-edge computes, so that the system ends the process at once, in the
  * middle of a stage of half a minute too; what writes files holds them back until the files are whole.
  */
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 let held: Promise<void> | undefined;

@@ -14,6 +14,7 @@ import { affine, compose, type Series, variable } from '../model/series.js';
  * A function of one variable made of steps applied in order, so that chains of elementwise operations become one table.
  * A periodic function takes its argument in turns: its period is 1.
  */
+
 export type MapStep =
   | { readonly op: 'function'; readonly name: FunctionName }
   | { readonly op: 'power'; readonly exponent: number }

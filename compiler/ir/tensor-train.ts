@@ -7,6 +7,7 @@ import type { AffineNode, TrainHalf } from './types.js';
  * SIAM J. Sci. Comput. 33 (2011) 2295, doi 10.1137/090752286). The cores of each half merge into one matrix, so a layer is
  * two products with a single value between them.
  */
+
 export type Core = TrainHalf['cores'][number];
 
 /** The matrix that a chain of cores merges into: [rows x rank] of an output half, [rank x cols] of an input half. */

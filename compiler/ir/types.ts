@@ -5,6 +5,7 @@ import type { MapFunction } from './map-function.js';
  * knows (affine, map, combine) and to concat and slice, which are addresses. Every node is one value: a vector of
  * `width` numbers per point. `name` is the model's node (or input) that it came from, for messages.
  */
+
 interface Base {
   readonly name: string;
   readonly width: number;

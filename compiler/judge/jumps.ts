@@ -11,6 +11,7 @@ import { concatPoints, coveringPoints } from './points/cover.js';
  * condition the value of either side is therefore taken for right, and nothing else is; at an end of the input box, beyond
  * which the other side would lie, there is one right value.
  */
+
 export interface Jump {
   /** Name of the node that chooses. */
   node: string;

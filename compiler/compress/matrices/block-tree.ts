@@ -10,6 +10,7 @@ import { halfOf } from './clusters.js';
  * input box and D the root mean square gain from each row to the outputs in units of their allowances. This is the
  * change of the network's outputs, to first order and with independent rows, in shares of the tolerance.
  */
+
 export interface WeightedMatrix {
   rows: number;
   cols: number;

@@ -36,6 +36,7 @@ import { type Moments, momentsOf } from './moments.js';
  * Precision of a block (arXiv 2604.09147, the mixed-precision rule for d = 1): at level l, with xi = ||D B C^(1/2)||_F
  * over that of W, the largest unit roundoff u <= eps / (2^(l/2) xi).
  */
+
 export interface MatrixReport {
   /** Name of the layer. */
   name: string;

@@ -12,6 +12,7 @@ import { type Moments, momentsOf } from './moments.js';
  *
  * ml-matrix is used for the SVD: layers are a few hundred wide at most, and it is done once per layer.
  */
+
 export interface Factors {
   /** Row-major [rows x rank] and [rank x cols]. */
   readonly left: Float64Array;

@@ -10,6 +10,7 @@ import { type Teacher, trainingPoints } from '../teacher/teacher.js';
  * compared at unit trace, because a kernel is a sum over weights and grows with their number;
  * positive semi-definiteness holds for any weights and shows nothing.
  */
+
 export interface TangentKernelReport {
   /** ||Theta - Theta_c||_F / ||Theta||_F, both as they are. */
   distance: number;

@@ -24,6 +24,7 @@ import { dualSystem } from './sample-space.js';
  * is minimised in the end (Polya's algorithm; Rice, The Approximation of Functions, vol. 2, 1969). Every few steps the
  * points of a dense pool where the error is largest join the training points.
  */
+
 export interface RefineOptions {
   /** Stop once the errors over the pool take at most this share of the tolerance. */
   target: number;

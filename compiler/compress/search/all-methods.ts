@@ -50,8 +50,9 @@ export async function runMethod(
   points: SearchPoints,
   all: SearchAllOptions,
 ): Promise<Found> {
-  const options = { ...all, maxWork: all.maxWork * SINGLE_WORK };
+  let { share } = all;
   for (let search = 1; ; search++) {
+    const options = { ...all, share, maxWork: all.maxWork * SINGLE_WORK };
     const found = await runSingle(method, teacher, graph, points, options);
     if (!found.graph || !all.check || !wins(found, all)) return found;
     const { error, spent, peaks } = all.check(found.graph);
@@ -60,7 +61,7 @@ export async function runMethod(
     if (search === SEARCHES)
       return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
     points = addPeaks(points, peaks);
-    options.share *= RETRY_SHARE;
+    share *= RETRY_SHARE;
   }
 }
 

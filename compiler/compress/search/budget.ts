@@ -17,6 +17,7 @@ import type { Attempt } from './one-method.js';
  * The most accurate network that fits into a budget of bytes or instructions: widths that fill the budget, as even as
  * they can be and with more in the earlier or in the later layers, each refined for as long as that helps.
  */
+
 export interface Budget {
   limit: number;
   measure(graph: IrGraph): number;

@@ -19,6 +19,7 @@ import { type Candidate, type Family, type FamilyMethod, type FamilyOptions, fam
  * refinement first, and then, from there on, with it: each attempt halves what is left of the way to the largest setting, so
  * a few of them are enough for any method. `int8` and `int16` have no setting.
  */
+
 export type SingleMethod = FamilyMethod | 'int8' | 'int16';
 
 /** The search that takes neurons out one by one (prune-search.ts), among the names of {@link Attempt.by}. */

@@ -20,6 +20,7 @@ import type { Teacher } from '../teacher/teacher.js';
  *
  * Work is counted in multiply-adds, not seconds, so that equal seeds give equal results on every machine.
  */
+
 export interface SearchOptions {
   /** Share of the tolerance that may be spent. */
   target: number;

@@ -35,6 +35,7 @@ import type { Target } from './target.js';
  *     structure/         a picture of every matrix that is not dense
  *     firmware/          projects for the target's tools
  */
+
 export interface PackagedBuild {
   files: Map<string, Uint8Array | string>;
   report: Report;

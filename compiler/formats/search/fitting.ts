@@ -38,6 +38,8 @@ export interface Attempt {
 /** Multiply-adds of the oracle that a descent may take; larger networks are narrowed fewer times. */
 const DESCENT_WORK = 4e8;
 const MAX_TRIES = 14;
+/** Points of an attempt, faces and corners included. */
+const LOOKED_AT = 1.3 * ATTEMPT_POINTS;
 
 /** Tries plans with their own integers, each table once. */
 export class Fitting {
@@ -60,7 +62,7 @@ export class Fitting {
     this.errors = new AttemptErrors(model, judge, analysis);
     this.rounder = new WeightRounder(graph, box, model.inputs.length, inGraphUnits(model, allowances));
     const macs = trainableCount(graph) + graph.nodes.reduce((n, node) => n + node.width, 0);
-    this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * ATTEMPT_POINTS * 1.3)));
+    this.tries = Math.min(MAX_TRIES, Math.floor(DESCENT_WORK / (macs * LOOKED_AT)));
   }
 
   /**

@@ -1,6 +1,18 @@
 const MAX_ATTEMPTS = 8;
+/** The model adds up errors as if they were independent, and tends to overstate them a little. */
 const FIRST_BUDGET = 1.2;
+/** Below this all values and weights have 32 bits. */
 const SMALLEST_BUDGET = 1e-7;
+/** Budgets as near as this give the same plan more often than not: one bit is a factor of two. */
+const NEAR = 1.3;
+/** Aims a little below the margin, since a plan that just misses it is of no use. */
+const AIM = 0.9;
+/** Larger budgets than before are worth an attempt from here on, and taken up to three bits at a time. */
+const WORTHWHILE = 1.2;
+const LARGEST_RISE = 8;
+/** Smaller ones are at least half a bit and at most six bits smaller: errors do not fall in proportion everywhere. */
+const LEAST_FALL = 1.5;
+const LARGEST_FALL = 50;
 
 /**
  * Searches the noise model's budget whose plan is cheapest and, measured, keeps the margin.
@@ -35,11 +47,11 @@ export function searchNoiseBudget<T extends { share: number; cost: number }>(
 }
 
 function nextBudget(budget: number, ratio: number, kept: number, tooLarge: number): number | undefined {
-  if (kept > 0 && tooLarge / kept < 1.3) return undefined;
+  if (kept > 0 && tooLarge / kept < NEAR) return undefined;
   if (kept > 0 && Number.isFinite(tooLarge)) return Math.sqrt(kept * tooLarge);
   // Errors grow roughly in proportion to the budget; widths change in steps, so large moves are held back.
-  const proposed = ratio > 0 ? (budget * 0.9) / ratio : budget * 8;
-  if (kept > 0) return proposed > budget * 1.2 ? Math.min(proposed, budget * 8) : undefined;
-  const next = Math.max(Math.min(proposed, budget / 1.5), budget / 50);
+  const proposed = ratio > 0 ? (budget * AIM) / ratio : budget * LARGEST_RISE;
+  if (kept > 0) return proposed > budget * WORTHWHILE ? Math.min(proposed, budget * LARGEST_RISE) : undefined;
+  const next = Math.max(Math.min(proposed, budget / LEAST_FALL), budget / LARGEST_FALL);
   return next >= SMALLEST_BUDGET ? next : undefined;
 }

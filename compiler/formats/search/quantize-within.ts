@@ -31,6 +31,10 @@ const CONFIRM_SHARE = 0.9;
 const CONFIRM_SAMPLES = 3;
 /** Share that the first search for formats may spend on its few points, where the largest error is not met. */
 const FIRST_MARGIN = 0.7;
+/** A round aims at so much of what would have been enough: the next plan has other errors at other points. */
+const BELOW = 0.98;
+/** The tolerance that is offered is so much above the best that was reached, for the same reason. */
+const BEYOND = 1.05;
 
 /** Formats that keep the tolerance on points they were not chosen on, or PE4001 with the nearest one that works. */
 export function quantizeWithin(
@@ -73,7 +77,7 @@ export function quantizeWithin(
       // The next round looks where the check found the error, and aims lower by what it still misses there.
       fitting.watch(measured.outputs);
       if (!widened || round > WIDENING_ROUNDS)
-        margin = Math.min(margin, 0.98 * fitting.shareOf(attempt) * (allowed / share));
+        margin = Math.min(margin, BELOW * fitting.shareOf(attempt) * (allowed / share));
     }
   };
   if (!prefer.lanes) return search();
@@ -161,7 +165,7 @@ function unreachable(
   const output = model.outputs[k].name;
   const { option, value: tolerance } = optionOf(toleranceOf(requirement, output));
   const best = shares[k] * tolerance;
-  const nearest = roundUpTolerance((best / allowed) * 1.05);
+  const nearest = roundUpTolerance((best / allowed) * BEYOND);
   return new PinnEdgeError(
     'PE4001',
     {

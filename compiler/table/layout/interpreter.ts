@@ -5,11 +5,13 @@ import { PoolBuilder } from '../lower/pool.js';
 import { recordShape } from '../record.js';
 import { FLAG, FORMAT, KIND, LANE_BITS, LANE_START } from '../specification.js';
 import type { BlockTable, TableRecord } from '../table.js';
+import { moved } from './move-record.js';
 
 /**
  * Layout: after every number format is decided, matrices and tables of a lowered model are put in the order that the
  * interpreter's kernels read fastest. The integers that a run gives are the same.
  */
+
 export interface KernelLimits {
   /** Most 64-bit words of inputs that a kernel may hold in locals. */
   maxWords: number;
@@ -42,7 +44,7 @@ export function layOut(lowered: LoweredModel, options: KernelLimits, prices: Lan
   const records = table.records.map((record, i) => {
     const laid =
       lanesRecord(record, table, lowered.peaks[i], options, prices, pool) ?? slopesRecord(record, table, pool);
-    if (!laid) return copied(record, table, pool);
+    if (!laid) return moved(record, table, pool);
     if (laid.kind === KIND.LANES) {
       arenaBytes = Math.max(arenaBytes, 2 * laid.a + laid.cols * recordShape(laid).aBytes);
       if (passesOf(laid) > 1) sumRows = Math.max(sumRows, laid.rows);
@@ -96,24 +98,6 @@ function readersOf(record: TableRecord, records: readonly TableRecord[]): number
 
 function passesOf(record: TableRecord): number {
   return record.kind === KIND.LANES ? rowWords(record).passes : 1;
-}
-
-/** The record as it is, its pieces of the pool moved to the new one. */
-function copied(record: TableRecord, table: BlockTable, pool: PoolBuilder): TableRecord {
-  const shape = recordShape(record);
-  const moved = { ...record };
-  const piece = (at: number, bytes: number, unit: 1 | 2 | 4) => pool.addBytes(table.pool.slice(at, at + bytes), unit);
-  const { weightCount, weightEntryBytes } = shape;
-  if (weightCount) moved.weights = piece(record.weights, weightCount * weightEntryBytes, weightEntryBytes);
-  if (shape.hasBias) moved.bias = piece(record.bias, 4 * record.rows, 4);
-  if (hasRowShifts(record)) moved.rowShifts = piece(record.rowShifts, record.rows, 1);
-  return moved;
-}
-
-const WITH_ROW_SHIFTS: readonly number[] = [KIND.DENSE, KIND.SCALE, KIND.BLOCK, KIND.LANES];
-
-function hasRowShifts({ kind, flags }: TableRecord): boolean {
-  return WITH_ROW_SHIFTS.includes(kind) && (flags & FLAG.ROW_SHIFTS) !== 0;
 }
 
 /** The integers of a DENSE record. */

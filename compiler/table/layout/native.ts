@@ -2,9 +2,10 @@ import { partialSumsFit } from '../check.js';
 import { DUAL_COLUMNS, dualGroupFits, dualLayout } from '../dual.js';
 import { align } from '../lower/arena.js';
 import { PoolBuilder } from '../lower/pool.js';
-import { isMap, type RecordShape, recordShape } from '../record.js';
+import { type RecordShape, recordShape } from '../record.js';
 import { FLAG, FORMAT, KIND, LIMIT } from '../specification.js';
 import type { BlockTable, TableRecord } from '../table.js';
+import { moved, moveEntries } from './move-record.js';
 
 /**
  * The table for the native engines, whose kernels know less and do less:
@@ -126,24 +127,6 @@ function toDual(record: TableRecord, { shape, weights }: Rows): DualBlock | unde
 }
 
 /** The record with what it reads of the old pool in the new one. */
-function moved(record: TableRecord, table: BlockTable, to: PoolBuilder): TableRecord {
-  const shape = recordShape(record);
-  const result = { ...record };
-  if (shape.weightCount) {
-    result.weights = moveEntries(record.weights, shape.weightCount, shape.weightEntryBytes, table, to);
-  }
-  if (isMap(record)) return result;
-  if (shape.hasBias) result.bias = moveEntries(record.bias, record.rows, 4, table, to);
-  if (record.flags & FLAG.ROW_SHIFTS && (shape.hasBias || record.kind === KIND.BLOCK)) {
-    result.rowShifts = moveEntries(record.rowShifts, record.rows, 1, table, to);
-  }
-  return result;
-}
-
-function moveEntries(at: number, count: number, bytes: 1 | 2 | 4, table: BlockTable, to: PoolBuilder): number {
-  return to.addBytes(table.pool.subarray(at, at + count * bytes), bytes);
-}
-
 function integers(at: number, count: number, bytes: 1 | 2 | 4, { pool }: BlockTable): number[] {
   const view = new DataView(pool.buffer, pool.byteOffset + at, count * bytes);
   return Array.from({ length: count }, (_, i) => {

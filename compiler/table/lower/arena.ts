@@ -9,6 +9,7 @@
  *     | buffers       | largest first, each at the lowest place that is free during its life
  *     +---------------+ bytes
  */
+
 export interface BufferLife {
   bytes: number;
   /** Bytes that the buffer's address is a multiple of; 4 unless given. */

@@ -2,6 +2,7 @@
  * Exact integer arithmetic on numbers beyond 53 bits, in two limbs: value = high * 2^15 + low. Used where a product or a
  * sum of the runtime needs a 64-bit accumulator; float64 holds each limb exactly.
  */
+
 const LIMB = 2 ** 15;
 const PER_LIMB = 2 ** -15;
 

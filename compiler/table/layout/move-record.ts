@@ -1,0 +1,24 @@
+import type { PoolBuilder } from '../lower/pool.js';
+import { isMap, recordShape } from '../record.js';
+import { FLAG, KIND } from '../specification.js';
+import type { BlockTable, TableRecord } from '../table.js';
+
+/** The record as it is, its pieces of the pool moved to another one. */
+export function moved(record: TableRecord, table: BlockTable, to: PoolBuilder): TableRecord {
+  const shape = recordShape(record);
+  const result = { ...record };
+  if (shape.weightCount) {
+    result.weights = moveEntries(record.weights, shape.weightCount, shape.weightEntryBytes, table, to);
+  }
+  if (isMap(record)) return result;
+  if (shape.hasBias) result.bias = moveEntries(record.bias, record.rows, 4, table, to);
+  if (record.flags & FLAG.ROW_SHIFTS && (shape.hasBias || record.kind === KIND.BLOCK)) {
+    result.rowShifts = moveEntries(record.rowShifts, record.rows, 1, table, to);
+  }
+  return result;
+}
+
+/** @returns where the entries are in the pool that they are moved to */
+export function moveEntries(at: number, count: number, bytes: 1 | 2 | 4, table: BlockTable, to: PoolBuilder): number {
+  return to.addBytes(table.pool.subarray(at, at + count * bytes), bytes);
+}
