@@ -3,6 +3,9 @@ import { isMap, recordShape } from '../record.js';
 import { FLAG, KIND } from '../specification.js';
 import type { BlockTable, TableRecord } from '../table.js';
 
+/** Kinds that have shifts per row and, not always, a bias in the pool. */
+const WITHOUT_BIAS: readonly number[] = [KIND.BLOCK, KIND.LANES];
+
 /** The record as it is, its pieces of the pool moved to another one. */
 export function moved(record: TableRecord, table: BlockTable, to: PoolBuilder): TableRecord {
   const shape = recordShape(record);
@@ -12,7 +15,7 @@ export function moved(record: TableRecord, table: BlockTable, to: PoolBuilder): 
   }
   if (isMap(record)) return result;
   if (shape.hasBias) result.bias = moveEntries(record.bias, record.rows, 4, table, to);
-  if (record.flags & FLAG.ROW_SHIFTS && (shape.hasBias || record.kind === KIND.BLOCK)) {
+  if (record.flags & FLAG.ROW_SHIFTS && (shape.hasBias || WITHOUT_BIAS.includes(record.kind))) {
     result.rowShifts = moveEntries(record.rowShifts, record.rows, 1, table, to);
   }
   return result;
