@@ -1,6 +1,7 @@
 import { irParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import { uniform } from '../../judge/points/random.js';
+import { climbTogether, TOGETHER_POINTS } from '../../judge/worst-point.js';
 import { askTeacher, joinSamples, largest, residuals, type Samples, selectSamples, type Teacher } from './teacher.js';
 
 /**
@@ -72,10 +73,6 @@ export class WorstPoints {
 const CLIMBERS = 64;
 /** Fewer climb where asking the teacher takes more multiply-adds than this in all; never fewer than 8. */
 const CLIMB_WORK = 1e9;
-const ROUNDS = 12;
-const TRIES = 6;
-/** Share of the box that the first steps reach; the last ones a thousandth of that. */
-const FIRST_REACH = 1 / 32;
 
 /**
  * Climbs from the points where the errors are largest: networks of few steep neurons have peaks that are narrower than the
@@ -84,29 +81,14 @@ const FIRST_REACH = 1 / 32;
  */
 export function climb(teacher: Teacher, graph: IrGraph, samples: Samples): { peaks: Samples; error: number } {
   const { box, inputCount: d, seed } = teacher;
-  const random = generator(seed + 2);
   const errors = residuals(teacher, graph, samples);
-  const affordable = CLIMB_WORK / (ROUNDS * TRIES * (1 + irParameterCount(teacher.graph)));
+  const affordable = CLIMB_WORK / (TOGETHER_POINTS * (1 + irParameterCount(teacher.graph)));
   const climbers = Math.max(8, Math.min(CLIMBERS, Math.floor(affordable)));
-  let at = selectSamples(samples, byError(errors, samples.count).slice(0, climbers), d);
-  for (let round = 0; round < ROUNDS; round++) {
-    const reach = FIRST_REACH * 1e-3 ** (round / (ROUNDS - 1));
-    const moved = new Float64Array(TRIES * at.points.length);
-    moved.forEach((_, i) => {
-      const k = i % d;
-      const step = reach * random() * (box.max[k] - box.min[k]);
-      moved[i] = Math.min(box.max[k], Math.max(box.min[k], at.points[i % at.points.length] + step));
-    });
-    const all = joinSamples(at, askTeacher(teacher, moved));
-    const found = worstOf(residuals(teacher, graph, all), all.count);
-    const { count } = at;
-    const best = Array.from({ length: count }, (_, p) => {
-      const tries = Array.from({ length: TRIES + 1 }, (_, n) => n * count + p);
-      return tries.reduce((m, q) => (found[q] > found[m] ? q : m));
-    });
-    at = selectSamples(all, best, d);
-  }
-  return { peaks: at, error: largest(residuals(teacher, graph, at)) };
+  const starts = selectSamples(samples, byError(errors, samples.count).slice(0, climbers), d);
+  const errorOf = (at: Samples) => worstOf(residuals(teacher, graph, at), at.count);
+  const errorAt = (points: Float64Array) => errorOf(askTeacher(teacher, points));
+  const peaks = askTeacher(teacher, climbTogether(starts.points, errorOf(starts), box, errorAt, seed + 1));
+  return { peaks, error: largest(residuals(teacher, graph, peaks)) };
 }
 
 /** The samples, and the points where climbing from the worst of them leads. */
