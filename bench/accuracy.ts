@@ -162,7 +162,7 @@ function documentOf(rows: readonly Row[]): string {
   ]);
   return `# Accuracy: builds attacked
 
-Made by \`npm run bench:accuracy -- --write\`. Every build is searched for its largest error by a method that shares nothing
+Made by \`npm run bench:accuracy -- --points 1000000 --write\`. Every build is searched for its largest error by a method that shares nothing
 with the one that builds and \`verify\` use: a dense grid over the input box, then differential evolution from its worst
 points. \`worst\` is the largest error that this found, in parts of the tolerance: a build keeps its promise where it is at
 most 1. \`reported/worst\` is what the build said of itself, in parts of that.
