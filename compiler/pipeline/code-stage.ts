@@ -9,7 +9,7 @@ import type { Attempt } from '../formats/search/fitting.js';
 import type { Model } from '../model/types.js';
 import { requireValidTable } from '../table/check.js';
 import { layOut } from '../table/layout/interpreter.js';
-import { dualTable } from '../table/layout/native.js';
+import { nativeTable } from '../table/layout/native.js';
 import type { LoweredModel } from '../table/lower/lower.js';
 import { encodeTable, tableCrc } from '../table/table.js';
 import type { CompileSettings } from './compile-options.js';
@@ -27,7 +27,7 @@ export function layOutFor(
     ? lowered
     : engine === 'wasm3'
       ? layOut(lowered, kernels, interpreterPrices(isa))
-      : { ...lowered, table: dualTable(lowered.table, lowered.peaks) };
+      : { ...lowered, table: nativeTable(lowered.table, lowered.peaks) };
   const table = inPlace ? tableBytes : encodeTable(laidOut.table);
   requireValidTable(table);
   return { lowered: laidOut, table };

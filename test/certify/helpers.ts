@@ -11,7 +11,7 @@ import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { modelHash } from '../../compiler/model/hash.js';
 import type { Model } from '../../compiler/model/types.js';
 import { LARGEST_KERNELS, layOut } from '../../compiler/table/layout/interpreter.js';
-import { dualTable } from '../../compiler/table/layout/native.js';
+import { nativeTable } from '../../compiler/table/layout/native.js';
 import { lower } from '../../compiler/table/lower/lower.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { decodeTable, encodeTable } from '../../compiler/table/table.js';
@@ -36,7 +36,7 @@ export function quantized(
     layout === 'lanes'
       ? layOut(lowered, LARGEST_KERNELS, interpreterPrices('armv7e-m')).table
       : layout === 'dual'
-        ? dualTable(lowered.table, lowered.peaks)
+        ? nativeTable(lowered.table, lowered.peaks)
         : lowered.table;
   return {
     model,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { interpreterPrices } from '../../compiler/code/cost/instructions.js';
 import { checkTable } from '../../compiler/table/check.js';
 import { LARGEST_KERNELS, layOut } from '../../compiler/table/layout/interpreter.js';
-import { dualTable } from '../../compiler/table/layout/native.js';
+import { nativeTable } from '../../compiler/table/layout/native.js';
 import { PoolBuilder } from '../../compiler/table/lower/pool.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { FLAG, FORMAT, KIND } from '../../compiler/table/specification.js';
@@ -74,7 +74,7 @@ function laidOut(table: BlockTable): TableRecord {
 }
 
 function native(table: BlockTable): TableRecord {
-  const after = dualTable(table, [PEAK]);
+  const after = nativeTable(table, [PEAK]);
   expectSame(table, after);
   return after.records[0];
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runTableOnBoard } from '../../compiler/run/boards/run-table.js';
-import { dualTable as nativeTable } from '../../compiler/table/layout/native.js';
+import { nativeTable } from '../../compiler/table/layout/native.js';
 import { FORMAT, KIND } from '../../compiler/table/specification.js';
 import type { BlockTable } from '../../compiler/table/table.js';
 import { BOARDS } from '../boards/setup.js';

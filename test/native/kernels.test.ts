@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { checkTable } from '../../compiler/table/check.js';
 import { disassemble } from '../../compiler/table/disassemble.js';
-import { dualTable as nativeTable } from '../../compiler/table/layout/native.js';
+import { nativeTable } from '../../compiler/table/layout/native.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { CHECK, FORMAT, KIND } from '../../compiler/table/specification.js';
 import { type BlockTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/table/table.js';

@@ -14,7 +14,7 @@ import {
 import { WorstPoints } from '../teacher/worst-points.js';
 import { balanceFactors } from './block-rank.js';
 import { type LeastSquares, normalSystem } from './least-squares.js';
-import { dualSystem } from './sample-space.js';
+import { sampleSpaceSystem } from './sample-space.js';
 
 /**
  * Refinement: fits all weights of a smaller network to the float64 network it came from, over the input box.
@@ -88,7 +88,7 @@ export async function refine(
     : Math.min(Math.max(512, wantedPoints), 8192);
   let base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
-  const system = dual ? dualSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
+  const system = dual ? sampleSpaceSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
   const problem = new Problem(teacher, graph, base, system, options.norm);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };

@@ -17,7 +17,7 @@ import type { LeastSquares } from './least-squares.js';
  *
  * D is diag(J^T J) to the extent that it is a product of rows and columns: mean g_r^2 times mean x_c^2.
  */
-export function dualSystem(graph: IrGraph, outputs: number): LeastSquares {
+export function sampleSpaceSystem(graph: IrGraph, outputs: number): LeastSquares {
   const sites = weightSites(graph);
   const parameters = trainableCount(graph);
   const lengths = sites.reduce((n, { x, rows, bias, out }) => n + x.width + rows + (bias ? out.width : 0), 0);

@@ -1,6 +1,6 @@
 import type { InterpreterPrices } from '../../code/cost/instructions.js';
 import { type NativePrices, nativeInstructions } from '../../code/cost/native.js';
-import { dualTable } from '../../table/layout/native.js';
+import { nativeTable } from '../../table/layout/native.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
 import { FEW_BYTES, FOR_LANES, type Plan, type PlanRules, WIDE_VALUE_BYTES } from '../plan.js';
 import type { LaneFormats, QuantizeOptions } from '../quantize.js';
@@ -38,7 +38,7 @@ function cheapestNarrow(prices: NativePrices): 8 | 16 {
 export function costOf(lowered: LoweredModel, tableBytes: number, plan: Plan, { native }: Preference): number {
   if (native) {
     const { table, peaks } = lowered;
-    return nativeInstructions(dualTable(table, peaks), native) + tableBytes / BYTES_PER_INSTRUCTION;
+    return nativeInstructions(nativeTable(table, peaks), native) + tableBytes / BYTES_PER_INSTRUCTION;
   }
   const wide = plan.groups.flat().reduce((n, leaf) => n + (plan.bits.get(leaf) === 32 ? leaf.width : 0), 0);
   return tableBytes + WIDE_VALUE_BYTES * wide;

@@ -18,7 +18,7 @@ import { moved, moveEntries } from './move-record.js';
  *
  * @param peaks per record, the largest magnitude of the integers of operand a (LoweredModel)
  */
-export function dualTable(table: BlockTable, peaks: readonly number[]): BlockTable {
+export function nativeTable(table: BlockTable, peaks: readonly number[]): BlockTable {
   const pool = new PoolBuilder();
   let { arenaBytes } = table;
   const plain = plainWeights(table, peaks);
