@@ -25,6 +25,7 @@ import {
   toleranceOption,
 } from './options.js';
 import { count, error, jumpLines, place, writeOut } from './output.js';
+import { physicsLines } from './physics-text.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
 interface VerifyCommandOptions extends ModelOptions {
@@ -34,6 +35,7 @@ interface VerifyCommandOptions extends ModelOptions {
   samples?: number;
   engine?: EngineName;
   on?: string;
+  physics?: boolean;
   junit?: string;
   json?: boolean;
 }
@@ -59,6 +61,10 @@ export function verifyCommand(): Command {
     .option('--engine <name>', `${ENGINE_NAMES.join(', ')} (default: wasm3)`, choiceOption('--engine', ENGINE_NAMES))
     .option('--on <board>', ON_HELP)
     .option('--target <name>', 'target of a model that is built first', BUILD_DEFAULTS.target)
+    .option(
+      '--physics',
+      'residuals of the physics block, and distances from the exact solution: of the float network, the compressed one and the module',
+    )
     .option('--junit <file>', 'write a JUnit report for CI')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -68,6 +74,7 @@ Examples:
   $ pinn-edge verify build/esp32
   $ pinn-edge verify build/esp32 --tol 5e-4 --samples 100000 --junit verify.xml
   $ pinn-edge verify build/esp32 --on cortex-m4
+  $ pinn-edge verify build/esp32 --physics
   $ pinn-edge verify model.json --target rp2040 --tol 1e-3`,
     )
     .action(run);
@@ -83,6 +90,7 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
     tolerance,
     samples: options.samples,
     engine: board ?? options.engine,
+    physics: options.physics,
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
   const proved = provedBounds(build);
@@ -113,8 +121,8 @@ async function openBuild(path: string, options: VerifyCommandOptions, command: C
   return builtInMemory(built.compiled, built);
 }
 
-function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact }: VerifyResult) {
-  return { pass, tolerance, engine, samples, outputs, jumps, exact };
+function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact, physics }: VerifyResult) {
+  return { pass, tolerance, engine, samples, outputs, jumps, exact, physics };
 }
 
 function text(build: LoadedBuild, result: VerifyResult, proved: CertifiedOutput[] | undefined): string {
@@ -136,6 +144,7 @@ function text(build: LoadedBuild, result: VerifyResult, proved: CertifiedOutput[
       `  ${module.name}   against the exact solution: relative ${error(module.maxRelative)}, L2 ${error(module.relativeL2)} (the float network: ${error(network.maxRelative)}, L2 ${error(network.relativeL2)})`,
     );
   }
+  if (result.physics) lines.push('', ...physicsLines(result.physics));
   lines.push(
     '',
     `  ${result.pass ? 'PASS' : 'FAIL'}: tolerance ${describeRequirement(result.tolerance)}${result.pass ? '' : failure(result)}`,

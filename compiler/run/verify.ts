@@ -1,6 +1,7 @@
 import type { Engine, EngineName } from '../code/engines/engine.js';
 import type { Report } from '../deliver/package/report.js';
 import type { LoadedBuild } from '../deliver/package/store.js';
+import { PinnEdgeError } from '../diagnostics.js';
 import { type OutputError, summarizeErrors } from '../judge/errors.js';
 import { Judge, type PointFunction, SEEDS } from '../judge/measure.js';
 import { coveringPoints } from '../judge/points/cover.js';
@@ -8,6 +9,7 @@ import { keepsTolerance, type Requirement, type RequirementLike, requirementOf }
 import { inputBox } from '../model/box.js';
 import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
+import { hasPhysics, measurePhysics, type PhysicsResult } from './physics.js';
 import { defaultEngine, pointEvaluator } from './simulate.js';
 
 /** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
@@ -19,6 +21,8 @@ export interface VerifyOptions {
   /** Sobol points; corners, faces and local searches come on top. */
   samples?: number;
   engine?: EngineName | Engine;
+  /** Residuals of the physics block and distances from the exact solution as well. */
+  physics?: boolean;
 }
 
 /** What was measured; `pass` is all that a tolerance asks. */
@@ -35,16 +39,21 @@ export interface VerifyResult {
   jumps: NonNullable<Report['jumps']>;
   /** Against the exact solution, of the outputs that have one: the module, and the float network itself. */
   exact: { module: OutputError; network: OutputError }[];
+  /** Where it was asked for. */
+  physics?: PhysicsResult;
 }
 
 /**
  * Measures a build's error against the float64 reference on points over the whole input box, none of which the build has
  * seen but for corners, and by searches for worse ones; see judge/. A relative tolerance is of the largest |reference| of
  * each output, and a third of it is what the relative L2 error may take.
+ *
+ * @throws PE4008 where physics are asked for and the model says nothing of them
  */
 export async function verify(build: LoadedBuild, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { engine = defaultEngine(build) } = options;
   const { model, report } = build;
+  if (options.physics && !hasPhysics(model)) throw new PinnEdgeError('PE4008', { model: model.name });
   const tolerance = requirementOf(model, asked(options.tolerance, report.tolerance));
   const evaluator = await pointEvaluator(build, engine);
   try {
@@ -57,8 +66,11 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
     const measured = judge.measure(evaluator.run, { samples, seed });
     const pass = measured.outputs.every((output) => keepsTolerance(tolerance, output));
     const exact = againstExact(model, evaluator.run, judge, samples);
+    const physics = options.physics
+      ? measurePhysics(model, build.compressed, evaluator.run, coveringPoints(judge.box, samples))
+      : undefined;
     const { points, outputs } = measured;
-    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, jumps, exact };
+    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, jumps, exact, physics };
   } finally {
     evaluator.dispose();
   }

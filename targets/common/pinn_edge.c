@@ -66,6 +66,7 @@ void pe_close(pe_t *pe) {
   pe->input_words = NULL;
   pe->output_words = NULL;
   pe->hook = NULL;
+  pe->limits = NULL;
   pe->arena_used = 0;
 }
 
@@ -93,6 +94,11 @@ void pe_set_hook(pe_t *pe, pe_hook_t hook, void *context) {
   if (pe == NULL) return;
   pe->hook = hook;
   pe->hook_context = context;
+}
+
+void pe_set_limits(pe_t *pe, const double *limits) {
+  if (pe == NULL) return;
+  pe->limits = limits;
 }
 
 static pe_result_t check_call(const pe_t *pe, const void *inputs, const void *outputs) {
@@ -151,6 +157,13 @@ static double get_value(const pe_t *pe, uint32_t index) {
   return scaled + output->offset;
 }
 
+// PE_SUSPECT for an output beyond its limit, else the result so far.
+static pe_result_t hold_to_limit(const pe_t *pe, uint32_t index, double value, pe_result_t result) {
+  if (pe->limits == NULL) return result;
+  const double limit = pe->limits[index];
+  return value > limit || value < -limit ? PE_SUSPECT : result;
+}
+
 // Runs the inputs that were put in place with `put` as the worst result of doing so.
 static pe_result_t run_values(pe_t *pe, pe_result_t put) {
   const pe_result_t result = run(pe);
@@ -167,7 +180,10 @@ pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs) {
   }
   result = run_values(pe, result);
   if (result < 0) return result;
-  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = get_value(pe, i);
+  for (uint32_t i = 0; i < pe->model->output_count; i++) {
+    outputs[i] = get_value(pe, i);
+    result = hold_to_limit(pe, i, outputs[i], result);
+  }
   return result;
 }
 
@@ -181,7 +197,11 @@ pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs) {
   }
   result = run_values(pe, result);
   if (result < 0) return result;
-  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = (float)get_value(pe, i);
+  for (uint32_t i = 0; i < pe->model->output_count; i++) {
+    const double value = get_value(pe, i);
+    outputs[i] = (float)value;
+    result = hold_to_limit(pe, i, value, result);
+  }
   return result;
 }
 
@@ -214,6 +234,8 @@ const char *pe_text(pe_result_t result) {
       return "no error";
     case PE_CLAMPED:
       return "an input was moved to the nearest end of its range";
+    case PE_SUSPECT:
+      return "an output is beyond its limit";
     case PE_ERROR_ARGUMENT:
       return "a null pointer or an impossible model descriptor was given";
     case PE_ERROR_CLOSED:

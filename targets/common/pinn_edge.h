@@ -53,6 +53,8 @@ typedef enum {
   PE_OK = 0,
   // An input was outside its range and was moved to the nearest end of it; the outputs are those of the moved input.
   PE_CLAMPED = 1,
+  // An output is beyond its limit (pe_set_limits); an input may have been moved as well.
+  PE_SUSPECT = 2,
   // A null pointer, or a descriptor that cannot be one of pinn-edge's.
   PE_ERROR_ARGUMENT = -1,
   // The instance is not open: never opened, closed again, or pe_open failed.
@@ -158,6 +160,7 @@ typedef struct pe {
   uint32_t arena_used;
   uint32_t failed_check;  // after PE_ERROR_TABLE: which check of the block table failed, 0 when none did
   const char *detail;     // see pe_detail
+  const double *limits;   // see pe_set_limits
   // Of modules:
   struct M3Runtime *runtime;
   struct M3Function *run;
@@ -184,9 +187,19 @@ pe_result_t pe_run_words(pe_t *pe, const int32_t *inputs, int32_t *outputs);
 // Evaluates input_count values to output_count values, both in the model's units. Values beyond int32 count as
 // clamped, infinities included. `inputs` and `outputs` may overlap.
 //
-// Returns PE_OK, PE_CLAMPED or an error; PE_ERROR_NAN for an input that is not a number. After an error `outputs` is
+// Returns PE_OK, PE_CLAMPED, PE_SUSPECT or an error; PE_ERROR_NAN for an input that is not a number. After an error `outputs` is
 // unchanged.
 pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs);
+
+// Holds every output of an open model to a limit: pe_eval and pe_eval_float return PE_SUSPECT from now on when some output k
+// is above limits[k] or below -limits[k], in its unit; its value is given all the same. INFINITY is no limit. A null pointer ends it,
+// and so does pe_close. `limits` are output_count values that must stay where they are until then.
+//
+// PINN_MODEL_LIMITS in pinn_model.h has the largest magnitudes that the build has seen over the input box and 2 % more, so
+// that an answer that differs from all that was verified is noticed; with the residual of the model's equation among the
+// outputs, a lower limit of it marks the answers that the equation itself casts doubt on. It takes a comparison of two
+// doubles per output and side. pe_run_words looks at no limit.
+void pe_set_limits(pe_t *pe, const double *limits);
 
 // The same for float. The arithmetic is that of pe_eval; the values are rounded to float in the end.
 pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs);

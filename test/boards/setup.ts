@@ -6,6 +6,7 @@ import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { loadModel } from '../../compiler/model/load.js';
+import { isDerived } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import type { CompileOptions } from '../../compiler/pipeline/compile-options.js';
 import { listBoards, loadBoard } from '../../compiler/run/boards/boards.js';
@@ -40,8 +41,10 @@ export async function buildInto(
   return loadBuild(folder);
 }
 
-/** Names of the examples. */
-export const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => existsSync(exampleFile(name)));
+/** Names of the examples whose outputs are those of their networks; the others: test/derive. */
+export const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => {
+  return existsSync(exampleFile(name)) && !isDerived(loadModel(exampleFile(name), nodeFiles));
+});
 
 export function exampleFile(name: string): string {
   return join(PACKAGE_ROOT, 'examples', name, 'model.json');

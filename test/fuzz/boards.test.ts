@@ -23,7 +23,7 @@ function headerOf(wasm: Uint8Array): string {
     stackBytes: 16384,
     heapBytes: 2 ** 19,
     inputs: [{ name: 'x', min: -1, max: 1, exponent: 10 }],
-    outputs: [{ name: 'u', exponent: 10, scale: 1, offset: 0 }],
+    outputs: [{ name: 'u', exponent: 10, scale: 1, offset: 0, largest: 1 }],
     golden: { inputWords: new Int32Array(), outputWords: new Int32Array(), count: 0 },
     provenance: 'test',
   });

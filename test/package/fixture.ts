@@ -47,7 +47,10 @@ export function headerInputOf(compiled: CompiledModel): HeaderInput {
     stackBytes: isTable ? 0 : STACK_BYTES,
     heapBytes: isTable ? 0 : heapBytes(wasm, memoryBytes),
     inputs: model.inputs.map((input, i) => ({ ...input, exponent: lowered.table.inputs[i].exponent })),
-    outputs: model.outputs.map(({ name, unit }, i) => ({ name, unit, ...formats[i] })),
+    outputs: model.outputs.map(({ name, unit }, i) => {
+      const { largestReference, maxAbsolute } = compiled.measured.outputs[i];
+      return { name, unit, ...formats[i], largest: largestReference + maxAbsolute };
+    }),
     golden: {
       inputWords: Int32Array.from(golden.inputWords.flat()),
       outputWords: Int32Array.from(golden.outputWords.flat()),

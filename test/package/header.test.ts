@@ -13,7 +13,7 @@ const INPUT: HeaderInput = {
     { name: 'x', unit: 'm', min: -1, max: 0.1, exponent: 29 },
     { name: 'X', min: 0, max: 1e21, exponent: -41 },
   ],
-  outputs: [{ name: 'temperature at "A"', unit: '°C', exponent: 24, scale: 1e-7, offset: -273.15 }],
+  outputs: [{ name: 'temperature at "A"', unit: '°C', exponent: 24, scale: 1e-7, offset: -273.15, largest: 50 }],
   golden: {
     inputWords: Int32Array.from([1, -2, -(2 ** 31), 2 ** 31 - 1]),
     outputWords: Int32Array.from([7, -8]),

@@ -281,6 +281,38 @@ static void check_hook(pe_t *pe) {
   pe_close(pe);
 }
 
+// An output beyond its limit is given and said, at the very limit not; where there are no limits nothing is said.
+static void check_limits(pe_t *pe) {
+  static const double verified[] = PINN_MODEL_LIMITS;
+  const double inputs[PINN_MODEL_INPUT_COUNT] = {0};
+  const double outside[PINN_MODEL_INPUT_COUNT] = {1e9};
+  double outputs[PINN_MODEL_OUTPUT_COUNT], again[PINN_MODEL_OUTPUT_COUNT];
+  float floats[PINN_MODEL_OUTPUT_COUNT];
+  const float zeros[PINN_MODEL_INPUT_COUNT] = {0};
+  double limits[PINN_MODEL_OUTPUT_COUNT];
+  pe_set_limits(NULL, verified);
+  open_or_exit(pe);
+  CHECK(pe_eval(pe, inputs, outputs) == PE_OK);
+  pe_set_limits(pe, verified);
+  CHECK(pe_eval(pe, inputs, again) == PE_OK && pe_eval(pe, outside, again) == PE_CLAMPED);
+  pe_set_limits(pe, limits);
+  for (int k = 0; k < PINN_MODEL_OUTPUT_COUNT; k++) {
+    for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) limits[i] = INFINITY;
+    CHECK(pe_eval(pe, inputs, again) == PE_OK);
+    limits[k] = fabs(outputs[k]);
+    CHECK(pe_eval(pe, inputs, again) == PE_OK && pe_eval_float(pe, zeros, floats) == PE_OK);
+    limits[k] *= 1 - 1e-12;
+    CHECK(pe_eval(pe, inputs, again) == PE_SUSPECT && pe_eval_float(pe, zeros, floats) == PE_SUSPECT);
+    CHECK(memcmp(again, outputs, sizeof outputs) == 0);
+    limits[k] = 0;
+    CHECK(pe_eval(pe, outside, again) == PE_SUSPECT);
+  }
+  pe_close(pe);
+  open_or_exit(pe);
+  CHECK(pe_eval(pe, inputs, again) == PE_OK);
+  pe_close(pe);
+}
+
 static void check_queries(pe_t *pe) {
   CHECK(pe_model(NULL) == NULL && pe_arena_used(NULL) == 0);
   open_or_exit(pe);
@@ -306,6 +338,7 @@ int main(int count, char **arguments) {
     check_memory_sizes(&pe);
     check_two(&pe);
     check_hook(&pe);
+    check_limits(&pe);
     check_queries(&pe);
     CHECK(allocations == 0);
     return 0;

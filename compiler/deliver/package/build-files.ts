@@ -31,6 +31,7 @@ import type { Target } from './target.js';
  *     report.json        what the build is, needs and reaches
  *     target.json        the board that it was built for
  *     reference/         the float model, so that `verify` needs nothing else
+ *     compressed/        the network that it was made from, where compression made a smaller one
  *     assembly/          the AssemblyScript that model.wasm was compiled from
  *     structure/         a picture of every matrix that is not dense
  *     firmware/          projects for the target's tools
@@ -74,6 +75,11 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
     ['reference/model.json', json(modelToJson(model, 'model.safetensors'))],
     ['reference/model.safetensors', writeSafetensors(model.tensors)],
   ]);
+  const smaller = compiled.compressed?.model;
+  if (smaller) {
+    files.set('compressed/model.json', json(modelToJson(smaller, 'model.safetensors')));
+    files.set('compressed/model.safetensors', writeSafetensors(smaller.tensors));
+  }
   const payload = isC ? table : wasm;
   const header = buildHeader(report, payload, golden, options.prefix);
   files.set('model.img', buildImage(report, payload, golden)).set('pinn_model.h', header);

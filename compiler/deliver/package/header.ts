@@ -25,7 +25,7 @@ export interface HeaderInput {
   /** Most that wasm3 takes besides linear memory, stack included, on a chip with pointers of 4 bytes, in bytes. */
   heapBytes: number;
   inputs: readonly { name: string; unit?: string; min: number; max: number; exponent: number }[];
-  outputs: readonly { name: string; unit?: string; exponent: number; scale: number; offset: number }[];
+  outputs: readonly { name: string; unit?: string; exponent: number; scale: number; offset: number; largest: number }[];
   golden: { inputWords: Int32Array; outputWords: Int32Array; count: number };
   /** What its images are marked with (compiler/deliver/image/image.ts); 0 when it is not known. */
   targetClass?: number;
@@ -103,6 +103,9 @@ export function modelHeader(model: HeaderInput): string {
 #define ${PREFIX}_ENGINES ${ENGINES[engine].map((name) => `&${name}`).join(', ')}
 #define ${PREFIX}_TARGET_CLASS ${hex32(model.targetClass ?? 0)}
 #define ${PREFIX}_VERSION ${model.version ?? 0}u
+
+// Of every output the largest magnitude over the input box that the build has seen, and 2 % more: for pe_set_limits.
+#define ${PREFIX}_LIMITS {${outputs.map(({ largest }) => double(1.02 * largest)).join(', ')}}
 
 // Places in the arrays of inputs and outputs, by name.
 ${indexMacros('INPUT', inputs)}

@@ -42,6 +42,8 @@ export interface Report {
     maxRelative: number;
     relativeL2: number;
     worstAt: number[];
+    /** Largest |output| over the box: of the reference, and what the module may be beyond it. */
+    largest: number;
   }[];
   /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
   jumps?: { node: string; output: string; size: number; at: number[]; margin: number }[];
@@ -179,8 +181,8 @@ function compressReport({
 }
 
 function errorFields(error: OutputError) {
-  const { maxAbsolute, maxRelative, relativeL2, worstAt } = error;
-  return { maxAbsolute, maxRelative, relativeL2, worstAt };
+  const { maxAbsolute, maxRelative, relativeL2, worstAt, largestReference } = error;
+  return { maxAbsolute, maxRelative, relativeL2, worstAt, largest: largestReference + maxAbsolute };
 }
 
 function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'values' | 'weights' | 'tables'> {

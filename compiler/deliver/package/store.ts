@@ -94,13 +94,16 @@ export interface LoadedBuild {
   report: Report;
   /** The float model that the build was made from. */
   model: Model;
+  /** The network that the module was made from, where compression made a smaller one. */
+  compressed?: Model;
   runnable: Runnable;
 }
 
 /** A build that was never written. */
 export function builtInMemory(compiled: CompiledModel, { report }: PackagedBuild): LoadedBuild {
   const { model, wasm, table } = compiled;
-  return { directory: '(not written)', report, model, runnable: runnableOf(report, wasm, table) };
+  const smaller = compiled.compressed?.model;
+  return { directory: '(not written)', report, model, compressed: smaller, runnable: runnableOf(report, wasm, table) };
 }
 
 function runnableOf(report: Report, wasm: Uint8Array, table: Uint8Array): Runnable {
@@ -139,11 +142,13 @@ export function loadBuild(directory: string): LoadedBuild {
   };
   const report = readReport(read('report.json'), (reason) => refuse(`its report.json is damaged: ${reason}`));
   const model = loadModel(join(directory, 'reference', 'model.json'), nodeFiles);
+  const smaller = join(directory, 'compressed', 'model.json');
+  const compressed = existsSync(smaller) ? loadModel(smaller, nodeFiles) : undefined;
   const wasm = report.engine === 'c' ? new Uint8Array() : read('model.wasm');
   const runnable = runnableOf(report, wasm, read('table.bin'));
   requireIdentity(directory, report, runnable);
   requireSameNames(directory, report, model);
-  return { directory, report, model, runnable };
+  return { directory, report, model, compressed, runnable };
 }
 
 /** The model of the folder has the inputs and outputs, in their order, that the table was made for. */
