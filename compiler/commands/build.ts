@@ -132,7 +132,7 @@ function summary(report: Report, points: number, directory: string): string {
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
   const model = report.engine === 'c' ? 'c/' : 'model.wasm';
-  return `\n${body}\n  ${directory}/   ${model}  model.img  pinn_model.h  firmware/  golden.json  report.json\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...    pinn-edge flash ${directory} --port ...\n`;
+  return `\n${body}\n  ${directory}/   ${model}  model.img  pinn_model.h  firmware/  golden.json  report.json  report.html\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...    pinn-edge flash ${directory} --port ...\n`;
 }
 
 /** At one instruction per cycle, which the text says. */

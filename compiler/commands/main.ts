@@ -11,6 +11,7 @@ import { inspectCommand } from './inspect.js';
 import { keygenCommand } from './keygen.js';
 import { monitorCommand } from './monitor.js';
 import { writeOut } from './output.js';
+import { reportCommand } from './report.js';
 import { rollbackCommand } from './rollback.js';
 import { signCommand } from './sign.js';
 import { simulateCommand } from './simulate.js';
@@ -51,6 +52,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     compressCommand(),
     simulateCommand(),
     verifyCommand(),
+    reportCommand(),
     certifyCommand(),
     inspectCommand(),
     flashCommand(),

@@ -14,6 +14,8 @@ import { type ProofAttempt, provedCompile } from './certified-build.js';
 import { type PackagedBuild, packageBuild } from './package/build-files.js';
 import { CERTIFICATE_FILE } from './package/certificate-file.js';
 import type { Target } from './package/target.js';
+import { pageOfPackage } from './report/page-build.js';
+import { REPORT_PAGE, reportPage } from './report/report-page.js';
 
 /** From a model to all files of a build for a target: what the command `build` does. */
 
@@ -95,6 +97,7 @@ export async function buildForTarget(
       : { compiled: await make(), certificate: undefined };
     const packaged = packageBuild(compiled, target, { version: wishes.modelVersion, prefix: wishes.name });
     if (certificate) packaged.files.set(CERTIFICATE_FILE, `${JSON.stringify(certificate)}\n`);
+    packaged.files.set(REPORT_PAGE, reportPage([pageOfPackage(compiled, packaged, certificate)]));
     return { compiled, certificate, ...packaged };
   };
   if (goal) return buildFor(goal);

@@ -29,6 +29,7 @@ import type { Target } from './target.js';
  *     functions.json     per record of the table, the function that it stands for: claims, which certify proves
  *     golden.json        known answers
  *     report.json        what the build is, needs and reaches
+ *     report.html        the module in a page, beside the float reference (report/); written by builds for a target
  *     target.json        the board that it was built for
  *     reference/         the float model, so that `verify` needs nothing else
  *     compressed/        the network that it was made from, where compression made a smaller one

@@ -102,6 +102,8 @@ export interface CompressReport {
   bytes: { before: number; after: number };
   /** Networks that were tried. */
   attempts: number;
+  /** Each of them: bytes of its weights, its share of the tolerance, and whether the search took it. */
+  tried?: { by: string; parameters: number; bytes: number; error: number; kept: boolean }[];
   /**
    * Neural tangent kernel on sample points: relative Frobenius distance between the kernels before and after, as they
    * are and at equal trace, and the largest eigenvalues as shares of the trace.
@@ -177,7 +179,13 @@ function compressReport({
   attempts,
   tangentKernel,
 }: CompressedModel): CompressReport {
-  return { method, detail, parameters, bytes, attempts: attempts.length, tangentKernel };
+  // Three digits are enough for a picture.
+  const tried = attempts
+    .filter((attempt) => Number.isFinite(attempt.error))
+    .map(({ by, parameters: left, bytes: size, error, kept }) => {
+      return { by, parameters: left, bytes: size, error: Number(error.toPrecision(3)), kept };
+    });
+  return { method, detail, parameters, bytes, attempts: attempts.length, tried, tangentKernel };
 }
 
 function errorFields(error: OutputError) {
