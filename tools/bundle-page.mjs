@@ -18,7 +18,10 @@ function sampled(colourAt) {
   const hex = (colour) =>
     colour.startsWith('#')
       ? colour.slice(1)
-      : colour.match(/\d+/g).map((part) => Number(part).toString(16).padStart(2, '0')).join('');
+      : colour
+          .match(/\d+/g)
+          .map((part) => Number(part).toString(16).padStart(2, '0'))
+          .join('');
   return JSON.stringify(Array.from({ length: 256 }, (_, i) => hex(colourAt(i / 255))).join(''));
 }
 
@@ -40,7 +43,9 @@ const result = await build({
   alias: { 'node:zlib': join(page, 'crc32.ts') },
 });
 if (result.metafile) {
-  const [output] = Object.entries(result.metafile.outputs).find(([file]) => file.endsWith('page.js')).slice(1);
+  const [output] = Object.entries(result.metafile.outputs)
+    .find(([file]) => file.endsWith('page.js'))
+    .slice(1);
   const inputs = Object.entries(output.inputs).sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput);
   for (const [file, { bytesInOutput }] of inputs) console.log(String(bytesInOutput).padStart(8), file);
 }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
-import type { MeasuredBoard } from '../deliver/report/page-data.js';
 import { pageOfFolder } from '../deliver/report/page-build.js';
+import type { MeasuredBoard } from '../deliver/report/page-data.js';
 import { REPORT_PAGE, reportPage } from '../deliver/report/report-page.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { nodeFiles } from '../host/node-files.js';
@@ -22,10 +22,16 @@ interface ReportOptions {
 
 export function reportCommand(): Command {
   return new Command('report')
-    .description('write a page in which the module of a build runs beside the float reference: one file, without requests')
+    .description(
+      'write a page in which the module of a build runs beside the float reference: one file, without requests',
+    )
     .argument('<build...>', 'folder that pinn-edge build wrote, or two of them, which are compared')
     .option('-o, --out <file>', `where to write it (default: ${REPORT_PAGE} in the folder of the first build)`)
-    .option('--on <board>', `measure the golden vectors there, too, and show what they took; may be repeated: ${ON_HELP}`, collect)
+    .option(
+      '--on <board>',
+      `measure the golden vectors there, too, and show what they took; may be repeated: ${ON_HELP}`,
+      collect,
+    )
     .option('--open', 'open it in the browser')
     .option('--json', 'print what was written as JSON')
     .addHelpText(

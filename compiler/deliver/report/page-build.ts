@@ -56,7 +56,9 @@ function readGolden(directory: string, inputs: number, outputs: number): Golden 
       : cannotRead(file, error);
   }
   const rows = (part: unknown, width: number) =>
-    Array.isArray(part) && part.length === golden.points?.length && part.every((row) => Array.isArray(row) && row.length === width);
+    Array.isArray(part) &&
+    part.length === golden.points?.length &&
+    part.every((row) => Array.isArray(row) && row.length === width);
   const fits =
     rows(golden.points, inputs) &&
     rows(golden.inputWords, inputs) &&

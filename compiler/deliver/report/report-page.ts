@@ -21,7 +21,9 @@ const PAGE = join(PACKAGE_ROOT, 'dist', 'compiler', 'deliver', 'report', 'page')
 export function reportPage(builds: readonly PageBuild[]): string {
   requireComparable(builds);
   const [boot, script, style] = ['boot.js', 'page.js', 'page.css'].map(pagePart);
-  const title = escape(`${builds.map(({ report }) => `${report.name} on ${report.target}`).join(', ')} - pinn-edge`);
+  const title = escapeHtml(
+    `${builds.map(({ report }) => `${report.name} on ${report.target}`).join(', ')} - pinn-edge`,
+  );
   const allowed = [
     "default-src 'none'",
     // Compiling WebAssembly has a permission of its own.
@@ -79,7 +81,7 @@ function sourceHash(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }
 

@@ -11,7 +11,8 @@ export function answers(state: State): HTMLElement {
   const show = () => body.replaceChildren(...rowsOf(state));
   state.onChange((change) => change === 'point' && show());
   show();
-  const what = state.runtimes[0].build.report.engine === 'c' ? "the block table, by the kernels' oracle" : 'the module itself';
+  const what =
+    state.runtimes[0].build.report.engine === 'c' ? "the block table, by the kernels' oracle" : 'the module itself';
   const caption = `Answers of ${what} in this page`;
   return h(
     'div',

@@ -50,7 +50,11 @@ export function curves(state: State): HTMLElement {
     h('p', { class: 'choices' }, choice('along', names, state.along, choose), legend),
     place,
     under,
-    downloadButtons('curves', () => drawn, () => csv(state, sampled)),
+    downloadButtons(
+      'curves',
+      () => drawn,
+      () => csv(state, sampled),
+    ),
   );
 }
 
@@ -72,7 +76,11 @@ function picture(state: State, { xs, lines }: Sampled): { drawn: SVGSVGElement; 
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const margin = 0.05 * (high - low || 1);
   const x = axisOf(state.inputs[state.along]);
-  const y = { label: withUnit(quantity.label, quantity.unit && `in ${quantity.unit}`), min: low - margin, max: high + margin };
+  const y = {
+    label: withUnit(quantity.label, quantity.unit && `in ${quantity.unit}`),
+    min: low - margin,
+    max: high + margin,
+  };
   const scales = scalesOf(x, y);
   const paths = lines.map(({ values }, i) =>
     svg('path', {
@@ -103,7 +111,11 @@ function legendOf({ lines }: Sampled): Node[] {
       svg(
         'svg',
         { width: 34, height: 10, 'aria-hidden': 'true' },
-        svg('path', { d: 'M0 5H34', class: `curve c${i % 4}`, 'stroke-dasharray': DASHES[i % DASHES.length] || undefined }),
+        svg('path', {
+          d: 'M0 5H34',
+          class: `curve c${i % 4}`,
+          'stroke-dasharray': DASHES[i % DASHES.length] || undefined,
+        }),
       ),
       label,
     ),

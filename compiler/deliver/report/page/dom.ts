@@ -30,7 +30,11 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: r
 }
 
 /** A table with a caption; the first column names the rows. Numbers are set to the right. */
-export function table(caption: string, head: readonly string[], rows: readonly (readonly (string | Node)[])[]): HTMLElement {
+export function table(
+  caption: string,
+  head: readonly string[],
+  rows: readonly (readonly (string | Node)[])[],
+): HTMLElement {
   const cell = (content: string | Node, column: number) =>
     column === 0 ? h('th', { scope: 'row' }, content) : h('td', {}, content);
   return h(
@@ -48,7 +52,12 @@ export function table(caption: string, head: readonly string[], rows: readonly (
 }
 
 /** A labelled choice; `chosen` is called with the index. */
-export function choice(label: string, options: readonly string[], at: number, chosen: (at: number) => void): HTMLElement {
+export function choice(
+  label: string,
+  options: readonly string[],
+  at: number,
+  chosen: (at: number) => void,
+): HTMLElement {
   const select = h(
     'select',
     { onchange: () => chosen(select.selectedIndex) },

@@ -43,7 +43,11 @@ function standalone(element: SVGSVGElement): string {
   copy.setAttribute('width', String(FRAME.width));
   copy.setAttribute('height', String(FRAME.height));
   const paper = document.createElementNS(copy.namespaceURI!, 'rect');
-  for (const [property, value] of Object.entries({ width: '100%', height: '100%', fill: getComputedStyle(document.body).backgroundColor })) {
+  for (const [property, value] of Object.entries({
+    width: '100%',
+    height: '100%',
+    fill: getComputedStyle(document.body).backgroundColor,
+  })) {
     paper.setAttribute(property, value);
   }
   copy.prepend(paper);

@@ -24,7 +24,15 @@ function factsOf(build: PackedBuild): (HTMLElement | undefined)[] {
       ? table(
           'Function tables: knots and bytes',
           ['function', 'layout', 'degree', 'segments', 'knots', 'bytes', 'largest error'],
-          report.tables.map((t) => [t.function, t.layout, `${t.degree}`, count(t.segments), count(t.segments + 1), count(t.bytes), short(t.maxError, 3)]),
+          report.tables.map((t) => [
+            t.function,
+            t.layout,
+            `${t.degree}`,
+            count(t.segments),
+            count(t.segments + 1),
+            count(t.bytes),
+            short(t.maxError, 3),
+          ]),
         )
       : undefined,
     attemptsChart(report),
@@ -33,7 +41,15 @@ function factsOf(build: PackedBuild): (HTMLElement | undefined)[] {
       table(
         'Values that are stored between two steps',
         ['value', 'kind', 'width', 'smallest', 'largest', 'bits', 'bits behind the point'],
-        report.values.map((v) => [v.name, v.kind, `${v.width}`, short(v.min), short(v.max), `${v.bits}`, `${v.exponent}`]),
+        report.values.map((v) => [
+          v.name,
+          v.kind,
+          `${v.width}`,
+          short(v.min),
+          short(v.max),
+          `${v.bits}`,
+          `${v.exponent}`,
+        ]),
       ),
     ),
     details(
@@ -41,14 +57,24 @@ function factsOf(build: PackedBuild): (HTMLElement | undefined)[] {
       table(
         'Weight matrices',
         ['matrix', 'rows', 'columns', 'bits', 'accumulator bits', 'of them used at most'],
-        report.weights.map((w) => [w.name, `${w.rows}`, `${w.cols}`, `${w.bits}`, `${w.accumulatorBits}`, `${w.accumulatorPeakBits}`]),
+        report.weights.map((w) => [
+          w.name,
+          `${w.rows}`,
+          `${w.cols}`,
+          `${w.bits}`,
+          `${w.accumulatorBits}`,
+          `${w.accumulatorPeakBits}`,
+        ]),
       ),
     ),
     ...build.pictures.map(([name, text]) =>
       h(
         'figure',
         {},
-        h('img', { src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`, alt: `Blocks of the matrix ${name}` }),
+        h('img', {
+          src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`,
+          alt: `Blocks of the matrix ${name}`,
+        }),
         h('figcaption', {}, `Blocks of the matrix ${name}`),
       ),
     ),
@@ -70,7 +96,10 @@ function toleranceTable({ report, proved }: PackedBuild): HTMLElement {
     const reached = 'relative' in tolerance ? output.maxRelative : output.maxAbsolute;
     const allowed = 'relative' in tolerance ? tolerance.relative : tolerance.absolute;
     const text = describeTolerance(tolerance, output.unit);
-    return [`${output.name}, as measured`, `${short(reached, 3)} of ${text} (${percent(reached / allowed)}), relative L2 ${short(output.relativeL2, 3)}`];
+    return [
+      `${output.name}, as measured`,
+      `${short(reached, 3)} of ${text} (${percent(reached / allowed)}), relative L2 ${short(output.relativeL2, 3)}`,
+    ];
   });
   const bounds = (proved ?? []).map(({ name, unit, bound }): string[] => [
     `${name}, proved at every point`,
@@ -109,8 +138,12 @@ export function needs(runtimes: readonly Runtime[]): HTMLElement {
     ...(isC ? [] : [row('native stack at most', (r) => (r.engine === 'c' ? '-' : bytes(r.nativeStackBytes)))]),
     row('products per answer', (r) => count(r.macs)),
     row('instructions per answer', (r) => (r.instructions === undefined ? '-' : `${count(r.instructions)}, predicted`)),
-    row('time per answer', (r) => (r.time ? `about ${short(1e6 * r.time.seconds, 3)} us at ${r.time.clockHz / 1e6} MHz` : '-')),
-    ...reports[0].outputs.map(({ name }, k) => row(`largest relative error of ${name}`, (r) => short(r.outputs[k].maxRelative, 3))),
+    row('time per answer', (r) =>
+      r.time ? `about ${short(1e6 * r.time.seconds, 3)} us at ${r.time.clockHz / 1e6} MHz` : '-',
+    ),
+    ...reports[0].outputs.map(({ name }, k) =>
+      row(`largest relative error of ${name}`, (r) => short(r.outputs[k].maxRelative, 3)),
+    ),
   ];
   const boards = runtimes.flatMap(({ build, title }) =>
     build.boards.map((b) => [
@@ -125,7 +158,11 @@ export function needs(runtimes: readonly Runtime[]): HTMLElement {
     'section',
     { 'aria-labelledby': 'needs' },
     h('h2', { id: 'needs' }, 'What it takes'),
-    table('On the target', ['', ...runtimes.map(({ title }, i) => (runtimes.length > 1 ? `${'AB'[i]}: ${title}` : title))], rows),
+    table(
+      'On the target',
+      ['figure', ...runtimes.map(({ title }, i) => (runtimes.length > 1 ? `${'AB'[i]}: ${title}` : title))],
+      rows,
+    ),
     boards.length
       ? table('Measured on emulated boards', ['board', 'per answer', 'flash', 'RAM', 'stack'], boards)
       : undefined,

@@ -65,7 +65,12 @@ export function axes(x: Axis, y: Axis, scales: Scales): SVGGElement {
 export function drawing(label: string, ...children: SVGElement[]): SVGSVGElement {
   return svg(
     'svg',
-    { viewBox: `0 0 ${FRAME.width} ${FRAME.height}`, role: 'img', 'aria-label': label, xmlns: 'http://www.w3.org/2000/svg' },
+    {
+      viewBox: `0 0 ${FRAME.width} ${FRAME.height}`,
+      role: 'img',
+      'aria-label': label,
+      xmlns: 'http://www.w3.org/2000/svg',
+    },
     ...children,
   );
 }

@@ -54,7 +54,15 @@ export function heatMap(state: State): HTMLElement {
     });
     drawn.addEventListener('click', (event) => {
       const at = valuesAt(state, grid, scales, pointerAt(drawn, event));
-      if (at) state.moveTo(state.at(new Map([[grid.axes[0], at.x], [grid.axes[1], at.y]])));
+      if (at)
+        state.moveTo(
+          state.at(
+            new Map([
+              [grid.axes[0], at.x],
+              [grid.axes[1], at.y],
+            ]),
+          ),
+        );
     });
     drawn.dataset.size = String(grid.size);
     place.replaceChildren(drawn);
@@ -89,10 +97,19 @@ export function heatMap(state: State): HTMLElement {
     'section',
     { 'aria-labelledby': 'map' },
     h('h2', { id: 'map' }, 'Over two inputs'),
-    h('p', { class: 'choices' }, axisChoices, h('span', { class: 'hint' }, 'Click to move there; a ring is the worst point.')),
+    h(
+      'p',
+      { class: 'choices' },
+      axisChoices,
+      h('span', { class: 'hint' }, 'Click to move there; a ring is the worst point.'),
+    ),
     place,
     under,
-    downloadButtons('map', () => current?.drawn, () => current && csv(state, current.grid)),
+    downloadButtons(
+      'map',
+      () => current?.drawn,
+      () => current && csv(state, current.grid),
+    ),
   );
 }
 
@@ -131,7 +148,11 @@ function contourLines({ size, values }: Grid, { min, max }: Palette, scales: Sca
   const position = ([i, j]: number[]) =>
     `${scales.x(x.min + (i / size) * (x.max - x.min)).toFixed(1)} ${scales.y(y.min + (j / size) * (y.max - y.min)).toFixed(1)}`;
   const paths = lines.map(({ coordinates }) =>
-    coordinates.flatMap((polygon) => polygon.flatMap((ring) => edgesInside(ring, size).map((line) => `M${line.map(position).join('L')}`))).join(''),
+    coordinates
+      .flatMap((polygon) =>
+        polygon.flatMap((ring) => edgesInside(ring, size).map((line) => `M${line.map(position).join('L')}`)),
+      )
+      .join(''),
   );
   return svg('g', { class: 'contour' }, ...paths.filter(Boolean).map((d) => svg('path', { d })));
 }
@@ -185,13 +206,19 @@ function worstMarks({ quantity }: State, { axes: [x, y] }: Grid, scales: Scales)
   const box = proved?.find((output) => output.name === name)?.worst;
   if (!box) return [ring];
   const [left, right, low, high] = [box.low[x], box.high[x], box.low[y], box.high[y]];
-  const corners = { x: scales.x(left), y: scales.y(high), width: scales.x(right) - scales.x(left), height: scales.y(low) - scales.y(high) };
+  const corners = {
+    x: scales.x(left),
+    y: scales.y(high),
+    width: scales.x(right) - scales.x(left),
+    height: scales.y(low) - scales.y(high),
+  };
   return [ring, svg('rect', { ...corners, class: 'worst' })];
 }
 
 function valuesAt(state: State, { size, axes: [x, y] }: Grid, scales: Scales, at: { x: number; y: number }) {
   const [valueX, valueY] = [scales.xAt(at.x), scales.yAt(at.y)];
-  const index = (value: number, { min, max }: { min: number; max: number }) => Math.floor(((value - min) / (max - min)) * size);
+  const index = (value: number, { min, max }: { min: number; max: number }) =>
+    Math.floor(((value - min) / (max - min)) * size);
   const [i, j] = [index(valueX, state.inputs[x]), index(valueY, state.inputs[y])];
   if (i < 0 || j < 0 || i >= size || j >= size) return undefined;
   const text = `${state.inputs[x].name} = ${short(valueX)}, ${state.inputs[y].name} = ${short(valueY)}`;

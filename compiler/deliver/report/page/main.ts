@@ -27,7 +27,12 @@ async function start(): Promise<void> {
     state.changed('quantity');
   };
   main.replaceChildren(
-    h('header', {}, h('h1', {}, title.join(', ')), build.report.description ? h('p', {}, build.report.description) : ''),
+    h(
+      'header',
+      {},
+      h('h1', {}, title.join(', ')),
+      build.report.description ? h('p', {}, build.report.description) : '',
+    ),
     h('div', { id: 'golden', role: 'status' }, ...runtimes.map(goldenLine)),
     ...(model.assumed?.length ? [h('p', {}, `Assumed: ${model.assumed.join(' ')}`)] : []),
     controls(state),
@@ -45,7 +50,11 @@ function goldenLine(runtime: Runtime): HTMLElement {
   const { right, of } = checkGolden(runtime);
   const isRight = right === of;
   const what = `${right} of ${of} golden vectors come out bit for bit`;
-  return h('p', { class: isRight ? 'good' : 'bad', role: isRight ? undefined : 'alert' }, `${runtime.title}: ${what}${isRight ? '' : '. This is not the module that was built.'}`);
+  return h(
+    'p',
+    { class: isRight ? 'good' : 'bad', role: isRight ? undefined : 'alert' },
+    `${runtime.title}: ${what}${isRight ? '' : '. This is not the module that was built.'}`,
+  );
 }
 
 function identity(runtimes: readonly Runtime[]): HTMLElement {
@@ -61,6 +70,10 @@ function identity(runtimes: readonly Runtime[]): HTMLElement {
 
 start().catch((error: Error) => {
   main.replaceChildren(
-    h('p', { class: 'bad', role: 'alert', id: 'damaged' }, `This report cannot be trusted: ${error.message}. Make it again with pinn-edge report.`),
+    h(
+      'p',
+      { class: 'bad', role: 'alert', id: 'damaged' },
+      `This report cannot be trusted: ${error.message}. Make it again with pinn-edge report.`,
+    ),
   );
 });

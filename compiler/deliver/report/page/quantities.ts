@@ -30,7 +30,9 @@ export function quantitiesOf(runtimes: readonly Runtime[]): Quantity[] {
   const several = runtimes.length > 1;
   const names = runtimes.map(({ title }, i) => (several ? ` (${'AB'[i]}: ${title})` : ''));
   const all = first.build.report.outputs.flatMap(({ name, unit = '' }, k) => {
-    const modules = runtimes.map((runtime, i): Series => ({ label: `module${names[i]}`, values: moduleOf(runtime, k) }));
+    const modules = runtimes.map(
+      (runtime, i): Series => ({ label: `module${names[i]}`, values: moduleOf(runtime, k) }),
+    );
     const reference: Series = { label: 'float64 reference', values: referenceOf(first, k) };
     const values = runtimes.map(
       (runtime, i): Quantity => ({

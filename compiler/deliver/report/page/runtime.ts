@@ -1,5 +1,5 @@
-import { WALK_IMPORT } from '../../../code/native-entry.js';
 import { fromWords, toWords } from '../../../code/engines/engine.js';
+import { WALK_IMPORT } from '../../../code/native-entry.js';
 import { evaluateReference } from '../../../judge/reference/evaluate.js';
 import { type Tolerance, toleranceOf } from '../../../judge/requirement.js';
 import type { Model } from '../../../model/types.js';
@@ -74,7 +74,11 @@ interface ModuleExports {
   run(): number;
 }
 
-async function runModule(wasm: Uint8Array<ArrayBuffer>, { report, table }: PackedBuild, data: Unpacked): Promise<WordProgram> {
+async function runModule(
+  wasm: Uint8Array<ArrayBuffer>,
+  { report, table }: PackedBuild,
+  data: Unpacked,
+): Promise<WordProgram> {
   const [inputCount, outputCount] = [report.inputs.length, report.outputs.length];
   const kernels = table && createOracle(decodeTable(data.bytesOf(table)));
   const walk = (arena: number): number => {
