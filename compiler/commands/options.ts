@@ -76,3 +76,10 @@ export function requestedTolerance(options: {
   if (tolAbs?.all !== undefined) return named ? { all: { absolute: tolAbs.all }, outputs } : { absolute: tolAbs.all };
   return { outputs };
 }
+
+/** A percentage from 0 on. */
+export function percentOption(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new PinnEdgeError('PE3005', { option: '--growth', reason: `must be a percentage from 0 on, found ${text}` });
+}

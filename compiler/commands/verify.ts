@@ -5,13 +5,17 @@ import type { CertifiedOutput } from '../certify/certificate.js';
 import { ENGINE_NAMES, type EngineName } from '../code/engines/engine.js';
 import { BUILD_DEFAULTS } from '../deliver/build.js';
 import { provedBounds } from '../deliver/package/certificate-file.js';
+import type { Report } from '../deliver/package/report.js';
+import { readReport } from '../deliver/package/report-file.js';
 import { builtInMemory, type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { loadTarget } from '../deliver/package/targets.js';
-import { EXIT } from '../diagnostics.js';
+import { EXIT, PinnEdgeError } from '../diagnostics.js';
+import { readBytes } from '../host/file-reader.js';
 import { nodeFiles } from '../host/node-files.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import { requireNoForeignFolder } from '../import/detect.js';
 import { describeRequirement, keepsTolerance, toleranceOf } from '../judge/requirement.js';
+import { compareReports, figureText, type Growth, growthPercent, verifySummary } from '../run/baseline.js';
 import { junitReport } from '../run/junit.js';
 import { type VerifyResult, verify } from '../run/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
@@ -20,11 +24,12 @@ import {
   absoluteToleranceOption,
   choiceOption,
   countOption,
+  percentOption,
   requestedTolerance,
   type ToleranceOption,
   toleranceOption,
 } from './options.js';
-import { count, error, jumpLines, place, writeOut } from './output.js';
+import { columns, count, error, jumpLines, place, writeOut } from './output.js';
 import { physicsLines } from './physics-text.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
@@ -37,6 +42,9 @@ interface VerifyCommandOptions extends ModelOptions {
   on?: string;
   physics?: boolean;
   junit?: string;
+  baseline?: string;
+  growth: number;
+  summary?: string;
   json?: boolean;
 }
 
@@ -66,6 +74,12 @@ export function verifyCommand(): Command {
       'residuals of the physics block, and distances from the exact solution: of the float network, the compressed one and the module',
     )
     .option('--junit <file>', 'write a JUnit report for CI')
+    .option(
+      '--baseline <file>',
+      'report.json of an earlier build: fails where error, bytes, RAM, stack or instructions grew',
+    )
+    .option('--growth <percent>', 'how much each of them may grow before that', percentOption, 0)
+    .option('--summary <file>', 'write the result and the comparison as Markdown, for job summaries')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -74,6 +88,7 @@ Examples:
   $ pinn-edge verify build/esp32
   $ pinn-edge verify build/esp32 --tol 5e-4 --samples 100000 --junit verify.xml
   $ pinn-edge verify build/esp32 --on cortex-m4
+  $ pinn-edge verify build/esp32 --baseline baseline.json --growth 2 --summary summary.md
   $ pinn-edge verify build/esp32 --physics
   $ pinn-edge verify model.json --target rp2040 --tol 1e-3`,
     )
@@ -84,6 +99,8 @@ Examples:
 async function run(path: string, options: VerifyCommandOptions, command: Command): Promise<void> {
   const tolerance = requestedTolerance(options);
   if (options.junit) requireWritable(options.junit);
+  if (options.summary) requireWritable(options.summary);
+  const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline);
   const build = await openBuild(path, options, command);
   const board = boardFor(build, options);
   const result = await verify(build, {
@@ -94,13 +111,40 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
   const proved = provedBounds(build);
+  const growth = baseline && compareReports(baseline, build.report, options.growth / 100);
+  if (options.summary) writeFileWhole(options.summary, verifySummary(build.report, result, growth));
   writeOut(
     options.json
-      ? `${JSON.stringify({ ...toJson(result), proved, board: board?.figures() }, null, 2)}\n`
+      ? `${JSON.stringify({ ...toJson(result), proved, growth, board: board?.figures() }, null, 2)}\n`
       : text(build, result, proved),
   );
   if (board && !options.json) writeOut(`\n${boardNote(board.figures())}\n`);
-  if (!result.pass) process.exitCode = EXIT.checkFailed;
+  if (growth && !options.json) writeOut(`\n${growthText(growth, options)}`);
+  if (!result.pass || growth?.some(({ isTooMuch }) => isTooMuch)) process.exitCode = EXIT.checkFailed;
+}
+
+/** @throws PE1001 when it cannot be read, PE3005 when it is no report of a build */
+function readBaseline(file: string): Report {
+  return readReport(readBytes(file, nodeFiles), (reason) => {
+    throw new PinnEdgeError('PE3005', {
+      option: `--baseline ${file}`,
+      reason: `not the report.json of a build: ${reason}`,
+    });
+  });
+}
+
+function growthText(growth: readonly Growth[], { baseline = '', growth: allowed }: VerifyCommandOptions): string {
+  const rows = growth.map(({ figure, before, now, growth: grown, isTooMuch }) => [
+    figure,
+    figureText(before),
+    figureText(now),
+    `${growthPercent(grown)}${isTooMuch ? '   TOO MUCH' : ''}`,
+  ]);
+  const grown = growth.filter(({ isTooMuch }) => isTooMuch).map(({ figure }) => figure);
+  const verdict = grown.length
+    ? `FAIL: ${grown.join(', ')} grew by more than ${allowed} %`
+    : `PASS: nothing grew by more than ${allowed} %`;
+  return `${columns(rows)}\n  ${verdict} (${baseline})\n`;
 }
 
 /** A build on disk, or one made of a model file here and now, as `build` makes it unless it is asked for something else. */
