@@ -90,12 +90,22 @@ function callsSource(
  */
 function inRounds(lines: readonly string[], callsInARow: number): string {
   if (lines.length <= 2 * callsInARow) return lines.map((line) => `  ${line}`).join('\n');
-  const rounds = Math.ceil(lines.length / callsInARow);
-  const cases = Array.from({ length: rounds }, (_, round) => {
-    const calls = lines.slice(round * callsInARow, (round + 1) * callsInARow);
-    return `      case ${round}:\n${[...calls, 'break;'].map((line) => `        ${line}`).join('\n')}`;
-  });
-  return `  for (let round = 0; round < ${rounds}; round++) {\n    switch (round) {\n${cases.join('\n')}\n    }\n  }`;
+  const rounds = Array.from({ length: Math.ceil(lines.length / callsInARow) }, (_, round) =>
+    lines.slice(round * callsInARow, (round + 1) * callsInARow),
+  );
+  const body = chosenRound(rounds, 0).map((line) => `    ${line}`);
+  return `  for (let round = 0; round < ${rounds.length}; round++) {\n${body.join('\n')}\n  }`;
+}
+
+/** One of the rounds from `first` on, by halves: a switch would nest a block per round, and translating blocks nests, too. */
+function chosenRound(rounds: readonly (readonly string[])[], first: number): readonly string[] {
+  if (rounds.length === 1) return rounds[0];
+  const half = rounds.length >> 1;
+  const [low, high] = [
+    chosenRound(rounds.slice(0, half), first),
+    chosenRound(rounds.slice(half), first + half),
+  ].map((part) => part.map((line) => `  ${line}`));
+  return [`if (round < ${first + half}) {`, ...low, '} else {', ...high, '}'];
 }
 
 /** What a call passes for an argument that is the same in all calls of its code. */

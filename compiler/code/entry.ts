@@ -13,8 +13,9 @@ export interface GeneratedSources {
 /**
  * The AssemblyScript sources of one model: its block table as static data, its arena, and code for just the records of
  * that table, which must be valid. Where they lie in memory: linear-memory.ts.
+ *
+ * @param callsInARow records that are called before the run goes round its loop; see KernelLimits
  */
-/** @param callsInARow records that are called before the run goes round its loop; see KernelLimits */
 export function generateSources(
   table: BlockTable,
   bytes: Uint8Array,
@@ -22,7 +23,7 @@ export function generateSources(
   callsInARow = Number.POSITIVE_INFINITY,
 ): GeneratedSources {
   return {
-    entry: entrySource(table, bytes, title),
+    entry: entrySource(table, bytes, title, Number.isFinite(callsInARow)),
     dispatch: dispatchSource(table, placesOf(bytes), title, callsInARow),
   };
 }
@@ -30,10 +31,16 @@ export function generateSources(
 /** Inputs up to which each is clamped by code of its own. */
 const MOST_CLAMPED_APART = 4;
 
-function entrySource(table: BlockTable, bytes: Uint8Array, title: string): string {
+/** @param isShallow operations nest on the native stack until a loop goes round: it does before the records run */
+function entrySource(table: BlockTable, bytes: Uint8Array, title: string, isShallow: boolean): string {
   const { inputs, arenaBytes } = table;
   const apart = inputs.length <= MOST_CLAMPED_APART;
   const clamps = inputs.map(({ min, max }, i) => `clampInput(ARENA + ${4 * i}, ${min}, ${max})`);
+  const clamp = `status = ${apart ? clamps.join(' | ') : 'clampInputs(TABLE, ARENA)'};`;
+  const run = hasCalls(table) ? 'runRecords();' : 'walk(TABLE, ARENA);';
+  const steps = isShallow
+    ? `for (let round = 0; round < 2; round++) {\n    if (round) ${run}\n    else ${clamp}\n  }`
+    : `${clamp}\n  ${run}`;
   return `// ${title}: block table and exports
 // ${NOTE}
 ${hasCalls(table) ? "import { runRecords } from './dispatch';\n" : ''}import { check } from './runtime/check';
@@ -84,8 +91,7 @@ export function run(): u32 {
 
 /** The same without a look at the block table, for a host that has compared it with its CRC-32 and the identity. */
 export function evaluate(): u32 {
-  status = ${apart ? clamps.join(' | ') : 'clampInputs(TABLE, ARENA)'};
-  ${hasCalls(table) ? 'runRecords()' : 'walk(TABLE, ARENA)'};
+  ${steps}
   return status;
 }
 `;

@@ -22,7 +22,7 @@ export interface KernelLimits {
 }
 
 /** For chips where every operation nests a native call: loops go round after some 60 operations at most. */
-export const SHALLOW_KERNELS: KernelLimits = { maxWords: 32, hopWords: 8, callsInARow: 2 };
+export const SHALLOW_KERNELS: KernelLimits = { maxWords: 32, hopWords: 8, callsInARow: 1 };
 
 /** For chips where an operation of the interpreter leaves nothing on the native stack. */
 export const LARGEST_KERNELS: KernelLimits = {
