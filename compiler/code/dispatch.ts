@@ -101,10 +101,9 @@ function inRounds(lines: readonly string[], callsInARow: number): string {
 function chosenRound(rounds: readonly (readonly string[])[], first: number): readonly string[] {
   if (rounds.length === 1) return rounds[0];
   const half = rounds.length >> 1;
-  const [low, high] = [
-    chosenRound(rounds.slice(0, half), first),
-    chosenRound(rounds.slice(half), first + half),
-  ].map((part) => part.map((line) => `  ${line}`));
+  const [low, high] = [chosenRound(rounds.slice(0, half), first), chosenRound(rounds.slice(half), first + half)].map(
+    (part) => part.map((line) => `  ${line}`),
+  );
   return [`if (round < ${first + half}) {`, ...low, '} else {', ...high, '}'];
 }
 

@@ -360,7 +360,9 @@ static void built_in_newer(void) {
   setup.built_in = NULL;
   holds("none", start_firmware(version + 1u) && runs(&new_file, PE_SLOT_B));
   require("nothing there to go back to", roll_back(), PE_UPDATE_OK);
+  require("a model for a firmware without one", send(&new_file, true), PE_UPDATE_OK);
   setup.built_in = &built_in;
+  holds("the first firmware with one counts", start_firmware(version + 1u) && runs(&old_file, PE_SLOT_BUILT_IN));
   setup.built_in_version = old_version;
   printf("built-in\n");
 }
@@ -397,6 +399,9 @@ static void impossible_flashes(void) {
   REFUSED(program, NULL);
   REFUSED(program_bytes, 0);
   REFUSED(program_bytes, 24);
+  // Sectors of whole units do not make it one.
+  bad.sector_bytes = 24u * PE_IMAGE_LIMIT_ALIGNMENT * 8u;
+  holds("a unit of 24 bytes", !pe_slots_init(&slots, &bad, &setup.policy, false, 0));
   REFUSED(program_bytes, 512);
   REFUSED(sector_bytes, 0);
   REFUSED(sector_bytes, 24);
