@@ -64,7 +64,8 @@ test('every document is in the list of docs/README.md', () => {
 test('paths of the repository are there', () => {
   const paths = all.flatMap((document) => pathsOf(document).map((path) => ({ file: document.file, path })));
   expect(paths.length).toBeGreaterThan(50);
-  expect(paths.filter(({ path }) => !isThere(path))).toEqual([]);
+  // What `npm run api` writes is not committed.
+  expect(paths.filter(({ path }) => !isThere(path) && path !== 'docs/api/')).toEqual([]);
 });
 
 test('scripts are in package.json', () => {
