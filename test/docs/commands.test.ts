@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../../compiler/commands/main.js';
+import { listTargets } from '../../compiler/deliver/package/targets.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { cli, temporaryFolder } from '../helpers/cli.js';
 import { perceptron, randoms, tensor } from '../helpers/models.js';
@@ -10,8 +11,8 @@ import { onnxBytes } from '../helpers/onnx-graph.js';
 import { documents, type Invocation, invocationsOf } from './documents.js';
 
 /**
- * Every command that stands in a code block of the documents runs as printed, in the order of the documents and in one folder,
- * in which small networks lie under the names that they use. No board hangs on this machine: commands that talk to one end
+ * Every command that stands in a code block of the documents runs as printed, in the order of its document and in a folder of
+ * its own, in which small networks lie under the names that it uses. No board hangs on this machine: commands that talk to one end
  * with the sentence that says so.
  */
 
@@ -54,6 +55,13 @@ function layOutFiles(): void {
 
 /** What the reader does between two commands. */
 const BY_HAND: Record<string, () => void> = {
+  'pinn-edge verify build/esp32 --physics': () => {
+    // Of a model that has some: not of the one from ONNX.
+    if (readFileSync(join(folder, 'build/esp32/reference/model.json'), 'utf8').includes('residuals')) return;
+    cli(['build', 'model.json', '--target', 'esp32', '--compress', 'none'], { cwd: folder });
+  },
+  'pinn-edge verify build/esp32 --baseline': () =>
+    copyFileSync(join(folder, 'build/esp32/report.json'), join(folder, 'baseline.json')),
   'pinn-edge import checkpoint.pt --spec spec.json -o model.json': () => {
     const file = join(folder, 'spec.json');
     // "Fill in the ranges": the template has them in comments.
@@ -70,26 +78,33 @@ const EMULATORS: Record<string, string[]> = {
 
 /** Commands of code blocks; those with something left to fill in are no commands yet. */
 function printed(): (Invocation & { file: string })[] {
-  const seen = new Set<string>();
   return documents().flatMap(({ file, lines }) =>
     invocationsOf({ lines, spans: [] }, commandNames)
-      .filter(({ text }) => !/\.\.\.|[<[]/.test(text) && !seen.has(text) && seen.add(text))
+      .filter(({ text }) => !/\.\.\.|[<[]/.test(text))
       .map((one) => ({ ...one, file })),
   );
 }
 
 describe('commands of the documents run as printed', () => {
-  layOutFiles();
-  const built = new Set<string>();
+  let open = '';
+  /** Every document begins with nothing but the models. */
+  const openDocument = (file: string) => {
+    if (file === open) return;
+    open = file;
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    layOutFiles();
+  };
 
   /** Builds that a document takes for granted. */
   const buildFirst = (words: readonly string[]) => {
     for (const [i, word] of words.entries()) {
       if (words[i - 1] === '-o') continue;
-      const [, target] = word.match(/^build\/([\w-]+)$/) ?? [];
-      if (!target || existsSync(join(folder, word)) || built.has(word)) continue;
-      built.add(word);
-      const { code, err } = cli(['build', 'model.json', '--target', target, '--compress', 'none'], { cwd: folder });
+      const [, name] = word.match(/^build\/([\w-]+)$/) ?? [];
+      if (!name || existsSync(join(folder, word))) continue;
+      const target = listTargets().includes(name) ? name : 'esp32';
+      const args = ['build', 'model.json', '--target', target, '--compress', 'none', '-o', word];
+      const { code, err } = cli(args, { cwd: folder });
       expect(code, err).toBe(0);
     }
   };
@@ -101,8 +116,8 @@ describe('commands of the documents run as printed', () => {
     expect(new Set(commands.map(({ command }) => command)).size).toBeGreaterThan(10);
   });
 
-  test.each(commands)('$text', ({ text, command, words }) => {
-    BY_HAND[text]?.();
+  test.each(commands)('$text', ({ file, text, command, words }) => {
+    openDocument(file);
     const redirected = words.indexOf('>');
     const args = redirected < 0 ? words : words.slice(0, redirected);
     const on = args.includes('--on') ? args[args.indexOf('--on') + 1] : undefined;
@@ -112,6 +127,7 @@ describe('commands of the documents run as printed', () => {
       return;
     }
     buildFirst(args);
+    for (const [start, act] of Object.entries(BY_HAND)) if (text.startsWith(start)) act();
     const { code, out, err } = cli([command, ...args], { cwd: folder });
     if (args.includes('--port')) {
       const port = args[args.indexOf('--port') + 1];
