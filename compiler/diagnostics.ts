@@ -77,6 +77,15 @@ const MESSAGES = {
     'input "{input}" of point {point} is not a number, and a device would answer PE_ERROR_NAN; leave such points out',
   // 5xxx: points
   PE5001: '{source}: {reason}',
+  // 51xx: fits
+  PE5101: '{build} has no tangents; build it again with: pinn-edge build <model> --fit <inputs>',
+  PE5102:
+    '{source}: {count} measurements for {parameters} parameters; measure at least as often as there are parameters',
+  PE5103:
+    'the measurements say nothing of "{parameter}": it changes none of their answers by more than the error of the tangents; measure where it matters, or leave it out of --free',
+  PE5104:
+    'the measurements cannot tell {parameters} apart: the condition number of their effects is {condition}, at most {limit} is taken; measure at other inputs, or hold one of them with --known',
+  PE5105: 'no minimum was found in {steps} steps; begin nearer with --start, or allow more with --max-steps',
   // 6xxx: block table and module
   PE6001: 'the block table is corrupt: check {check} failed ({name}{where}); build the model again',
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',

@@ -9,7 +9,9 @@ import { BUILD_DEFAULTS } from '../deliver/build.js';
 import type { Report } from '../deliver/package/report.js';
 import { requireBuildFolder, writeBuild } from '../deliver/package/store.js';
 import { loadTarget } from '../deliver/package/targets.js';
+import { type FitOutputs, withTangents } from '../import/fit-tangents.js';
 import { describeTolerance, toleranceOf } from '../judge/requirement.js';
+import type { Model } from '../model/types.js';
 import { type BuildOptions, buildModel } from './build-model.js';
 import {
   absoluteToleranceOption,
@@ -22,7 +24,8 @@ import {
 import { bytes, count, error, jumpLines, place, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
-interface BuildCommandOptions extends ModelOptions, BuildOptions {
+interface BuildCommandOptions extends ModelOptions, Omit<BuildOptions, 'fit'> {
+  fit?: string[];
   target: string;
   out?: string;
   json?: boolean;
@@ -82,6 +85,11 @@ export function buildCommand(): Command {
       '--certify',
       'prove that the tolerance holds at every point of the input box, with finer formats where that takes them; fails where it is not proved',
     )
+    .option(
+      '--fit <inputs>',
+      'add what fitting these inputs to measurements needs, such as D,c0: the derivatives of the outputs by them (see: pinn-edge fit)',
+      (text: string) => text.split(',').map((name) => name.trim()),
+    )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')
     .option('--json', 'print the report as JSON')
@@ -96,6 +104,7 @@ Examples:
   $ pinn-edge build model.json --target cortex-m4 --engine c
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
   $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json
+  $ pinn-edge build model.json --fit D,c0 --target cortex-m4 --engine c
   $ pinn-edge build model.json --derive u_x --derive "flux = -k*u_x" --tol u=1e-3,u_x=2e-3`,
     )
     .action(run);
@@ -107,12 +116,30 @@ async function run(file: string, options: BuildCommandOptions): Promise<void> {
   const directory = options.out ?? join('build', target.name);
   requestedTolerance(options);
   requireBuildFolder(directory);
-  const model = await readModel(file, options, options.json);
+  const { fit: parameters, ...wishes } = options;
+  const { model, fit } = withFit(await readModel(file, options, options.json), parameters);
   const say = options.json ? () => {} : writeOut;
-  const { compiled, files, report } = await buildModel(model, target, options, file, say);
+  const { compiled, files, report } = await buildModel(model, target, fit ? forFits(wishes, fit) : wishes, file, say);
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));
+}
+
+function withFit(model: Model, parameters: readonly string[] | undefined): { model: Model; fit?: FitOutputs } {
+  return parameters ? withTangents(model, parameters) : { model };
+}
+
+/**
+ * Of its largest value. Least squares with inexact tangents end where those with exact ones do but for the residuals'
+ * share of the error, and intervals are wrong by it at most.
+ */
+const TANGENT_TOLERANCE = 5e-3;
+
+/** Tangents that have no tolerance of their own have one that is enough for fits. */
+function forFits({ tol, tolAbs, ...others }: BuildOptions, fit: FitOutputs): BuildOptions {
+  const free = fit.tangents.filter(({ name }) => !Object.hasOwn(tolAbs?.outputs ?? {}, name));
+  const outputs = { ...Object.fromEntries(free.map(({ name }) => [name, TANGENT_TOLERANCE])), ...tol?.outputs };
+  return { ...others, tol: { ...tol, outputs }, tolAbs, fit };
 }
 
 function summary(report: Report, points: number, directory: string): string {

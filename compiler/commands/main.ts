@@ -5,6 +5,7 @@ import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
 import { certifyCommand } from './certify.js';
 import { compressCommand } from './compress.js';
+import { fitCommand } from './fit.js';
 import { flashCommand } from './flash.js';
 import { importCommand } from './import.js';
 import { inspectCommand } from './inspect.js';
@@ -54,6 +55,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     verifyCommand(),
     reportCommand(),
     certifyCommand(),
+    fitCommand(),
     inspectCommand(),
     flashCommand(),
     monitorCommand(),

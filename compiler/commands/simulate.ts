@@ -43,14 +43,17 @@ async function run(directory: string, options: SimulateOptions): Promise<void> {
   if (options.out) requireWritable(options.out);
   const build = loadBuild(directory);
   const inputs = build.model.inputs.map((input) => input.name);
-  const outputs = build.model.outputs.map((output) => output.name);
+  const sent = build.model.outputs.map((output) => output.name);
+  // Tangents are for fits.
+  const outputs = build.report.fit?.outputs ?? sent;
   const points = readPoints(options, inputs, outputs);
   const board = boardFor(build, options);
   const result = await simulate(build, points, { engine: board ?? options.engine });
   if (result.clamped.length) writeNote(clampNote(result.clamped, inputs, points));
   const asJson = options.out ? options.out.endsWith('.json') : options.json;
   const write = asJson ? writeJson : writeCsv;
-  let text = write([...inputs, ...outputs], points, result.outputs, inputs.length);
+  const shown = result.outputs.filter((_, i) => i % sent.length < outputs.length);
+  let text = write([...inputs, ...outputs], points, shown, inputs.length);
   if (board && !asJson) writeNote(boardNote(board.figures()));
   if (board && asJson) text = `${JSON.stringify({ points: JSON.parse(text), board: board.figures() }, null, 2)}\n`;
   if (options.out) writeFileWhole(options.out, text);

@@ -5,6 +5,7 @@ import { type Compressor, compressModel } from '../compress/compress.js';
 import { EFFORTS, type Effort, type Method } from '../compress/compress-options.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import type { Precision } from '../formats/plan.js';
+import type { FitOutputs } from '../import/fit-tangents.js';
 import type { RequirementLike } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { compile } from '../pipeline/compile.js';
@@ -33,6 +34,8 @@ export interface BuildSettings {
   modelVersion?: number;
   /** What the model's names in C begin with. */
   name?: string;
+  /** What fits need, where the model has their tangents among its outputs: see `withTangents`. */
+  fit?: FitOutputs;
   /** Finer formats until the tolerance is proved at every point. */
   certify?: boolean;
 }
@@ -95,7 +98,8 @@ export async function buildForTarget(
     const { compiled, certificate } = wishes.certify
       ? await provedCompile(make, watch.onProof)
       : { compiled: await make(), certificate: undefined };
-    const packaged = packageBuild(compiled, target, { version: wishes.modelVersion, prefix: wishes.name });
+    const { modelVersion: version, name: prefix, fit } = wishes;
+    const packaged = packageBuild(compiled, target, { version, prefix, fit });
     if (certificate) packaged.files.set(CERTIFICATE_FILE, `${JSON.stringify(certificate)}\n`);
     packaged.files.set(REPORT_PAGE, reportPage([pageOfPackage(compiled, packaged, certificate)]));
     return { compiled, certificate, ...packaged };

@@ -68,6 +68,14 @@ export interface Addon {
   usage(handle: Handle): Omit<Wasm3Usage, 'nativeStackBytes'>;
   dispose(handle: Handle): number;
   runTable(table: Uint8Array, inputs: Int32Array, outputs: Int32Array, statuses: Int32Array): number;
+  runFit(
+    model: Float64Array,
+    job: Float64Array,
+    inputs: Float64Array,
+    outputs: Float64Array,
+    evaluate: () => void,
+    answer: Float64Array,
+  ): number;
 }
 
 const addons = new Map<string, Addon>();

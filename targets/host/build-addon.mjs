@@ -50,14 +50,23 @@ const WASM3_CONFIGURATION = {
 const WASM3_UNITS = ['bind', 'code', 'core', 'env', 'exec', 'function', 'info', 'module', 'parse'];
 // wasm3's translation with the firmware library's count of the rounds of loops.
 const COUNTED_UNIT = 'wasm3_compile';
-const OWN_UNITS = ['counted_heap', 'instance', 'node_values', 'private_stack', 'table_node', 'wasm3_node'];
+const OWN_UNITS = ['counted_heap', 'fit_node', 'instance', 'node_values', 'private_stack', 'table_node', 'wasm3_node'];
 // The block kernels and the checks of tables and modules of the firmware library: the same C as on the devices.
 const LIBRARY_UNITS = [
   ...['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'],
+  ...['pe_fit', 'pe_fit_job', 'pe_fit_observe', 'pe_filter'],
   ...['pe_check_read', 'pe_check_sections', 'pe_check_code', 'pe_check_stack', 'pe_validate'],
 ];
 const OWN_HEADERS = [
-  ...['counted_heap.h', 'instance.h', 'node_values.h', 'private_stack.h', 'redirect_heap.h', 'table_node.h'],
+  ...[
+    'counted_heap.h',
+    'fit_node.h',
+    'instance.h',
+    'node_values.h',
+    'private_stack.h',
+    'redirect_heap.h',
+    'table_node.h',
+  ],
 ];
 
 const FLAVOURS = [

@@ -68,6 +68,27 @@ export function runTable(table: Uint8Array, inputs: Int32Array, inputCount: numb
   return { outputs, statuses };
 }
 
+/**
+ * Runs a fit or filter of the firmware library (targets/common/pe_fit_job.h) in which `answer` is the model: it takes the
+ * inputs and gives the outputs. What it throws comes out of this.
+ *
+ * @param model as targets/host/fit_node.h says
+ * @returns the answer's doubles
+ */
+export function runFit(
+  model: Float64Array,
+  job: Float64Array,
+  answer: (inputs: Float64Array) => ArrayLike<number>,
+): Float64Array {
+  const [inputCount, outputCount, , parameterCount] = model;
+  const inputs = new Float64Array(inputCount);
+  const outputs = new Float64Array(outputCount);
+  const result = new Float64Array(64 + parameterCount * parameterCount);
+  const evaluate = () => outputs.set(answer(inputs));
+  const count = loadAddon(true).runFit(model, job, inputs, outputs, evaluate, result);
+  return result.subarray(0, count);
+}
+
 /** A module loaded into an interpreter of its own. Not for use from several threads. */
 export class Wasm3Module {
   /** Version of the embedded wasm3. */

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fit_node.h"
 #include "instance.h"
 #include "node_values.h"
 #include "pe_validate.h"
@@ -365,5 +366,6 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "usage", usage);
   export_function(env, exports, "dispose", dispose);
   export_function(env, exports, "runTable", run_table);
+  export_function(env, exports, "runFit", run_fit);
   return exports;
 }

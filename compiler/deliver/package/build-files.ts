@@ -2,6 +2,7 @@ import { libraryStackBytes, nativeStackBound } from '../../code/cost/native-stac
 import { createWasm3Engine } from '../../code/engines/create.js';
 import { layersOf } from '../../compress/result/layers.js';
 import { PinnEdgeError } from '../../diagnostics.js';
+import type { FitOutputs } from '../../import/fit-tangents.js';
 import { modelToJson } from '../../model/load.js';
 import { writeSafetensors } from '../../model/safetensors.js';
 import type { CompiledModel } from '../../pipeline/compiled-model.js';
@@ -10,6 +11,7 @@ import { decodeTable } from '../../table/table.js';
 import { buildImage } from './build-image.js';
 import { cFiles, cFirmwareFiles } from './c-files.js';
 import { firmwareFiles } from './firmware-files.js';
+import { fitHeader } from './fit-header.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
 import { quantizedBits } from './layer-report.js';
@@ -25,6 +27,7 @@ import type { Target } from './target.js';
  *     c/                 model.c, model.h and the kernels they need
  *     model.img          the model, its module or block table, as an image for pinn-edge flash
  *     pinn_model.h       the same as a C array, with names, units, scales and golden vectors
+ *     pinn_fit.h         with --fit, what pe_fit wants to know of it
  *     table.bin, .txt    the block table, and as text
  *     functions.json     per record of the table, the function that it stands for: claims, which certify proves
  *     golden.json        known answers
@@ -50,6 +53,8 @@ export interface PackageOptions {
   version?: number;
   /** What its names in C begin with; default: made of the model's name. */
   prefix?: string;
+  /** What fits need, where the model has their tangents. */
+  fit?: FitOutputs;
 }
 
 /**
@@ -64,7 +69,7 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   const memoryBytes = buildMemoryBytes(compiled);
   const isC = compiled.engine === 'c';
   const figures = isC ? NO_INTERPRETER : runOnce(compiled, target, golden, memoryBytes);
-  const report = makeReport(compiled, target, figures, options.version ?? 1);
+  const report = makeReport(compiled, target, figures, options.version ?? 1, options.fit);
   requireFit(report, target);
   const files = new Map<string, Uint8Array | string>([
     ['table.bin', table],
@@ -84,9 +89,16 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   const payload = isC ? table : wasm;
   const header = buildHeader(report, payload, golden, options.prefix);
   files.set('model.img', buildImage(report, payload, golden)).set('pinn_model.h', header);
+  if (report.fit) files.set('pinn_fit.h', fitHeader(report, 'pinn_model.h', options.prefix));
   if (isC) addCFiles(files, target, cFiles(report, table, golden, options.prefix));
   else files.set('model.wasm', wasm);
-  for (const [path, text] of firmwareFiles(target, header, compiled.engine)) files.set(`firmware/${path}`, text);
+  for (const [path, text] of firmwareFiles(
+    target,
+    header,
+    compiled.engine,
+    files.get('pinn_fit.h') as string | undefined,
+  ))
+    files.set(`firmware/${path}`, text);
   for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);
   return { files, report, golden };
@@ -102,6 +114,13 @@ type Files = Map<string, Uint8Array | string>;
 function addCFiles(files: Files, target: Target, sources: ReadonlyMap<string, string>): void {
   for (const [path, text] of sources) files.set(`c/${path}`, text);
   for (const [path, text] of cFirmwareFiles(target, sources)) files.set(`firmware/bare-metal/${path}`, text);
+  if (!sources.has('fit.h') || !hasDoubles(target)) return;
+  for (const [path, text] of cFirmwareFiles(target, sources, 'fit')) files.set(`firmware/bare-metal-fit/${path}`, text);
+}
+
+/** Of the LX106, doubles are in the ROM of the chip and not in the compiler's library: the emulated board has none. */
+export function hasDoubles({ isa }: Target): boolean {
+  return isa !== 'xtensa-lx106';
 }
 
 /** The engine `c` has neither module nor interpreter; its native stack is what the boards measure. */

@@ -36,6 +36,14 @@ export const TABLE_FILES = [
 /** What modules that import the kernels need besides both. */
 const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
 
+/** What fits and filters of models with tangents need besides. */
+export const FIT_FILES = [
+  ...['pe_fit.c', 'pe_fit.h', 'pe_fit_algebra.h', 'pe_fit_observe.c', 'pe_fit_observe.h', 'pe_filter.c'],
+] as const;
+
+/** What the example of a fit needs besides. */
+export const FIT_JOB_FILES = ['pe_fit_job.c', 'pe_fit_job.h'] as const;
+
 const FILES_OF: Record<BuildEngine, readonly string[]> = {
   wasm3: [...LIBRARY_FILES, ...MODULE_FILES],
   'wasm3+native': [...LIBRARY_FILES, ...MODULE_FILES, ...TABLE_FILES, ...NATIVE_FILES],
@@ -48,20 +56,29 @@ const FILES_OF: Record<BuildEngine, readonly string[]> = {
  * `toolchain.cmake` with the compiler's flags; only the header differs from model to model. Of the engine `c`, whose
  * other project is around its C sources (c-files.ts), this is the one with the update agent, or where the target has none
  * the library by itself.
+ *
+ * @param fit the text of pinn_fit.h, of a model with tangents
  */
-export function firmwareFiles(target: Target, header: string, engine: BuildEngine = 'wasm3'): Map<string, string> {
+export function firmwareFiles(
+  target: Target,
+  header: string,
+  engine: BuildEngine = 'wasm3',
+  fit?: string,
+): Map<string, string> {
   const files = new Map<string, string>();
   const isC = engine === 'c';
+  const library = readCommon([...FILES_OF[engine], ...(fit === undefined ? [] : FIT_FILES)]);
   for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
     const template = templateFiles(target, project);
     if (target.compiler && project.name.startsWith(BARE_METAL))
       template.set('toolchain.cmake', toolchainFile(target, target.compiler));
     const wasm3 = project.wasm3Folder && !isC ? wasm3Files() : new Map<string, string>();
-    for (const [path, text] of projectFiles(project, template, readLibrary(engine), wasm3, header)) {
+    for (const [path, text] of projectFiles(project, template, library, wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
+    if (fit !== undefined) files.set(`${project.name}/${project.headerFolder}/pinn_fit.h`, fit);
   }
-  if (isC && files.size === 0) for (const [name, text] of readLibrary(engine)) files.set(`pinn_edge/${name}`, text);
+  if (isC && files.size === 0) for (const [name, text] of library) files.set(`pinn_edge/${name}`, text);
   return files;
 }
 
@@ -79,7 +96,8 @@ function projectFiles(
   return files.set(`${project.headerFolder}/pinn_model.h`, header);
 }
 
-function readLibrary(engine: BuildEngine): Map<string, string> {
+/** Files of the firmware library. */
+export function readCommon(names: readonly string[]): Map<string, string> {
   const folder = join(PACKAGE_ROOT, 'targets', 'common');
-  return new Map(FILES_OF[engine].map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }

@@ -4,6 +4,7 @@ import { estimateTime, type TimeEstimate } from '../../code/cost/time.js';
 import type { BuildEngine } from '../../code/engines/build-engine.js';
 import type { CompressedModel } from '../../compress/compress.js';
 import { VERSION } from '../../host/package-root.js';
+import type { FitOutputs } from '../../import/fit-tangents.js';
 import { describeSteps } from '../../ir/map-function.js';
 import { unionRange } from '../../ir/ranges.js';
 import type { OutputError } from '../../judge/errors.js';
@@ -45,6 +46,8 @@ export interface Report {
     /** Largest |output| over the box: of the reference, and what the module may be beyond it. */
     largest: number;
   }[];
+  /** What fits need, of a build with --fit. */
+  fit?: FitOutputs;
   /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
   jumps?: { node: string; output: string; size: number; at: number[]; margin: number }[];
   /** What the outputs are held to. */
@@ -121,7 +124,13 @@ export interface RunFigures {
 }
 
 /** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
-export function makeReport(compiled: CompiledModel, target: Target, figures: RunFigures, version: number): Report {
+export function makeReport(
+  compiled: CompiledModel,
+  target: Target,
+  figures: RunFigures,
+  version: number,
+  fit?: FitOutputs,
+): Report {
   const { model, lowered, measured, tolerance, precision } = compiled;
   const given = parameterCount(model);
   const layers = layerReports(compiled);
@@ -147,6 +156,7 @@ export function makeReport(compiled: CompiledModel, target: Target, figures: Run
       offset: output.offset ?? 0,
       ...errorFields(measured.outputs[i]),
     })),
+    fit,
     jumps: compiled.jumps.length
       ? compiled.jumps.map((jump) => ({ ...jump, output: model.outputs[jump.output].name }))
       : undefined,

@@ -29,8 +29,12 @@ export function buildFirmware(
 }
 
 /** The same for the C sources of a build of the engine `c`: its bare-metal project, without wasm3. */
-export function buildCFirmware(board: Board, sources: ReadonlyMap<string, string>): string {
-  return buildProject(board, cFirmwareFiles(board, sources));
+export function buildCFirmware(
+  board: Board,
+  sources: ReadonlyMap<string, string>,
+  application: 'answers' | 'fit' = 'answers',
+): string {
+  return buildProject(board, cFirmwareFiles(board, sources, application));
 }
 
 function buildProject(board: Board, project: ReadonlyMap<string, string>): string {
@@ -89,7 +93,7 @@ function compileAll(board: Board, version: string, folder: string, project: Read
 }
 
 /** Headers that differ from model to model. */
-const MODEL_HEADERS: readonly string[] = ['pinn_model.h', 'model.h', 'golden.h'];
+const MODEL_HEADERS: readonly string[] = ['pinn_model.h', 'model.h', 'golden.h', 'fit.h'];
 
 function furtherFlags(flags: ReturnType<typeof compilerFlags>, name: string): string[] {
   if (name === WASM3_UNIT) return flags.wasm3;
