@@ -5,9 +5,11 @@ import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
 import { certifyCommand } from './certify.js';
 import { compressCommand } from './compress.js';
+import { exporterCommand } from './exporter.js';
 import { fitCommand } from './fit.js';
 import { flashCommand } from './flash.js';
 import { importCommand } from './import.js';
+import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
 import { keygenCommand } from './keygen.js';
 import { monitorCommand } from './monitor.js';
@@ -50,6 +52,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
   for (const command of [
     buildCommand(),
     importCommand(),
+    exporterCommand(),
     compressCommand(),
     simulateCommand(),
     verifyCommand(),
@@ -63,6 +66,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     keygenCommand(),
     signCommand(),
     targetsCommand(),
+    initCommand(),
   ]) {
     program.addCommand(command.exitOverride().showHelpAfterError('(add --help for the options)'));
   }
