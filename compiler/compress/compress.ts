@@ -20,6 +20,7 @@ import { type CompressedLayer, compressedLayers } from './result/layers.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './search/all-methods.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './search/budget.js';
 import { type Attempt, STEP_BY_STEP } from './search/one-method.js';
+import { POINT_COUNTS } from './teacher/point-counts.js';
 import { lastCheck, searchPoints } from './teacher/search-points.js';
 import {
   relativeErrorOf,
@@ -95,8 +96,6 @@ function smallerText({ before, after }: Compressed['parameters'], how: string): 
   return `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`;
 }
 
-const POINTS = 2048;
-
 /** The graphs of what a model sends, each made once. */
 function derivedOnce(model: Model): Teacher['sent'] {
   if (!isDerived(model)) return (graph) => graph;
@@ -112,14 +111,17 @@ function derivedOnce(model: Model): Teacher['sent'] {
 export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
   const box = inputBox(model.inputs);
   const width = model.outputs.length;
-  const reference = evaluateReference(model, concatPoints([interiorPoints(box, POINTS), coveringPoints(box, POINTS)]));
+  const reference = evaluateReference(
+    model,
+    concatPoints([interiorPoints(box, POINT_COUNTS.scales), coveringPoints(box, POINT_COUNTS.scales)]),
+  );
   const largest = new Float64Array(width);
   const squares = new Float64Array(width);
   reference.forEach((v, i) => {
     largest[i % width] = Math.max(largest[i % width], Math.abs(v));
-    if (i < POINTS * width) squares[i % width] += v * v;
+    if (i < POINT_COUNTS.scales * width) squares[i % width] += v * v;
   });
-  const rms = squares.map((s) => Math.sqrt(s / POINTS));
+  const rms = squares.map((s) => Math.sqrt(s / POINT_COUNTS.scales));
   const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
   return {
     graph,

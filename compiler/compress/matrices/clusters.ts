@@ -2,6 +2,7 @@ import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { evaluateIr } from '../../ir/evaluate.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode, operands, withOperands } from '../../ir/types.js';
 import { type ChannelGroup, type ChannelMap, findChannels } from '../channels.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 import { momentsOf } from './moments.js';
 
@@ -12,13 +13,12 @@ import { momentsOf } from './moments.js';
  * Afterwards the tree is implicit: a cluster is a range of indices, its children are the halves of the range.
  */
 
-const POINTS = 768;
 /** Clusters of this size are not worth ordering. */
 const SMALLEST_CLUSTER = 8;
 
 /** The same network with its hidden neurons in cluster order. */
 export function orderNeurons(teacher: Teacher, graph: IrGraph): IrGraph {
-  const values = evaluateIr(graph, trainingPoints(teacher, POINTS), teacher.inputCount);
+  const values = evaluateIr(graph, trainingPoints(teacher, POINT_COUNTS.clusters), teacher.inputCount);
   const map = findChannels(graph);
   const orders = map.groups.map((group) => {
     const [{ node }] = group.channels[0].columns;

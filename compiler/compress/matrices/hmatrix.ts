@@ -4,6 +4,7 @@ import { multiply } from '../../ir/matrix.js';
 import { affineNodes } from '../../ir/parameters.js';
 import { factor } from '../../ir/structured-steps.js';
 import type { AffineNode, BlockLeaf, IrGraph, IrNode, WeightBits } from '../../ir/types.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 import {
   activationNorm,
@@ -65,7 +66,6 @@ export interface Layer {
   norm: number;
 }
 
-const POINTS = 1024;
 /** Rows that hardly reach the outputs at the sample points still count for this share of the others. */
 const SMALLEST_GAIN = 1e-3;
 
@@ -76,7 +76,7 @@ export function analyzeHierarchy(
   reorder = true,
 ): HierarchyAnalysis {
   const ordered = reorder ? orderNeurons(teacher, graph) : graph;
-  const points = trainingPoints(teacher, POINTS);
+  const points = trainingPoints(teacher, POINT_COUNTS.blocks);
   const values = evaluateIr(ordered, points, teacher.inputCount);
   const gains = rowGains(teacher, ordered, points);
   const moments = new Map<IrNode, Moments>();

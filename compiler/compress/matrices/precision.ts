@@ -6,6 +6,7 @@ import { type WeightSite, weightSites } from '../../ir/parameters.js';
 import { coresOf } from '../../ir/tensor-train.js';
 import type { IrGraph, IrNode, WeightBits } from '../../ir/types.js';
 import { storedBytes } from '../graph-cost.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Samples, shareOf, type Teacher, trainingPoints } from '../teacher/teacher.js';
 import { withPeaks } from '../teacher/worst-points.js';
 import { roundRows, rowUnit } from './hmatrix.js';
@@ -70,7 +71,6 @@ function roundBy(
 }
 
 const MOST_NARROWED = 48;
-const POINTS = 1024;
 
 /** A matrix at a precision, with what the mean of its argument makes of the rounding errors, to be added to the bias. */
 interface Rounded {
@@ -87,7 +87,7 @@ function rowRounding(sites: readonly WeightSite[]): Rounding {
 
 /** The matrices of the sites at any precision, rounded with their arguments over the box in view. */
 function planeRounding(teacher: Teacher, graph: IrGraph, sites: readonly WeightSite[]): Rounding {
-  const values = evaluateIr(graph, trainingPoints(teacher, POINTS), teacher.inputCount);
+  const values = evaluateIr(graph, trainingPoints(teacher, POINT_COUNTS.rounding), teacher.inputCount);
   const moments = new Map<IrNode, Moments>();
   const known = new Map<string, Rounded>();
   return (k, bits) => {

@@ -3,6 +3,7 @@ import { affineNodes, withOwnWeights } from '../../ir/parameters.js';
 import type { AffineNode, IrGraph, IrNode } from '../../ir/types.js';
 import { type Channel, type ChannelGroup, type ChannelMap, findChannels, removeChannels } from '../channels.js';
 import { type Moments, momentsOf, pivotOrder, solveRegression } from '../matrices/moments.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 
 /**
@@ -11,8 +12,6 @@ import { type Teacher, trainingPoints } from '../teacher/teacher.js';
  * the weights of the steps that read them. Afterwards each affine step, in order, is fitted by least squares to what
  * the original step answered, given the arguments that the smaller network really has.
  */
-
-const POINTS = 1536;
 
 /** A graph with the order in which the neurons of each group matter. */
 export interface PruneAnalysis {
@@ -29,7 +28,7 @@ export interface RankedGroup extends ChannelGroup {
 }
 
 export function analyzeChannels(teacher: Teacher, graph: IrGraph): PruneAnalysis {
-  const values = evaluateIr(graph, trainingPoints(teacher, POINTS), teacher.inputCount);
+  const values = evaluateIr(graph, trainingPoints(teacher, POINT_COUNTS.pruning), teacher.inputCount);
   const map = findChannels(graph);
   const moments = momentCache(values);
   const groups = map.groups.map((group): RankedGroup => {
@@ -86,7 +85,7 @@ export function pruneTo(teacher: Teacher, analysis: PruneAnalysis, widths: reado
     for (const i of group.order.slice(Math.max(1, widths[g]))) removed.add(group.channels[i]);
   });
   if (!removed.size) return graph;
-  const points = trainingPoints(teacher, POINTS);
+  const points = trainingPoints(teacher, POINT_COUNTS.pruning);
   const values = evaluateIr(graph, points, teacher.inputCount);
   const moments = momentCache(values);
   const gone = new Set([...removed].map((channel) => map.classOfChannel(channel)));

@@ -3,9 +3,9 @@ import { isFactor } from '../../ir/blocks.js';
 import { evaluateIr } from '../../ir/evaluate.js';
 import { mapNodes } from '../../ir/map-nodes.js';
 import { type AffineNode, type IrGraph, type IrNode, useCounts } from '../../ir/types.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 
-const POINTS = 1024;
 /** Directions in which the values between the factors are smaller than this beside the largest count as if they were not. */
 const SMALLEST_MOMENT = 1e-12;
 
@@ -18,7 +18,7 @@ const SMALLEST_MOMENT = 1e-12;
  */
 export function balanced(teacher: Teacher, graph: IrGraph): IrGraph {
   const uses = useCounts(graph);
-  const values = evaluateIr(graph, trainingPoints(teacher, POINTS), teacher.inputCount);
+  const values = evaluateIr(graph, trainingPoints(teacher, POINT_COUNTS.balancing), teacher.inputCount);
   const transforms = new Map<AffineNode, { left: Matrix; right: Matrix }>();
   const plan = (x: IrNode, left: Float64Array) => {
     if (!isFactor(x, (node) => uses.get(node) === 1)) return;

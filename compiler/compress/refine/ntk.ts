@@ -2,6 +2,7 @@ import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { evaluateIr, gradientIr } from '../../ir/evaluate.js';
 import { weightSites } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { type Teacher, trainingPoints } from '../teacher/teacher.js';
 
 /**
@@ -20,11 +21,10 @@ export interface TangentKernelReport {
   spectrum: { before: number[]; after: number[] };
 }
 
-const POINTS = 96;
 const EIGENVALUES = 8;
 
 export function compareTangentKernels(teacher: Teacher, compressed: IrGraph): TangentKernelReport {
-  const points = trainingPoints(teacher, POINTS);
+  const points = trainingPoints(teacher, POINT_COUNTS.tangentKernels);
   const before = tangentKernel(teacher, teacher.graph, points);
   const after = tangentKernel(teacher, compressed, points);
   return {

@@ -6,10 +6,9 @@ import type { AffineNode, IrGraph } from '../../ir/types.js';
 import { coveringPoints } from '../../judge/points/cover.js';
 import { roundRows } from '../matrices/hmatrix.js';
 import type { Found } from '../search/one-method.js';
+import { POINT_COUNTS } from '../teacher/point-counts.js';
 import { evaluateOutputs, type Teacher } from '../teacher/teacher.js';
 import { storedBits } from './layers.js';
-
-const POINTS = 512;
 
 /**
  * What each layer costs by itself, by its name: the largest error of the outputs over the largest output when this layer
@@ -38,7 +37,7 @@ function errorsBetween(teacher: Teacher, before: IrGraph, after: IrGraph): Map<s
   const sameShape = ({ name, width, x }: AffineNode) =>
     stored.get(name)?.width === width && stored.get(name)?.x.width === x.width;
   if (layers.length !== stored.size || !layers.every(sameShape)) return undefined;
-  const points = coveringPoints(teacher.box, POINTS);
+  const points = coveringPoints(teacher.box, POINT_COUNTS.layerErrors);
   const exact = evaluateOutputs(teacher.sent(from), points, teacher.inputCount);
   const { largestOutputs: largest } = teacher;
   return new Map(
