@@ -33,6 +33,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
   log.finish('compress', compressed?.detail ?? 'off', compressed?.relativeError ?? 0);
+
   const { attempt, measured } = fit();
   const { quantized } = attempt;
   const { lowered, table } = layOutFor(settings, attempt);
@@ -43,20 +44,8 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const { sources, wasm } = await generateModule(settings, model, lowered, table);
   log.finish('compile', wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources');
 
-  const { graph, ranges } = analysis;
-  const network = { graph, quantized, ranges, lowered };
-  const checks = { tolerance, measured, jumps, spent };
-  return {
-    model,
-    engine,
-    goal,
-    precision,
-    ...network,
-    table,
-    sources,
-    wasm,
-    ...checks,
-    compressed,
-    stages: log.stages,
-  };
+  const choices = { engine, goal, precision, tolerance };
+  const network = { graph: analysis.graph, ranges: analysis.ranges, quantized, lowered };
+  const checks = { measured, jumps, spent, stages: log.stages };
+  return { model, ...choices, ...network, table, sources, wasm, compressed, ...checks };
 }
