@@ -42,7 +42,8 @@ export function heatMap(state: State): HTMLElement {
       label,
       svg('title', {}, label),
       picture(grid, palette, scales, x, y),
-      contourLines(grid, palette, scales, x, y),
+      // Errors of rounding are rough at every scale: contours would only cover them.
+      ...(state.quantity.limits ? [] : [contourLines(grid, palette, scales, x, y)]),
       axes(x, y, scales),
       colourBar(palette, withUnit('', state.quantity.unit)),
       ...worstMarks(state, grid, scales),

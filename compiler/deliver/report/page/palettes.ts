@@ -11,5 +11,5 @@ const sampled = (colours: string) => (part: number) => {
 
 /** For values from 0 to 1, dark to bright. */
 export const viridis = sampled(VIRIDIS);
-/** For values from 0 to 1 that differ in sign about 1/2: orange, white, purple. */
+/** For values from 0 to 1 that differ in sign about 1/2: purple, white, orange. */
 export const signed = sampled(PURPLE_ORANGE);
