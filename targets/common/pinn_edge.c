@@ -159,9 +159,7 @@ static double get_value(const pe_t *pe, uint32_t index) {
 
 // PE_SUSPECT for an output beyond its limit, else the result so far.
 static pe_result_t hold_to_limit(const pe_t *pe, uint32_t index, double value, pe_result_t result) {
-  if (pe->limits == NULL) return result;
-  const double limit = pe->limits[index];
-  return value > limit || value < -limit ? PE_SUSPECT : result;
+  return pe->limits != NULL && fabs(value) > pe->limits[index] ? PE_SUSPECT : result;
 }
 
 // Runs the inputs that were put in place with `put` as the worst result of doing so.
@@ -170,39 +168,36 @@ static pe_result_t run_values(pe_t *pe, pe_result_t put) {
   return result == PE_OK ? put : result;
 }
 
-pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs) {
-  pe_result_t result = check_call(pe, inputs, outputs);
-  if (result != PE_OK) return result;
+// Values of either width: one of each pair of pointers is null.
+static pe_result_t eval(pe_t *pe, const double *inputs, const float *float_inputs, double *outputs, float *float_outputs) {
+  pe_result_t clamped = PE_OK;
   for (uint32_t i = 0; i < pe->model->input_count; i++) {
-    const pe_result_t put = put_value(pe, i, inputs[i]);
+    const pe_result_t put = put_value(pe, i, inputs != NULL ? inputs[i] : (double)float_inputs[i]);
     if (put < 0) return put;
-    if (put == PE_CLAMPED) result = put;
+    if (put == PE_CLAMPED) clamped = put;
   }
-  result = run_values(pe, result);
+  pe_result_t result = run_values(pe, clamped);
   if (result < 0) return result;
   for (uint32_t i = 0; i < pe->model->output_count; i++) {
-    outputs[i] = get_value(pe, i);
-    result = hold_to_limit(pe, i, outputs[i], result);
+    const double value = get_value(pe, i);
+    if (outputs != NULL) {
+      outputs[i] = value;
+    } else {
+      float_outputs[i] = (float)value;
+    }
+    result = hold_to_limit(pe, i, value, result);
   }
   return result;
 }
 
+pe_result_t pe_eval(pe_t *pe, const double *inputs, double *outputs) {
+  const pe_result_t result = check_call(pe, inputs, outputs);
+  return result != PE_OK ? result : eval(pe, inputs, NULL, outputs, NULL);
+}
+
 pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs) {
-  pe_result_t result = check_call(pe, inputs, outputs);
-  if (result != PE_OK) return result;
-  for (uint32_t i = 0; i < pe->model->input_count; i++) {
-    const pe_result_t put = put_value(pe, i, (double)inputs[i]);
-    if (put < 0) return put;
-    if (put == PE_CLAMPED) result = put;
-  }
-  result = run_values(pe, result);
-  if (result < 0) return result;
-  for (uint32_t i = 0; i < pe->model->output_count; i++) {
-    const double value = get_value(pe, i);
-    outputs[i] = (float)value;
-    result = hold_to_limit(pe, i, value, result);
-  }
-  return result;
+  const pe_result_t result = check_call(pe, inputs, outputs);
+  return result != PE_OK ? result : eval(pe, NULL, inputs, NULL, outputs);
 }
 
 static pe_result_t test_point(pe_t *pe, const int32_t *inputs, const int32_t *outputs) {
