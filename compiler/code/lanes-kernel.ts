@@ -11,7 +11,7 @@ import type { TableRecord } from '../table/table.js';
  * One multiply carries two products: (w0 + w1 2^32) (x1 + x0 2^32) = w0 x1 + (w0 x0 + w1 x1) 2^32 mod 2^64. The upper
  * lane sums the row, the lower one is left over: its borrow is undone by the 2^31 that the sum starts with, and the
  * shift drops it. Three products lie 21 bits apart in the same way. The compiler proves that no lane overflows between
- * splits (lower/layout.ts). The inputs stay in locals while the rows are streamed, every word at a constant offset; a
+ * splits (layout/interpreter.ts). The inputs stay in locals while the rows are streamed, every word at a constant offset; a
  * matrix of one row has no use for that, and is a loop over its words.
  */
 export function lanesSource(name: string, record: TableRecord): string {

@@ -18,7 +18,7 @@ import type { Sensitivity } from './sensitivity.js';
  *
  * Rounding errors are modelled as independent and uniform: a value with last bit d adds variance d^2/12 per component,
  * carried to the outputs by the gradient of the float network; the worst point of the sample counts. The model only
- * proposes: what is built is measured with the integers themselves, and the budget is corrected (see tolerance/spend.ts).
+ * proposes: what is built is measured with the integers themselves, and the budget is corrected (see search/quantize-within.ts).
  */
 
 export interface Plan {

@@ -103,7 +103,7 @@ export const KIND = {
   LANES: 11, // DENSE in the order its kernel reads it: one to three products in each 64-bit multiply; see LANES_FIELDS
   MAP_SLOPES: 12, // y_i = (base + slope x_i) >> shift mod 2^32, base and slope of the segment of x_i
   BLOCK: 13, // one leaf of a hierarchical matrix: s = (W x << shiftB) + carried; see FIRST and LAST
-  // The last three are for the native engines, see lower/dual.ts.
+  // The last three are for the native engines, see layout/native.ts.
   DENSE_DUAL: 14, // DENSE_STARTS with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
   DENSE_STARTS: 15, // y = low 32 bits of (W x + start) >> shift, saturated; start: bias and half a unit, in place
   MAP_HORNER: 16, // MAP_POLYNOMIAL in which no partial sum reaches 2^30

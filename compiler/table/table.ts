@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { FORMAT_VERSION, HEADER, INPUT, MAGIC, OUTPUT, RECORD } from './specification.js';
 import { FIELD_BYTES, type Field, type IntegerType, layoutOf } from './struct.js';
 
-/** The block table in memory, and its bytes. See spec.ts for the layout. */
+/** The block table in memory, and its bytes. See specification.ts for the layout. */
 
 export interface TableRecord {
   kind: number;

@@ -89,7 +89,7 @@ static pe_update_result_t hello(const pe_agent_t *agent, uint8_t *body, uint32_t
   for (const pe_engine_t *const *engine = setup->policy.engines; *engine != NULL; engine++) {
     flags |= (*engine)->kind == PE_PAYLOAD_TABLE ? PE_DEVICE_FLAG_RUNS_TABLES : PE_DEVICE_FLAG_RUNS_MODULES;
   }
-  // In the order of DEVICE in spec.ts.
+  // In the order of DEVICE in protocol.ts.
   const uint32_t device[PE_DEVICE_BYTES / WORD_BYTES] = {
       PE_PROTOCOL_VERSION,
       PE_AGENT_BODY_BYTES,
@@ -113,7 +113,7 @@ static pe_update_result_t hello(const pe_agent_t *agent, uint8_t *body, uint32_t
   return PE_UPDATE_OK;
 }
 
-// Whether what the request asks for is permitted, by what follows the first `from` bytes of its body (spec.ts, permits).
+// Whether what the request asks for is permitted, by what follows the first `from` bytes of its body (protocol.ts, permits).
 // `crc`: of the image that is to come.
 static pe_update_result_t check_permit(const pe_agent_t *agent, const request_t *request, uint32_t from, uint32_t crc) {
   const pe_slots_t *slots = &agent->runner->slots;

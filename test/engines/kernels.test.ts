@@ -12,7 +12,7 @@ import { randomTable, randomWords } from '../helpers/random-table.js';
 
 const POINTS = 400;
 
-/** Records of a table that is walked, and of one with a call for each (codegen/dispatch.ts). */
+/** Records of a table that is walked, and of one with a call for each (code/dispatch.ts). */
 const WALKED = 80;
 const CALLED = 26;
 

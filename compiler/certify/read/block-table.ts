@@ -35,7 +35,7 @@ const INPUT_ERROR = 0.5 + 2 ** -20;
 /**
  * The integer program of a block table as a program over real numbers: inputs as engineering values, each operation in
  * real arithmetic and then a `store` or `table` for what the integers are off; outputs in engineering units. Conversions
- * are those of engines/types.ts and targets/common/pinn_edge.c, in doubles.
+ * are those of engines/engine.ts and targets/common/pinn_edge.c, in doubles.
  *
  * @param claims per record, the function that a map record stands for
  * @throws PE4201 for what is not covered, and where integers may leave their widths by design

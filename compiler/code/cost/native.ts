@@ -30,7 +30,7 @@ const NATIVE_FEATURES = [
 export type NativeFeature = (typeof NATIVE_FEATURES)[number];
 export type NativePrices = Record<NativeFeature, number>;
 
-/** @param table as the native engines read it (lower/dual.ts) */
+/** @param table as the native engines read it (layout/native.ts) */
 function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
   const counts: Partial<Record<NativeFeature, number>> = {};
   const add = (feature: NativeFeature, times: number) => {

@@ -35,7 +35,7 @@ export async function createEngine(name: EngineName, runnable: Runnable): Promis
   return name === 'v8' ? createV8Engine(runnable) : createWasm3Engine(runnable);
 }
 
-/** What builds for speed under wasm3 are laid out in (lower/layout.ts). */
+/** What builds for speed under wasm3 are laid out in (layout/interpreter.ts). */
 const ONLY_IN_MODULES: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
 
 /** The C kernels that devices run, on the block table itself, unless that is laid out for the kernels of its module. */

@@ -8,7 +8,7 @@ import type { Transport } from './transport.js';
 /** Requests to the update agent of a device (targets/common/pe_agent.h), over a line that may lose or damage bytes. */
 
 export type CommandName = keyof typeof COMMAND;
-/** What HELLO answers: the numbers of DEVICE (spec.ts), and the device's name. */
+/** What HELLO answers: the numbers of DEVICE (protocol.ts), and the device's name. */
 export type DeviceInfo = Record<(typeof DEVICE)[number], number> & { name: string };
 
 export interface Timing {

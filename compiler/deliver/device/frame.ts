@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-/** Packets on the wire: COBS between zero bytes, with a CRC-32 at their end (see spec.ts). */
+/** Packets on the wire: COBS between zero bytes, with a CRC-32 at their end (see protocol.ts). */
 
 const CRC_BYTES = 4;
 

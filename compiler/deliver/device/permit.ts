@@ -5,7 +5,7 @@ import { type DeviceInfo, words } from './client.js';
 import { COMMAND, DEVICE_FLAG, PERMIT_MAGIC } from './protocol.js';
 
 /**
- * The bytes that permit a device to lower its version (spec.ts): for what it runs now, once.
+ * The bytes that permit a device to lower its version (protocol.ts): for what it runs now, once.
  *
  * @param crc of the image that is to come; 0 for ROLLBACK
  * @param key with which the firmware's images are signed

@@ -16,7 +16,7 @@ import {
   UPDATE,
 } from './image-format.js';
 
-/** Model images as bytes; the layout is drawn in spec.ts, the device's reader is targets/common/pe_image.c. */
+/** Model images as bytes; the layout is drawn in image-format.ts, the device's reader is targets/common/pe_image.c. */
 
 const HEADER = layoutOf(IMAGE_HEADER);
 const HEADER_TYPES = new Map(IMAGE_HEADER.map(({ name, type }) => [name, type]));
