@@ -56,7 +56,7 @@ const MESSAGES = {
   PE4006: 'there is no output "{name}" to have a tolerance of its own; outputs are {outputs}',
   PE4005: 'no network fits into {limit} bytes: the smallest that was found takes {smallest}; allow at least that',
   PE4008:
-    '--physics: the model "{model}" has neither residuals nor an exact solution; give them in its physics block (docs/model-file.md)',
+    '--physics: the model "{model}" has neither residuals, conditions, data nor an exact solution; give them in its physics block (docs/model-file.md)',
   PE4101:
     'no network answers in {limit} instructions: the smallest that was found takes about {smallest}; allow at least that',
   PE4102: 'one budget at a time: --max-bytes or --max-instructions',

@@ -3,16 +3,21 @@ import { columns, error } from './output.js';
 
 /** What `verify --physics` prints: networks and module side by side, the largest value and the root of the mean square. */
 
-export function physicsLines({ residuals, exact }: PhysicsResult): string[] {
-  return [
-    ...table('residual', residuals, ({ largestTerm, moduleError }: ResidualRow) => {
-      const apart =
-        moduleError === undefined ? '' : `; the module's is off by ${error(moduleError / largestTerm)} of it`;
-      return `largest term ${error(largestTerm)}${apart}`;
-    }),
-    ...(residuals.length && exact.length ? [''] : []),
-    ...table('against the exact solution', exact, () => ''),
+export function physicsLines({ residuals, conditions, exact, data }: PhysicsResult): string[] {
+  const remark = ({ largestTerm, moduleError }: ResidualRow) => {
+    const apart =
+      moduleError === undefined || largestTerm === 0
+        ? ''
+        : `; the module's is off by ${error(moduleError / largestTerm)} of it`;
+    return `largest term ${error(largestTerm)}${apart}`;
+  };
+  const tables = [
+    table('residual', residuals, remark),
+    table('condition', conditions, remark),
+    table('against the exact solution', exact, () => ''),
+    table('against data', data, () => ''),
   ];
+  return tables.filter((lines) => lines.length).flatMap((lines, k) => (k ? ['', ...lines] : lines));
 }
 
 function table<Row extends PhysicsRow>(title: string, rows: readonly Row[], remark: (row: Row) => string): string[] {

@@ -6,9 +6,10 @@ import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
 import { parseDerive, parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
 import type { DeriveFacts, ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
+import { conditionName } from '../model/conditions.js';
 import { loadModel } from '../model/load.js';
 import { checkPhysics } from '../model/physics.js';
-import { allOutputs, type Model, type Physics } from '../model/types.js';
+import { allOutputs, type Model, type Physics, type PhysicsData } from '../model/types.js';
 import { isGiven } from './options.js';
 import { writeNote } from './output.js';
 
@@ -134,22 +135,53 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
   }
   const finished = finishModel(file, model, { ...model, inputs }, { ...options, name: model.name }, notes);
   return {
-    model: { ...finished, assumed: model.assumed, physics: keepPhysics(model, finished, options.fix ?? {}) },
+    model: { ...finished, assumed: model.assumed, physics: keepPhysics(model, finished, options.fix ?? {}, notes) },
     notes,
   };
 }
 
-/** What of the physics block still makes sense: fixed inputs become parameters, dropped outputs take their part along. */
-function keepPhysics(before: Model, after: Model, fix: Record<string, number>): Physics | undefined {
+/**
+ * What of the physics block still makes sense: fixed inputs become parameters, dropped outputs take their part along, and
+ * conditions and data that are no longer within the box are left out, which a note says.
+ */
+function keepPhysics(before: Model, after: Model, fix: Record<string, number>, notes: string[]): Physics | undefined {
   const { physics } = before;
   if (!physics) return after.physics;
   const parameters = { ...physics.parameters, ...fix };
   const kept = new Set(allOutputs(after).map(({ name }) => name));
   const exact = Object.fromEntries(Object.entries(physics.exact ?? {}).filter(([output]) => kept.has(output)));
-  const residuals = physics.residuals?.filter((residual) => {
+  const isRight = (part: Physics) => {
     const problems: Problem[] = [];
-    checkPhysics({ ...after, physics: { parameters, residuals: [residual] } }, problems);
+    checkPhysics({ ...after, physics: { parameters, ...part } }, problems);
     return problems.length === 0;
+  };
+  const residuals = physics.residuals?.filter((residual) => isRight({ residuals: [residual] }));
+  const conditions = physics.conditions?.filter((condition) => {
+    const stays = isRight({ conditions: [condition] });
+    if (!stays) notes.push(`the condition "${conditionName(condition)}" no longer applies and is left out`);
+    return stays;
   });
-  return { parameters, residuals, exact };
+  const data = physics.data?.flatMap((table) => {
+    const rest = dataWithin(before, after, table);
+    const left = table.rows.length - (rest?.rows.length ?? 0);
+    if (left)
+      notes.push(`${left} of the ${table.rows.length} rows of "${table.name}" no longer apply and are left out`);
+    return rest ?? [];
+  });
+  // None that is left is not none that there is: an empty list would say that the graph satisfies all of them.
+  const isEmptied = physics.conditions?.length && !conditions?.length;
+  const listed = { ...(conditions && !isEmptied && { conditions }), ...(data?.length && { data }) };
+  return { parameters, residuals, ...listed, exact };
+}
+
+/** The rows within the box, of the outputs that are left; undefined where an input is gone or nothing is left. */
+function dataWithin(before: Model, model: Model, { columns, rows, ...facts }: PhysicsData): PhysicsData | undefined {
+  const names = [...model.inputs, ...allOutputs(model)].map(({ name }) => name);
+  const chosen = columns.flatMap((column, k) => (names.includes(column) ? [k] : []));
+  const gone = before.inputs.some(({ name }) => !names.includes(name));
+  const inside = rows.filter((row) =>
+    model.inputs.every(({ name, min, max }) => row[columns.indexOf(name)] >= min && row[columns.indexOf(name)] <= max),
+  );
+  if (gone || chosen.length <= model.inputs.length || !inside.length) return undefined;
+  return { ...facts, columns: chosen.map((k) => columns[k]), rows: inside.map((row) => chosen.map((k) => row[k])) };
 }

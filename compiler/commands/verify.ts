@@ -71,7 +71,7 @@ export function verifyCommand(): Command {
     .option('--target <name>', 'target of a model that is built first', BUILD_DEFAULTS.target)
     .option(
       '--physics',
-      'residuals of the physics block, and distances from the exact solution: of the float network, the compressed one and the module',
+      'residuals, conditions and data of the physics block, and distances from the exact solution: of the float network, the compressed one and the module',
     )
     .option('--junit <file>', 'write a JUnit report for CI')
     .option(

@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { type FileReader, readBytes } from '../host/file-reader.js';
 import { readPackageJson } from '../host/package-root.js';
+import { type DataEntry, readData } from './data-file.js';
 import { checkGraph } from './graph.js';
 import { checkDerivedOutputs, checkPhysics } from './physics.js';
 import { nonFiniteProblem, readSafetensors } from './safetensors.js';
@@ -33,13 +34,16 @@ export function loadModel(file: string, files: FileReader): Model {
   checkInputs(modelFile, problems);
   checkOutputKinds(modelFile, problems);
   const graph = checkGraph(modelFile, tensors, problems);
+  let { physics } = modelFile;
   if (!problems.some(({ path }) => path.startsWith('physics'))) {
     checkDerivedOutputs(modelFile, problems);
     checkPhysics(modelFile, problems);
+    const entries: readonly DataEntry[] = physics?.data ?? [];
+    if (physics?.data) physics = { ...physics, data: readData(file, entries, modelFile, files, problems) };
   }
   const { sent, hidden } = sentAndHidden(modelFile, problems);
   if (problems.length) throw invalid(file, problems);
-  const { name, description, assumed, inputs, tolerance, physics } = modelFile;
+  const { name, description, assumed, inputs, tolerance } = modelFile;
   const { order: nodes, widths } = graph;
   return { name, description, assumed, inputs, outputs: sent, ...hidden, tolerance, physics, nodes, widths, tensors };
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../diagnostics.js';
+import { checkPlace } from './conditions.js';
 import { orderOf, requireKnownOrder } from './derivatives.js';
 import { type CompiledExpression, compileExpression } from './expression.js';
 import { allOutputs, type Model } from './types.js';
@@ -33,7 +34,7 @@ function checkExpression(path: string, source: string, problems: Problem[], chec
   }
 }
 
-/** Adds to `problems` what is wrong with residuals, parameters and exact solutions. */
+/** Adds to `problems` what is wrong with residuals, conditions, parameters and exact solutions. */
 export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
   const { physics } = model;
   if (!physics) return;
@@ -64,6 +65,11 @@ export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
   physics.residuals?.forEach((residual, i) => {
     const { expression } = residual;
     checkExpression(`physics.residuals[${i}].expression`, expression, problems, () => orderOf(model, expression));
+  });
+  physics.conditions?.forEach(({ where, expression }, i) => {
+    const path = `physics.conditions[${i}]`;
+    checkPlace(model, where, `${path}.where`, problems);
+    checkExpression(`${path}.expression`, expression, problems, () => orderOf(model, expression));
   });
   for (const [output, source] of Object.entries(physics.exact ?? {})) {
     if (!outputs.includes(output)) {

@@ -117,10 +117,35 @@ export type ModelNode = { name: string } & (
   | { op: 'constant'; value: number[] }
 );
 
+/** An expression that vanishes on a face or a curve of the input box, such as `u + sin(pi*x)` where `t = 0`. */
+export interface Condition {
+  /** Default: what it says. */
+  name?: string;
+  /** Inputs as expressions of the others, of parameters and of `s`, which runs from 0 to 1 along a curve. */
+  where: string;
+  expression: string;
+  /** What it counts in training beside the others, 1 unless given. */
+  weight?: number;
+}
+
+/** Measurements of outputs: what a csv file says once it is read. */
+export interface PhysicsData {
+  name: string;
+  /** All inputs and one or more outputs, in any order. */
+  columns: string[];
+  /** Engineering units. */
+  rows: number[][];
+  /** What they count in training, 1 unless given; 0: they are only measured against. */
+  weight?: number;
+}
+
 export interface Physics {
   parameters?: Record<string, number>;
-  /** Expressions that vanish on the solution, such as `u_t + u*u_x - nu*u_xx`. */
-  residuals?: { name: string; expression: string }[];
+  /** Expressions that vanish on the solution, such as `u_t + u*u_x - nu*u_xx`; `weight` (1) is what each counts in training. */
+  residuals?: { name: string; expression: string; weight?: number }[];
+  /** What holds on faces and curves of the box; an empty list says that the graph itself satisfies them all. */
+  conditions?: Condition[];
+  data?: PhysicsData[];
   /** Per output, the exact solution in engineering units. */
   exact?: Record<string, string>;
 }

@@ -1,13 +1,15 @@
 import type { PointFunction } from '../judge/measure.js';
+import { conditionPoints, measuredOutputs } from '../judge/points/conditions.js';
 import { evaluateReference } from '../judge/reference/evaluate.js';
+import { conditionName } from '../model/conditions.js';
 import { forEachMeaning, type Meaning, meaningOf } from '../model/derivatives.js';
 import { applyFunction, applyOperator, type ExpressionAlgebra, interpretExpression } from '../model/expression.js';
 import { exactSolutions } from '../model/physics.js';
 import type { DerivedOutput, Model } from '../model/types.js';
 
 /**
- * How well networks satisfy their equations: the residuals of the physics block, and the distance from the exact
- * solution, of the float network, of the compressed one and of the module, at the same points.
+ * How well networks satisfy their equations: the residuals and conditions of the physics block, and the distance from the
+ * exact solution and from data, of the float network, of the compressed one and of the module, at the same points.
  */
 
 /** Size of a function over the box. */
@@ -39,8 +41,15 @@ export interface ResidualRow extends PhysicsRow {
 
 export interface PhysicsResult {
   residuals: ResidualRow[];
+  /** Each at points of its own face or curve. */
+  conditions: ResidualRow[];
   exact: PhysicsRow[];
+  /** Distances from what was measured, per file and output. */
+  data: PhysicsRow[];
 }
+
+/** Points of a face or curve, where there are as many over the box. */
+const CONDITION_POINTS = 4096;
 
 /** Who answers: the outputs that it gives, by what they mean, at all points. */
 type Answers = (meaning: Meaning & { kind: 'output' }) => Float64Array | undefined;
@@ -57,20 +66,65 @@ export function measurePhysics(
   module: PointFunction,
   points: Float64Array,
 ): PhysicsResult {
-  const residuals = model.physics?.residuals ?? [];
+  const { residuals = [], conditions = [], data = [], exact = {} } = model.physics ?? {};
   const count = points.length / model.inputs.length;
-  const sent = module(points);
-  const [network, smaller, ours] = [
-    networkAnswers(model, residuals, points),
-    compressed && networkAnswers({ ...model, ...networkOf(compressed) }, residuals, points),
-    moduleAnswers(model, sent),
-  ];
-  const column = (k: number) => columnOf(sent, k, model.outputs.length);
-  const rows = residuals.map(({ name, expression }): ResidualRow => {
-    const float = evaluateTerms(model, expression, network, points)!;
-    const small = smaller && evaluateTerms(model, expression, smaller, points);
+  const at = (where: Float64Array, asked: readonly Asked[], names: readonly string[] = []) =>
+    new Comparison(model, compressed, module, where, asked, names);
+  const box = at(points, residuals, Object.keys(exact));
+  const solutions = exactSolutions(model);
+  return {
+    residuals: residuals.map((residual) => box.residual(residual.name, residual)),
+    conditions: conditions.map((condition) => {
+      const there = conditionPoints(model, condition, Math.min(count, CONDITION_POINTS));
+      return at(there, [condition]).residual(conditionName(condition), condition);
+    }),
+    exact: [...solutions].map(([name, solution]) => {
+      const d = model.inputs.length;
+      const values = Float64Array.from({ length: count }, (_, p) => solution(points.subarray(p * d, (p + 1) * d)));
+      return box.distance(name, name, values);
+    }),
+    data: data.flatMap((file) =>
+      measuredOutputs(model, file).map(({ name, output, points: there, values }) =>
+        at(there, [], [output]).distance(name, output, values),
+      ),
+    ),
+  };
+}
+
+interface Asked {
+  expression: string;
+}
+
+/** All networks at the same points. */
+class Comparison {
+  private readonly sent: Float64Array;
+  private readonly network: Answers;
+  private readonly smaller?: Answers;
+  private readonly ours: Answers;
+
+  constructor(
+    private readonly model: Model,
+    compressed: Model | undefined,
+    module: PointFunction,
+    private readonly points: Float64Array,
+    asked: readonly Asked[],
+    outputs: readonly string[],
+  ) {
+    this.sent = module(points);
+    this.network = networkAnswers(model, asked, outputs, points);
+    this.smaller = compressed && networkAnswers({ ...model, ...networkOf(compressed) }, asked, outputs, points);
+    this.ours = moduleAnswers(model, this.sent);
+  }
+
+  residual(name: string, { expression }: Asked): ResidualRow {
+    const { model, points, ours } = this;
+    const float = evaluateTerms(model, expression, this.network, points)!;
+    const small = this.smaller && evaluateTerms(model, expression, this.smaller, points);
     const itself = model.outputs.findIndex((output) => output.expression === expression);
-    const edge = itself >= 0 ? column(itself) : evaluateTerms(model, expression, ours, points)?.values;
+    const edge =
+      itself >= 0
+        ? columnOf(this.sent, itself, model.outputs.length)
+        : evaluateTerms(model, expression, ours, points)?.values;
     return {
       name,
       expression,
@@ -81,21 +135,17 @@ export function measurePhysics(
       largestTerm: float.largestTerm,
       moduleError: edge && sizeOf(differences(edge, float.values)).largest,
     };
-  });
-  return { residuals: rows, exact: exactRows() };
+  }
 
-  function exactRows(): PhysicsRow[] {
-    const d = model.inputs.length;
-    return [...exactSolutions(model)].map(([name, solution]): PhysicsRow => {
-      const exact = Float64Array.from({ length: count }, (_, p) => solution(points.subarray(p * d, (p + 1) * d)));
-      const distance = (answers: Answers | undefined) => {
-        const values = answers?.(meaningOf(model, name) as Meaning & { kind: 'output' });
-        return values && sizeOf(differences(values, exact));
-      };
-      const edge = distance(ours);
-      const missing = edge ? undefined : [name];
-      return { name, network: distance(network)!, compressed: distance(smaller), module: edge, missing };
-    });
+  distance(name: string, output: string, wanted: Float64Array): PhysicsRow {
+    const meaning = meaningOf(this.model, output) as Meaning & { kind: 'output' };
+    const from = (answers: Answers | undefined) => {
+      const values = answers?.(meaning);
+      return values && sizeOf(differences(values, wanted));
+    };
+    const edge = from(this.ours);
+    const missing = edge ? undefined : [output];
+    return { name, network: from(this.network)!, compressed: from(this.smaller), module: edge, missing };
   }
 }
 
@@ -104,14 +154,19 @@ function networkOf({ nodes, tensors, widths, outputs, hidden }: Model): Partial<
   return { nodes, tensors, widths, outputs, hidden };
 }
 
-/** Everything that residuals and exact solutions are made of, from one evaluation in jets. */
-function networkAnswers(model: Model, residuals: readonly { expression: string }[], points: Float64Array): Answers {
+/** The named outputs and everything that expressions are made of, from one evaluation in jets. */
+function networkAnswers(
+  model: Model,
+  asked: readonly Asked[],
+  names: readonly string[],
+  points: Float64Array,
+): Answers {
   const wanted = new Map<string, Meaning & { kind: 'output' }>();
   const want = (meaning: Meaning) => {
     if (meaning.kind === 'output') wanted.set(nameOf(model, meaning), meaning);
   };
-  for (const { expression } of residuals) forEachMeaning(model, expression, want);
-  for (const output of Object.keys(model.physics?.exact ?? {})) want(meaningOf(model, output));
+  for (const { expression } of asked) forEachMeaning(model, expression, want);
+  for (const output of names) want(meaningOf(model, output));
   const hidden = [...model.outputs, ...(model.hidden ?? [])];
   // Names that no output of a file can have, so that none is taken for another.
   const outputs = [...wanted.keys()].map((expression, k): DerivedOutput => ({ name: `:${k}`, expression }));
@@ -214,5 +269,6 @@ function sizeOf(values: Float64Array): Size {
 
 /** True where there is something to measure. */
 export function hasPhysics({ physics }: Model): boolean {
-  return Boolean(physics?.residuals?.length) || Object.keys(physics?.exact ?? {}).length > 0;
+  const { residuals, conditions, data, exact = {} } = physics ?? {};
+  return Boolean(residuals?.length || conditions?.length || data?.length) || Object.keys(exact).length > 0;
 }

@@ -21,7 +21,7 @@ export interface VerifyOptions {
   /** Sobol points; corners, faces and local searches come on top. */
   samples?: number;
   engine?: EngineName | Engine;
-  /** Residuals of the physics block and distances from the exact solution as well. */
+  /** Residuals, conditions and data of the physics block and distances from the exact solution as well. */
   physics?: boolean;
 }
 
