@@ -152,6 +152,7 @@ function summary(report: Report, points: number, directory: string): string {
   });
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
+    ...(report.state ? [['state', stateLine(report.state)]] : []),
     ...(report.jumps ? [['jumps', jumpLines(report.jumps, names).join('\n            ')]] : []),
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
     ['work', work(report)],
@@ -160,6 +161,15 @@ function summary(report: Report, points: number, directory: string): string {
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
   const model = report.engine === 'c' ? 'c/' : 'model.wasm';
   return `\n${body}\n  ${directory}/   ${model}  model.img  pinn_model.h  firmware/  golden.json  report.json  report.html\n  next: pinn-edge verify ${directory}    pinn-edge simulate ${directory} --grid ...    pinn-edge flash ${directory} --port ...\n`;
+}
+
+/** Which outputs are next values, and how much of the box a step leaves. */
+function stateLine(state: NonNullable<Report['state']>): string {
+  const pairs = state.map(({ input, output, leaves }) => {
+    const share = leaves ? ` (${Number((100 * leaves).toPrecision(2))} % of the steps leave its range)` : '';
+    return `${input} <- ${output}${share}`;
+  });
+  return pairs.join(', ');
 }
 
 /** At one instruction per cycle, which the text says. */

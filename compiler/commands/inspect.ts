@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { nodeFiles, readText } from '../host/node-files.js';
 import { requireNoForeignFolder } from '../import/detect.js';
+import { type StateRange, stateRanges } from '../judge/state-ranges.js';
 import { allOutputs, type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
@@ -39,6 +40,7 @@ async function run(path: string, options: ModelOptions & { json?: boolean }, com
 
 function modelFacts(model: Model) {
   const { name, description, inputs, outputs, tolerance, physics } = model;
+  const state = model.state && stateRanges(model);
   const nodes = model.nodes.map((node) => ({
     name: node.name,
     op: node.op,
@@ -47,7 +49,8 @@ function modelFacts(model: Model) {
     structure: structureText(model, node) || undefined,
   }));
   const tensors = [...model.tensors].map(([tensor, { shape }]) => ({ name: tensor, shape }));
-  return { name, description, inputs, outputs, tolerance, parameters: parameterCount(model), nodes, tensors, physics };
+  const facts = { name, description, inputs, outputs, state, tolerance };
+  return { ...facts, parameters: parameterCount(model), nodes, tensors, physics };
 }
 
 function modelText(model: Model): string {
@@ -75,9 +78,24 @@ function modelText(model: Model): string {
         o.description ?? '',
       ]),
     ),
+    stateText(model.state ? stateRanges(model) : [], model.inputs),
     '\ngraph\n',
     columns(rows),
   ].join('');
+}
+
+/** The states of a step model with their next values, and where one step leads. */
+function stateText(ranges: readonly StateRange[], inputs: Model['inputs']): string {
+  if (!ranges.length) return '';
+  const rows = ranges.map(({ input, output, min, max, leaves }) => {
+    const range = inputs.find(({ name }) => name === input)!;
+    const [from, to] = [min, max].map((value) => Number(value.toPrecision(4)));
+    const share = leaves
+      ? `${Number((100 * leaves).toPrecision(2))} % of the steps leave ${range.min} .. ${range.max}`
+      : '';
+    return [input, `next: ${output}`, `${from} .. ${to}`, share];
+  });
+  return `\nstate\n${columns(rows)}`;
 }
 
 /** Such as `W 64 x 64, 28 leaves (12 low rank, up to 5)`. */
@@ -114,6 +132,7 @@ function buildText({ report, directory }: LoadedBuild): string {
     columns(
       report.outputs.map((o) => [o.name, o.unit ?? '', `max ${error(o.maxRelative)}`, `L2 ${error(o.relativeL2)}`]),
     ),
+    stateText(report.state ?? [], report.inputs),
     '\nsizes\n',
     columns([
       ...(report.engine === 'c' ? [] : [['module', bytes(report.wasmBytes)]]),

@@ -4,7 +4,15 @@ import { nodeFiles, readText } from '../host/node-files.js';
 import { detectFormat, readModelBytes } from '../import/detect.js';
 import { finishModel } from '../import/finish.js';
 import { importModel } from '../import/import.js';
-import { parseDerive, parseFix, parseInput, parseKeep, parseOutput, requireOnce } from '../import/options.js';
+import {
+  parseDerive,
+  parseFix,
+  parseInput,
+  parseKeep,
+  parseOutput,
+  parseState,
+  requireOnce,
+} from '../import/options.js';
 import type { DeriveFacts, ImportOptions, InputFacts, OutputFacts } from '../import/types.js';
 import { conditionName } from '../model/conditions.js';
 import { loadModel } from '../model/load.js';
@@ -23,6 +31,7 @@ export interface ModelOptions {
   residuals?: boolean;
   outputs?: string[];
   fix?: string[];
+  state?: string[];
 }
 
 /** Kinds of files, for help texts. */
@@ -66,10 +75,15 @@ export function withModelOptions(command: Command): Command {
     )
     .option('--residuals', 'every residual of the physics block as an output')
     .option('--outputs <names>', 'send only these outputs, such as u,v', parseKeep)
-    .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String));
+    .option('--fix <name=value>', 'hold an input at a value; repeatable', collect(String))
+    .option(
+      '--state <input=output>',
+      'of a step model: the output is the next value of the input, such as theta=theta_next; repeatable',
+      collect(String),
+    );
 }
 
-const MODEL_OPTIONS = ['spec', 'input', 'output', 'derive', 'residuals', 'outputs', 'fix'];
+const MODEL_OPTIONS = ['spec', 'input', 'output', 'derive', 'residuals', 'outputs', 'fix', 'state'];
 
 /** Refuses options about models, and others, beside a build, which has a model already. */
 export function requireNoModelOptions(command: Command, build: string, others: readonly string[] = []): void {
@@ -88,6 +102,7 @@ export async function readModel(file: string, options: ModelOptions, quiet = fal
     residuals: options.residuals,
     keep: options.outputs,
     fix: parseFix(options.fix ?? []),
+    state: parseState(options.state ?? []),
     spec: options.spec === undefined ? undefined : { file: options.spec, text: readText(options.spec) },
   };
   const isOwn = detectFormat(file, readModelBytes(file, nodeFiles)) === 'json';
@@ -113,9 +128,10 @@ function adjust(file: string, model: Model, options: ImportOptions): { model: Mo
       reason: 'is for files that are no pinn-edge/1 models; edit the file instead',
     });
   }
-  const { derive, residuals } = options;
+  const { derive, residuals, state } = options;
   const fixed = Object.keys(options.fix ?? {}).length > 0;
-  if (!options.inputs?.length && !options.keep && !derive?.length && !residuals && !fixed) return { model, notes };
+  if (!options.inputs?.length && !options.keep && !derive?.length && !residuals && !fixed && !state)
+    return { model, notes };
   const inputs = model.inputs.map((input) => ({
     ...input,
     ...options.inputs?.find(({ name }) => name === input.name),
@@ -171,7 +187,8 @@ function keepPhysics(before: Model, after: Model, fix: Record<string, number>, n
   // None that is left is not none that there is: an empty list would say that the graph satisfies all of them.
   const isEmptied = physics.conditions?.length && !conditions?.length;
   const listed = { ...(conditions && !isEmptied && { conditions }), ...(data?.length && { data }) };
-  return { parameters, residuals, ...listed, exact };
+  const conserved = physics.conserved && { conserved: physics.conserved };
+  return { parameters, residuals, ...listed, exact, ...conserved };
 }
 
 /** The rows within the box, of the outputs that are left; undefined where an input is gone or nothing is left. */

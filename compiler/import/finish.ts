@@ -1,6 +1,7 @@
 import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { checkGraph } from '../model/graph.js';
 import { nonFiniteProblem } from '../model/safetensors.js';
+import { checkState } from '../model/state.js';
 import {
   isDerived,
   type Model,
@@ -36,6 +37,8 @@ export function finishModel(
       advice: 'save the network with its outputs, or name them in the spec',
     });
   }
+  const state = draft.state || options.state ? { ...draft.state, ...options.state } : undefined;
+  requireWholeState(state, options);
   const fixed = fixedInputs(file, draft, options.fix ?? {});
   const inputs = draft.inputs.filter(({ name }) => !fixed.has(name));
   const ranged = requireRanges(file, inputs);
@@ -57,6 +60,7 @@ export function finishModel(
     if (problem) problems.push(problem);
   }
   const { order, widths } = checkGraph({ inputs: ranged, outputs, nodes: used }, tensors, problems);
+  checkState({ inputs: ranged, ...selected, state }, problems);
   if (problems.length) {
     const s = problems.length === 1 ? '' : 's';
     throw new PinnEdgeError('PE2001', {
@@ -67,9 +71,22 @@ export function finishModel(
     });
   }
   const { description, tolerance } = draft;
-  const kept = { physics: isDerived(selected) ? physics : draft.physics };
+  const kept = { physics: isDerived(selected) ? physics : draft.physics, ...(state && { state }) };
   const name = options.name ?? modelName(file);
   return { name, description, inputs: ranged, ...selected, tolerance, nodes: order, tensors, ...kept, widths };
+}
+
+/** The state of a step model is neither held at a value nor left without its next one. */
+function requireWholeState(state: Record<string, string> = {}, { fix = {}, keep }: ImportOptions): void {
+  for (const [input, output] of Object.entries(state)) {
+    if (Object.hasOwn(fix, input)) {
+      const reason = `is a state of the model, whose next value is "${output}"`;
+      throw new PinnEdgeError('PE3005', { option: `--fix ${input}=${fix[input]}`, reason });
+    }
+    if (!keep || keep.includes(output)) continue;
+    const reason = `leaves out "${output}", the next value of the state "${input}"; keep it`;
+    throw new PinnEdgeError('PE3005', { option: `--outputs ${keep.join(',')}`, reason });
+  }
 }
 
 /** Inputs that are held at a value go on as parameters of expressions. */

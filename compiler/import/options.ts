@@ -65,6 +65,21 @@ export function parseFix(texts: readonly string[]): Record<string, number> {
   return fixed;
 }
 
+/** Several `input=output`: outputs that are the next values of inputs. */
+export function parseState(texts: readonly string[]): Record<string, string> | undefined {
+  const form = 'expected input=output, such as theta=theta_next';
+  const state: Record<string, string> = {};
+  for (const text of texts) {
+    const [input, output = '', ...more] = text.split('=');
+    requireName(input, `--state ${text}`, form);
+    requireName(output, `--state ${text}`, form);
+    if (more.length) throw new PinnEdgeError('PE3005', { option: `--state ${text}`, reason: form });
+    requireOnce(Object.keys(state), input, `--state ${text}`);
+    state[input] = output;
+  }
+  return texts.length ? state : undefined;
+}
+
 /** Refuses a name that was given before: one of the two would have no effect. */
 export function requireOnce(before: readonly string[], name: string, option: string): void {
   if (before.includes(name)) throw new PinnEdgeError('PE3005', { option, reason: `${name} is given twice` });

@@ -39,6 +39,8 @@ export interface ImportOptions {
   keep?: string[];
   /** Inputs held to a constant. */
   fix?: Record<string, number>;
+  /** Of a step model: by the name of an input, the output that is its next value. */
+  state?: Record<string, string>;
   /** Text of the `--spec` file, and its path for messages. */
   spec?: { file: string; text: string };
   /** Name of the model; default: the file's. */
@@ -60,4 +62,5 @@ export interface Draft {
   description?: string;
   tolerance?: number;
   physics?: Physics;
+  state?: Record<string, string>;
 }

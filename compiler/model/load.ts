@@ -7,6 +7,7 @@ import { type DataEntry, readData } from './data-file.js';
 import { checkGraph } from './graph.js';
 import { checkDerivedOutputs, checkPhysics } from './physics.js';
 import { nonFiniteProblem, readSafetensors } from './safetensors.js';
+import { checkState } from './state.js';
 import type { Model, ModelNode, ModelOutput, Tensor } from './types.js';
 
 /** The file as it is written, once the schema has accepted it. */
@@ -42,10 +43,14 @@ export function loadModel(file: string, files: FileReader): Model {
     if (physics?.data) physics = { ...physics, data: readData(file, entries, modelFile, files, problems) };
   }
   const { sent, hidden } = sentAndHidden(modelFile, problems);
+  if (!problems.some(({ path }) => path.startsWith('state'))) {
+    checkState({ ...modelFile, outputs: sent, ...hidden }, problems);
+  }
   if (problems.length) throw invalid(file, problems);
-  const { name, description, assumed, inputs, tolerance } = modelFile;
+  const { name, description, assumed, inputs, tolerance, state } = modelFile;
   const { order: nodes, widths } = graph;
-  return { name, description, assumed, inputs, outputs: sent, ...hidden, tolerance, physics, nodes, widths, tensors };
+  const facts = { name, description, assumed, tolerance, physics, state };
+  return { ...facts, inputs, outputs: sent, ...hidden, nodes, widths, tensors };
 }
 
 /** An output is a value of the graph or an expression, and an expression is in engineering units already. */
@@ -105,7 +110,8 @@ function brokenNodes(problems: readonly Problem[]): Set<number> | undefined {
   for (const { path, found } of problems) {
     const node = /^nodes\[(\d+)\]/.exec(path);
     if (node) broken.add(Number(node[1]));
-    else if (found !== 'an unknown field' && !/^(tolerance|physics|description|assumed)/.test(path)) return undefined;
+    else if (found !== 'an unknown field' && !/^(tolerance|physics|state|description|assumed)/.test(path))
+      return undefined;
   }
   return broken;
 }
@@ -266,7 +272,7 @@ function checkInputs(file: ModelFile, problems: Problem[]): void {
 
 /** The model as a `pinn-edge/1` JSON object with its tensors in the file `weights` beside it. */
 export function modelToJson(model: Model, weights: string): object {
-  const { name, description, assumed, inputs, tolerance, nodes, physics } = model;
+  const { name, description, assumed, inputs, tolerance, nodes, physics, state } = model;
   const outputs = [...model.outputs, ...(model.hidden ?? []).map((output) => ({ ...output, hidden: true }))];
   return {
     format: 'pinn-edge/1',
@@ -279,5 +285,6 @@ export function modelToJson(model: Model, weights: string): object {
     weights,
     nodes: nodes as ModelNode[],
     physics,
+    state,
   };
 }

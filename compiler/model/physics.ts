@@ -81,23 +81,38 @@ export function checkPhysics(model: PhysicsOwner, problems: Problem[]): void {
     }
     tryCompile(`physics.exact.${output}`, source, (name) => known.has(name));
   }
+  for (const [name, source] of Object.entries(physics.conserved ?? {})) {
+    tryCompile(`physics.conserved.${name}`, source, (part) => known.has(part));
+  }
 }
 
 /** The exact solution of each output that has one: a function of the inputs in engineering units. */
-export function exactSolutions(model: PhysicsOwner): Map<string, (point: ArrayLike<number>) => number> {
+export function exactSolutions(model: PhysicsOwner): Map<string, PointValue> {
+  return functionsOfInputs(model, model.physics?.exact);
+}
+
+/** What is constant along the trajectories of a step model: functions of the inputs in engineering units. */
+export function conservedValues(model: PhysicsOwner): Map<string, PointValue> {
+  return functionsOfInputs(model, model.physics?.conserved);
+}
+
+/** A value at a point of the input box. */
+export type PointValue = (point: ArrayLike<number>) => number;
+
+function functionsOfInputs(model: PhysicsOwner, sources: Record<string, string> = {}): Map<string, PointValue> {
   const { inputs, physics } = model;
   const parameters = Object.entries(physics?.parameters ?? {});
   const known = new Set([...inputs.map((input) => input.name), ...parameters.map(([name]) => name)]);
-  const solutions = new Map<string, (point: ArrayLike<number>) => number>();
-  for (const [output, source] of Object.entries(physics?.exact ?? {})) {
+  const values = new Map<string, PointValue>();
+  for (const [owner, source] of Object.entries(sources)) {
     const expression: CompiledExpression = compileExpression(source, (name) => known.has(name));
     const scope = new Map<string, number>(parameters);
-    solutions.set(output, (point) => {
+    values.set(owner, (point) => {
       inputs.forEach((input, i) => {
         scope.set(input.name, point[i]);
       });
       return expression.evaluate(scope);
     });
   }
-  return solutions;
+  return values;
 }

@@ -148,6 +148,8 @@ export interface Physics {
   data?: PhysicsData[];
   /** Per output, the exact solution in engineering units. */
   exact?: Record<string, string>;
+  /** Of a step model, expressions of its inputs and parameters that are constant along a trajectory, by name. */
+  conserved?: Record<string, string>;
 }
 
 export interface Model {
@@ -165,6 +167,8 @@ export interface Model {
   nodes: ModelNode[];
   tensors: Map<string, Tensor>;
   physics?: Physics;
+  /** Of a step model: by the name of an input, the output that is its next value. */
+  state?: Record<string, string>;
   /** Width of every value, by name (inputs have width 1). */
   widths: Map<string, number>;
 }

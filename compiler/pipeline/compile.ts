@@ -2,6 +2,8 @@ import { describeFormats, describeTables } from '../formats/describe.js';
 import { splitError } from '../formats/search/attempt-errors.js';
 import { Judge } from '../judge/measure.js';
 import { requirementOf } from '../judge/requirement.js';
+import { requireStateRanges } from '../judge/state-ranges.js';
+import { withScaledState } from '../model/state.js';
 import type { Model } from '../model/types.js';
 import { generateModule, layOutFor } from './code-stage.js';
 import { type CompileOptions, settingsOf } from './compile-options.js';
@@ -18,9 +20,11 @@ import { StageLog } from './stage-log.js';
  *     model -> graph -> compressed graph -> integers in formats -> block table -> sources -> module
  *
  * @throws PE4001 when no format keeps the tolerance, with the nearest one that works; PE2002 and PE2003 when the model is
- * not defined or not finite in its input box; PE4003 for a relative tolerance of an output that is zero
+ * not defined or not finite in its input box; PE4003 for a relative tolerance of an output that is zero; PE2020 for a step
+ * model whose next state has another range than the state
  */
-export async function compile(model: Model, options: CompileOptions = {}): Promise<CompiledModel> {
+export async function compile(given: Model, options: CompileOptions = {}): Promise<CompiledModel> {
+  const model = withScaledState(given);
   const settings = settingsOf(model, options);
   const { engine, goal, precision } = settings;
   const tolerance = requirementOf(model, options.tolerance);
@@ -29,6 +33,7 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const graphs = graphsOf(model, settings.file, tolerance);
   const jumps = judge.lookForJumps(graphs.whole.allowances);
+  const stateRanges = requireStateRanges(model, settings.file);
   log.finish('ir', `${model.nodes.length} nodes -> ${graphs.whole.graph.nodes.length}`);
 
   const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
@@ -46,6 +51,6 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
 
   const choices = { engine, goal, precision, tolerance };
   const network = { graph: analysis.graph, ranges: analysis.ranges, quantized, lowered };
-  const checks = { measured, jumps, spent, stages: log.stages };
+  const checks = { measured, stateRanges, jumps, spent, stages: log.stages };
   return { model, ...choices, ...network, table, sources, wasm, compressed, ...checks };
 }

@@ -7,6 +7,7 @@ import type { IrGraph } from '../ir/types.js';
 import type { Measurement } from '../judge/errors.js';
 import type { Jump } from '../judge/jumps.js';
 import type { Requirement } from '../judge/requirement.js';
+import type { StateRange } from '../judge/state-ranges.js';
 import type { Model } from '../model/types.js';
 import type { LoweredModel } from '../table/lower/lower.js';
 import type { QuantizedGraph } from '../table/quantized-graph.js';
@@ -39,6 +40,8 @@ export interface CompiledModel {
   precision: Precision;
   goal: Goal;
   measured: Measurement;
+  /** Of a step model, where one step leads. */
+  stateRanges: readonly StateRange[];
   /** Where outputs jump, so that either side is right. */
   jumps: readonly Jump[];
   /** Largest relative error due to tables alone and to number formats alone. */

@@ -9,6 +9,7 @@ import { describeSteps } from '../../ir/map-function.js';
 import { unionRange } from '../../ir/ranges.js';
 import type { OutputError } from '../../judge/errors.js';
 import type { Requirement } from '../../judge/requirement.js';
+import type { StateRange } from '../../judge/state-ranges.js';
 import { modelHash } from '../../model/hash.js';
 import { parameterCount } from '../../model/types.js';
 import type { CompiledModel } from '../../pipeline/compiled-model.js';
@@ -46,6 +47,8 @@ export interface Report {
     /** Largest |output| over the box: of the reference, and what the module may be beyond it. */
     largest: number;
   }[];
+  /** Of a step model: its states, in the order of the inputs, and where one step leads. */
+  state?: StateRange[];
   /** What fits need, of a build with --fit. */
   fit?: FitOutputs;
   /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
@@ -156,6 +159,7 @@ export function makeReport(
       offset: output.offset ?? 0,
       ...errorFields(measured.outputs[i]),
     })),
+    state: compiled.stateRanges.length ? [...compiled.stateRanges] : undefined,
     fit,
     jumps: compiled.jumps.length
       ? compiled.jumps.map((jump) => ({ ...jump, output: model.outputs[jump.output].name }))
