@@ -25,6 +25,15 @@ function sampled(colourAt) {
   return JSON.stringify(Array.from({ length: 256 }, (_, i) => hex(colourAt(i / 255))).join(''));
 }
 
+/** The browser's own instead of a copy for browsers without it, which brings the texts of its errors along. */
+const ownDefineProperty = {
+  name: 'own-define-property',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /@stdlib.utils-define-property.lib.index\.js$/ }, () => ({
+      contents: 'module.exports = Object.defineProperty',
+    })),
+};
+
 rmSync(out, { recursive: true, force: true });
 const result = await build({
   entryPoints: { page: join(page, 'main.ts'), boot: join(page, 'boot.ts') },
@@ -40,6 +49,7 @@ const result = await build({
   metafile: process.argv.includes('--sizes'),
   tsconfig: join(page, 'tsconfig.json'),
   // The CRC of Node is not there in a page.
+  plugins: [ownDefineProperty],
   alias: { 'node:zlib': join(page, 'crc32.ts') },
 });
 if (result.metafile) {

@@ -5,8 +5,8 @@ import { modelHash } from '../../model/hash.js';
 import type { Model } from '../../model/types.js';
 import type { Golden } from '../package/golden.js';
 import type { Report } from '../package/report.js';
-import { toBase85 } from './base85.js';
 import type { MeasuredBoard, PackedBuild, PackedModel, PackedTensor, PageData, Part } from './page-data.js';
+import { toSevenBits } from './seven-bits.js';
 
 /** Builds as the text that report.html carries. The same builds give the same text. */
 
@@ -49,7 +49,7 @@ export function packBuilds(builds: readonly PageBuild[]): string {
 
 /** Compressed, by a library of ours and not the machine's, so that the text is the same on every machine. */
 export function deflated(bytes: Uint8Array): string {
-  return toBase85(zlibSync(bytes, { level: 9 }));
+  return toSevenBits(zlibSync(bytes, { level: 9 }));
 }
 
 /** Length of the JSON (uint32, little-endian), the JSON, the binary parts. */
@@ -87,7 +87,7 @@ function packModel({ tensors, widths, ...model }: Model, binary: Binary): Packed
   return { ...model, widths: [...widths], tensors: packed };
 }
 
-/** First bytes of all numbers, then their second ones, and so on: signs and exponents, which repeat, come together. */
+/** First bytes of all numbers, then their second ones, and so on: exponents, which repeat, come together. */
 function bytePlanes(data: Float64Array, isSingle: boolean): Uint8Array {
   const size = isSingle ? 4 : 8;
   const view = new DataView(new ArrayBuffer(size * data.length));
