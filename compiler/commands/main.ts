@@ -5,6 +5,7 @@ import { PACKAGE_ROOT, VERSION } from '../host/package-root.js';
 import { buildCommand } from './build.js';
 import { certifyCommand } from './certify.js';
 import { compressCommand } from './compress.js';
+import { demoCommand } from './demo.js';
 import { exporterCommand } from './exporter.js';
 import { fitCommand } from './fit.js';
 import { flashCommand } from './flash.js';
@@ -50,6 +51,7 @@ Examples:
 Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge.`,
     );
   for (const command of [
+    demoCommand(),
     buildCommand(),
     importCommand(),
     exporterCommand(),
