@@ -88,6 +88,9 @@ const MESSAGES = {
   PE5104:
     'the measurements cannot tell {parameters} apart: the condition number of their effects is {condition}, at most {limit} is taken; measure at other inputs, or hold one of them with --known',
   PE5105: 'no minimum was found in {steps} steps; begin nearer with --start, or allow more with --max-steps',
+  // 511x: steps
+  PE5111:
+    '{build} is no step model: no output is the next value of an input; say so with "state" in the model file (docs/steps.md) or with build --state, and build it again',
   // 6xxx: block table and module
   PE6001: 'the block table is corrupt: check {check} failed ({name}{where}); build the model again',
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',
