@@ -149,9 +149,10 @@ export function roundRows(
       const exponent = blockExponent(largest, format);
       if (exponents) exponents[at++] = exponent;
       const scale = 2 ** exponent;
+      const perUnit = 2 ** -exponent;
       for (let r = top; r < bottom; r++) {
         for (let i = r * cols + left; i < r * cols + right; i++) {
-          const q = roundInteger(values[i] / scale, random);
+          const q = roundInteger(values[i] * perUnit, random);
           into[i] = (q > most ? most : q < -most ? -most : q) * scale;
         }
       }

@@ -101,7 +101,14 @@ export function gaussHermiteRule(sigma: number, dimensions: number): SteinRule {
   for (const { levels, factor } of smolyak(dimensions, level)) {
     let points = [{ direction: [] as number[], weight: factor }];
     for (const one of levels) {
-      const signed = GAUSS_HERMITE[one].flatMap(([x, w]) => (x === 0 ? [[0, w]] : [[x, w], [-x, w]])); // biome-ignore format: one line
+      const signed = GAUSS_HERMITE[one].flatMap(([x, w]) =>
+        x === 0
+          ? [[0, w]]
+          : [
+              [x, w],
+              [-x, w],
+            ],
+      );
       points = points.flatMap(({ direction, weight }) =>
         signed.map(([x, w]) => ({ direction: [...direction, x], weight: weight * w })),
       );

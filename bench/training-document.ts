@@ -1,0 +1,96 @@
+import { casesOf, MODES, type Row, STRUCTURES } from './training-rows.js';
+
+/** The text of docs/benchmarks-training.md. */
+export function trainingDocument(rows: readonly Row[]): string {
+  return `# Training in integers
+
+Written by \`npm run bench:training -- --write\`; what is trained, and in which numbers, says [training.md](training.md).
+
+${LEGEND}
+
+${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}`;
+}
+
+const LEGEND = `Networks of sines learn a differential equation by AdaMax, the same steps, points and first weights for all of a line's
+seeds. Derivatives by the inputs are exact, or by Stein's estimator:
+
+- \`exact\`: exact derivatives, float64. \`stein\`: Stein's estimator, float64.
+- \`direct\`: Stein's estimator in integers, every perturbed point evaluated in INT8.
+- \`differences\`: the same, the perturbed points carried as differences from the centre in blocks of their own.
+
+Integers are SMX: blocks of 4 x 4 with a shared power of two, weights and values INT8, gradients INT12, rounded
+stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or tensor trains whose halves are multiplied together
+(\`merged\`, partial reconstruction); in floating point the last two are one function, which \`train\` shows.
+
+- Error: ||u - solution|| / ||solution|| on 128 points, median over seeds, smallest and largest. \`integers\`: the network in
+  the numbers that it was trained in. \`weights\`: its INT8 weights, with values that are not rounded, as a build with 16-bit
+  values has them. In floating point both are the same.
+- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits.
+- MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
+  through memory between them.`;
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+const thousands = (value: number) => Math.round(value).toLocaleString('en-US');
+const spread = (values: readonly number[]) =>
+  `${median(values).toExponential(1)} (${Math.min(...values).toExponential(1)} .. ${Math.max(...values).toExponential(1)})`;
+
+function sizeText(size: Row['size'], rows: readonly Row[]): string {
+  const own = rows.filter((row) => row.size === size);
+  if (!own.length) return '';
+  const sections = casesOf(size === 'full').map((given) => {
+    const of = own.filter(({ problem }) => problem === given.name);
+    if (!of.length) return '';
+    const { options, hidden, rank } = given;
+    const problem = given.problem();
+    const rule = options.rule === 'gauss-hermite' ? 'sparse Gauss-Hermite' : `${options.pairs} pairs, ${options.rule}`;
+    const conditions = options.conditionPoints ? ` and ${options.conditionPoints} of conditions` : '';
+    const note = given.name === 'hjb-constant' ? `\n${DEGENERATE}\n` : '';
+    return `## ${problem.title}${size === 'full' ? ', full size' : ''}
+
+${problem.inputs}-${hidden.join('-')}-1, rank ${rank}; ${options.steps} steps of ${options.points} points${conditions}; sigma ${options.sigma}, ${rule}; rate ${options.rate}.
+${note}
+${tableOf(of)}
+
+${findings(of)}
+`;
+  });
+  return sections.filter(Boolean).join('\n');
+}
+
+const DEGENERATE = `With its hard constraint the answer of this equation is N = 1: a network that is nothing but the constant 1, a bias, has the
+error 0. Whatever a row below shows, that baseline is better; the next equation has no such answer.`;
+
+function tableOf(rows: readonly Row[]): string {
+  const lines = MODES.flatMap((mode) =>
+    STRUCTURES.flatMap((structure) => {
+      const of = rows.filter((row) => row.mode === mode && row.structure === structure);
+      if (!of.length) return [];
+      const [{ weightBytes, macs, bits }] = of;
+      return [
+        `| ${mode} | ${structure} | ${of.length} | ${spread(of.map(({ error }) => error))} | ${spread(of.map(({ weightsError }) => weightsError))} | ${thousands(weightBytes)} | ${thousands(macs)} | ${(bits / 1e6).toFixed(1)} | ${median(of.map(({ seconds }) => seconds)).toFixed(1)} |`,
+      ];
+    }),
+  );
+  return `| derivatives | layers | seeds | error, integers | error, weights | bytes | MACs | Mbit | s |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+${lines.join('\n')}`;
+}
+
+/** What was asked of the method, and what came out. */
+function findings(rows: readonly Row[]): string {
+  const error = (mode: Row['mode'], structure: Row['structure'], of: 'error' | 'weightsError' = 'error') => {
+    const values = rows.filter((row) => row.mode === mode && row.structure === structure).map((row) => row[of]);
+    return values.length ? median(values) : Number.NaN;
+  };
+  const float = error('stein', 'train');
+  const times = (value: number, by: number) => `${(value / by).toPrecision(2)}x`;
+  const bytes = (structure: Row['structure']) =>
+    rows.find((row) => row.mode === 'differences' && row.structure === structure)?.weightBytes ?? Number.NaN;
+  return `Of the error of \`stein\` with the same layers: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
+${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains in place of dense matrices: ${times(bytes('dense'), bytes('merged'))} fewer bytes,
+error ${times(float, error('stein', 'dense'))} in floating point and ${times(error('differences', 'merged'), error('differences', 'dense'))} in integers with differences.`;
+}
