@@ -116,24 +116,12 @@ def main():
     layers = pinn.train_levenberg_marquardt(terms(NU), layers, rng, steps=140, monitor=monitor)
     seconds = time.time() - start
 
-    nodes, tensors, last = pinn.mlp_nodes(layers, "xt")
-    model = {
-        "format": "pinn-edge/1",
-        "name": "burgers",
-        "description": "Viscous Burgers equation with a forming shock (Raissi et al. 2019).",
-        "inputs": [
-            {"name": "x", "min": -1, "max": 1, "description": "position"},
-            {"name": "t", "min": 0, "max": 1, "description": "time"},
-        ],
-        "outputs": [{"name": "u", "value": last, "description": "velocity"}],
-        "tolerance": 1e-3,
-        "weights": "model.safetensors",
-        "nodes": [{"name": "xt", "op": "concat", "inputs": ["x", "t"]}] + nodes,
-        "physics": {
-            "parameters": {"nu": NU},
-            "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
-        },
+    physics = {
+        "parameters": {"nu": NU},
+        "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
     }
+    description = "Viscous Burgers equation with a forming shock (Raissi et al. 2019)."
+    model, tensors = pinn.velocity_model("burgers", description, layers, physics)
     pinn.write_model(FOLDER, model, tensors)
 
     # Reference points: 36 x 29 = 1044 over the box, 16 of the 36 x near the shock.
@@ -145,9 +133,7 @@ def main():
     source = "Cole-Hopf formula, trapezoidal rule with 6001 nodes on |z| <= 20 (error below 1e-10)"
     pinn.write_reference(FOLDER, sample, {"u": fine}, source)
 
-    value = pinn.evaluate(FOLDER, points)["u"]
-    print(f"parameters {pinn.parameter_count(layers)}, training time {seconds:.0f} s")
-    print("written model: relative L2 error %.2e, maximum error %.2e" % pinn.errors(value, truth))
+    pinn.print_result(FOLDER, layers, seconds, points, truth)
     value = pinn.evaluate(FOLDER, sample)["u"]
     print("at reference points: relative L2 error %.2e, maximum error %.2e" % pinn.errors(value, fine))
 

@@ -241,6 +241,26 @@ def write_model(folder, model, tensors):
     (Path(folder) / "model.json").write_text(text + "\n", encoding="utf-8")
 
 
+def velocity_model(name, description, layers, physics):
+    """Model and tensors of an `mlp` whose inputs are x in [-1, 1] and t in [0, 1] and whose output is the velocity u."""
+    nodes, tensors, last = mlp_nodes(layers, "xt")
+    model = {
+        "format": "pinn-edge/1",
+        "name": name,
+        "description": description,
+        "inputs": [
+            {"name": "x", "min": -1, "max": 1, "description": "position"},
+            {"name": "t", "min": 0, "max": 1, "description": "time"},
+        ],
+        "outputs": [{"name": "u", "value": last, "description": "velocity"}],
+        "tolerance": 1e-3,
+        "weights": "model.safetensors",
+        "nodes": [{"name": "xt", "op": "concat", "inputs": ["x", "t"]}] + nodes,
+        "physics": physics,
+    }
+    return model, tensors
+
+
 def write_reference(folder, points, outputs, source):
     """Writes reference.json: points [n, d], outputs {name: [n]}."""
     document = {
@@ -314,6 +334,13 @@ def errors(value, truth):
     """(relative L2 error, maximum error) of `value` against `truth`."""
     difference = np.asarray(value) - np.asarray(truth)
     return np.linalg.norm(difference) / np.linalg.norm(truth), np.max(np.abs(difference))
+
+
+def print_result(folder, layers, seconds, points, truth):
+    """What training took and how far the output u of the written model is from the true solution."""
+    print(f"parameters {parameter_count(layers)}, training time {seconds:.0f} s")
+    value = evaluate(folder, points)["u"]
+    print("written model: relative L2 error %.2e, maximum error %.2e" % errors(value, truth))
 
 
 def parameter_count(layers):

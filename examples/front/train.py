@@ -85,30 +85,15 @@ def main():
     layers = pinn.train_levenberg_marquardt(TERMS, layers, rng, steps=60, monitor=monitor)
     seconds = time.time() - start
 
-    nodes, tensors, last = pinn.mlp_nodes(layers, "xt")
-    model = {
-        "format": "pinn-edge/1",
-        "name": "front",
-        "description": "Travelling front of the viscous Burgers equation.",
-        "inputs": [
-            {"name": "x", "min": -1, "max": 1, "description": "position"},
-            {"name": "t", "min": 0, "max": 1, "description": "time"},
-        ],
-        "outputs": [{"name": "u", "value": last, "description": "velocity"}],
-        "tolerance": 1e-3,
-        "weights": "model.safetensors",
-        "nodes": [{"name": "xt", "op": "concat", "inputs": ["x", "t"]}] + nodes,
-        "physics": {
-            "parameters": {"nu": NU, "c": SPEED, "a": HALF_JUMP, "x0": X0},
-            "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
-            "exact": {"u": "c - a*tanh(a*(x - x0 - c*t)/(2*nu))"},
-        },
+    physics = {
+        "parameters": {"nu": NU, "c": SPEED, "a": HALF_JUMP, "x0": X0},
+        "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
+        "exact": {"u": "c - a*tanh(a*(x - x0 - c*t)/(2*nu))"},
     }
+    model, tensors = pinn.velocity_model("front", "Travelling front of the viscous Burgers equation.", layers, physics)
     pinn.write_model(FOLDER, model, tensors)
 
-    value = pinn.evaluate(FOLDER, points)["u"]
-    print(f"parameters {pinn.parameter_count(layers)}, training time {seconds:.0f} s")
-    print("written model: relative L2 error %.2e, maximum error %.2e" % pinn.errors(value, truth))
+    pinn.print_result(FOLDER, layers, seconds, points, truth)
 
 
 if __name__ == "__main__":

@@ -107,9 +107,7 @@ def main():
     }
     pinn.write_model(FOLDER, model, tensors)
 
-    value = pinn.evaluate(FOLDER, points)["u"]
-    print(f"parameters {pinn.parameter_count(layers)}, training time {seconds:.0f} s")
-    print("written model: relative L2 error %.2e, maximum error %.2e" % pinn.errors(value, truth))
+    pinn.print_result(FOLDER, layers, seconds, points, truth)
 
 
 if __name__ == "__main__":
