@@ -73,7 +73,7 @@ const C_APPLICATION = 'bare-metal/app-c';
 /** Its main.c takes the place of the other's. */
 const FIT_APPLICATION = 'bare-metal/app-fit';
 /** What both applications need of a board. */
-const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'figures.c', 'figures.h', 'stack.c', 'stack.h'];
+const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'figures.c', 'figures.h', 'points.h', 'stack.c', 'stack.h'];
 
 /** The files of targets/common that C sources include, directly or not. */
 function includedFiles(source: string, found = new Map<string, string>()): Map<string, string> {

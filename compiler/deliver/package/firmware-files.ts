@@ -11,7 +11,16 @@ import { wasm3Files } from './wasm3.js';
 export const LIBRARY_FILES = [
   ...['pinn_edge.c', 'pinn_edge.h', 'pe_crc32.c', 'pe_crc32.h', 'pe_format.gen.h', 'pe_native.h'],
   ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
-  ...['pe_slots.c', 'pe_slots.h', 'pe_runner.c', 'pe_runner.h', 'pe_agent.c', 'pe_agent.h', 'pe_agent.gen.h'],
+  ...[
+    'pe_slots.c',
+    'pe_slots.h',
+    'pe_runner.c',
+    'pe_runner.h',
+    'pe_agent.c',
+    'pe_agent.h',
+    'pe_replaceable.h',
+    'pe_agent.gen.h',
+  ],
 ] as const;
 
 /** The check of modules. */

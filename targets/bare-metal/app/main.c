@@ -15,18 +15,15 @@
 // For the size of wasm3's code pages, which it has no function to ask for.
 #include "pe_wasm3.h"
 
-#define POINTS_AT_ONCE 32
-#define OUTPUT_WORDS (1 + PINN_MODEL_OUTPUT_COUNT)
-
 static pe_t pe;
 static uint8_t arena[PINN_MODEL_ARENA_BYTES];
-static int32_t inputs[POINTS_AT_ONCE * PINN_MODEL_INPUT_COUNT];
-static int32_t outputs[POINTS_AT_ONCE * OUTPUT_WORDS];
+
+#define RUN_POINT(in, out) pe_run_words(&pe, in, out)
+#include "points.h"
 
 typedef struct {
   pe_result_t result;
   uint64_t instructions;
-  uint32_t count;  // points
 } task_t;
 
 __attribute__((noreturn)) static void stop_with(const char *what, pe_result_t result) {
@@ -47,16 +44,6 @@ static void open_model(void *argument) {
   task->instructions = board_instructions() - start;
 }
 
-static void run_points(void *argument) {
-  task_t *task = (task_t *)argument;
-  const uint64_t start = board_instructions();
-  for (uint32_t p = 0; p < task->count; p++) {
-    int32_t *row = outputs + p * OUTPUT_WORDS;
-    row[0] = pe_run_words(&pe, inputs + p * PINN_MODEL_INPUT_COUNT, row + 1);
-  }
-  task->instructions += board_instructions() - start;
-}
-
 static void test_golden_vectors(void *argument) {
   task_t *task = (task_t *)argument;
   const uint64_t start = board_instructions();
@@ -73,7 +60,7 @@ static uint32_t code_page_bytes(const M3CodePage *page) {
 }
 
 static void open_and_report(void) {
-  task_t task = {PE_OK, 0, 0};
+  task_t task = {PE_OK, 0};
   const uint32_t stack = stack_used_by(open_model, &task);
   if (task.result != PE_OK) stop_with("open", task.result);
   const M3Runtime *runtime = pe.runtime;
@@ -87,38 +74,12 @@ static void open_and_report(void) {
   print_figure("open_stack_bytes", stack);
 }
 
-static void print_run(const task_t *task, uint32_t points, uint32_t stack) {
-  print_figure("points", points);
-  print_figure("run_instructions", task->instructions);
-  print_figure("run_stack_bytes", stack);
-}
-
-// Evaluates the file's points, in as many rows as fit the buffers at a time.
-static void run_file(int from) {
-  const int to = board_open("outputs.bin", BOARD_WRITE);
-  if (to < 0) stop_with("outputs.bin", PE_ERROR_ARGUMENT);
-  task_t task = {PE_OK, 0, 0};
-  uint32_t stack = 0, points = 0;
-  for (;;) {
-    task.count = board_read(from, inputs, sizeof inputs) / (uint32_t)(PINN_MODEL_INPUT_COUNT * sizeof inputs[0]);
-    if (task.count == 0) break;
-    const uint32_t used = stack_used_by(run_points, &task);
-    if (used > stack) stack = used;
-    points += task.count;
-    if (board_write(to, outputs, task.count * (uint32_t)(OUTPUT_WORDS * sizeof outputs[0])) != 0) {
-      stop_with("outputs.bin", PE_ERROR_ARGUMENT);
-    }
-  }
-  board_close(to);
-  print_run(&task, points, stack);
-}
-
 static void run_golden_vectors(void) {
-  task_t task = {PE_OK, 0, 0};
+  task_t task = {PE_OK, 0};
   const uint32_t stack = stack_used_by(test_golden_vectors, &task);
   if (task.result != PE_OK) stop_with("golden vectors", task.result);
   board_print("PASS golden vectors, every bit as built\n");
-  print_run(&task, pinn_model.golden_count, stack);
+  print_run(task.instructions, pinn_model.golden_count, stack);
 }
 
 int main(void) {
@@ -126,13 +87,9 @@ int main(void) {
   board_print(pinn_model.name);
   board_print("\n");
   open_and_report();
-  const int file = board_open("inputs.bin", BOARD_READ);
-  if (file >= 0) {
-    run_file(file);
-    board_close(file);
-  } else {
-    run_golden_vectors();
-  }
+  const int ran = run_file();
+  if (ran < 0) stop_with("outputs.bin", PE_ERROR_ARGUMENT);
+  if (ran == 0) run_golden_vectors();
   pe_close(&pe);
   finish(0);
 }
