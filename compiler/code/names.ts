@@ -43,7 +43,7 @@ export function withPrefix(text: string, prefix: string): string {
 export interface NamedHeader {
   prefix: string;
   /** Of its include guard: PINN_MODEL_<guard>. */
-  guard: 'H' | 'GOLDEN_H' | 'FIT_H';
+  guard: 'H' | 'GOLDEN_H' | 'FIT_H' | 'STEP_H';
   /** The model's identity as C; two models of one name in one file are refused by it. */
   identity?: string;
   head: string;

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { ENGINE_NAMES } from '../code/engines/engine.js';
 import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
-import { PinnEdgeError } from '../diagnostics.js';
 import { requireWritable, writeFileWhole } from '../host/write-file.js';
 import { writeCsv, writeJson } from '../run/points-io.js';
 import { type SimulationEngine, simulate } from '../run/simulate.js';
@@ -9,7 +8,15 @@ import { boardFor, boardNote, ON_HELP } from './board.js';
 import { choiceOption } from './options.js';
 import { writeNote, writeOut } from './output.js';
 import { clampNote, type PointOptions, readPoints, withPointOptions } from './points.js';
-import { asksForSteps, runSteps, type StepOptions, stepsCsv, stepsJson, withStepOptions } from './steps.js';
+import {
+  asksForSteps,
+  boardStepsNote,
+  runSteps,
+  type StepOptions,
+  stepsCsv,
+  stepsJson,
+  withStepOptions,
+} from './steps.js';
 
 interface SimulateOptions extends PointOptions, StepOptions {
   engine?: SimulationEngine;
@@ -36,7 +43,7 @@ Examples:
   $ pinn-edge simulate build/esp32 --points measured.csv --engine reference
   $ pinn-edge simulate build/esp32 --points measured.csv --on cortex-m4
   $ pinn-edge simulate build/esp32 --steps 1000 --initial theta=1,omega=0 --hold u=0 -o trajectory.csv
-  $ pinn-edge simulate build/esp32 --initial level=0.2 --drive inflow.csv
+  $ pinn-edge simulate build/esp32 --initial level=0.2 --drive inflow.csv --on cortex-m4
   $ echo 'x,t
     0.1,0.5' | pinn-edge simulate build/esp32`,
     )
@@ -65,13 +72,8 @@ async function run(directory: string, options: SimulateOptions): Promise<void> {
 }
 
 async function writeTrajectory(build: LoadedBuild, options: SimulateOptions): Promise<void> {
-  if (options.on !== undefined) {
-    throw new PinnEdgeError('PE3005', {
-      option: '--on',
-      reason: 'is for points; trajectories are made on this machine',
-    });
-  }
-  const table = await runSteps(build, options);
+  const { table, board } = await runSteps(build, options);
+  if (board) writeNote(boardStepsNote(board));
   write(options, isJson(options) ? stepsJson(table) : stepsCsv(table));
 }
 

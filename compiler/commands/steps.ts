@@ -5,6 +5,8 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { cannotRead } from '../host/file-reader.js';
 import { statePlaces } from '../model/state.js';
 import type { ModelInput } from '../model/types.js';
+import { loadBoard } from '../run/boards/boards.js';
+import { type BoardSteps, stepOnBoard } from '../run/boards/step-board.js';
 import { readCsvPoints } from '../run/points-io.js';
 import type { SimulationEngine } from '../run/simulate.js';
 import { drivePlaces, requireSteps, STEP } from '../run/steps/rollout.js';
@@ -71,17 +73,31 @@ export function asksForSteps(
   return given;
 }
 
-/** The trajectory that the options ask for, as a table: one row before every step, and the last state. */
+/**
+ * The trajectory that the options ask for, as a table: one row before every step, and the last state. `on`: on that board as
+ * well, whose words must be the same.
+ */
 export async function runSteps(
   build: LoadedBuild,
-  options: StepOptions & { engine?: SimulationEngine },
-): Promise<StepTable> {
+  options: StepOptions & { engine?: SimulationEngine; on?: string },
+): Promise<{ table: StepTable; board?: BoardSteps }> {
   requireSteps(build);
+  if (options.on !== undefined && options.engine !== undefined)
+    throw bad('--on and --engine', 'give one of them, not both');
+  const target = options.on === undefined ? undefined : loadBoard(options.on);
   const { initial, drives, steps } = readJob(build, options);
   const trajectory = await simulateSteps(build, initial, drives, steps, { engine: options.engine });
   const table = tableOf(build, trajectory, drives);
   sayRemarks(build, trajectory);
-  return table;
+  if (!target) return { table };
+  writeNote(`compiling firmware for ${target.name} and running the steps there`);
+  return { table, board: stepOnBoard(target, build, trajectory.words) };
+}
+
+/** What the steps took on a board. */
+export function boardStepsNote({ board, steps, instructions, evaluationInstructions, stackBytes }: BoardSteps): string {
+  const ratio = (instructions / evaluationInstructions).toFixed(3);
+  return `  ${board}, emulated: every word as on the host (${count(steps)} steps); ${count(Math.round(instructions))} instructions per step, ${ratio} times an evaluation, ${count(stackBytes)} B of stack`;
 }
 
 function readJob({ model }: LoadedBuild, options: StepOptions) {

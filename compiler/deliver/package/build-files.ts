@@ -10,13 +10,14 @@ import { disassemble } from '../../table/disassemble.js';
 import { decodeTable } from '../../table/table.js';
 import { buildImage } from './build-image.js';
 import { cFiles, cFirmwareFiles } from './c-files.js';
-import { firmwareFiles } from './firmware-files.js';
+import { type FurtherHeaders, firmwareFiles } from './firmware-files.js';
 import { fitHeader } from './fit-header.js';
 import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
 import { quantizedBits } from './layer-report.js';
 import { buildMemoryBytes } from './memory-needs.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
+import { reportedStates, stepHeader } from './step-header.js';
 import { pictures } from './structure-svg.js';
 import type { Target } from './target.js';
 
@@ -28,6 +29,7 @@ import type { Target } from './target.js';
  *     model.img          the model, its module or block table, as an image for pinn-edge flash
  *     pinn_model.h       the same as a C array, with names, units, scales and golden vectors
  *     pinn_fit.h         with --fit, what pe_fit wants to know of it
+ *     pinn_step.h        of a step model, what pe_step wants to know of it
  *     table.bin, .txt    the block table, and as text
  *     functions.json     per record of the table, the function that it stands for: claims, which certify proves
  *     golden.json        known answers
@@ -89,15 +91,15 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   const payload = isC ? table : wasm;
   const header = buildHeader(report, payload, golden, options.prefix);
   files.set('model.img', buildImage(report, payload, golden)).set('pinn_model.h', header);
-  if (report.fit) files.set('pinn_fit.h', fitHeader(report, 'pinn_model.h', options.prefix));
+  const further: FurtherHeaders = {};
+  if (report.fit) further.fit = fitHeader(report, 'pinn_model.h', options.prefix);
+  if (report.state) {
+    further.step = stepHeader(report, reportedStates(report, lowered.table), 'pinn_model.h', options.prefix);
+  }
+  for (const [kind, text] of Object.entries(further)) files.set(`pinn_${kind}.h`, text);
   if (isC) addCFiles(files, target, cFiles(report, table, golden, options.prefix));
   else files.set('model.wasm', wasm);
-  for (const [path, text] of firmwareFiles(
-    target,
-    header,
-    compiled.engine,
-    files.get('pinn_fit.h') as string | undefined,
-  ))
+  for (const [path, text] of firmwareFiles(target, header, compiled.engine, further))
     files.set(`firmware/${path}`, text);
   for (const [path, text] of structurePictures(compiled)) files.set(`structure/${path}`, text);
   for (const [path, text] of sources) files.set(`assembly/${path}`, text);

@@ -7,10 +7,11 @@ import { PACKAGE_ROOT } from '../../host/package-root.js';
 import { describeRequirement } from '../../judge/requirement.js';
 import { decodeTable } from '../../table/table.js';
 import { BARE_METAL, toolchainFile } from './bare-metal.js';
-import { FIT_FILES, FIT_JOB_FILES, readCommon } from './firmware-files.js';
+import { FIT_FILES, FIT_JOB_FILES, readCommon, STEP_FILES } from './firmware-files.js';
 import { fitHeader } from './fit-header.js';
 import type { Golden } from './golden.js';
 import type { Report } from './report.js';
+import { reportedStates, stepHeader } from './step-header.js';
 import type { Target } from './target.js';
 import { fillIn, readTexts } from './templates.js';
 
@@ -21,9 +22,14 @@ import { fillIn, readTexts } from './templates.js';
 export function cFiles(report: Report, table: Uint8Array, golden: Golden, prefix?: string): Map<string, string> {
   const provenance = `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${describeRequirement(report.tolerance)}`;
   const files = cTableFiles({ ...report, provenance, prefix }, table, golden);
-  if (!report.fit) return files;
-  files.set('fit.h', fitHeader(report, 'model.h', prefix));
-  for (const [name, text] of readCommon(FIT_FILES)) files.set(name, text);
+  if (report.fit) {
+    files.set('fit.h', fitHeader(report, 'model.h', prefix));
+    for (const [name, text] of readCommon(FIT_FILES)) files.set(name, text);
+  }
+  if (report.state) {
+    files.set('step.h', stepHeader(report, reportedStates(report, decodeTable(table)), 'model.h', prefix));
+    for (const [name, text] of readCommon(STEP_FILES)) files.set(name, text);
+  }
   return files;
 }
 
@@ -44,19 +50,22 @@ export function cTableFiles(
   ]);
 }
 
-/** The bare-metal project around these sources, for targets with a compiler; by path. `fit`: its application is one fit. */
+/** What the bare-metal project does with a model: main.c of app-fit or app-step takes the place of that of app-c. */
+export type CApplication = 'answers' | 'fit' | 'step';
+
+/** The bare-metal project around these sources, for targets with a compiler; by path. `fit`, `step`: its application is one fit, or steps. */
 export function cFirmwareFiles(
   target: Target,
   sources: ReadonlyMap<string, string>,
-  application: 'answers' | 'fit' = 'answers',
+  application: CApplication = 'answers',
 ): Map<string, string> {
   const project = target.projects.find(({ name }) => name === BARE_METAL);
   if (!target.compiler || !project) return new Map();
   const folders = [project.template, ...(project.shared ?? [])].filter((folder) => folder !== APPLICATION);
   const template = new Map(
-    [...folders, C_APPLICATION, ...(application === 'fit' ? [FIT_APPLICATION] : [])].flatMap((folder) => [
-      ...readTexts(join(PACKAGE_ROOT, 'targets', folder)),
-    ]),
+    [...folders, C_APPLICATION, ...(application === 'answers' ? [] : [`bare-metal/app-${application}`])].flatMap(
+      (folder) => [...readTexts(join(PACKAGE_ROOT, 'targets', folder))],
+    ),
   );
   for (const [path, text] of readTexts(join(PACKAGE_ROOT, 'targets', APPLICATION))) {
     if (SHARED_WITH_WASM3.includes(path)) template.set(path, text);
@@ -64,14 +73,13 @@ export function cFirmwareFiles(
   template.set('toolchain.cmake', toolchainFile(target, target.compiler));
   for (const [path, text] of sources)
     if (/\.[ch]$/.test(path) && path !== 'example.c') template.set(`model/${path}`, text);
+  if (application === 'step') template.set('step_model.h', '#include "step.h"\n');
   if (application === 'fit') for (const [name, text] of readCommon(FIT_JOB_FILES)) template.set(`model/${name}`, text);
   return template;
 }
 
 const APPLICATION = 'bare-metal/app';
 const C_APPLICATION = 'bare-metal/app-c';
-/** Its main.c takes the place of the other's. */
-const FIT_APPLICATION = 'bare-metal/app-fit';
 /** What both applications need of a board. */
 const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'figures.c', 'figures.h', 'points.h', 'stack.c', 'stack.h'];
 

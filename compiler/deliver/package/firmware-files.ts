@@ -53,6 +53,15 @@ export const FIT_FILES = [
 /** What the example of a fit needs besides. */
 export const FIT_JOB_FILES = ['pe_fit_job.c', 'pe_fit_job.h'] as const;
 
+/** What steps of step models need besides. */
+export const STEP_FILES = ['pe_step.c', 'pe_step.h'] as const;
+
+/** Headers of what a model can do besides answer: the texts of pinn_fit.h and pinn_step.h. */
+export interface FurtherHeaders {
+  fit?: string;
+  step?: string;
+}
+
 const FILES_OF: Record<BuildEngine, readonly string[]> = {
   wasm3: [...LIBRARY_FILES, ...MODULE_FILES],
   'wasm3+native': [...LIBRARY_FILES, ...MODULE_FILES, ...TABLE_FILES, ...NATIVE_FILES],
@@ -66,17 +75,18 @@ const FILES_OF: Record<BuildEngine, readonly string[]> = {
  * other project is around its C sources (c-files.ts), this is the one with the update agent, or where the target has none
  * the library by itself.
  *
- * @param fit the text of pinn_fit.h, of a model with tangents
+ * @param further of a model with tangents or with a state
  */
 export function firmwareFiles(
   target: Target,
   header: string,
   engine: BuildEngine = 'wasm3',
-  fit?: string,
+  { fit, step }: FurtherHeaders = {},
 ): Map<string, string> {
   const files = new Map<string, string>();
   const isC = engine === 'c';
-  const library = readCommon([...FILES_OF[engine], ...(fit === undefined ? [] : FIT_FILES)]);
+  const further = [...(fit === undefined ? [] : FIT_FILES), ...(step === undefined ? [] : STEP_FILES)];
+  const library = readCommon([...FILES_OF[engine], ...further]);
   for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
     const template = templateFiles(target, project);
     if (target.compiler && project.name.startsWith(BARE_METAL))
@@ -85,7 +95,9 @@ export function firmwareFiles(
     for (const [path, text] of projectFiles(project, template, library, wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
-    if (fit !== undefined) files.set(`${project.name}/${project.headerFolder}/pinn_fit.h`, fit);
+    for (const [kind, text] of Object.entries({ fit, step })) {
+      if (text !== undefined) files.set(`${project.name}/${project.headerFolder}/pinn_${kind}.h`, text);
+    }
   }
   if (isC && files.size === 0) for (const [name, text] of library) files.set(`pinn_edge/${name}`, text);
   return files;

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { BuildEngine } from '../../code/engines/build-engine.js';
 import { BARE_METAL, compilerFlags, KERNEL_UNITS, WASM3_UNIT } from '../../deliver/package/bare-metal.js';
-import { cFirmwareFiles } from '../../deliver/package/c-files.js';
-import { firmwareFiles } from '../../deliver/package/firmware-files.js';
+import { type CApplication, cFirmwareFiles } from '../../deliver/package/c-files.js';
+import { type FurtherHeaders, firmwareFiles } from '../../deliver/package/firmware-files.js';
 import { PinnEdgeError } from '../../diagnostics.js';
+import { PACKAGE_ROOT } from '../../host/package-root.js';
 import { holdSignals } from '../../host/signals.js';
 import type { Board } from './boards.js';
 import { cachedFile, keyOf } from './cache.js';
@@ -17,6 +18,7 @@ import { requireTools, toolVersion } from './tools.js';
  * the path of the ELF file. Objects are kept by their content, so that models share all of wasm3 and the library.
  *
  * @param header the text of pinn_model.h
+ * @param further with the text of pinn_step.h the firmware makes steps
  * @param project the plain firmware, or the one with the update agent on the UART, the only one here for the engine `c`
  */
 export function buildFirmware(
@@ -24,15 +26,19 @@ export function buildFirmware(
   header: string,
   project: string = BARE_METAL,
   engine: BuildEngine = 'wasm3',
+  { step }: Pick<FurtherHeaders, 'step'> = {},
 ): string {
-  return buildProject(board, projectOf(board, header, project, engine));
+  const files = projectOf(board, header, project, engine, { step });
+  if (step === undefined) return buildProject(board, files);
+  files.set('main.c', readFileSync(join(PACKAGE_ROOT, 'targets', 'bare-metal', 'app-step', 'main.c'), 'utf8'));
+  return buildProject(board, files.set('step_model.h', '#include "pinn_step.h"\n'));
 }
 
 /** The same for the C sources of a build of the engine `c`: its bare-metal project, without wasm3. */
 export function buildCFirmware(
   board: Board,
   sources: ReadonlyMap<string, string>,
-  application: 'answers' | 'fit' = 'answers',
+  application: CApplication = 'answers',
 ): string {
   return buildProject(board, cFirmwareFiles(board, sources, application));
 }
@@ -55,9 +61,15 @@ function buildProject(board: Board, project: ReadonlyMap<string, string>): strin
 }
 
 /** The project's files by their path in it. */
-function projectOf(board: Board, header: string, project: string, engine: BuildEngine): Map<string, string> {
+function projectOf(
+  board: Board,
+  header: string,
+  project: string,
+  engine: BuildEngine,
+  further: FurtherHeaders,
+): Map<string, string> {
   const prefix = `${project}/`;
-  const files = [...firmwareFiles(board, header, engine)].filter(([path]) => path.startsWith(prefix));
+  const files = [...firmwareFiles(board, header, engine, further)].filter(([path]) => path.startsWith(prefix));
   return new Map(files.map(([path, text]) => [path.slice(prefix.length), text]));
 }
 
@@ -77,23 +89,29 @@ function compileAll(board: Board, version: string, folder: string, project: Read
   const shared = [...project].filter(
     ([path]) => isWasm3(path) || (path.endsWith('.h') && !MODEL_HEADERS.includes(basename(path))),
   );
+  const ofModel = JSON.stringify([...project].filter(([path]) => MODEL_HEADERS.includes(basename(path))));
   return [...project]
     .filter(([path]) => /\.[cS]$/.test(path) && !isWasm3(path))
     .map(([path, text]) => {
       const options = [...flags.every, ...furtherFlags(flags, basename(path))];
-      const model = MODEL_HEADERS.filter((name) => text.includes(`"${name}"`)).map((name) =>
-        project.get(`${headerFolder}/${name}`),
-      );
-      return cachedFile(
-        keyOf(version, options.join(' '), path, text, JSON.stringify(shared), model.join('')),
-        '.o',
-        (object) => runCompiler(board, folder, [...options, ...includes, '-c', path, '-o', object]),
+      const own = MODEL_HEADERS.some((name) => text.includes(`"${name}"`)) ? ofModel : '';
+      return cachedFile(keyOf(version, options.join(' '), path, text, JSON.stringify(shared), own), '.o', (object) =>
+        runCompiler(board, folder, [...options, ...includes, '-c', path, '-o', object]),
       );
     });
 }
 
-/** Headers that differ from model to model. */
-const MODEL_HEADERS: readonly string[] = ['pinn_model.h', 'model.h', 'golden.h', 'fit.h'];
+/** Headers that differ from model to model, or that not all models have. They include each other. */
+const MODEL_HEADERS: readonly string[] = [
+  'pinn_model.h',
+  'pinn_step.h',
+  'pe_step.h',
+  'model.h',
+  'golden.h',
+  'fit.h',
+  'step.h',
+  'step_model.h',
+];
 
 function furtherFlags(flags: ReturnType<typeof compilerFlags>, name: string): string[] {
   if (name === WASM3_UNIT) return flags.wasm3;
