@@ -4,9 +4,9 @@ import { VERSION } from '../host/package-root.js';
 import type { MapClaim } from '../ir/map-function.js';
 import type { Model } from '../model/types.js';
 import { CERTIFICATE_FORMAT, type Certificate, sha256 } from './certificate.js';
+import type { Orders } from './prove/element-bounds.js';
 import { CAN_THREAD, localEvaluator, pairOf, type Subject, threadPool } from './prove/evaluator.js';
 import { type Progress, type SearchResult, searchBoxes } from './prove/search.js';
-import type { Orders } from './prove/state.js';
 
 /** What is certified: a build, in memory or read from its folder. */
 export interface CertifiedBuild {

@@ -9,7 +9,7 @@ import {
   operands,
 } from '../ir/types.js';
 import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from '../table/quantized-graph.js';
-import { decidingLeaves } from './conditions.js';
+import { decidingLeaves } from './deciding-values.js';
 import type { Sensitivity } from './sensitivity.js';
 
 /**

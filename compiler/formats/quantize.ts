@@ -21,7 +21,7 @@ import {
   type WeightFormat,
 } from '../table/quantized-graph.js';
 import { type BlocksRequest, leafIntegers, quantizeBlocks, shareBlocks } from './block-formats.js';
-import { decidingLeaves, exactAtZero } from './conditions.js';
+import { decidingLeaves, exactAtZero } from './deciding-values.js';
 import { ExponentCaps, type Misaligned } from './exponent-caps.js';
 import type { Plan } from './plan.js';
 import { buildTable, usefulDomain } from './table-search.js';

@@ -1,5 +1,5 @@
 import type { PointFunction } from '../judge/measure.js';
-import { conditionPoints, measuredOutputs } from '../judge/points/conditions.js';
+import { conditionPoints, measuredOutputs } from '../judge/points/condition-points.js';
 import { evaluateReference } from '../judge/reference/evaluate.js';
 import { conditionName } from '../model/conditions.js';
 import { forEachMeaning, type Meaning, meaningOf } from '../model/derivatives.js';

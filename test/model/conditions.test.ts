@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conditionPoints } from '../../compiler/judge/points/conditions.js';
+import { conditionPoints } from '../../compiler/judge/points/condition-points.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decidingLeaves, exactAtZero } from '../../compiler/formats/conditions.js';
+import { decidingLeaves, exactAtZero } from '../../compiler/formats/deciding-values.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { modelFrom, randoms } from '../helpers/models.js';
 

@@ -1,7 +1,7 @@
 import type { Op } from '../read/program.js';
 import { multiply } from './algebra.js';
+import { elementsOf, SOURCES, type Source, type State, UP } from './element-bounds.js';
 import { UNIT } from './scalar.js';
-import { elementsOf, SOURCES, type Source, type State, UP } from './state.js';
 
 /** What an output may be off its polynomial; and estimates of what remains of that over smaller and smaller boxes. */
 export interface Contributions {

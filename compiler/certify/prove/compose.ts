@@ -1,7 +1,7 @@
 import type { FunctionOp } from '../read/program.js';
 import { multiply } from './algebra.js';
+import { type State, UP } from './element-bounds.js';
 import { UNIT } from './scalar.js';
-import { type State, UP } from './state.js';
 import { type Coefficients, coefficients, largestCoefficients, taylorAt } from './taylor.js';
 
 /** Functions of elements: Taylor polynomials of polynomials. */

@@ -2,9 +2,9 @@ import type { Op, PiecewiseOp, TableSpec } from '../read/program.js';
 import { Adjoint, type Contributions } from './adjoint.js';
 import { multiply } from './algebra.js';
 import { Composer } from './compose.js';
+import { elementsOf, type Source, State, UP } from './element-bounds.js';
 import { piecewiseOver } from './piecewise.js';
 import { UNIT } from './scalar.js';
-import { elementsOf, type Source, State, UP } from './state.js';
 
 /** table - function is within `middle` +- `radius`. */
 export interface ErrorRange {

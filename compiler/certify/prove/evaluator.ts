@@ -5,9 +5,9 @@ import type { Model } from '../../model/types.js';
 import { decodeTable } from '../../table/table.js';
 import { type OutputScale, readTableProgram } from '../read/block-table.js';
 import { readModelProgram } from '../read/model.js';
+import type { Orders } from './element-bounds.js';
 import { Pair } from './pair.js';
 import type { Box, BoxResult, Evaluator } from './search.js';
-import type { Orders } from './state.js';
 
 /** What is compared: a block table and the model that it was made from. Can be sent to a thread. */
 export interface Subject {

@@ -1,7 +1,7 @@
 import type { Program } from '../read/program.js';
 import { type Algebra, polynomialRange } from './algebra.js';
+import { noShares, type Orders, type Source } from './element-bounds.js';
 import { Enclosure } from './enclosure.js';
-import { noShares, type Orders, type Source } from './state.js';
 import { TableErrors } from './table-errors.js';
 
 /** What an error bound is made of: the difference of the two networks, and what each of them is off its polynomial. */

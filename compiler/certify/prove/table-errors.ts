@@ -1,8 +1,8 @@
 import { cellCount, cellsOver, type TableCell } from '../read/cells.js';
 import type { TableSpec } from '../read/program.js';
 import { polynomialRange } from './algebra.js';
+import { noShares } from './element-bounds.js';
 import { Enclosure, type ErrorRange, type TableErrorSource } from './enclosure.js';
-import { noShares } from './state.js';
 
 /** Order of the polynomials that functions are compared with tables by. */
 const ORDERS = { value: 5, slope: 1 } as const;

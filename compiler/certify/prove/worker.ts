@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Orders } from './element-bounds.js';
 import { boundBox, pairOf, type Subject } from './evaluator.js';
 import type { Box } from './search.js';
-import type { Orders } from './state.js';
 
 /** A thread that bounds boxes for {@link threadPool}. */
 const { subject, orders } = workerData as { subject: Subject; orders: Orders };

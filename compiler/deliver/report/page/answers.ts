@@ -1,6 +1,6 @@
+import type { State } from './chosen.js';
 import { h } from './dom.js';
 import { percent, short, withUnit } from './numbers.js';
-import type { State } from './state.js';
 
 /** What the module answers at the point, beside the float64 reference. */
 

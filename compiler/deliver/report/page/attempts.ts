@@ -1,6 +1,6 @@
 import type { Report } from '../../package/report.js';
+import { axes, drawing, scalesOf } from './axes.js';
 import { h, svg } from './dom.js';
-import { axes, drawing, scalesOf } from './frame.js';
 import { count } from './numbers.js';
 
 /** The networks that compression tried: bytes against the share of the tolerance that each takes, both as powers of ten. */

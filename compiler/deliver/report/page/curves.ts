@@ -1,8 +1,8 @@
+import { axes, axisOf, drawing, FRAME, pointerAt, type Scales, scalesOf } from './axes.js';
+import type { State } from './chosen.js';
 import { choice, h, svg } from './dom.js';
 import { downloadButtons } from './downloads.js';
-import { axes, axisOf, drawing, FRAME, pointerAt, type Scales, scalesOf } from './frame.js';
 import { short, withUnit } from './numbers.js';
-import type { State } from './state.js';
 
 /** A quantity along one input through the point: the module over the reference, or its error between its limits. */
 

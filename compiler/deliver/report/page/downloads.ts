@@ -1,5 +1,5 @@
+import { FRAME } from './axes.js';
 import { h } from './dom.js';
-import { FRAME } from './frame.js';
 
 /** A drawing as SVG or PNG, its numbers as CSV; all made in the page. */
 

@@ -1,4 +1,4 @@
-import type { State } from './state.js';
+import type { State } from './chosen.js';
 
 /** A quantity over two inputs, in parts between which the page answers: coarse at first, then fine. */
 

@@ -1,11 +1,11 @@
 import { contours } from 'd3-contour';
+import { type Axis, axes, axisOf, drawing, FRAME, pointerAt, type Scales, scalesOf } from './axes.js';
+import type { State } from './chosen.js';
 import { choice, h, svg } from './dom.js';
 import { downloadButtons } from './downloads.js';
-import { type Axis, axes, axisOf, drawing, FRAME, pointerAt, type Scales, scalesOf } from './frame.js';
 import { type Grid, GridSearch, gridPoints } from './grid.js';
 import { largestOf, short, withUnit } from './numbers.js';
 import { signed, viridis } from './palettes.js';
-import type { State } from './state.js';
 
 /** A quantity over two inputs in colours that the colour-blind tell apart, with contours. */
 

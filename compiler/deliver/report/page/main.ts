@@ -1,14 +1,14 @@
 import './page.css';
 import { answers } from './answers.js';
+import { State } from './chosen.js';
 import { controls } from './controls.js';
 import { curves } from './curves.js';
 import { choice, h } from './dom.js';
-import { facts, needs } from './facts.js';
 import { heatMap } from './heat-map.js';
 import { quantitiesOf } from './quantities.js';
 import { checkGolden, type Runtime, startRuntime } from './runtime.js';
-import { State } from './state.js';
 import { unpack } from './unpack.js';
+import { facts, needs } from './where-it-went.js';
 
 /** The page: unpacks the builds, checks their golden vectors, and shows what they answer. */
 
