@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { certify } from '../../compiler/certify/certify.js';
 import { type BuiltModel, buildForTarget } from '../../compiler/deliver/build.js';
 import { builtInMemory } from '../../compiler/deliver/package/store.js';
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import type { PageBuild } from '../../compiler/deliver/report/pack.js';
 import { pageOfPackage } from '../../compiler/deliver/report/page-build.js';
 import { reportPage } from '../../compiler/deliver/report/report-page.js';
+import { modelHash } from '../../compiler/model/hash.js';
 import { simulate } from '../../compiler/run/simulate.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
@@ -127,6 +129,29 @@ describe.runIf(hasBrowser())('report.html', () => {
     expect((await saved('Download map as PNG')).subarray(1, 4).toString()).toBe('PNG');
     await page.getByLabel('Draw').selectOption('residual transport of the float network');
     await page.waitForSelector('svg[data-size="128"][aria-label*="residual"]');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('shows what was proved, in which box, and what boards measured', async () => {
+    const { model, table, lowered, measured } = built.c.compiled;
+    const outputs = model.outputs.map(({ name }, k) => {
+      return { name, scale: 1, offset: 0, maxAbsolute: measured.outputs[k].maxAbsolute };
+    });
+    const subject = { model, table, claims: lowered.claims, modelHash: modelHash(model), outputs };
+    const { certificate } = await certify(subject, { boxes: 16 });
+    const figures = { instructions: 4321, flashBytes: 9876, ramBytes: 543, stackBytes: 210 };
+    const board = { board: 'cortex-m4', counts: 'instructions', ...figures };
+    const proved = { ...pageOfPackage(built.c.compiled, built.c, certificate), boards: [board] };
+    const { page, complaints } = await openPage(browser, written('proved.html', reportPage([proved])));
+    await page.getByLabel('Draw').selectOption('error of y1');
+    await page.waitForSelector('svg[data-size="128"][aria-label*="error of y1"]');
+    expect(await page.locator('svg[data-size="128"] rect.worst').count()).toBe(1);
+    expect(await page.getByText('proved bound').count()).toBeGreaterThan(0);
+    const text = await page.locator('#report').textContent();
+    expect(text).toContain('y1, proved at every point');
+    expect(text).toContain('cortex-m4');
+    expect(text).toContain('4,321');
     expect(complaints).toEqual([]);
     await page.context().close();
   });

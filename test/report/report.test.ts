@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadBuild } from '../../compiler/deliver/package/store.js';
 import { crc32 } from '../../compiler/deliver/report/page/crc32.js';
 import { pageOfFolder } from '../../compiler/deliver/report/page-build.js';
@@ -44,6 +44,24 @@ describe('report', () => {
     expect(text.replace(data, '')).not.toMatch(/(src|href)="(?!data:)/);
     expect(text).toContain("default-src 'none'");
   });
+
+  it.runIf(process.platform === 'linux')(
+    'hands the page to what opens pages, or says that there is nothing',
+    async () => {
+      const tools = join(folder, 'tools');
+      mkdirSync(tools);
+      expect(cli(['report', build, '--open'], { env: { PATH: tools } }).err).toContain('open it; open ');
+      const opened = join(folder, 'opened');
+      writeFileSync(
+        join(tools, 'xdg-open'),
+        `#!/bin/sh\necho "$1" > "${opened}.part" && mv "${opened}.part" "${opened}"\n`,
+      );
+      chmodSync(join(tools, 'xdg-open'), 0o755);
+      expect(cli(['report', build, '--open'], { env: { PATH: `${tools}:${process.env.PATH}` } }).code).toBe(0);
+      await vi.waitUntil(() => existsSync(opened), { timeout: 20_000 });
+      expect(readFileSync(opened, 'utf8').trim()).toBe(join(build, 'report.html'));
+    },
+  );
 
   it('compares two builds and not three, and says what is no build', () => {
     const both = join(folder, 'both.html');
