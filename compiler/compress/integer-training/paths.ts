@@ -17,6 +17,8 @@ export interface PathPlan {
   paths: number;
   /** Powers of two that gradients of outputs are multiplied by, so that the largest factor becomes 1. */
   gradientScale: number;
+  /** Of Stein's estimator: sigma times its directions, and its factors, as used. */
+  used?: { steps: Float64Array; laplacian: Float64Array };
   /** Rows of inputs, path-major, of points row-major [points x inputs]. */
   spread(points: Float64Array, count: number): Float64Array;
   /** Derivatives at point p of the outputs of all paths [paths x count]. */
@@ -91,6 +93,7 @@ export function steinPlan(rule: SteinRule, among: number, carry: 'direct' | 'dif
     among,
     paths,
     gradientScale,
+    used: { steps, laplacian },
     spread: (points, count) => {
       const rows = new Float64Array(paths * count * inputs);
       rows.set(points.subarray(0, count * inputs));

@@ -38,6 +38,8 @@ const GROUP = 4;
 
 export interface Training {
   layers: readonly Layer[];
+  /** States of the generators of points and of rounding, before the first step. */
+  seeds: { points: number; rounding: number };
   /** One step; mean square of the residuals plus weighted mean square of what conditions are missed by. */
   step(): number;
   /** The network's value at points, row-major [count x inputs], in the numbers of the training. */
@@ -62,12 +64,14 @@ export function createTraining(problem: Problem, options: TrainingOptions): Trai
   const optimiser = new AdaMax(numbers);
   const fixedPlan = options.derivatives === 'exact' ? exactPlan(problem.inputs, problem.among) : undefined;
   let plan = fixedPlan ?? steinPlan(firstRule(problem, options, drawDirection), problem.among, options.carry, numbers);
+  const rateUnits = Math.round(options.rate * 2 ** FIXED.stored);
   const firstScale = plan.gradientScale;
   let step = 0;
   let lossScale = 1;
 
   return {
     layers,
+    seeds: { points: 3 * seed + 1, rounding: 3 * seed + 2 },
     step() {
       if (!fixedPlan && options.rule !== 'gauss-hermite' && step > 0) {
         plan = steinPlan(nextRule(problem, options, drawDirection, step), problem.among, options.carry, numbers);
@@ -84,7 +88,7 @@ export function createTraining(problem: Problem, options: TrainingOptions): Trai
           drawMany(group, () => problem.drawCondition!(drawPoint)),
         );
       }
-      const rate = Math.floor((options.rate * 2 ** FIXED.stored * (steps - step)) / steps) / 2 ** FIXED.stored;
+      const rate = Math.floor((rateUnits * (steps - step)) / steps) / 2 ** FIXED.stored;
       applyGradients(net, optimiser, (lossScale * plan.gradientScale) / firstScale, rate, rounding);
       if (numbers) lossScale = 2 ** Math.max(-10, Math.min(12, -1 - floorLog2(Math.max(sums.largest, 2 ** -14))));
       step++;

@@ -12,5 +12,10 @@ export function congruential(state: number): () => number {
 
 /** The same from small seeds, which are spread first: neighbours give numbers that have nothing in common. */
 export function uniform(seed: number): () => number {
-  return congruential(Math.imul(seed + 1, 2654435761));
+  return congruential(spread(seed));
+}
+
+/** The state that a small seed becomes. */
+export function spread(seed: number): number {
+  return Math.imul(seed + 1, 2654435761) >>> 0;
 }
