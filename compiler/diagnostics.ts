@@ -71,6 +71,13 @@ const MESSAGES = {
     '{build} has no functions.json, which says what its tables stand for; build it again with this version of pinn-edge',
   PE4205:
     'the tolerance {tolerance} is not proved at every point: the best proof reaches {times} times it; give a looser tolerance, or build without --certify',
+  // 43xx: training
+  PE4301: '{model} has nothing to be trained on: give residuals, conditions or data in its physics block ({docs})',
+  PE4302:
+    '{model} has residuals and no conditions, so that many networks satisfy it; give "conditions" in its physics block, or an empty list where the graph itself satisfies them ({docs})',
+  PE4303: 'the loss is no longer a number at step {step} ({term}); {kept}',
+  PE4304: '{file}: layer "{node}" is a tensor train, which is not trained; train it dense, then compress it',
+  PE4305: '{model} has no weights to train: no layer that is not frozen has any',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:

@@ -4,6 +4,7 @@ import type { Attempt } from '../compress/search/one-method.js';
 import { signalsDelivered } from '../host/signals.js';
 import { cacheFile, readCache, writeCache } from '../pipeline/compression-cache.js';
 import { attemptError } from './attempts-text.js';
+import { Interrupt } from './interrupt.js';
 import { bytes, writeNote } from './output.js';
 
 /**
@@ -73,28 +74,6 @@ export function once(compress: Compressor): Compressor {
     made.set(key, result);
     return result;
   };
-}
-
-/** The first Ctrl-C asks for the best so far; what Ctrl-C does otherwise waits until then. */
-class Interrupt {
-  requested = false;
-  private readonly others = process.listeners('SIGINT');
-  private readonly listener = () => {
-    this.requested = true;
-    writeNote('\nstopping: the best so far is kept; once more to end at once');
-    this.dispose();
-  };
-
-  constructor() {
-    for (const other of this.others) process.removeListener('SIGINT', other);
-    process.on('SIGINT', this.listener);
-  }
-
-  dispose(): void {
-    if (!process.listeners('SIGINT').includes(this.listener)) return;
-    process.removeListener('SIGINT', this.listener);
-    for (const other of this.others) process.on('SIGINT', other);
-  }
 }
 
 const QUIET_SECONDS = 2;

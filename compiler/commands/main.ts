@@ -20,6 +20,7 @@ import { rollbackCommand } from './rollback.js';
 import { signCommand } from './sign.js';
 import { simulateCommand } from './simulate.js';
 import { targetsCommand } from './targets.js';
+import { trainCommand } from './train.js';
 import { verifyCommand } from './verify.js';
 
 /** Runs one command line; the exit code: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge. */
@@ -55,6 +56,7 @@ Exit codes: 0 fine, 1 a check failed, 2 bad usage or input, 3 a bug in pinn-edge
     buildCommand(),
     importCommand(),
     exporterCommand(),
+    trainCommand(),
     compressCommand(),
     simulateCommand(),
     verifyCommand(),

@@ -13,7 +13,8 @@ import type { IrGraph } from './types.js';
  * Calls back with blocks of the transposed Jacobian, [parameters x GRAM_BLOCK], one output component per block.
  * @param jt where blocks are written
  * @param visit first point of the block, number of points, output component
- * @param layout of the parameters, default: those of the graph; those that no output depends on have zeros
+ * @param layout of the parameters, default: those of the graph; those that no output depends on have zeros, and what is not
+ *   in it is no parameter
  */
 export function forEachJacobianBlock(
   graph: IrGraph,
@@ -47,14 +48,15 @@ function addSite(
 ): void {
   const xt = transpose(x, cols, size);
   const gt = transpose(g, height, size);
-  let at = offsets.get(weight)! * GRAM_BLOCK;
-  for (let r = row; r < row + rows; r++) {
+  let at = (offsets.get(weight) ?? -1) * GRAM_BLOCK;
+  for (let r = row; at >= 0 && r < row + rows; r++) {
     for (let c = 0; c < cols; c++, at += GRAM_BLOCK) {
       for (let p = 0; p < size; p++) jt[at + p] += gt[r * size + p] * xt[c * size + p];
     }
   }
-  if (!bias) return;
-  at = offsets.get(bias)! * GRAM_BLOCK;
+  const biasAt = bias && offsets.get(bias);
+  if (biasAt === undefined) return;
+  at = biasAt * GRAM_BLOCK;
   for (let r = 0; r < height; r++, at += GRAM_BLOCK) {
     for (let p = 0; p < size; p++) jt[at + p] += gt[r * size + p];
   }
@@ -72,14 +74,30 @@ export interface NormalEquations {
   gradient: Float64Array;
 }
 
+/** As {@link addNormalEquations}, with nothing there before. */
+export function normalEquations(
+  units: { readonly allowances: Float64Array; readonly inputCount: number },
+  graph: IrGraph,
+  points: Float64Array,
+  errors: Float64Array,
+  weights: Float64Array,
+  into: NormalEquations,
+  layout = parameterLayout(graph),
+): void {
+  into.gram.sum.fill(0);
+  into.gradient.fill(0);
+  addNormalEquations(units, graph, points, errors, weights, into, layout);
+}
+
 /**
+ * Adds those of more residuals.
  * @param allowances allowed absolute error of each component of the graph's output
  * @param points row-major [count x inputs]
  * @param errors the residuals, row-major [count x outputs]
  * @param weights per residual
  * @param layout of the parameters; default: those of the graph
  */
-export function normalEquations(
+export function addNormalEquations(
   { allowances, inputCount }: { readonly allowances: Float64Array; readonly inputCount: number },
   graph: IrGraph,
   points: Float64Array,
@@ -89,9 +107,7 @@ export function normalEquations(
   layout = parameterLayout(graph),
 ): void {
   const { gradient } = into;
-  const { jt, sum: total } = into.gram;
-  total.fill(0);
-  gradient.fill(0);
+  const { jt } = into.gram;
   const width = allowances.length;
   const scale = new Float64Array(GRAM_BLOCK);
   const visit = (start: number, count: number, component: number) => {

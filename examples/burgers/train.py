@@ -119,6 +119,11 @@ def main():
     physics = {
         "parameters": {"nu": NU},
         "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
+        "conditions": [
+            {"name": "start", "where": "t = 0", "expression": "u + sin(pi*x)", "weight": 100},
+            {"name": "left", "where": "x = -1", "expression": "u", "weight": 100},
+            {"name": "right", "where": "x = 1", "expression": "u", "weight": 100},
+        ],
     }
     description = "Viscous Burgers equation with a forming shock (Raissi et al. 2019)."
     model, tensors = pinn.velocity_model("burgers", description, layers, physics)

@@ -88,6 +88,10 @@ def main():
     physics = {
         "parameters": {"nu": NU, "c": SPEED, "a": HALF_JUMP, "x0": X0},
         "residuals": [{"name": "burgers", "expression": "u_t + u*u_x - nu*u_xx"}],
+        "conditions": [
+            {"name": name, "where": where, "expression": "u - c + a*tanh(a*(x - x0 - c*t)/(2*nu))", "weight": 10}
+            for name, where in (("start", "t = 0"), ("left", "x = -1"), ("right", "x = 1"))
+        ],
         "exact": {"u": "c - a*tanh(a*(x - x0 - c*t)/(2*nu))"},
     }
     model, tensors = pinn.velocity_model("front", "Travelling front of the viscous Burgers equation.", layers, physics)

@@ -204,6 +204,7 @@ def main():
                 {"name": "energy", "expression": "rho_c*T_t + q_x"},
                 {"name": "fourier", "expression": "q + rho_c*alpha*T_x"},
             ],
+            "conditions": [],
             "exact": {
                 "T": "T_left + rise*x/L + mode_1*sin(pi*x/L)*exp(-alpha*(pi/L)^2*t)"
                 " + mode_2*sin(2*pi*x/L)*exp(-alpha*(2*pi/L)^2*t)",

@@ -141,6 +141,18 @@ def main():
                 {"name": "momentum_x", "expression": "u*u_x + v*u_y + p_x - nu*(u_xx + u_yy)"},
                 {"name": "momentum_y", "expression": "u*v_x + v*v_y + p_y - nu*(v_xx + v_yy)"},
             ],
+            "conditions": [
+                {"name": f"{q} at {name}", "where": where, "expression": expression, "weight": 10}
+                for name, where in (("left", "x = -0.5"), ("right", "x = 1"), ("bottom", "y = -0.5"), ("top", "y = 1.5"))
+                for q, expression in (
+                    ("u", "u - 1 + exp(lambda*x)*cos(2*pi*y)"),
+                    ("v", "v - lambda/(2*pi)*exp(lambda*x)*sin(2*pi*y)"),
+                )
+            ]
+            + [
+                {"name": "p at the corner", "where": "x = 1, y = 1.5", "expression": "p - (1 - exp(2*lambda))/2", "weight": 10},
+                {"name": "psi at the corner", "where": "x = 1, y = 1.5", "expression": "psi - 1.5", "weight": 10},
+            ],
             "exact": {
                 "u": "1 - exp(lambda*x)*cos(2*pi*y)",
                 "v": "lambda/(2*pi)*exp(lambda*x)*sin(2*pi*y)",

@@ -102,6 +102,7 @@ def main():
                     "*((5*pi^2 - 1)*sin(pi*x) - 2*pi*cos(pi*x))",
                 }
             ],
+            "conditions": [],
             "exact": {"u": "exp(x)*sin(pi*x)*sin(2*pi*y)"},
         },
     }

@@ -29,11 +29,15 @@ function small(name: string): object {
 }
 
 function layOutFiles(): void {
+  const physics = {
+    parameters: { k: 0.5, nu: 0.05 },
+    residuals: [{ name: 'heat', expression: 'u_t - k*u_xx' }],
+    conditions: [{ where: 't = -1', expression: 'u - sin(pi*x)' }],
+  };
   for (const name of ['burgers', 'front']) {
     mkdirSync(join(folder, 'examples', name), { recursive: true });
-    writeFileSync(join(folder, 'examples', name, 'model.json'), JSON.stringify(small(name)));
+    writeFileSync(join(folder, 'examples', name, 'model.json'), JSON.stringify({ ...small(name), physics }));
   }
-  const physics = { parameters: { k: 0.5 }, residuals: [{ name: 'heat', expression: 'u_t - k*u_xx' }] };
   writeFileSync(join(folder, 'model.json'), JSON.stringify({ ...small('net'), physics }));
   const next = randoms(3);
   const constants = {
