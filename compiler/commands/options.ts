@@ -45,6 +45,15 @@ export function countOption(option: string, min: number, max: number): (text: st
   };
 }
 
+export function shareOption(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new PinnEdgeError('PE3005', {
+    option: '--tol-steps',
+    reason: `must be a number greater than 0 and less than 1, found ${text}`,
+  });
+}
+
 export function choiceOption<T extends string>(option: string, choices: readonly T[]): (text: string) => T {
   return (text) => {
     if ((choices as readonly string[]).includes(text)) return text as T;

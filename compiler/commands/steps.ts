@@ -4,7 +4,7 @@ import type { LoadedBuild } from '../deliver/package/store.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { cannotRead } from '../host/file-reader.js';
 import { statePlaces } from '../model/state.js';
-import type { ModelInput } from '../model/types.js';
+import type { Model, ModelInput } from '../model/types.js';
 import { loadBoard } from '../run/boards/boards.js';
 import { type BoardSteps, stepOnBoard } from '../run/boards/step-board.js';
 import { readCsvPoints } from '../run/points-io.js';
@@ -28,8 +28,13 @@ const MAX_STEPS = 1_000_000;
 export function withStepOptions(command: Command): Command {
   return command
     .option('--steps <n>', 'steps of a step model, from --initial on', countOption('--steps', 1, MAX_STEPS))
-    .option('--initial <input=value>', 'a state before the first step; repeatable, or a=1,b=0', values('--initial'), {})
-    .option('--hold <input=value>', 'an input that has one value in all steps; repeatable', values('--hold'), {})
+    .option(
+      '--initial <input=value>',
+      'a state before the first step; repeatable, or a=1,b=0',
+      valuesOption('--initial'),
+      {},
+    )
+    .option('--hold <input=value>', 'an input that has one value in all steps; repeatable', valuesOption('--hold'), {})
     .option(
       '--drive <file>',
       'a .csv with a column for each other input and a row for each step (--steps: the first n)',
@@ -38,7 +43,7 @@ export function withStepOptions(command: Command): Command {
 
 const bad = (option: string, reason: string) => new PinnEdgeError('PE3005', { option, reason });
 
-function values(option: string) {
+export function valuesOption(option: string) {
   return (text: string, before: Record<string, number>): Record<string, number> => {
     const all = { ...before };
     for (const part of text.split(',')) {
@@ -104,7 +109,7 @@ function readJob({ model }: LoadedBuild, options: StepOptions) {
   const states = statePlaces(model).map(({ input }) => model.inputs[input]);
   const driving = drivePlaces(model).map((i) => model.inputs[i]);
   requireKnown('--initial', options.initial, states, driving, 'drives the model: give it with --hold or --drive');
-  requireKnown('--hold', options.hold, driving, states, 'is a state: give it with --initial');
+  requireDrives(model, options.hold);
   const missing = states.find(({ name }) => !Object.hasOwn(options.initial, name));
   if (missing)
     throw bad('--initial', `the state "${missing.name}" needs a first value: --initial ${missing.name}=<value>`);
@@ -126,6 +131,13 @@ function readJob({ model }: LoadedBuild, options: StepOptions) {
     return column < 0 ? options.hold[name] : rows![Math.floor(i / driving.length) * columns.length + column];
   });
   return { initial: Float64Array.from(states, ({ name }) => options.initial[name]), drives, steps };
+}
+
+/** Refuses what is held and is no input that drives the model, or lies outside of its range. */
+export function requireDrives(model: Model, hold: Record<string, number>): void {
+  const states = statePlaces(model).map(({ input }) => model.inputs[input]);
+  const driving = drivePlaces(model).map((i) => model.inputs[i]);
+  requireKnown('--hold', hold, driving, states, 'is a state, and --initial is where states begin');
 }
 
 function requireKnown(

@@ -17,6 +17,8 @@ import { requireNoForeignFolder } from '../import/detect.js';
 import { describeRequirement, keepsTolerance, toleranceOf } from '../judge/requirement.js';
 import { compareReports, figureText, type Growth, growthPercent, verifySummary } from '../run/baseline.js';
 import { junitReport } from '../run/junit.js';
+import { requireSteps } from '../run/steps/rollout.js';
+import { type StepsWish, TRAJECTORIES } from '../run/steps/verify-steps.js';
 import { type VerifyResult, verify } from '../run/verify.js';
 import { boardFor, boardNote, ON_HELP } from './board.js';
 import { buildModel } from './build-model.js';
@@ -26,12 +28,15 @@ import {
   countOption,
   percentOption,
   requestedTolerance,
+  shareOption,
   type ToleranceOption,
   toleranceOption,
 } from './options.js';
-import { columns, count, error, jumpLines, place, writeOut } from './output.js';
+import { columns, count, error, jumpLines, place, writeNote, writeOut } from './output.js';
 import { physicsLines } from './physics-text.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
+import { requireDrives, valuesOption } from './steps.js';
+import { stepsText } from './steps-text.js';
 
 interface VerifyCommandOptions extends ModelOptions {
   target: string;
@@ -41,6 +46,10 @@ interface VerifyCommandOptions extends ModelOptions {
   engine?: EngineName;
   on?: string;
   physics?: boolean;
+  steps?: number;
+  tolSteps?: number;
+  trajectories?: number;
+  hold: Record<string, number>;
   junit?: string;
   baseline?: string;
   growth: number;
@@ -73,6 +82,23 @@ export function verifyCommand(): Command {
       '--physics',
       'residuals, conditions and data of the physics block, and distances from the exact solution: of the float network, the compressed one and the module',
     )
+    .option(
+      '--steps <n>',
+      'trajectories of a step model as well, from many initial states, against the float64 network',
+      countOption('--steps', 1, 1_000_000),
+    )
+    .option(
+      '--tol-steps <share>',
+      'how far 99 % of them may be off, as a share of the range of each state',
+      shareOption,
+    )
+    .option('--trajectories <n>', `how many (default: ${TRAJECTORIES})`, countOption('--trajectories', 1, 100_000))
+    .option(
+      '--hold <input=value>',
+      'of --steps: an input that has one value in all steps; repeatable',
+      valuesOption('--hold'),
+      {},
+    )
     .option('--junit <file>', 'write a JUnit report for CI')
     .option(
       '--baseline <file>',
@@ -90,6 +116,7 @@ Examples:
   $ pinn-edge verify build/esp32 --on cortex-m4
   $ pinn-edge verify build/esp32 --baseline baseline.json --growth 2 --summary summary.md
   $ pinn-edge verify build/esp32 --physics
+  $ pinn-edge verify build/esp32 --steps 1000 --tol-steps 1e-2 --hold t=1
   $ pinn-edge verify model.json --target rp2040 --tol 1e-3`,
     )
     .action(run);
@@ -102,12 +129,14 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
   if (options.summary) requireWritable(options.summary);
   const baseline = options.baseline === undefined ? undefined : readBaseline(options.baseline);
   const build = await openBuild(path, options, command);
+  const steps = stepsWish(build, options);
   const board = boardFor(build, options);
   const result = await verify(build, {
     tolerance,
     samples: options.samples,
     engine: board ?? options.engine,
     physics: options.physics,
+    steps,
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
   const proved = provedBounds(build);
@@ -118,10 +147,37 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
       ? `${JSON.stringify({ ...toJson(result), proved, growth, board: board?.figures() }, null, 2)}\n`
       : text(build, result, proved),
   );
+  if (result.steps && !options.json) writeOut(stepsText(result.steps, build.report));
   if (board && !options.json) writeOut(`\n${boardNote(board.figures())}\n`);
   if (growth && !options.json) writeOut(`\n${growthText(growth, options)}`);
   if (!result.pass || growth?.some(({ isTooMuch }) => isTooMuch)) process.exitCode = EXIT.checkFailed;
 }
+
+/** What trajectories are asked for, with a note every few seconds of how far they are. */
+function stepsWish(build: LoadedBuild, options: VerifyCommandOptions): StepsWish | undefined {
+  const { steps, tolSteps: tolerance, trajectories, hold, json, on } = options;
+  const refuse = (option: string, reason: string) => new PinnEdgeError('PE3005', { option, reason });
+  if (steps === undefined) {
+    const others = { '--tol-steps': tolerance, '--trajectories': trajectories, '--hold': Object.keys(hold)[0] };
+    const [alone] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+    if (alone) throw refuse(alone, 'is about trajectories: say how many --steps');
+    return undefined;
+  }
+  if (on !== undefined)
+    throw refuse('--steps', 'is made on this machine; simulate --steps --on makes one trajectory on a board');
+  requireSteps(build);
+  requireDrives(build.model, hold);
+  let noted = performance.now();
+  const onStep = (done: number) => {
+    if (json || performance.now() - noted < 1000 * NOTE_SECONDS) return;
+    noted = performance.now();
+    writeNote(`  ${count(done)} of ${count(steps)} steps`);
+  };
+  return { steps, tolerance, trajectories, hold, onStep };
+}
+
+/** Between two notes on how far trajectories are. */
+const NOTE_SECONDS = 5;
 
 /** @throws PE1001 when it cannot be read, PE3005 when it is no report of a build */
 function readBaseline(file: string): Report {
@@ -165,8 +221,8 @@ async function openBuild(path: string, options: VerifyCommandOptions, command: C
   return builtInMemory(built.compiled, built);
 }
 
-function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact, physics }: VerifyResult) {
-  return { pass, tolerance, engine, samples, outputs, jumps, exact, physics };
+function toJson({ pass, tolerance, engine, samples, outputs, jumps, exact, physics, steps }: VerifyResult) {
+  return { pass, tolerance, engine, samples, outputs, jumps, exact, physics, steps };
 }
 
 function text(build: LoadedBuild, result: VerifyResult, proved: CertifiedOutput[] | undefined): string {

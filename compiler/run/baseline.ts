@@ -1,5 +1,6 @@
 import type { Report } from '../deliver/package/report.js';
 import { describeRequirement } from '../judge/requirement.js';
+import { stepsVerdict } from './steps/verdict.js';
 import type { VerifyResult } from './verify.js';
 
 /** How a build differs from an earlier one: for a check that nothing grew unnoticed. */
@@ -72,6 +73,7 @@ export function verifySummary(report: Report, result: VerifyResult, growth?: rea
     '| output | largest error | relative | relative L2 |',
     '| --- | ---: | ---: | ---: |',
     ...errors,
+    ...(result.steps ? ['', `Trajectories: ${stepsVerdict(result.steps)}.`] : []),
     ...(grown.length ? ['', '| figure | before | now | growth |', '| --- | ---: | ---: | ---: |', ...grown] : []),
   ];
   return `${lines.join('\n')}\n`;

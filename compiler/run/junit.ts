@@ -16,5 +16,13 @@ export function junitReport(name: string, result: VerifyResult): string {
     else
       test.failure(`tolerance ${describeTolerance(toleranceOf(result.tolerance, output.name))} exceeded: ${figures}`);
   }
+  if (result.steps) {
+    const { steps, trajectories, tolerance, distances } = result.steps;
+    const test = suite.testCase().className(`${name}.${result.engine}`).name(`distance after ${steps} steps`);
+    const { largest, most, inside } = distances.at(-1)!;
+    const figures = `${trajectories} trajectories, ${inside} in the box to the end, largest distance ${largest}, of 99 % at most ${most}`;
+    if (result.steps.pass) test.standardOutput(figures);
+    else test.failure(`tolerance ${tolerance} exceeded: ${figures}`);
+  }
   return report.build();
 }

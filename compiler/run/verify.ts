@@ -11,6 +11,7 @@ import { exactSolutions } from '../model/physics.js';
 import type { Model } from '../model/types.js';
 import { hasPhysics, measurePhysics, type PhysicsResult } from './physics.js';
 import { defaultEngine, pointEvaluator } from './simulate.js';
+import { type StepsResult, type StepsWish, verifySteps } from './steps/verify-steps.js';
 
 /** Measures the module that a build wrote against the float reference and, where there is one, the exact solution. */
 
@@ -23,6 +24,8 @@ export interface VerifyOptions {
   engine?: EngineName | Engine;
   /** Residuals, conditions and data of the physics block and distances from the exact solution as well. */
   physics?: boolean;
+  /** Trajectories as well, of a step model. */
+  steps?: StepsWish;
 }
 
 /** What was measured; `pass` is all that a tolerance asks. */
@@ -41,6 +44,7 @@ export interface VerifyResult {
   exact: { module: OutputError; network: OutputError }[];
   /** Where it was asked for. */
   physics?: PhysicsResult;
+  steps?: StepsResult;
 }
 
 /**
@@ -69,8 +73,9 @@ export async function verify(build: LoadedBuild, options: VerifyOptions = {}): P
     const physics = options.physics
       ? measurePhysics(model, build.compressed, evaluator.run, coveringPoints(judge.box, samples))
       : undefined;
-    const { points, outputs } = measured;
-    return { pass, tolerance, engine: evaluator.name, samples: points, outputs, jumps, exact, physics };
+    const steps = options.steps && (await verifySteps(build, engine, options.steps));
+    const found = { samples: measured.points, outputs: measured.outputs, jumps, exact, physics, steps };
+    return { pass: pass && (steps?.pass ?? true), tolerance, engine: evaluator.name, ...found };
   } finally {
     evaluator.dispose();
   }

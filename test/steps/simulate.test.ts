@@ -149,7 +149,7 @@ describe('simulate --steps', () => {
       { initial: { ...start, u: 0 } },
       '--initial u: drives the model: give it with --hold or --drive',
     ],
-    ['a state as a drive', { hold: { theta: 1 } }, '--hold theta: is a state: give it with --initial'],
+    ['a state as a drive', { hold: { theta: 1 } }, '--hold theta: is a state, and --initial is where states begin'],
     ['an unknown input', { hold: { phi: 1 } }, '--hold phi: there is no such input; here it may be u'],
     ['a file that is not there', { drive: 'none.csv' }, 'cannot read none.csv'],
   ])('refuses %s in a sentence', async (_, options, sentence) => {
