@@ -7,6 +7,7 @@ import * as device from '../compiler/deliver/device/protocol.js';
 import * as image from '../compiler/deliver/image/image-format.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import {
+  AXIS,
   CHECK,
   FLAG,
   FORMAT,
@@ -30,7 +31,7 @@ type Groups = Record<string, Record<string, number>>;
 const note = (source: string) => `Generated from ${source} by \`npm run format:generate\`; do not edit.`;
 const TABLE_NOTE = note('compiler/table/specification.ts');
 
-const TABLE_STRUCTS: Record<string, readonly Field<IntegerType>[]> = { HEADER, INPUT, OUTPUT, RECORD };
+const TABLE_STRUCTS: Record<string, readonly Field<IntegerType>[]> = { HEADER, INPUT, OUTPUT, RECORD, AXIS };
 const TABLE_GROUPS: Groups = { KIND, FORMAT, FLAG, LIMIT, CHECK, STATUS };
 
 /** Every constant as [NAME, value]. */

@@ -54,6 +54,7 @@ const KERNELS: Record<number, CKernel> = {
   [KIND.DENSE_STARTS]: { file: 'dense', name: 'pe_dense_starts', pool: true },
   [KIND.BLOCK]: { file: 'block', name: 'pe_block', pool: true },
   [KIND.SCALE]: { file: 'scale', name: 'pe_scale', pool: true },
+  [KIND.SPLINE]: { file: 'spline', name: 'pe_spline', pool: true },
   [KIND.MAP_LINEAR]: { file: 'map', name: 'pe_map_linear', pool: true },
   [KIND.MAP_POLYNOMIAL]: { file: 'map', name: 'pe_map_polynomial', pool: true },
   [KIND.MAP_HORNER]: { file: 'map', name: 'pe_map_horner', pool: true },

@@ -126,6 +126,10 @@ const ARGUMENTS: Record<number, readonly Argument[]> = {
   [KIND.MAX]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
   [KIND.SELECT]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, operand('cols'), A, B, OUT],
   [KIND.LANES]: [ROWS, SHIFT, ELEMENTS, WEIGHTS, ROW_SHIFTS, B, OUT],
+  [KIND.SPLINE]: [
+    ...[SHIFT, plain('shiftB'), plain('shiftA', true), ROWS],
+    ...[plain('cols', true), A, WEIGHTS, BIAS, B, OUT],
+  ],
 };
 
 const FUSED_ARGUMENTS = [
@@ -176,6 +180,8 @@ function kernelOf(record: TableRecord, index: number): Kernel {
       return kernel('dense', 'dense', w, a, `i${shape.accBits}`, y);
     case KIND.BLOCK:
       return kernel('block', 'block', w, a, `i${shape.accBits}`, y);
+    case KIND.SPLINE:
+      return kernel('spline', 'spline', w, a, y);
     case KIND.SCALE:
       return kernel('scale', 'scale', w, a, y);
     case KIND.COPY:

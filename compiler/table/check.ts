@@ -6,6 +6,7 @@ import { lanesShape, lanesShapeIsKnown } from './lanes.js';
 
 import { hasStarts, isMap, KIND_NAMES, type RecordShape, recordShape } from './record.js';
 import { CHECK, FLAG, FORMAT, FORMAT_VERSION, KIND, LANE_START, LIMIT, MAGIC } from './specification.js';
+import { AXIS_BYTES, readAxes, splineCoefficients, splineFits } from './spline.js';
 import {
   type BlockTable,
   decodeTable,
@@ -101,6 +102,7 @@ function checkRecord(record: TableRecord, table: BlockTable): number {
   if (!inArena(shape.conditionCount ? record.cols : 0, shape.conditionCount, shape.conditionBytes))
     return CHECK.CONDITION;
   if (isMap(record)) return checkMap(record, shape, table, inPool);
+  if (record.kind === KIND.SPLINE) return checkSpline(record, shape, table, inPool);
   const isBlock = record.kind === KIND.BLOCK;
   const isDual = record.kind === KIND.DENSE_DUAL;
   const isLanes = record.kind === KIND.LANES;
@@ -148,6 +150,7 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.DENSE_DUAL]: OUT_WIDE | ACC_WIDE | FORMAT.WEIGHT_16,
     [KIND.DENSE_STARTS]: A_WIDE | OUT_WIDE | ACC_WIDE | WEIGHT_MASK,
     [KIND.MAP_HORNER]: A_WIDE | OUT_WIDE,
+    [KIND.SPLINE]: A_WIDE | OUT_WIDE | ACC_WIDE | FORMAT.WEIGHT_16,
   };
   const allowed: Record<number, number> = {
     [KIND.DENSE]: FLAG.WRAP | FLAG.ROW_SHIFTS,
@@ -166,6 +169,7 @@ function formatIsKnown({ kind, format, flags, rows }: TableRecord): boolean {
     [KIND.DENSE_DUAL]: FLAG.WRAP | FLAG.ROW_SHIFTS,
     [KIND.DENSE_STARTS]: FLAG.WRAP | FLAG.ROW_SHIFTS,
     [KIND.MAP_HORNER]: FLAG.PERIODIC | FLAG.OCTAVES | FLAG.MIRRORED,
+    [KIND.SPLINE]: 0,
   };
   const conditionIsKnown = kind !== KIND.SELECT || CONDITION_WIDTHS.includes(format & WEIGHT_MASK);
   const weightIsKnown = kind !== KIND.DENSE_DUAL || (format & WEIGHT_MASK) === FORMAT.WEIGHT_16;
@@ -228,6 +232,17 @@ function checkMap(record: TableRecord, shape: RecordShape, table: BlockTable, in
   }
   if (!inPool(record.weights, shape.weightCount, shape.weightEntryBytes)) return CHECK.TABLE;
   return record.kind !== KIND.MAP_HORNER || partialSumsFit(record, table) ? CHECK.OK : CHECK.TABLE;
+}
+
+/** Words for basis functions are written like results; positions, segments and sums stay within what kernels hold. */
+function checkSpline(record: TableRecord, shape: RecordShape, table: BlockTable, inPool: InPool): number {
+  const { cols, shift, shiftA: degree, shiftB } = record;
+  if (shift > LIMIT.MAX_SHIFT_64 || shiftB > 31) return CHECK.SHIFT;
+  if (cols < 1 || cols > LIMIT.MAX_SPLINE_AXES || degree < 1 || degree > LIMIT.MAX_DEGREE) return CHECK.SPLINE;
+  if (record.b < 2 * table.inputs.length || !inPool(record.bias, cols * (AXIS_BYTES / 4), 4)) return CHECK.SPLINE;
+  if (!splineFits(record, readAxes(record, table.pool))) return CHECK.SPLINE;
+  const count = splineCoefficients(record, table.pool);
+  return inPool(record.weights, count, shape.weightBytes) ? CHECK.OK : CHECK.WEIGHTS;
 }
 
 /** Whether the magnitudes of every segment's coefficients sum up to less than 2^30: they bound Horner's partial sums. */

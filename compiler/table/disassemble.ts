@@ -1,6 +1,7 @@
 import { lanesShape } from './lanes.js';
 import { hasStarts, isMap, KIND_NAMES, recordShape } from './record.js';
 import { FLAG, KIND } from './specification.js';
+import { readAxes } from './spline.js';
 import type { BlockTable, TableRecord } from './table.js';
 
 /** The block table as text: one line per record, addresses in bytes. Golden tests compare this form. */
@@ -10,7 +11,7 @@ export function disassemble(table: BlockTable, names: readonly string[] = []): s
     ...table.inputs.map((i, k) => `input  ${k}: ${i.min} .. ${i.max}, 2^-${i.exponent}`),
     ...table.outputs.map((o, k) => `output ${k}: 2^-${o.exponent}`),
     ...table.records.map(
-      (record, i) => `${String(i).padStart(4)}  ${recordText(record)}${names[i] ? `  ; ${names[i]}` : ''}`,
+      (record, i) => `${String(i).padStart(4)}  ${recordText(record, table.pool)}${names[i] ? `  ; ${names[i]}` : ''}`,
     ),
   ];
   return `${lines.join('\n')}\n`;
@@ -19,7 +20,7 @@ export function disassemble(table: BlockTable, names: readonly string[] = []): s
 const VALUE = { 2: 'i16', 4: 'i32', 8: 'i64' } as const;
 const WEIGHT = { 1: 'i8', 2: 'i16', 4: 'i32' } as const;
 
-function recordText(record: TableRecord): string {
+function recordText(record: TableRecord, pool: Uint8Array): string {
   const shape = recordShape(record);
   const name = (KIND_NAMES[record.kind] ?? `kind${record.kind}`).toLowerCase().padEnd(14);
   const out = `${VALUE[shape.outBytes]}[${record.rows}]@${2 * record.out}`;
@@ -52,6 +53,14 @@ function recordText(record: TableRecord): string {
       const split = lanes > 1 ? ` split ${splitWords}` : '';
       const way = `pass ${passWords}${split}${hopWords ? ` hop ${hopWords}` : ''}`;
       return `${name} ${out} = (${weight} ${a}) ${shift} acc${shape.accBits} ${way}${wraps}`;
+    }
+    case KIND.SPLINE: {
+      const axes = readAxes(record, pool).map(({ origin, factor, segments, shift: bits, order }) => {
+        return `${segments} from ${origin} * ${factor} >> ${bits}${order ? ` order ${order}` : ''}`;
+      });
+      const coefficients = `${WEIGHT[shape.weightBytes]}@${record.weights}`;
+      const sums = axes.length > 1 ? ` inner >> ${record.shiftB}` : '';
+      return `${name} ${out} = (${coefficients} degree ${record.shiftA} at ${a}) ${shift}${sums} axes [${axes.join(', ')}]`;
     }
     case KIND.COPY:
       return `${name} ${out} = (${a} << ${record.shiftA}) ${shift}`;

@@ -15,14 +15,14 @@ export interface RecordShape {
   outBytes: 2 | 4;
   weightBytes: 1 | 2 | 4;
   accBits: 32 | 64;
-  /** Elements read from a and b, and written; b of a block or of lanes are accumulators, one per row. */
+  /** Elements read from a and b, and written; b of a block or of lanes are accumulators, one per row, b of a spline words. */
   aCount: number;
   bCount: number;
   outCount: number;
   /** SELECT: elements of the condition, and their width. */
   conditionCount: number;
   conditionBytes: 2 | 4;
-  /** Elements of weights (dense, scale), 32-bit words of lanes, or entries of the table (maps). */
+  /** Elements of weights (dense, scale), 32-bit words of lanes, or entries of the table (maps); none for splines. */
   weightCount: number;
   weightEntryBytes: 1 | 2 | 4;
   hasBias: boolean;
@@ -76,6 +76,7 @@ export function recordShape(record: TableRecord): RecordShape {
     weightEntryBytes = 4;
   }
   const isLanes = kind === KIND.LANES;
+  const isSpline = kind === KIND.SPLINE;
   if (isLanes) {
     weightCount = lanesBytes(record) / 4;
     weightEntryBytes = 4;
@@ -86,19 +87,21 @@ export function recordShape(record: TableRecord): RecordShape {
   }
   return {
     aBytes: format & FORMAT.A_WIDE ? 4 : 2,
-    bBytes: isLanes ? 8 : kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
+    bBytes: isSpline ? 4 : isLanes ? 8 : kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
     outBytes,
     weightBytes,
     accBits,
-    aCount: hasMatrix || isLanes ? cols : broadcastA ? 1 : rows,
+    aCount: hasMatrix || isLanes || isSpline ? cols : broadcastA ? 1 : rows,
     bCount:
       kind === KIND.BLOCK || (isLanes && rowWords(record).passes > 1)
         ? rows
-        : twoOperands
-          ? flags & FLAG.BROADCAST_B
-            ? 1
-            : rows
-          : 0,
+        : isSpline
+          ? cols * (record.shiftA + 1)
+          : twoOperands
+            ? flags & FLAG.BROADCAST_B
+              ? 1
+              : rows
+            : 0,
     outCount: rows,
     conditionCount: kind !== KIND.SELECT ? 0 : flags & FLAG.BROADCAST_CONDITION ? 1 : rows,
     conditionBytes: weightBytes === 4 ? 4 : 2,

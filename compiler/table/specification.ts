@@ -59,23 +59,31 @@ export const RECORD: Field<IntegerType>[] = [
   {
     name: 'cols',
     type: 'u16',
-    doc: 'dense, lanes: number of input elements; map: number of segments; select: arena address of the condition',
+    doc: 'dense, lanes: number of input elements; map: number of segments; select: arena address of the condition; spline: number of axes',
   },
   { name: 'a', type: 'u16', doc: 'arena address of the first operand' },
-  { name: 'b', type: 'u16', doc: 'arena address of the second operand; block: of the carried accumulators' },
+  {
+    name: 'b',
+    type: 'u16',
+    doc: 'arena address of the second operand; block: of the carried accumulators; spline: of int32 words for the factors of basis functions',
+  },
   { name: 'out', type: 'u16', doc: 'arena address of the result' },
   {
     name: 'shiftA',
     type: 'u8',
-    doc: 'left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32',
+    doc: 'left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32; spline: degree',
   },
   {
     name: 'shiftB',
     type: 'u8',
-    doc: 'left shift of operand b; block: left shift of the products; map: shift of the polynomial result',
+    doc: 'left shift of operand b; block: left shift of the products; map: shift of the polynomial result; spline: shift of the sums over all axes but the first',
   },
   { name: 'weights', type: 'u32', doc: 'pool address of weights or table' },
-  { name: 'bias', type: 'u32', doc: 'pool address of int32 biases, or of starts as wide as the accumulator' },
+  {
+    name: 'bias',
+    type: 'u32',
+    doc: 'pool address of int32 biases, or of starts as wide as the accumulator; spline: of its axes',
+  },
   {
     name: 'rowShifts',
     type: 'u32',
@@ -86,6 +94,15 @@ export const RECORD: Field<IntegerType>[] = [
     type: 'i32',
     doc: 'map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns',
   },
+];
+
+/** An axis of a SPLINE record, in the pool. */
+export const AXIS: Field<IntegerType>[] = [
+  { name: 'origin', type: 'i32', doc: 'argument at which the first segment starts' },
+  { name: 'factor', type: 'i32', doc: 'position = ((argument - origin) * factor) >> shift, in 2^-20 of a segment' },
+  { name: 'segments', type: 'u16', doc: 'number of segments' },
+  { name: 'shift', type: 'u8', doc: 'rounding right shift that makes the position' },
+  { name: 'order', type: 'u8', doc: 'how often the basis functions are differentiated' },
 ];
 
 /** Numbers of record kinds. 0 is never valid, so that erased memory is refused. */
@@ -107,6 +124,7 @@ export const KIND = {
   DENSE_DUAL: 14, // DENSE_STARTS with W in blocks of 2 rows x 4 columns, see dual.ts; shiftB: log2 of columns summed in 32 bits
   DENSE_STARTS: 15, // y = low 32 bits of (W x + start) >> shift, saturated; start: bias and half a unit, in place
   MAP_HORNER: 16, // MAP_POLYNOMIAL in which no partial sum reaches 2^30
+  SPLINE: 17, // y = sat(sum of c N_1 N_2 N_3 >> shift), N_k the basis functions of axis k at x_k; see SPLINE_FIELDS
 } as const;
 
 /** Bits of a record's format byte. */
@@ -153,6 +171,19 @@ export const LANE_START = [0, 0, 32, 42] as const;
 /** Distance of lanes, by products per multiply; a lane is exact while its sum is below 2^(bits - 1). */
 export const LANE_BITS = [0, 64, 32, 21] as const;
 
+/**
+ * SPLINE has 1 to 3 axes (`cols`), as many operands side by side in a, and a degree (`shiftA`). Its weights are for every
+ * row the coefficients of all products of basis functions, row-major, segments + degree of them along each axis. A position
+ * beyond the segments is held to them. The basis functions at t in 0 .. 2^20 of a segment, times degree! and in 2^-20, are
+ * N_0 = 2^20 and, every product rounded half up,
+ *
+ *     N_k[j] = ((t + (k - j) 2^20) N_k-1[j - 1] + (2^20 - t + j 2^20) N_k-1[j]) >> 20,  j = 0 .. k
+ *
+ * up to k = degree - order; then, `order` times, N[j] = N[j - 1] - N[j], and in the end N degree! / (degree - order)!.
+ * Sums along the last axis come first; those of all axes but the first are shifted right by `shiftB`, rounded half up.
+ */
+export const SPLINE_FIELDS = { degree: 'shiftA', axes: 'bias', words: 'b' } as const;
+
 export const LIMIT = {
   MAX_SHIFT_32: 30,
   MAX_SHIFT_64: 62,
@@ -160,6 +191,11 @@ export const LIMIT = {
   MAX_DEGREE: 5,
   MAX_HORNER_BITS: 30,
   MAX_OCTAVE_BITS: 8,
+  SPLINE_BITS: 20, // of a position in a segment
+  MAX_SPLINE_AXES: 3,
+  MAX_SPLINE_SEGMENTS: 1024,
+  MAX_SPLINE_FACTOR_BITS: 30,
+  MAX_SPLINE_SUM_BITS: 52, // no sum of a spline reaches 2^52
 } as const;
 
 /** Checks before the first run, numbered; the same in the compiler and on the device. 0 means that all passed. */
@@ -186,6 +222,7 @@ export const CHECK = {
   LANES: 19,
   BLOCK: 20,
   DUAL: 21,
+  SPLINE: 22,
 } as const;
 
 /** What `run` returns: 0, CLAMPED, or 16 + the number of the failed check. */

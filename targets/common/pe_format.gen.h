@@ -41,6 +41,12 @@
 #define PE_RECORD_BIAS 0x14u
 #define PE_RECORD_ROW_SHIFTS 0x18u
 #define PE_RECORD_ORIGIN 0x1cu
+#define PE_AXIS_BYTES 0xcu
+#define PE_AXIS_ORIGIN 0x0u
+#define PE_AXIS_FACTOR 0x4u
+#define PE_AXIS_SEGMENTS 0x8u
+#define PE_AXIS_SHIFT 0xau
+#define PE_AXIS_ORDER 0xbu
 #define PE_KIND_DENSE 0x1u
 #define PE_KIND_SCALE 0x2u
 #define PE_KIND_MAP_LINEAR 0x3u
@@ -57,6 +63,7 @@
 #define PE_KIND_DENSE_DUAL 0xeu
 #define PE_KIND_DENSE_STARTS 0xfu
 #define PE_KIND_MAP_HORNER 0x10u
+#define PE_KIND_SPLINE 0x11u
 #define PE_FORMAT_A_WIDE 0x1u
 #define PE_FORMAT_B_WIDE 0x2u
 #define PE_FORMAT_OUT_WIDE 0x4u
@@ -83,6 +90,11 @@
 #define PE_LIMIT_MAX_DEGREE 0x5u
 #define PE_LIMIT_MAX_HORNER_BITS 0x1eu
 #define PE_LIMIT_MAX_OCTAVE_BITS 0x8u
+#define PE_LIMIT_SPLINE_BITS 0x14u
+#define PE_LIMIT_MAX_SPLINE_AXES 0x3u
+#define PE_LIMIT_MAX_SPLINE_SEGMENTS 0x400u
+#define PE_LIMIT_MAX_SPLINE_FACTOR_BITS 0x1eu
+#define PE_LIMIT_MAX_SPLINE_SUM_BITS 0x34u
 #define PE_CHECK_OK 0x0u
 #define PE_CHECK_MAGIC 0x1u
 #define PE_CHECK_VERSION 0x2u
@@ -105,6 +117,7 @@
 #define PE_CHECK_LANES 0x13u
 #define PE_CHECK_BLOCK 0x14u
 #define PE_CHECK_DUAL 0x15u
+#define PE_CHECK_SPLINE 0x16u
 #define PE_STATUS_OK 0x0u
 #define PE_STATUS_CLAMPED 0x1u
 #define PE_STATUS_REFUSED 0x10u
@@ -144,17 +157,26 @@ typedef struct {
   uint8_t flags; /* bits of FLAG */
   uint8_t shift; /* rounding right shift of the result; map: log2 of the narrowest segment width in argument steps */
   uint16_t rows; /* number of output elements */
-  uint16_t cols; /* dense, lanes: number of input elements; map: number of segments; select: arena address of the condition */
+  uint16_t cols; /* dense, lanes: number of input elements; map: number of segments; select: arena address of the condition; spline: number of axes */
   uint16_t a; /* arena address of the first operand */
-  uint16_t b; /* arena address of the second operand; block: of the carried accumulators */
+  uint16_t b; /* arena address of the second operand; block: of the carried accumulators; spline: of int32 words for the factors of basis functions */
   uint16_t out; /* arena address of the result */
-  uint8_t shift_a; /* left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32 */
-  uint8_t shift_b; /* left shift of operand b; block: left shift of the products; map: shift of the polynomial result */
+  uint8_t shift_a; /* left shift of operand a; dense, scale and block: guard bits of the bias, zero with starts; map: left shift that makes one turn 2^32; spline: degree */
+  uint8_t shift_b; /* left shift of operand b; block: left shift of the products; map: shift of the polynomial result; spline: shift of the sums over all axes but the first */
   uint32_t weights; /* pool address of weights or table */
-  uint32_t bias; /* pool address of int32 biases, or of starts as wide as the accumulator */
+  uint32_t bias; /* pool address of int32 biases, or of starts as wide as the accumulator; spline: of its axes */
   uint32_t row_shifts; /* pool address of one uint8 shift per row, when flagged; block: left shifts instead of shiftB */
   int32_t origin; /* map: argument at which the first segment starts, or the phase; in argument steps or 2^-32 turns */
 } pe_record_t;
 typedef char pe_record_t_has_its_size[sizeof(pe_record_t) == PE_RECORD_BYTES ? 1 : -1];
+
+typedef struct {
+  int32_t origin; /* argument at which the first segment starts */
+  int32_t factor; /* position = ((argument - origin) * factor) >> shift, in 2^-20 of a segment */
+  uint16_t segments; /* number of segments */
+  uint8_t shift; /* rounding right shift that makes the position */
+  uint8_t order; /* how often the basis functions are differentiated */
+} pe_axis_t;
+typedef char pe_axis_t_has_its_size[sizeof(pe_axis_t) == PE_AXIS_BYTES ? 1 : -1];
 
 #endif

@@ -7,6 +7,7 @@
 #include "pe_kernels_dual.h"
 #include "pe_kernels_map.h"
 #include "pe_kernels_scale.h"
+#include "pe_kernels_spline.h"
 
 #if defined(__GNUC__)
 #define PE_ALONE __attribute__((noinline)) static
@@ -84,6 +85,7 @@ PE_KERNEL_OF(dual_32_rows, pe_dense_dual, PE_DUAL_32, PE_FLAG_ROW_SHIFTS)
 PE_KERNEL(dual_any, pe_dense_dual, r->format)
 
 PE_KERNEL(scale, pe_scale, r->format)
+PE_KERNEL(spline, pe_spline, r->format)
 
 PE_KERNEL(block_8_16_64, pe_block, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
 PE_KERNEL(block_16_16_64, pe_block, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
@@ -195,9 +197,9 @@ typedef void (*kernel_t)(const pe_record_t *r, void *arena, const uint8_t *pool)
 // By kind, of which the check lets no other through.
 static const kernel_t kernels[] = {
     nothing, dense, scale, linear, polynomial, add, mul, copy, extremum, extremum, choose, nothing, nothing, block, dual,
-    starts, horner,
+    starts, horner, spline,
 };
-typedef char pe_every_kind_has_a_kernel[sizeof kernels / sizeof kernels[0] == PE_KIND_MAP_HORNER + 1u ? 1 : -1];
+typedef char pe_every_kind_has_a_kernel[sizeof kernels / sizeof kernels[0] == PE_KIND_SPLINE + 1u ? 1 : -1];
 
 uint32_t pe_walk(const void *table, void *arena) {
   const uint8_t *bytes = (const uint8_t *)table;

@@ -35,7 +35,7 @@ static bool is_binary(uint32_t kind) {
 }
 
 static bool is_known(uint32_t kind) {
-  return is_weighted(kind) || is_map(kind) || is_binary(kind) || kind == PE_KIND_COPY;
+  return is_weighted(kind) || is_map(kind) || is_binary(kind) || kind == PE_KIND_COPY || kind == PE_KIND_SPLINE;
 }
 
 static uint32_t allowed_format(uint32_t kind) {
@@ -51,6 +51,8 @@ static uint32_t allowed_format(uint32_t kind) {
       return PE_FORMAT_OUT_WIDE | PE_FORMAT_ACC_WIDE | PE_FORMAT_WEIGHT_16;
     case PE_KIND_COPY:
       return wide_one | PE_FORMAT_ACC_WIDE;
+    case PE_KIND_SPLINE:
+      return wide_one | PE_FORMAT_ACC_WIDE | PE_FORMAT_WEIGHT_16;
     case PE_KIND_SELECT:
       return wide_two | PE_FORMAT_WEIGHT_MASK;
     default:
@@ -78,6 +80,7 @@ static uint32_t allowed_flags(uint32_t kind) {
     case PE_KIND_SELECT:
       return PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B | PE_FLAG_BROADCAST_CONDITION;
     case PE_KIND_COPY:
+    case PE_KIND_SPLINE:
       return 0u;
     default:
       return PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B;
@@ -98,10 +101,12 @@ static uint32_t check_operands(const pe_record_t *r, const pe_limits_t *limits) 
   const uint32_t size = limits->arena_bytes;
   const uint32_t rows = r->rows;
   const bool is_block = r->kind == PE_KIND_BLOCK;
-  const uint32_t a_count = is_matrix(r->kind) ? r->cols : (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 1u : rows;
+  const bool is_spline = r->kind == PE_KIND_SPLINE;
+  const uint32_t a_count = is_matrix(r->kind) || is_spline ? r->cols : (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 1u : rows;
   const uint32_t b_elements = (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 1u : rows;
-  const uint32_t b_count = is_block ? rows : is_binary(r->kind) ? b_elements : 0u;
-  const uint32_t b_bytes = is_block ? 2u * width(r, PE_FORMAT_ACC_WIDE) : width(r, PE_FORMAT_B_WIDE);
+  const uint32_t words = r->cols * (r->shift_a + 1u);
+  const uint32_t b_count = is_block ? rows : is_spline ? words : is_binary(r->kind) ? b_elements : 0u;
+  const uint32_t b_bytes = is_block ? 2u * width(r, PE_FORMAT_ACC_WIDE) : is_spline ? 4u : width(r, PE_FORMAT_B_WIDE);
   const uint32_t out = 2u * (uint32_t)r->out;
   if (!is_inside(2u * (uint32_t)r->a, a_count, width(r, PE_FORMAT_A_WIDE), size)) return PE_CHECK_OPERAND_A;
   if (!is_inside(2u * (uint32_t)r->b, b_count, b_bytes, size)) return PE_CHECK_OPERAND_B;
@@ -224,12 +229,41 @@ static uint32_t check_weights(const pe_record_t *r, const pe_limits_t *limits, u
   return r->kind == PE_KIND_DENSE_DUAL ? check_dual(r, limits) : PE_CHECK_OK;
 }
 
+// Words for basis functions are written like results; positions, segments and sums stay within what the kernel holds.
+static uint32_t check_spline(const pe_record_t *r, const pe_limits_t *limits) {
+  static const uint8_t factorial_bits[PE_LIMIT_MAX_DEGREE + 1u] = {0, 1, 2, 3, 5, 7};
+  const uint32_t degree = r->shift_a;
+  if (r->shift > PE_LIMIT_MAX_SHIFT_64 || r->shift_b > 31u) return PE_CHECK_SHIFT;
+  if (r->cols - 1u >= PE_LIMIT_MAX_SPLINE_AXES || degree - 1u >= PE_LIMIT_MAX_DEGREE) return PE_CHECK_SPLINE;
+  if (2u * (uint32_t)r->b < limits->first_result) return PE_CHECK_SPLINE;
+  if (!is_inside(r->bias, r->cols * (PE_AXIS_BYTES / 4u), 4u, limits->pool_bytes)) return PE_CHECK_SPLINE;
+  const pe_axis_t *axes = (const pe_axis_t *)(const void *)(limits->pool + r->bias);
+  const uint32_t bytes = (r->format & PE_FORMAT_WEIGHT_MASK) == PE_FORMAT_WEIGHT_8 ? 1u : 2u;
+  uint32_t bits = 8u * bytes - 1u;  // of the sums so far, from the last axis on
+  uint64_t count = r->rows;         // below 2^47
+  for (uint32_t k = r->cols; k-- > 0u;) {
+    const pe_axis_t *axis = &axes[k];
+    const bool has_factor = axis->factor > 0 && axis->factor < (int32_t)1 << PE_LIMIT_MAX_SPLINE_FACTOR_BITS;
+    if (axis->segments - 1u >= PE_LIMIT_MAX_SPLINE_SEGMENTS || !has_factor) return PE_CHECK_SPLINE;
+    if (axis->shift > PE_LIMIT_MAX_SHIFT_64 || axis->order > degree) return PE_CHECK_SPLINE;
+    bits += PE_LIMIT_SPLINE_BITS + factorial_bits[degree] + axis->order;
+    if (bits > PE_LIMIT_MAX_SPLINE_SUM_BITS) return PE_CHECK_SPLINE;
+    bits = bits > r->shift_b ? bits - r->shift_b : 0u;
+    count *= axis->segments + degree;
+  }
+  if (count > limits->pool_bytes || !is_inside(r->weights, (uint32_t)count, bytes, limits->pool_bytes)) {
+    return PE_CHECK_WEIGHTS;
+  }
+  return PE_CHECK_OK;
+}
+
 static uint32_t check_record(const pe_record_t *r, const pe_limits_t *limits) {
   if (!is_known(r->kind)) return PE_CHECK_KIND;
   if (!has_known_format(r)) return PE_CHECK_FORMAT;
   const uint32_t failed = check_operands(r, limits);
   if (failed != PE_CHECK_OK) return failed;
   if (is_map(r->kind)) return check_map(r, limits);
+  if (r->kind == PE_KIND_SPLINE) return check_spline(r, limits);
   const uint32_t guarded = r->shift_a > 1u ? r->shift_a : 1u;
   const uint32_t min_shift = is_weighted(r->kind) ? guarded : 0u;
   if (r->shift < min_shift || r->shift > max_shift(r) || r->shift_a > 31u || r->shift_b > 31u) return PE_CHECK_SHIFT;
@@ -289,7 +323,10 @@ uint64_t pe_table_steps(const void *table) {
   const pe_record_t *records = (const pe_record_t *)(const void *)(at + h->records_offset);
   uint64_t steps = 0;  // at most 2^16 records of 2^32
   for (uint32_t i = 0; i < h->record_count; i++) {
-    steps += (uint64_t)records[i].rows * (is_matrix(records[i].kind) ? 1u + (uint32_t)records[i].cols : 1u);
+    const pe_record_t *r = &records[i];
+    // A spline has at most 3 axes of 5 basis functions each, and reads at most 6 x 6 x 6 coefficients for a result.
+    const uint32_t most = r->kind == PE_KIND_SPLINE ? 256u : 1u;
+    steps += (uint64_t)r->rows * (is_matrix(r->kind) ? 1u + (uint32_t)r->cols : most);
   }
   return steps;
 }

@@ -1,7 +1,8 @@
 import { checkTable } from '../../compiler/table/check.js';
 import { type LanesShape, lanesBytes, lanesField, passRowBytes } from '../../compiler/table/lanes.js';
 import { PoolBuilder } from '../../compiler/table/lower/pool.js';
-import { CHECK, FLAG, FORMAT, KIND, LANE_START } from '../../compiler/table/specification.js';
+import { CHECK, FLAG, FORMAT, KIND, LANE_START, LIMIT } from '../../compiler/table/specification.js';
+import { axisWords, coefficientsPerRow, sumBits } from '../../compiler/table/spline.js';
 import { type BlockTable, EMPTY_RECORD, encodeTable, type TableRecord } from '../../compiler/table/table.js';
 import { randoms } from './models.js';
 
@@ -48,7 +49,7 @@ export function randomTable(seed: number, perFormat = 2): BlockTable {
       drafts.push(addRecord(random, format | FORMAT.ACC_WIDE), mulRecord(random, format | FORMAT.ACC_WIDE));
     }
   }
-  drafts.push(...lanesRecords(random, pool), ...slopesRecords(random, pool));
+  drafts.push(...lanesRecords(random, pool), ...slopesRecords(random, pool), ...splineRecords(random, pool));
   return layOut(random, drafts, pool.bytes());
 }
 
@@ -179,6 +180,49 @@ function blockRecords(random: TableRandom, pool: PoolBuilder, format: number): D
   });
 }
 
+/** Splines of one to three axes, of every degree and order of derivative, over ranges that arguments leave. */
+function splineRecords(random: TableRandom, pool: PoolBuilder): Draft[] {
+  return pairs(FORMAT.A_WIDE, FORMAT.OUT_WIDE, FORMAT.WEIGHT_16).flatMap((format) =>
+    [1, 2, 3].map((cols) => splineDraft(random, pool, format | FORMAT.ACC_WIDE, cols)),
+  );
+}
+
+export function splineDraft(random: TableRandom, pool: PoolBuilder, format: number, cols: number): Draft {
+  const degree = random.int(1, 5);
+  const rows = random.int(1, 3);
+  const axes = Array.from({ length: cols }, () => {
+    const bits = random.int(1, 30);
+    const shift = random.int(0, format & FORMAT.A_WIDE ? 40 : 20);
+    const reach = format & FORMAT.A_WIDE ? 2 ** 31 - 1 : 2 ** 16;
+    return {
+      origin: random.int(-reach, reach),
+      factor: random.int(1, 2 ** bits - 1),
+      segments: random.int(1, 4),
+      shift,
+      order: random.int(0, Math.min(degree, 2)),
+    };
+  });
+  const bits = format & FORMAT.WEIGHT_16 ? 16 : 8;
+  const orders = axes.map(({ order }) => order);
+  let shiftB = 0;
+  while (sumBits(bits, degree, orders, shiftB).some((sum) => sum > LIMIT.MAX_SPLINE_SUM_BITS)) shiftB++;
+  const limit = 2 ** (bits - 1);
+  const coefficients = Array.from({ length: rows * coefficientsPerRow(degree, axes) }, () =>
+    random.int(-limit, limit - 1),
+  );
+  return {
+    kind: KIND.SPLINE,
+    format,
+    rows,
+    cols,
+    shift: random.int(0, 40),
+    shiftA: degree,
+    shiftB: random.int(shiftB, 31),
+    weights: pool.add(coefficients, (bits / 8) as 1 | 2),
+    bias: pool.add(axisWords(axes), 4),
+  };
+}
+
 function scaleRecord(random: TableRandom, pool: PoolBuilder, format: number): Draft {
   const rows = random.int(1, 9);
   const fields = weighted(random, pool, format, rows, rows, 1);
@@ -291,7 +335,8 @@ export function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint
     const isLanes = draft.kind === KIND.LANES;
     const fused = before;
     before = isLanes && draft.flags! & FLAG.FUSED ? 2 * word : undefined;
-    const count = draft.kind === KIND.DENSE || isBlock || isLanes ? draft.cols! : draft.rows;
+    const isSpline = draft.kind === KIND.SPLINE;
+    const count = draft.kind === KIND.DENSE || isBlock || isLanes || isSpline ? draft.cols! : draft.rows;
     if (isLanes) {
       // Sums between passes, 8 bytes each, before the result.
       word = Math.ceil(word / 2) * 2;
@@ -305,6 +350,10 @@ export function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint
       accumulators = 2 * start;
       word = start + draft.rows * accumulator;
     }
+    if (isSpline) {
+      accumulators = 2 * word;
+      word += draft.cols! * (draft.shiftA! + 1);
+    }
     const out = 2 * word;
     word += Math.ceil((draft.rows * wide(draft.format, FORMAT.OUT_WIDE)) / 4);
     return {
@@ -312,7 +361,7 @@ export function layOut(random: TableRandom, drafts: readonly Draft[], pool: Uint
       ...draft,
       a: fused ?? operand(count, wide(draft.format, FORMAT.A_WIDE)),
       b:
-        isBlock || isLanes
+        isBlock || isLanes || isSpline
           ? accumulators
           : draft.kind === KIND.ADD || draft.kind === KIND.MUL
             ? operand(draft.rows, wide(draft.format, FORMAT.B_WIDE))

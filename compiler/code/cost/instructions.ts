@@ -31,6 +31,8 @@ export const FEATURES = [
   'polynomial.degree',
   'scale.element',
   'combine.element',
+  'spline.function',
+  'spline.product',
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 export type Counts = Partial<Record<Feature, number>>;
@@ -86,6 +88,12 @@ function countRecord(record: TableRecord, add: (feature: Feature, times: number)
     case KIND.SCALE:
       add('scale.element', rows);
       return;
+    case KIND.SPLINE: {
+      const degree = record.shiftA;
+      add('spline.function', cols * degree * (degree + 1));
+      add('spline.product', rows * (degree + 1) ** cols);
+      return;
+    }
     default:
       add('combine.element', rows);
   }

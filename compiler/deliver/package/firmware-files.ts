@@ -39,7 +39,7 @@ export const MODULE_FILES = [
 export const TABLE_FILES = [
   ...['pe_table_engine.c', 'pe_table.c', 'pe_table.h', 'pe_kernels.c', 'pe_kernels.h'],
   ...['pe_kernels_block.h', 'pe_kernels_choose.h', 'pe_kernels_combine.h', 'pe_kernels_dense.h', 'pe_kernels_dsp.h'],
-  ...['pe_kernels_dual.h', 'pe_kernels_fixed.h', 'pe_kernels_map.h', 'pe_kernels_scale.h'],
+  ...['pe_kernels_dual.h', 'pe_kernels_fixed.h', 'pe_kernels_map.h', 'pe_kernels_scale.h', 'pe_kernels_spline.h'],
 ] as const;
 
 /** What modules that import the kernels need besides both. */

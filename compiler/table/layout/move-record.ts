@@ -1,6 +1,7 @@
 import type { PoolBuilder } from '../lower/pool.js';
 import { isMap, recordShape } from '../record.js';
 import { FLAG, KIND } from '../specification.js';
+import { AXIS_BYTES, splineCoefficients } from '../spline.js';
 import type { BlockTable, TableRecord } from '../table.js';
 
 /** Kinds that have shifts per row and, not always, a bias in the pool. */
@@ -12,6 +13,11 @@ export function moved(record: TableRecord, table: BlockTable, to: PoolBuilder): 
   const result = { ...record };
   if (shape.weightCount) {
     result.weights = moveEntries(record.weights, shape.weightCount, shape.weightEntryBytes, table, to);
+  }
+  if (record.kind === KIND.SPLINE) {
+    const count = splineCoefficients(record, table.pool);
+    result.weights = moveEntries(record.weights, count, shape.weightBytes, table, to);
+    result.bias = moveEntries(record.bias, record.cols * (AXIS_BYTES / 4), 4, table, to);
   }
   if (isMap(record)) return result;
   if (shape.hasBias) result.bias = moveEntries(record.bias, record.rows, 4, table, to);

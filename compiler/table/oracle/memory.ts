@@ -25,7 +25,7 @@ export function vector(memory: Memory, address: number, bytes: 2 | 4): Vector {
 export class PoolReader {
   private readonly view: DataView;
 
-  constructor(private readonly pool: Uint8Array) {
+  constructor(readonly pool: Uint8Array) {
     this.view = new DataView(pool.buffer, pool.byteOffset, pool.byteLength);
   }
 

@@ -10,6 +10,7 @@ import { lanesStep, slopesStep } from './lanes.js';
 import { mapStep } from './map.js';
 import { type Memory, PoolReader, rowShifts, type Step, storer, type Vector, vector } from './memory.js';
 import { scaleStep } from './scale.js';
+import { splineStep } from './spline.js';
 
 /**
  * The fixed-point oracle: what a block table means, in plain numbers, independent of the AssemblyScript kernels.
@@ -96,6 +97,10 @@ function compileRecord(record: TableRecord, memory: Memory, pool: PoolReader, fr
       return slopesStep(record, a, pool.integers(record.weights, shape.weightCount, 4), out);
     case KIND.SCALE:
       return scaleStep(record, shape, a, store, pool);
+    case KIND.SPLINE: {
+      const words = { data: memory.wide, at: record.b / 2 };
+      return splineStep(record, shape, a, words, store, pool);
+    }
     case KIND.MAP_LINEAR:
     case KIND.MAP_POLYNOMIAL:
     case KIND.MAP_HORNER:
