@@ -1,7 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Goal } from '../compiler/code/cost/goal.js';
-import { type Counts, countFeatures, FEATURES, type Feature } from '../compiler/code/cost/instructions.js';
+import {
+  type Counts,
+  countFeatures,
+  FEATURES,
+  type Feature,
+  interpreterPrices,
+} from '../compiler/code/cost/instructions.js';
 import { packageBuild } from '../compiler/deliver/package/build-files.js';
 import { builtInMemory } from '../compiler/deliver/package/store.js';
 import type { Precision } from '../compiler/formats/plan.js';
@@ -17,7 +23,7 @@ import { measureNativePrices } from './native-prices.js';
 import { randoms } from './random.js';
 
 /**
- * `npm run calibrate [-- <board or engine> ...]`: measures what the cost models need to know of each instruction set and
+ * `npm run calibrate [-- <board, engine or splines> ...]`: measures what the cost models need to know of each instruction set and
  * writes it as data.
  *
  * compiler/code/cost/instructions.json: instructions of what records make wasm3 do, fitted to networks of many shapes that
@@ -68,18 +74,50 @@ function network(widths: readonly number[], activation: string): Model {
   return loadModel('model.json', { read: () => new TextEncoder().encode(json), beside: (_, name) => name });
 }
 
+/** Splines by degree, segments along each axis, and outputs. */
+const SPLINES: [degree: number, segments: number[], outputs: number][] = [
+  [1, [20], 1],
+  [3, [20], 1],
+  [3, [20], 8],
+  [3, [9, 7], 1],
+  [3, [9, 7], 4],
+  [5, [9, 7], 2],
+  [2, [4, 5, 4], 1],
+  [3, [4, 5, 4], 1],
+];
+
+function spline(degree: number, segments: readonly number[], width: number): Model {
+  const next = randoms(1);
+  const inputs = segments.map((_, i) => ({ name: `x${i}`, min: -1, max: 1 }));
+  const shape = [width, ...segments.map((n) => n + degree)];
+  const data = Array.from({ length: shape.reduce((n, m) => n * m, 1) }, () => next());
+  const names = inputs.map(({ name }) => name);
+  const ranges = segments.map(() => [-1, 1]);
+  const nodes = [{ name: 's', op: 'spline', inputs: names, coefficients: 'c', degree, ranges }];
+  const outputs = Array.from({ length: width }, (_, index) => ({ name: `y${index}`, value: 's', index }));
+  const json = { format: 'pinn-edge/1', name: 's', inputs, outputs, nodes, tensors: { c: { shape, data } } };
+  const text = new TextEncoder().encode(JSON.stringify(json));
+  return loadModel('model.json', { read: () => text, beside: (_, name) => name });
+}
+
 interface Sample {
   counts: Counts;
   instructions: number;
 }
 
 /** Prices that fit the samples best in relative terms, none below zero: coordinate descent on the squared errors. */
-function fit(samples: readonly Sample[]): Record<Feature, number> {
-  const rows = samples.map(({ counts, instructions }) => FEATURES.map((f) => (counts[f] ?? 0) / instructions));
-  const prices = FEATURES.map(() => 0);
-  const rest = rows.map(() => 1);
+function fit<F extends Feature>(
+  features: readonly F[],
+  samples: readonly Sample[],
+  known: Partial<Record<Feature, number>> = {},
+): Record<F, number> {
+  const rows = samples.map(({ counts, instructions }) => features.map((f) => (counts[f] ?? 0) / instructions));
+  const prices = features.map(() => 0);
+  const rest = samples.map(({ counts, instructions }) => {
+    return 1 - FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * (known[f] ?? 0), 0) / instructions;
+  });
   for (let round = 0; round < 20_000; round++) {
-    FEATURES.forEach((_, k) => {
+    features.forEach((_, k) => {
       const norm = rows.reduce((sum, row) => sum + row[k] ** 2, 0);
       if (norm === 0) return;
       const step = rows.reduce((sum, row, i) => sum + row[k] * rest[i], 0) / norm;
@@ -90,7 +128,7 @@ function fit(samples: readonly Sample[]): Record<Feature, number> {
       });
     });
   }
-  return Object.fromEntries(FEATURES.map((f, k) => [f, Number(prices[k].toFixed(1))])) as Record<Feature, number>;
+  return Object.fromEntries(features.map((f, k) => [f, Number(prices[k].toFixed(1))])) as Record<F, number>;
 }
 
 async function compiledNetworks(): Promise<CompiledModel[]> {
@@ -120,27 +158,55 @@ function update(file: string, isas: object): void {
   writeFileSync(path, `${JSON.stringify(json, null, 2)}\n`);
 }
 
+/** The prices of networks alone. */
+function pick(prices: Record<Feature, number>): Partial<Record<Feature, number>> {
+  return Object.fromEntries(NETWORK_FEATURES.map((f) => [f, prices[f]]));
+}
+
+const SPLINE_FEATURES = FEATURES.filter((f) => f.startsWith('spline.'));
+const NETWORK_FEATURES = FEATURES.filter((f) => !f.startsWith('spline.'));
+
+async function compiledSplines(): Promise<CompiledModel[]> {
+  const list: CompiledModel[] = [];
+  for (const [degree, segments, width] of SPLINES) {
+    const model = spline(degree, segments, width);
+    list.push(await compile(model, { tolerance: 1e-3, compress: 'none', kernels: LARGEST_KERNELS }));
+  }
+  return list;
+}
+
+function reportErrors(name: string, samples: readonly Sample[], prices: Record<Feature, number>): void {
+  const errors = samples.map(({ counts, instructions }) => {
+    const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
+    return Math.abs(predicted / instructions - 1);
+  });
+  process.stdout.write(
+    `${name}: ${samples.length} models, largest error ${(100 * Math.max(...errors)).toFixed(1)} %\n`,
+  );
+}
+
 /** One board for every instruction set. */
 const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc', 'xtensa'];
 
 const given = process.argv.slice(2);
-const ENGINES: readonly string[] = ['wasm3', 'c'];
+const ENGINES: readonly string[] = ['wasm3', 'splines', 'c'];
 const isOf = (engine: string) => given.includes(engine) || !given.some((word) => ENGINES.includes(word));
 const chosen = given.filter((word) => !ENGINES.includes(word));
 const interpreted = isOf('wasm3') ? await compiledNetworks() : undefined;
+const splines = isOf('wasm3') || isOf('splines') ? await compiledSplines() : undefined;
 for (const name of chosen.length ? chosen : BOARDS) {
   const board = loadBoard(name);
-  if (interpreted) {
-    const samples = samplesOn(board, interpreted);
-    const prices = fit(samples);
-    update('instructions.json', { [board.isa]: prices });
-    const errors = samples.map(({ counts, instructions }) => {
-      const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
-      return Math.abs(predicted / instructions - 1);
-    });
-    process.stdout.write(
-      `${name} (${board.isa}): ${samples.length} networks, largest error ${(100 * Math.max(...errors)).toFixed(1)} %\n`,
-    );
+  const measured = interpreted && samplesOn(board, interpreted);
+  if (measured) {
+    const networks = fit(NETWORK_FEATURES, measured);
+    update('instructions.json', { [board.isa]: { ...interpreterPrices(board.isa), ...networks } });
+    reportErrors(`${name} (${board.isa}), networks`, measured, interpreterPrices(board.isa));
+  }
+  if (splines) {
+    const samples = samplesOn(board, splines);
+    const known = interpreterPrices(board.isa);
+    update('instructions.json', { [board.isa]: { ...known, ...fit(SPLINE_FEATURES, samples, pick(known)) } });
+    reportErrors(`${name} (${board.isa}), splines`, samples, interpreterPrices(board.isa));
   }
   if (isOf('c')) {
     update('native.json', { [board.isa]: measureNativePrices(board) });

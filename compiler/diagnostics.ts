@@ -28,6 +28,8 @@ const MESSAGES = {
   PE2004: '{file}: expression "{expression}" of {place}: {reason}',
   PE2010:
     '{file}: a derivative is taken of node "{node}", which jumps at {point}; take derivatives of what does not pass through it, or hold the input that moves the jump with --fix',
+  PE2011:
+    'a derivative of order {order} is taken of the spline "{node}", of degree {degree}, which jumps at its knots; give the spline a higher degree',
   PE2020:
     '{file}: "{output}", the next value of "{input}", lies between {from} and {to} over the input box, and "{input}" between {min} and {max}: {reason}; give "{input}" the range that its next value has, or the output the scale that it lacks',
   // 3xxx: options

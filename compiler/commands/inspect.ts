@@ -5,7 +5,14 @@ import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
 import { nodeFiles, readText } from '../host/node-files.js';
 import { requireNoForeignFolder } from '../import/detect.js';
 import { type StateRange, stateRanges } from '../judge/state-ranges.js';
-import { allOutputs, type Model, type ModelNode, nodeInputs, parameterCount } from '../model/types.js';
+import {
+  allOutputs,
+  DEFAULT_SPLINE_DEGREE,
+  type Model,
+  type ModelNode,
+  nodeInputs,
+  parameterCount,
+} from '../model/types.js';
 import { bytes, columns, count, error, writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, requireNoModelOptions, withModelOptions } from './read-model.js';
 
@@ -105,6 +112,10 @@ function structureText(model: Model, node: ModelNode): string {
   switch (node.op) {
     case 'dense':
       return `W ${shape(node.weight).join(' x ')}${bits}`;
+    case 'spline': {
+      const [, ...along] = shape(node.coefficients);
+      return `${along.join(' x ')} coefficients, degree ${node.degree ?? DEFAULT_SPLINE_DEGREE}${bits}`;
+    }
     case 'low_rank': {
       const [[rows, rank], [, cols]] = [shape(node.left), shape(node.right)];
       return `W ${rows} x ${cols}, rank ${rank}${bits}`;

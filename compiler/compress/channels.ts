@@ -62,6 +62,10 @@ export function findChannels(graph: IrGraph): ChannelMap {
         for (let i = 0; i < node.width; i++) pinned.push(id(node, i));
         for (const { x } of node.leaves) for (let i = 0; i < x.width; i++) pinned.push(id(x, i));
         break;
+      case 'spline':
+        for (let i = 0; i < node.width; i++) pinned.push(id(node, i));
+        for (let i = 0; i < node.x.width; i++) pinned.push(id(node.x, i));
+        break;
       case 'concat': {
         let at = 0;
         for (const part of node.parts) for (let i = 0; i < part.width; i++) classes.join(id(node, at++), id(part, i));

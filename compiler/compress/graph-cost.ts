@@ -1,7 +1,8 @@
 import type { Goal } from '../code/cost/goal.js';
 import { interpreterPrices } from '../code/cost/instructions.js';
-import { weightSites } from '../ir/parameters.js';
-import type { BlocksNode, IrGraph } from '../ir/types.js';
+import { splinesOf, weightSites } from '../ir/parameters.js';
+import type { BlocksNode, IrGraph, SplineNode } from '../ir/types.js';
+import { AXIS_BYTES } from '../table/spline.js';
 
 /** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
 
@@ -29,7 +30,7 @@ export function estimatedBytes(graph: IrGraph): number {
     else if (node.kind === 'blocks') bytes += leavesBytes(node) + ROW_BYTES * node.width - RECORD_BYTES;
     else if (node.kind === 'scale') bytes += (WEIGHT_BYTES + ROW_BYTES) * node.width;
   }
-  return bytes;
+  return bytes + splineBytes(graph);
 }
 
 /** A record per leaf, and its weights in their own width. */
@@ -45,6 +46,7 @@ export function estimatedWork(graph: IrGraph): number {
     work += STEP_MACS;
     if (node.kind === 'affine') work += node.weight.length;
     else if (node.kind === 'blocks') for (const { weight } of node.leaves) work += STEP_MACS + weight.length;
+    else if (node.kind === 'spline') work += splineWork(node);
     else work += node.kind === 'map' ? MAP_MACS * node.width : node.width;
   }
   return work;
@@ -66,7 +68,8 @@ export function estimatedInstructions(graph: IrGraph): number {
     else if (node.kind === 'blocks') {
       sum += prices['dense.row'] * node.width;
       for (const { weight } of node.leaves) sum += prices.record + prices['dense.product'] * weight.length;
-    } else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
+    } else if (node.kind === 'spline') sum += prices['dense.product'] * splineWork(node);
+    else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
   }
   return sum;
 }
@@ -75,7 +78,7 @@ export function estimatedInstructions(graph: IrGraph): number {
 export function weightBytes(graph: IrGraph, bits: number): number {
   return weightSites(graph).reduce(
     (n, { weight, bias }) => n + (weight.length * bits) / 8 + 4 * (bias?.length ?? 0),
-    0,
+    splineBytes(graph),
   );
 }
 
@@ -83,5 +86,17 @@ export function weightBytes(graph: IrGraph, bits: number): number {
 export function storedBytes(graph: IrGraph): number {
   return weightSites(graph).reduce((n, { weight, bias, precision = 16 }) => {
     return n + (weight.length * precision) / 8 + 4 * (bias?.length ?? 0);
+  }, splineBytes(graph));
+}
+
+/** Bytes of the coefficients of splines, which have 16 bits at most, and of their axes. */
+function splineBytes(graph: IrGraph): number {
+  return splinesOf(graph).reduce((n, { weight, axes, precision }) => {
+    return n + (precision === 8 ? 1 : WEIGHT_BYTES) * weight.length + AXIS_BYTES * axes.length;
   }, 0);
+}
+
+/** Multiply-adds of the basis functions of every axis, and of their products with coefficients. */
+function splineWork({ axes, degree, width }: SplineNode): number {
+  return axes.length * degree * (degree + 1) + width * (degree + 1) ** axes.length;
 }

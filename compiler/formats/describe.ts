@@ -7,6 +7,7 @@ export function describeFormats(quantized: QuantizedGraph): string {
     .filter(([node]) => node.kind === 'affine')
     .map(([, format]) => format.weightBits);
   for (const { leaves } of quantized.blocks.values()) weights.push(...leaves.map((leaf) => leaf.weightBits));
+  for (const { weightBits } of quantized.splines.values()) weights.push(weightBits);
   return [`values ${countWidths(values)}`, ...(weights.length ? [`weights ${countWidths(weights)}`] : [])].join(', ');
 }
 

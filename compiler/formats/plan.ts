@@ -7,6 +7,7 @@ import {
   type MapNode,
   matrixArguments,
   operands,
+  type SplineNode,
 } from '../ir/types.js';
 import { type Leaf, segmentsOf, type ValueBits, type WeightBits } from '../table/quantized-graph.js';
 import { decidingLeaves } from './deciding-values.js';
@@ -23,7 +24,7 @@ import type { Sensitivity } from './sensitivity.js';
 
 export interface Plan {
   bits: ReadonlyMap<Leaf, ValueBits>;
-  weightBits: ReadonlyMap<AffineNode | BlockLeaf, WeightBits>;
+  weightBits: ReadonlyMap<AffineNode | BlockLeaf | SplineNode, WeightBits>;
   /** Allowed error of each map's table, in the unit of its value. */
   tableErrors: ReadonlyMap<MapNode, number>;
   /** Values that share a width and may have either. */
@@ -93,11 +94,16 @@ export function planFormats(
     if (choice.widths.length > 1) free.push(members);
     for (const leaf of members) groupChoice.set(leaf, choice);
   }
-  const weightChoice = new Map<AffineNode | BlockLeaf, Choice>();
+  const weightChoice = new Map<AffineNode | BlockLeaf | SplineNode, Choice>();
   for (const uses of matrixUses(graph).values()) {
     const choice = weightsChoice(uses, ranges, sensitivity, precision, prefer.leastWeightBits);
     choices.push(choice);
     for (const { key } of uses) weightChoice.set(key, choice);
+  }
+  for (const nodes of splineUses(graph)) {
+    const choice = splineChoice(nodes, sensitivity, precision);
+    choices.push(choice);
+    for (const node of nodes) weightChoice.set(node, choice);
   }
   widenUntil(choices, budget * Math.sqrt(1 - prefer.tableShare ** 2));
   return {
@@ -257,6 +263,27 @@ function weightsChoice(
   if (precision !== 'auto') return { widths: [width(Number(precision) as 8 | 16 | 32)], at: 0 };
   const { precision: least = leastBits } = part;
   return { widths: ([8, 16, 32] as const).filter((bits) => bits >= least).map(width), at: 0 };
+}
+
+/** Splines and their derivatives, by the coefficients that they share. */
+function splineUses(graph: IrGraph): SplineNode[][] {
+  const uses = new Map<Float64Array, SplineNode[]>();
+  for (const node of graph.nodes) {
+    if (node.kind === 'spline') uses.set(node.weight, [...(uses.get(node.weight) ?? []), node]);
+  }
+  return [...uses.values()];
+}
+
+/** Coefficients off by up to half a unit move a spline by at most as much, and each derivative by twice as much. */
+function splineChoice(nodes: readonly SplineNode[], sensitivity: Sensitivity, precision: Precision): Choice {
+  const [{ weight, precision: least = 8 }] = nodes;
+  const largest = weight.reduce((m, c) => Math.max(m, Math.abs(c)), 0);
+  const noise = Math.hypot(
+    ...nodes.map((node) => sensitivity.noiseGain(node) * largest * 2 ** node.orders.reduce((n, order) => n + order, 0)),
+  );
+  const width = (bits: 8 | 16) => ({ bits, error: noise / 2 ** bits, cost: (weight.length * bits) / 8 });
+  if (precision !== 'auto') return { widths: [width(precision === '8' ? 8 : 16)], at: 0 };
+  return { widths: ([8, 16] as const).filter((bits) => bits >= Math.min(16, least)).map(width), at: 0 };
 }
 
 /** Standard deviation at the worst point when every weight of a row is off by up to half the row's largest weight. */

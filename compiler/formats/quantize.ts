@@ -9,12 +9,14 @@ import {
   type MapNode,
   operands,
   type ScaleNode,
+  type SplineNode,
 } from '../ir/types.js';
 import type { FunctionTable } from '../table/function-table.js';
 import {
   type BlocksFormat,
   type Leaf,
   type QuantizedGraph,
+  type SplineFormat,
   segmentsOf,
   type ValueBits,
   type ValueFormat,
@@ -24,6 +26,7 @@ import { type BlocksRequest, leafIntegers, quantizeBlocks, shareBlocks } from '.
 import { decidingLeaves, exactAtZero } from './deciding-values.js';
 import { ExponentCaps, type Misaligned } from './exponent-caps.js';
 import type { Plan } from './plan.js';
+import { quantizeSpline } from './spline-format.js';
 import { buildTable, usefulDomain } from './table-search.js';
 import { integersOf, type MatrixIntegers, quantizeAffine, shareAffine } from './weight-formats.js';
 import type { Rounding } from './weight-grid.js';
@@ -84,6 +87,7 @@ class Quantizer {
   private readonly weights = new Map<AffineNode | ScaleNode, WeightFormat>();
   private readonly blocks = new Map<BlocksNode, BlocksFormat>();
   private readonly tables = new Map<MapNode, FunctionTable>();
+  private readonly splines = new Map<SplineNode, SplineFormat>();
   /** Smallest error wanted, widest domain and coarsest argument of all maps that share a table. */
   private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
   private readonly readers = new Map<IrNode, IrNode[]>();
@@ -112,8 +116,8 @@ class Quantizer {
     for (const node of this.graph.nodes) {
       if (node.kind !== 'concat' && node.kind !== 'slice') this.formats.set(node, this.quantizeLeaf(node));
     }
-    const { graph, formats, weights, blocks, tables } = this;
-    return { graph, formats, affine: weights, blocks, tables };
+    const { graph, formats, weights, blocks, tables, splines } = this;
+    return { graph, formats, affine: weights, blocks, tables, splines };
   }
 
   private quantizeLeaf(leaf: Leaf): ValueFormat {
@@ -130,6 +134,8 @@ class Quantizer {
         return this.quantizeConstant(leaf, bits);
       case 'map':
         return this.quantizeMap(leaf, bits);
+      case 'spline':
+        return this.quantizeSpline(leaf, bits);
       case 'add':
       case 'min':
       case 'max':
@@ -364,6 +370,14 @@ class Quantizer {
     const { min, max } = table.valueRange;
     const peak = Math.ceil(Math.max(Math.abs(min), Math.abs(max)) * 2 ** exponent) + 2;
     return { bits, exponent, maxInteger: Math.min(peak, 2 ** (bits - 1)) };
+  }
+
+  private quantizeSpline(node: SplineNode, bits: ValueBits): ValueFormat {
+    const weightBits = this.plan.weightBits.get(node) === 8 ? 8 : 16;
+    const wanted = this.plainFormat(node, bits).exponent;
+    const { format, outExponent } = quantizeSpline(node, this.elementFormats(node.x), weightBits, wanted);
+    this.splines.set(node, format);
+    return { bits, exponent: outExponent, maxInteger: 2 ** (bits - 1) };
   }
 
   private degreeBytes(maps: readonly MapNode[]): readonly number[] | undefined {

@@ -2,15 +2,37 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { hasPole } from '../model/functions.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
-import type { IrGraph } from './types.js';
+import type { IrGraph, SplineNode } from './types.js';
 
 /** Refuses functions whose arguments leave their domain somewhere in the input box: sqrt below 0, 1/x through 0. */
 export function checkDomains(graph: IrGraph, values: IrValues, file: string): void {
   for (const node of graph.nodes) {
+    if (node.kind === 'spline') {
+      const reason = rangeFault(node, values.get(node.x)!);
+      if (reason) throw new PinnEdgeError('PE2002', { file, node: node.name, op: 'spline', reason });
+    }
     if (node.kind !== 'map') continue;
     const reason = domainFault(node.fn, values.get(node.x)!);
     if (reason) throw new PinnEdgeError('PE2002', { file, node: node.name, op: describe(node.fn), reason });
   }
+}
+
+/** Of the range of an axis: arguments that leave it by less do so by rounding. */
+const RANGE_SLACK = 1e-9;
+
+function rangeFault({ axes }: SplineNode, x: Float64Array): string | undefined {
+  for (const [k, { min, max }] of axes.entries()) {
+    const slack = RANGE_SLACK * (max - min);
+    let [least, most] = [min, max];
+    for (let i = k; i < x.length; i += axes.length) {
+      least = Math.min(least, x[i]);
+      most = Math.max(most, x[i]);
+    }
+    if (least >= min - slack && most <= max + slack) continue;
+    const span = `argument ${k + 1} runs from ${least.toPrecision(4)} to ${most.toPrecision(4)}`;
+    return `${span}, beyond the range ${min} .. ${max} of its axis; narrow the input ranges or widen "ranges"`;
+  }
+  return undefined;
 }
 
 function describe(fn: MapFunction): string {

@@ -1,5 +1,7 @@
+import { evaluateSpline } from '../model/spline.js';
 import { denseStep } from './dense-step.js';
 import { mapDerivative, mapValue } from './map-function.js';
+import { pullBackSpline } from './splines.js';
 import { type BlockLeaf, type IrGraph, type IrNode, operands } from './types.js';
 
 /** Forward values and reverse-mode gradients of IR graphs in float64, vectorised over points. */
@@ -63,6 +65,9 @@ export function evaluateNode(node: IrNode, inputs: readonly Float64Array[], out:
       for (let i = 0; i < count * width; i++) out[i] = f(x[i]);
       break;
     }
+    case 'spline':
+      evaluateSpline(node, x, out, count);
+      break;
     case 'add':
     case 'mul': {
       const [a, b] = inputs;
@@ -222,6 +227,9 @@ function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64
       for (let i = 0; i < g.length; i++) if (g[i] !== 0) gx[i] += g[i] * slope(x[i]);
       break;
     }
+    case 'spline':
+      pullBackSpline(node, values.get(node.x)!, g, gradients.get(node.x)!, count);
+      break;
     case 'add':
     case 'mul': {
       const [ga, gb] = [gradients.get(node.a)!, gradients.get(node.b)!];

@@ -5,6 +5,7 @@ import { jumpNode } from './floor.js';
 import { functionOf } from './map-function.js';
 import { clipNode, hardSigmoidNode, lookupNode } from './piecewise.js';
 import { intervalBounds, type Range } from './ranges.js';
+import { splineNode } from './splines.js';
 import { structuredNode } from './structured-steps.js';
 import { type ConcatNode, graphOf, type IrGraph, type IrNode } from './types.js';
 
@@ -41,6 +42,12 @@ function buildNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Ir
     case 'hierarchical':
     case 'tensor_train':
       return structuredNode(
+        model,
+        node,
+        node.inputs.map((input) => values.get(input)!),
+      );
+    case 'spline':
+      return splineNode(
         model,
         node,
         node.inputs.map((input) => values.get(input)!),

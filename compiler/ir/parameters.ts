@@ -1,7 +1,15 @@
 import { isFactor } from './blocks.js';
 import { mapNodes } from './map-nodes.js';
 import { coresOf } from './tensor-train.js';
-import { type AffineNode, type BlocksNode, type IrGraph, type IrNode, useCounts, type WeightBits } from './types.js';
+import {
+  type AffineNode,
+  type BlocksNode,
+  type IrGraph,
+  type IrNode,
+  type SplineNode,
+  useCounts,
+  type WeightBits,
+} from './types.js';
 
 /**
  * The weights of a graph as one vector: per matrix its entries, row-major, then the bias that goes with it. Steps that
@@ -54,13 +62,21 @@ function rightFactors(graph: IrGraph): Set<IrNode> {
   return new Set(reads.filter((x) => isFactor(x, (read) => uses.get(read) === 1)));
 }
 
-/** Numbers that the graph stores: weights and biases, factors of scalings, constants. */
+/** The splines of a graph, each array of coefficients once. */
+export function splinesOf(graph: IrGraph): SplineNode[] {
+  const splines = new Map<Float64Array, SplineNode>();
+  for (const node of graph.nodes) if (node.kind === 'spline') splines.set(node.weight, node);
+  return [...splines.values()];
+}
+
+/** Numbers that the graph stores: weights and biases, coefficients of splines, factors of scalings, constants. */
 export function irParameterCount(graph: IrGraph): number {
   let count = trainableCount(graph);
   for (const node of graph.nodes) {
     if (node.kind === 'scale') count += node.scale.length + node.shift.length;
     else if (node.kind === 'constant') count += node.data.length;
   }
+  for (const { weight } of splinesOf(graph)) count += weight.length;
   return count;
 }
 

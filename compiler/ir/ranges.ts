@@ -1,5 +1,6 @@
 import type { Box } from '../model/box.js';
 import { FUNCTIONS, hasPole } from '../model/functions.js';
+import { splineBounds } from '../model/spline.js';
 import type { IrValues } from './evaluate.js';
 import { type MapFunction, stepFunction } from './map-function.js';
 import type { IrGraph, IrNode, SelectNode } from './types.js';
@@ -139,6 +140,8 @@ function intervalOf(node: IrNode, bounds: ReadonlyMap<IrNode, Range[]>, box: Box
         affineInterval(node.scale, i, [x[x.length === 1 ? 0 : i]], node.shift[i]),
       );
     }
+    case 'spline':
+      return splineBounds(node);
     case 'map':
       return bounds.get(node.x)!.map((range) => mapInterval(node.fn, range));
     case 'add':

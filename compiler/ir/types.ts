@@ -1,3 +1,4 @@
+import type { Spline } from '../model/spline.js';
 import type { MapFunction } from './map-function.js';
 
 /**
@@ -90,6 +91,17 @@ export interface MapNode extends Base {
   readonly fn: MapFunction;
 }
 
+/**
+ * Tensor-product B-splines of the components of x, one axis each, or their derivatives by the position along the axes in
+ * segments; a spline and its derivatives share the very array of coefficients.
+ */
+export interface SplineNode extends Base, Spline {
+  readonly kind: 'spline';
+  readonly x: IrNode;
+  /** The least width that the coefficients need, where compression has found one. */
+  readonly precision?: WeightBits;
+}
+
 /** y = a + b or a - b; an operand of width 1 is broadcast. */
 export interface AddNode extends Base {
   readonly kind: 'add';
@@ -139,6 +151,7 @@ export type IrNode =
   | BlocksNode
   | ScaleNode
   | MapNode
+  | SplineNode
   | AddNode
   | MulNode
   | ExtremumNode
@@ -175,9 +188,9 @@ export function operands(node: IrNode): readonly IrNode[] {
   }
 }
 
-/** The arguments of a node's matrices. */
+/** The arguments of a node's matrices, or of a spline: values that lie side by side. */
 export function matrixArguments(node: IrNode): readonly IrNode[] {
-  return node.kind === 'affine' || node.kind === 'blocks' ? operands(node) : [];
+  return node.kind === 'affine' || node.kind === 'blocks' || node.kind === 'spline' ? operands(node) : [];
 }
 
 /** The same node reading `values` in place of its operands. */

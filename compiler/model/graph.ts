@@ -1,4 +1,5 @@
 import { nearestNames, type Problem } from '../diagnostics.js';
+import { splineWidth } from './spline-shapes.js';
 import { structuredWidth } from './structured-shapes.js';
 import { allOutputs, type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
 
@@ -157,6 +158,8 @@ function nodeWidth(
     case 'hierarchical':
     case 'tensor_train':
       return structuredWidth(node, inputs as number[], tensors, bad);
+    case 'spline':
+      return splineWidth(node, inputs as number[], tensors, bad);
     case 'add':
     case 'sub':
     case 'mul':

@@ -1,4 +1,5 @@
 import type { JumpName } from './functions.js';
+import type { Spline } from './spline.js';
 
 /** A validated `pinn-edge/1` model in memory. Tensors are float64, row-major. */
 
@@ -100,6 +101,14 @@ export type ModelNode = { name: string } & (
       bias?: string;
       precision?: StoredBits;
     }
+  | {
+      op: 'spline';
+      inputs: string[];
+      coefficients: string;
+      degree?: number;
+      ranges: [number, number][];
+      precision?: StoredBits;
+    }
   | { op: UnaryOp | JumpName | 'neg'; inputs: [string] }
   | { op: 'gelu'; inputs: [string]; approximate?: 'none' | 'tanh' }
   | { op: 'pow'; inputs: [string]; exponent: number }
@@ -196,13 +205,14 @@ export function nodeInputs(node: ModelNode): readonly string[] {
 /** Names of the tensors that a node uses, with the field that names each. */
 export function nodeTensors(node: ModelNode): { name: string; field: string }[] {
   const named = (fields: object, prefix = '') =>
-    ['weight', 'left', 'right', 'bias'].flatMap((field) => {
+    ['weight', 'coefficients', 'left', 'right', 'bias'].flatMap((field) => {
       const name = (fields as Record<string, unknown>)[field];
       return typeof name === 'string' ? [{ name, field: prefix + field }] : [];
     });
   switch (node.op) {
     case 'dense':
     case 'low_rank':
+    case 'spline':
       return named(node);
     case 'hierarchical':
       return [...node.leaves.flatMap((leaf, i) => named(leaf, `leaves[${i}].`)), ...named(node)];
@@ -216,6 +226,16 @@ export function nodeTensors(node: ModelNode): { name: string; field: string }[] 
       return [];
   }
 }
+
+/** What a spline node computes. */
+export function splineOf(model: Model, node: Extract<ModelNode, { op: 'spline' }>): Spline {
+  const { degree = DEFAULT_SPLINE_DEGREE, ranges } = node;
+  const { shape, data } = model.tensors.get(node.coefficients)!;
+  const axes = ranges.map(([min, max], k) => ({ min, max, segments: shape[k + 1] - degree }));
+  return { axes, degree, orders: axes.map(() => 0), weight: data };
+}
+
+export const DEFAULT_SPLINE_DEGREE = 3;
 
 /** Number of weights: elements of all tensors that the graph uses, plus `scale` and `constant` vectors. */
 export function parameterCount(model: Model): number {

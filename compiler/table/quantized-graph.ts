@@ -1,5 +1,15 @@
-import type { AffineNode, BlocksNode, IrGraph, IrNode, MapNode, ScaleNode, WeightBits } from '../ir/types.js';
+import type {
+  AffineNode,
+  BlocksNode,
+  IrGraph,
+  IrNode,
+  MapNode,
+  ScaleNode,
+  SplineNode,
+  WeightBits,
+} from '../ir/types.js';
 import type { FunctionTable } from './function-table.js';
+import type { SplineAxis } from './spline.js';
 
 /** A graph with a number format for every value and integers for every weight. */
 
@@ -55,6 +65,18 @@ export interface BlocksFormat {
   accumulatorPeak: number;
 }
 
+/** Integer form of a spline: see SPLINE_FIELDS of the table's specification. */
+export interface SplineFormat {
+  weightBits: 8 | 16;
+  /** As the node has them: row-major, all axes. */
+  weights: Int32Array;
+  axes: readonly SplineAxis[];
+  degree: number;
+  /** Of the sum over all axes, and of those over all but the first. */
+  shift: number;
+  shiftB: number;
+}
+
 /** A node that stores integers of its own; concat and slice only name parts of others. */
 export type Leaf = Exclude<IrNode, { kind: 'concat' | 'slice' }>;
 
@@ -71,6 +93,7 @@ export interface QuantizedGraph {
   affine: ReadonlyMap<AffineNode | ScaleNode, WeightFormat>;
   blocks: ReadonlyMap<BlocksNode, BlocksFormat>;
   tables: ReadonlyMap<MapNode, FunctionTable>;
+  splines: ReadonlyMap<SplineNode, SplineFormat>;
 }
 
 /** The leaves that a value is made of, in order; adjacent segments of one leaf are joined. */

@@ -87,7 +87,17 @@ export function recordShape(record: TableRecord): RecordShape {
   }
   return {
     aBytes: format & FORMAT.A_WIDE ? 4 : 2,
-    bBytes: isSpline ? 4 : isLanes ? 8 : kind === KIND.BLOCK ? (accBits === 64 ? 8 : 4) : format & FORMAT.B_WIDE ? 4 : 2,
+    bBytes: isSpline
+      ? 4
+      : isLanes
+        ? 8
+        : kind === KIND.BLOCK
+          ? accBits === 64
+            ? 8
+            : 4
+          : format & FORMAT.B_WIDE
+            ? 4
+            : 2,
     outBytes,
     weightBytes,
     accBits,

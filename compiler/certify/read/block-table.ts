@@ -117,6 +117,8 @@ class TableReader {
       case KIND.SELECT:
         this.readCombine(record, index, shape);
         break;
+      case KIND.SPLINE:
+        throw cannotProve(`record ${index} is a spline, which is not covered`);
       default:
         throw cannotProve(`record ${index}: records of kind ${record.kind} are not covered`);
     }

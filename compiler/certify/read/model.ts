@@ -108,6 +108,8 @@ function appendNode(
     }
     case 'lookup':
       return to.piecewise(x, node.points, node.values, 0, 0);
+    case 'spline':
+      throw cannotProve(`node "${node.name}" is a spline, which is not covered`);
     case 'floor':
     case 'ceil':
     case 'round':

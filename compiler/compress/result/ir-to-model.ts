@@ -7,6 +7,7 @@ import {
   type IrGraph,
   type IrNode,
   operands,
+  type SplineNode,
   useCounts,
   type WeightBits,
 } from '../../ir/types.js';
@@ -92,6 +93,13 @@ class ModelWriter {
     return this.add({ op: 'low_rank', inputs, left, right, bias, ...stored(node, inner) }, name, width);
   }
 
+  private writeSpline({ name, width, weight, axes, degree, ...node }: SplineNode, x: string): string {
+    const shape = [width, ...axes.map(({ segments }) => segments + degree)];
+    const coefficients = this.tensor(`${this.unique(name)}.coefficients`, shape, weight);
+    const ranges = axes.map(({ min, max }): [number, number] => [min, max]);
+    return this.add({ op: 'spline', inputs: [x], coefficients, degree, ranges, ...stored(node) }, name, width);
+  }
+
   private writeBlocks(node: BlocksNode): string {
     const { name, width } = node;
     const unique = this.unique(name);
@@ -146,6 +154,8 @@ class ModelWriter {
         return this.writeAffine(node);
       case 'blocks':
         return this.writeBlocks(node);
+      case 'spline':
+        return this.writeSpline(node, inputs[0]);
       case 'scale': {
         const [scale, shift] = [Array.from(node.scale), Array.from(node.shift)];
         return this.add({ op: 'scale', inputs: [inputs[0]], scale, shift }, name, width);

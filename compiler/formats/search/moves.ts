@@ -1,5 +1,5 @@
 import type { NativePrices } from '../../code/cost/native.js';
-import type { AffineNode, BlockLeaf } from '../../ir/types.js';
+import type { AffineNode, BlockLeaf, SplineNode } from '../../ir/types.js';
 import { segmentsOf, type WeightBits } from '../../table/quantized-graph.js';
 import { type Plan, WIDE_VALUE_BYTES, withWeightBits } from '../plan.js';
 import { BYTES_PER_INSTRUCTION } from './preference.js';
@@ -11,7 +11,7 @@ export interface Move {
   saving: number;
 }
 
-type Matrix = AffineNode | BlockLeaf;
+type Matrix = AffineNode | BlockLeaf | SplineNode;
 
 /** A table of twice the error takes about this many bytes less. */
 const COARSER_TABLE_SAVING = 80;
@@ -56,7 +56,10 @@ export function matricesOf({ weightBits }: Plan): { node: Matrix; uses: Matrix[]
 }
 
 /** Instructions of one product of a matrix with weights of so many bits. */
-function productPrice(plan: Plan, { x }: Matrix, bits: WeightBits, prices: NativePrices): number {
+function productPrice(plan: Plan, matrix: Matrix, bits: WeightBits, prices: NativePrices): number {
+  // A spline reads few of its coefficients, at the same speed whatever their width.
+  if ('orders' in matrix) return 0;
+  const { x } = matrix;
   const isWide = bits === 32 || segmentsOf(x).some(({ leaf }) => plan.bits.get(leaf) === 32);
   if (isWide) return prices['dense32.product'];
   return prices[bits === 16 ? 'dual64.product' : 'dense8.product'];

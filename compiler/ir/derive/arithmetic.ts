@@ -157,6 +157,15 @@ export function joined(name: string, parts: readonly Term[], widths: readonly nu
 export function part(name: string, x: Term, start: number, width: number): Term {
   if (!x || width === x.width) return x;
   if (x.kind === 'constant') return constantNode(name, x.data.slice(start, start + width));
+  if (x.kind === 'concat') {
+    let at = 0;
+    for (const whole of x.parts) {
+      if (at === start && whole.width === width) return whole;
+      at += whole.width;
+    }
+  }
   const { factor, rest } = factored(x);
-  return scaled(name, { kind: 'slice', name, width, x: rest, start }, factor);
+  const cut: IrNode =
+    rest.kind === 'concat' ? part(name, rest, start, width)! : { kind: 'slice', name, width, x: rest, start };
+  return scaled(name, cut, factor);
 }

@@ -1,4 +1,6 @@
-import { graphOf, type IrNode, type MapNode, operands, type SelectNode } from '../types.js';
+import { PinnEdgeError } from '../../diagnostics.js';
+import { derivedSpline, segmentsPerUnit } from '../../model/spline.js';
+import { graphOf, type IrNode, type MapNode, operands, type SelectNode, type SplineNode } from '../types.js';
 import {
   chosen,
   constantNode,
@@ -23,7 +25,7 @@ const twice = (name: string, x: Term): Term => x && scaled(name, x, 2);
  * every derivative of every node is made once, and so is every f', for all inputs and orders.
  *
  * The derivative of W x + b is W x', with the very array of weights. Where a function has a kink, its derivative is the
- * one from the left; at equal values min and max have the derivatives of their second operand, and select has those of
+ * one from the left; derivatives of a spline have its coefficients; at equal values min and max have the derivatives of their second operand, and select has those of
  * the operand that it chooses.
  */
 export class Differentiator {
@@ -31,6 +33,8 @@ export class Differentiator {
   /** Choices whose condition changes with an input that they are differentiated by. */
   readonly selects = new Set<SelectNode>();
   private readonly slopes = new Map<IrNode, ReturnType<typeof slopeOf>>();
+  /** Derivatives of splines, by what they read, their coefficients and their orders. */
+  private readonly splines = new Map<IrNode, Map<Float64Array, Map<string, SplineNode>>>();
 
   /** @param inputs names of the graph's inputs, for the names of nodes */
   constructor(private readonly inputs: readonly string[]) {}
@@ -65,6 +69,8 @@ export class Differentiator {
         const dx = of(node.x);
         return dx && timesSlope(name, this.slope(node), dx);
       }
+      case 'spline':
+        return this.wide(name, this.splineDerivative(name, node, of(node.x)), width);
       case 'add':
         return this.wide(name, sum(name, of(node.a), of(node.b), node.subtract), width);
       case 'mul': {
@@ -92,6 +98,30 @@ export class Differentiator {
       case 'slice':
         return part(name, of(node.x), node.start, width);
     }
+  }
+
+  /** The sum over the axes of the derivative along each times that of its argument. */
+  private splineDerivative(name: string, node: SplineNode, dx: Term): Term {
+    return node.axes.reduce<Term>((total, axis, k) => {
+      const along = part(name, dx, k, 1);
+      if (!along || node.orders[k] === node.degree) return total;
+      const slope = scaled(name, this.splineAlong(name, node, k), segmentsPerUnit(axis));
+      return sum(name, total, product(name, slope, along));
+    }, undefined);
+  }
+
+  private splineAlong(name: string, node: SplineNode, axis: number): SplineNode {
+    const derived = { ...derivedSpline(node, axis), name };
+    if (derived.orders[axis] === node.degree && node.axes[axis].segments > 1) {
+      throw new PinnEdgeError('PE2011', { node: node.name, degree: node.degree, order: node.degree });
+    }
+    const readers = this.splines.get(node.x) ?? new Map<Float64Array, Map<string, SplineNode>>();
+    this.splines.set(node.x, readers);
+    const orders = readers.get(node.weight) ?? new Map<string, SplineNode>();
+    readers.set(node.weight, orders);
+    const known = orders.get(derived.orders.join()) ?? derived;
+    orders.set(derived.orders.join(), known);
+    return known;
   }
 
   private slope(node: MapNode): ReturnType<typeof slopeOf> {

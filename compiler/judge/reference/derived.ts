@@ -1,8 +1,9 @@
 import { forEachMeaning, highestOrder, meaningOf } from '../../model/derivatives.js';
 import { applyFunction, applyOperator, type ExpressionAlgebra, interpretExpression } from '../../model/expression.js';
 import { FUNCTIONS, type FunctionName, JUMPS, power } from '../../model/functions.js';
-import { allOutputs, type Model, type ModelNode, type ModelOutput, nodeInputs } from '../../model/types.js';
+import { allOutputs, type Model, type ModelNode, type ModelOutput, nodeInputs, splineOf } from '../../model/types.js';
 import { type Jet, JetSpace } from './jets.js';
+import { splineJet } from './spline-jets.js';
 import { BLOCK, compileNode, type Step, scalarFunction } from './steps.js';
 
 /** Outputs that are expressions of others and their derivatives, exactly: the graph is evaluated in jets. */
@@ -87,6 +88,11 @@ class JetGraph {
         const { op } = node;
         return () => this.write(node.name, extremum(space, op, this.operand(node, 0), this.operand(node, 1)));
       }
+      case 'spline': {
+        const spline = splineOf(this.model, node);
+        const width = this.model.widths.get(node.name)!;
+        return () => this.write(node.name, splineJet(space, spline, this.sideBySide(node.inputs), width));
+      }
       case 'floor':
       case 'ceil':
       case 'round': {
@@ -115,6 +121,22 @@ class JetGraph {
     return (size) => {
       for (const step of planes) step(size);
     };
+  }
+
+  /** Values side by side. */
+  private sideBySide(names: readonly string[]): Jet {
+    const parts = names.map((name) => ({ jet: this.values.get(name)!, width: this.model.widths.get(name)! }));
+    const width = parts.reduce((n, part) => n + part.width, 0);
+    const planes = parts[0].jet.planes.map((_, m) => {
+      const plane = new Float64Array(BLOCK * width);
+      let at = 0;
+      for (const { jet, width: own } of parts) {
+        for (let p = 0; p < BLOCK; p++) plane.set(jet.planes[m].subarray(p * own, (p + 1) * own), p * width + at);
+        at += own;
+      }
+      return plane;
+    });
+    return { planes, order: this.space.order };
   }
 
   /** An operand as wide as the node. */

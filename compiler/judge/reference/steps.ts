@@ -11,7 +11,8 @@ import {
   power,
   type ScalarFunction,
 } from '../../model/functions.js';
-import { type Model, type ModelNode, nodeInputs } from '../../model/types.js';
+import { evaluateSpline } from '../../model/spline.js';
+import { type Model, type ModelNode, nodeInputs, splineOf } from '../../model/types.js';
 import { factors, hierarchicalStep } from './structured-weights.js';
 
 /** The operations of the graph over blocks of points. */
@@ -43,6 +44,11 @@ export function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<s
         denseStep(right, undefined, x, middle, size, rank, xWidth);
         denseStep(left, bias, middle, out, size, width, rank);
       };
+    }
+    case 'spline': {
+      const spline = splineOf(model, node);
+      const argument = sideBySide(model, node.inputs, values);
+      return (size) => evaluateSpline(spline, argument(size), out, size);
     }
     case 'hierarchical':
       return hierarchicalStep(model, node, values, out);
@@ -83,18 +89,8 @@ export function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<s
         }
       };
     }
-    case 'concat': {
-      const parts = node.inputs.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
-      return (size) => {
-        let at = 0;
-        for (const part of parts) {
-          for (let p = 0; p < size; p++) {
-            for (let i = 0; i < part.width; i++) out[p * width + at + i] = part.data[p * part.width + i];
-          }
-          at += part.width;
-        }
-      };
-    }
+    case 'concat':
+      return sideBySide(model, node.inputs, values, out);
     case 'slice':
       return (size) => {
         for (let p = 0; p < size; p++) {
@@ -123,6 +119,27 @@ export function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<s
     default:
       return unaryStep(scalarFunction(node)!.value, x, out, width);
   }
+}
+
+/** Fills `out` with the named values side by side, row-major [BLOCK x total width], and gives it. */
+function sideBySide(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, Float64Array>,
+  out: Float64Array = new Float64Array(BLOCK * names.reduce((n, name) => n + model.widths.get(name)!, 0)),
+): (size: number) => Float64Array {
+  const parts = names.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
+  const width = out.length / BLOCK;
+  return (size) => {
+    let at = 0;
+    for (const part of parts) {
+      for (let p = 0; p < size; p++) {
+        for (let i = 0; i < part.width; i++) out[p * width + at + i] = part.data[p * part.width + i];
+      }
+      at += part.width;
+    }
+    return out;
+  };
 }
 
 /** The function that an elementwise node of one operand applies; undefined for every other node. */

@@ -8,6 +8,7 @@ import { lowerCombine } from './records/combine.js';
 import { lowerAffine, lowerConstant } from './records/dense.js';
 import { lowerMap } from './records/map.js';
 import { lowerScale } from './records/scale.js';
+import { lowerSpline } from './records/spline.js';
 
 /** What the table does not hold but reports and packages want to know. */
 export interface LoweredModel {
@@ -70,6 +71,9 @@ function lowerNode(node: IrNode, to: RecordWriter): void {
       break;
     case 'scale':
       lowerScale(node, to);
+      break;
+    case 'spline':
+      lowerSpline(node, to);
       break;
     case 'map':
       lowerMap(node, to);

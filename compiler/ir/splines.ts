@@ -1,0 +1,35 @@
+import { derivedSpline, evaluateSpline, segmentsPerUnit } from '../model/spline.js';
+import { type Model, type ModelNode, splineOf } from '../model/types.js';
+import type { IrNode, SplineNode } from './types.js';
+
+/** A spline of the model, of the values that it reads side by side. */
+export function splineNode(
+  model: Model,
+  node: Extract<ModelNode, { op: 'spline' }>,
+  inputs: readonly IrNode[],
+): SplineNode {
+  const { name, precision } = node;
+  const width = model.widths.get(name)!;
+  const cols = inputs.reduce((n, x) => n + x.width, 0);
+  const x: IrNode = inputs.length === 1 ? inputs[0] : { kind: 'concat', name, width: cols, parts: inputs };
+  return { kind: 'spline', name, width, x, ...splineOf(model, node), precision };
+}
+
+/** Adds a spline's gradient to that of its argument. */
+export function pullBackSpline(
+  node: SplineNode,
+  x: Float64Array,
+  g: Float64Array,
+  gx: Float64Array,
+  count: number,
+): void {
+  const { width, axes } = node;
+  const slopes = new Float64Array(count * width);
+  axes.forEach((axis, k) => {
+    evaluateSpline(derivedSpline(node, k), x, slopes, count);
+    const scale = segmentsPerUnit(axis);
+    for (let p = 0; p < count; p++) {
+      for (let i = 0; i < width; i++) gx[p * axes.length + k] += g[p * width + i] * scale * slopes[p * width + i];
+    }
+  });
+}
