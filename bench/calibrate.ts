@@ -170,7 +170,7 @@ async function compiledSplines(): Promise<CompiledModel[]> {
   const list: CompiledModel[] = [];
   for (const [degree, segments, width] of SPLINES) {
     const model = spline(degree, segments, width);
-    list.push(await compile(model, { tolerance: 1e-3, compress: 'none', kernels: LARGEST_KERNELS }));
+    list.push(await compile(model, { tolerance: 1e-3, kernels: LARGEST_KERNELS }));
   }
   return list;
 }

@@ -5,7 +5,18 @@ import type { Attempt } from './search/one-method.js';
 
 /** What compression can be asked for. */
 
-export const METHODS = ['auto', 'prune', 'hmatrix', 'tt', 'lowrank', 'svd', 'magnitude', 'int8', 'int16'] as const;
+export const METHODS = [
+  'auto',
+  'prune',
+  'spline',
+  'hmatrix',
+  'tt',
+  'lowrank',
+  'svd',
+  'magnitude',
+  'int8',
+  'int16',
+] as const;
 export type Method = (typeof METHODS)[number];
 
 export interface CompressOptions {

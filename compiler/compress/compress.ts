@@ -2,7 +2,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
 import { deriveOutputs } from '../ir/derive/derived-outputs.js';
 import { mapNodes } from '../ir/map-nodes.js';
-import { modelParameterCount } from '../ir/parameters.js';
+import { modelParameterCount, trainableCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
@@ -241,7 +241,8 @@ function summarize(
     parameters: { before, after },
     bytes: { before: 4 * before, after: kept && bytes !== undefined ? bytes : unstructuredBytes(graph, options) },
     layers: kept ? compressedLayers(graph, matrices, layerErrors(teacher, result, graph), relativeError) : undefined,
-    tangentKernel: kept ? compareTangentKernels(teacher, graph) : undefined,
+    // A spline has no weights that learn.
+    tangentKernel: kept && trainableCount(graph) ? compareTangentKernels(teacher, graph) : undefined,
     error: kept ? spent : 0,
     relativeError,
     attempts,

@@ -1,3 +1,4 @@
+import { basisExcess, coefficientExponent } from '../ir/splines.js';
 import type { SplineNode } from '../ir/types.js';
 import { segmentsPerUnit } from '../model/spline.js';
 import type { SplineFormat, ValueFormat } from '../table/quantized-graph.js';
@@ -19,17 +20,15 @@ export function quantizeSpline(
 ): { format: SplineFormat; outExponent: number } {
   const { degree, orders } = node;
   const d = node.axes.length;
-  const factorials = factorial(degree) ** d;
-  const largest = node.weight.reduce((m, c) => Math.max(m, Math.abs(c)), 0) / factorials;
+  const excess = basisExcess(node);
   const limit = 2 ** (weightBits - 1) - 1;
   let shiftB = 0;
   while (sumBits(weightBits, degree, orders, shiftB).some((bits) => bits > LIMIT.MAX_SPLINE_SUM_BITS)) shiftB++;
   // Of a sum over all axes, in units of a coefficient.
   const gained = LIMIT.SPLINE_BITS * d - shiftB * (d - 1);
-  const finest = largest > 0 ? Math.floor(Math.log2((limit + 0.5) / largest)) : wanted - gained;
-  const exponent = Math.min(finest, LIMIT.MAX_SHIFT_64 + wanted - gained);
+  const exponent = Math.min(coefficientExponent(node, weightBits), LIMIT.MAX_SHIFT_64 + wanted - gained);
   const weights = Int32Array.from(node.weight, (c) => {
-    const rounded = Math.round((c / factorials) * 2 ** exponent);
+    const rounded = Math.round((c / excess) * 2 ** exponent);
     return Math.max(-limit, Math.min(limit, rounded));
   });
   const outExponent = Math.min(wanted, exponent + gained);
@@ -42,8 +41,4 @@ export function quantizeSpline(
     return { origin: Math.round(axis.min * steps), factor, shift: held, segments: axis.segments, order: orders[k] };
   });
   return { format: { weightBits, weights, axes, degree, shift: exponent + gained - outExponent, shiftB }, outExponent };
-}
-
-function factorial(n: number): number {
-  return n > 1 ? n * factorial(n - 1) : 1;
 }

@@ -15,6 +15,21 @@ export function splineNode(
   return { kind: 'spline', name, width, x, ...splineOf(model, node), precision };
 }
 
+/** What the basis functions in integers have in excess: degree! of every axis, by which coefficients are divided. */
+export function basisExcess({ degree, axes }: SplineNode): number {
+  return factorial(degree) ** axes.length;
+}
+
+/** Exponent of a spline's coefficients, divided by that excess, as integers of so many bits: as fine as they allow. */
+export function coefficientExponent(node: SplineNode, bits: 8 | 16): number {
+  const largest = node.weight.reduce((m, c) => Math.max(m, Math.abs(c)), 0) / basisExcess(node);
+  return largest > 0 ? Math.floor(Math.log2((2 ** (bits - 1) - 0.5) / largest)) : 0;
+}
+
+function factorial(n: number): number {
+  return n > 1 ? n * factorial(n - 1) : 1;
+}
+
 /** Adds a spline's gradient to that of its argument. */
 export function pullBackSpline(
   node: SplineNode,

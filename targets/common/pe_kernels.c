@@ -7,12 +7,20 @@
 #include "pe_kernels_dual.h"
 #include "pe_kernels_map.h"
 #include "pe_kernels_scale.h"
-#include "pe_kernels_spline.h"
 
 #if defined(__GNUC__)
 #define PE_ALONE __attribute__((noinline)) static
+// Compiled for few bytes whatever the rest is compiled for.
+#define PE_SPARING __attribute__((noinline, cold)) static
 #else
 #define PE_ALONE static
+#define PE_SPARING static
+#endif
+
+#if PE_HAS_SPLINES
+// One record of this kind does the work of a network.
+#define PE_SPLINE_PART PE_SPARING
+#include "pe_kernels_spline.h"
 #endif
 
 // Defined by firmware that would rather be small than fast: kernels then look at the format of each record instead of
@@ -85,7 +93,6 @@ PE_KERNEL_OF(dual_32_rows, pe_dense_dual, PE_DUAL_32, PE_FLAG_ROW_SHIFTS)
 PE_KERNEL(dual_any, pe_dense_dual, r->format)
 
 PE_KERNEL(scale, pe_scale, r->format)
-PE_KERNEL(spline, pe_spline, r->format)
 
 PE_KERNEL(block_8_16_64, pe_block, PE_FORMAT_WEIGHT_8 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
 PE_KERNEL(block_16_16_64, pe_block, PE_FORMAT_WEIGHT_16 | PE_FORMAT_ACC_WIDE | PE_OUT(r))
@@ -191,6 +198,14 @@ static void nothing(const pe_record_t *r, void *arena, const uint8_t *pool) {
   (void)arena;
   (void)pool;
 }
+
+#if PE_HAS_SPLINES
+PE_SPARING void spline(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  pe_spline(r, r->format, arena, pool);
+}
+#else
+#define spline nothing
+#endif
 
 typedef void (*kernel_t)(const pe_record_t *r, void *arena, const uint8_t *pool);
 

@@ -8,13 +8,18 @@
 
 #include "pe_kernels_fixed.h"
 
+// Parts of the kernel: inlined where the compiler finds that worth its bytes, unless firmware says otherwise.
+#ifndef PE_SPLINE_PART
+#define PE_SPLINE_PART static inline
+#endif
+
 #define PE_SPLINE_ONE ((int32_t)1 << PE_LIMIT_SPLINE_BITS)
 
 // value / 2^shift, rounded half up.
-PE_INLINE int64_t pe_spline_round(int64_t value, uint32_t shift) { return (value + (int64_t)pe_half(shift)) >> shift; }
+PE_SPLINE_PART int64_t pe_spline_round(int64_t value, uint32_t shift) { return (value + (int64_t)pe_half(shift)) >> shift; }
 
 // The argument's place along an axis in 2^-20 of a segment, held to the axis.
-PE_INLINE int32_t pe_spline_position(const pe_axis_t *axis, int32_t argument) {
+PE_SPLINE_PART int32_t pe_spline_position(const pe_axis_t *axis, int32_t argument) {
   const int64_t distance = (int64_t)argument - axis->origin;
   const int64_t place = pe_spline_round(distance * axis->factor, axis->shift);
   const int64_t last = (int64_t)axis->segments << PE_LIMIT_SPLINE_BITS;
@@ -22,7 +27,7 @@ PE_INLINE int32_t pe_spline_position(const pe_axis_t *axis, int32_t argument) {
 }
 
 // The degree + 1 basis functions that are not zero at t, their derivatives of `order`, times degree! and in 2^-20.
-PE_INLINE void pe_spline_basis(pe_wide_t *n, uint32_t degree, uint32_t order, int32_t t) {
+PE_SPLINE_PART void pe_spline_basis(pe_wide_t *n, uint32_t degree, uint32_t order, int32_t t) {
   const uint32_t smooth = degree - order;
   int32_t scale = 1;
   n[0] = PE_SPLINE_ONE;
@@ -38,20 +43,13 @@ PE_INLINE void pe_spline_basis(pe_wide_t *n, uint32_t degree, uint32_t order, in
     int32_t right = PE_SPLINE_ONE - t + (int32_t)k * PE_SPLINE_ONE;
     for (uint32_t j = k; j > 0u; j--) {
       const int64_t sum = (int64_t)left * n[j - 1u] + (int64_t)right * n[j];
-      n[j] = (int32_t)pe_spline_round(sum, PE_LIMIT_SPLINE_BITS);
+      n[j] = (int32_t)((sum + PE_SPLINE_ONE / 2) >> PE_LIMIT_SPLINE_BITS);
       left += PE_SPLINE_ONE;
       right -= PE_SPLINE_ONE;
     }
-    n[0] = (int32_t)pe_spline_round((int64_t)right * n[0], PE_LIMIT_SPLINE_BITS);
+    n[0] = (int32_t)(((int64_t)right * n[0] + PE_SPLINE_ONE / 2) >> PE_LIMIT_SPLINE_BITS);
   }
   for (uint32_t j = 0; order != 0u && j <= degree; j++) n[j] *= scale;
-}
-
-// Coefficients from `at` on times the factors of the last axis.
-PE_INLINE int64_t pe_spline_line(const uint8_t *c, uint32_t at, const pe_wide_t *n, uint32_t degree, uint32_t format) {
-  int64_t sum = 0;
-  for (uint32_t j = 0; j <= degree; j++) sum += (int64_t)n[j] * pe_weight(c, at + j, format);
-  return sum;
 }
 
 PE_INLINE void pe_spline(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
@@ -78,20 +76,19 @@ PE_INLINE void pe_spline(const pe_record_t *r, uint32_t format, void *arena, con
   }
   const pe_wide_t *inner = words + (r->cols - 1u) * terms;
   const pe_wide_t *middle = inner - terms;
+  const uint32_t lines = r->cols > 1u ? terms : 1u;
+  const uint32_t planes = r->cols > 2u ? terms : 1u;
   for (uint32_t row = 0; row < r->rows; row++, first += per_row) {
     int64_t sum = 0;
-    if (r->cols == 1u) {
-      sum = pe_spline_line(c, first, inner, degree, format);
-    } else {
-      const uint32_t slices = r->cols == 2u ? 1u : terms;
-      for (uint32_t i = 0; i < slices; i++) {
-        int64_t over_plane = 0;
-        for (uint32_t j = 0; j < terms; j++) {
-          const int64_t over_line = pe_spline_line(c, first + i * plane + j * line, inner, degree, format);
-          over_plane += pe_spline_round(over_line, r->shift_b) * middle[j];
-        }
-        sum = r->cols == 2u ? over_plane : sum + pe_spline_round(over_plane, r->shift_b) * words[i];
+    for (uint32_t i = 0; i < planes; i++) {
+      int64_t over_plane = 0;
+      for (uint32_t j = 0; j < lines; j++) {
+        const uint32_t at = first + i * plane + j * line;
+        int64_t over_line = 0;
+        for (uint32_t k = 0; k < terms; k++) over_line += (int64_t)inner[k] * pe_weight(c, at + k, format);
+        over_plane = r->cols == 1u ? over_line : over_plane + pe_spline_round(over_line, r->shift_b) * middle[j];
       }
+      sum = r->cols <= 2u ? over_plane : sum + pe_spline_round(over_plane, r->shift_b) * words[i];
     }
     pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, pe_saturate_wide(pe_spline_round(sum, r->shift)));
   }

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "pe_crc32.h"
+#include "pe_kernels.h"
 
 // What is known of a table when its records are checked.
 typedef struct {
@@ -34,8 +35,10 @@ static bool is_binary(uint32_t kind) {
          kind == PE_KIND_SELECT;
 }
 
+static bool is_spline(uint32_t kind) { return PE_HAS_SPLINES && kind == PE_KIND_SPLINE; }
+
 static bool is_known(uint32_t kind) {
-  return is_weighted(kind) || is_map(kind) || is_binary(kind) || kind == PE_KIND_COPY || kind == PE_KIND_SPLINE;
+  return is_weighted(kind) || is_map(kind) || is_binary(kind) || kind == PE_KIND_COPY || is_spline(kind);
 }
 
 static uint32_t allowed_format(uint32_t kind) {
@@ -101,12 +104,12 @@ static uint32_t check_operands(const pe_record_t *r, const pe_limits_t *limits) 
   const uint32_t size = limits->arena_bytes;
   const uint32_t rows = r->rows;
   const bool is_block = r->kind == PE_KIND_BLOCK;
-  const bool is_spline = r->kind == PE_KIND_SPLINE;
-  const uint32_t a_count = is_matrix(r->kind) || is_spline ? r->cols : (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 1u : rows;
+  const bool has_axes = is_spline(r->kind);
+  const uint32_t a_count = is_matrix(r->kind) || has_axes ? r->cols : (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 1u : rows;
   const uint32_t b_elements = (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 1u : rows;
   const uint32_t words = r->cols * (r->shift_a + 1u);
-  const uint32_t b_count = is_block ? rows : is_spline ? words : is_binary(r->kind) ? b_elements : 0u;
-  const uint32_t b_bytes = is_block ? 2u * width(r, PE_FORMAT_ACC_WIDE) : is_spline ? 4u : width(r, PE_FORMAT_B_WIDE);
+  const uint32_t b_count = is_block ? rows : has_axes ? words : is_binary(r->kind) ? b_elements : 0u;
+  const uint32_t b_bytes = is_block ? 2u * width(r, PE_FORMAT_ACC_WIDE) : has_axes ? 4u : width(r, PE_FORMAT_B_WIDE);
   const uint32_t out = 2u * (uint32_t)r->out;
   if (!is_inside(2u * (uint32_t)r->a, a_count, width(r, PE_FORMAT_A_WIDE), size)) return PE_CHECK_OPERAND_A;
   if (!is_inside(2u * (uint32_t)r->b, b_count, b_bytes, size)) return PE_CHECK_OPERAND_B;
@@ -263,7 +266,7 @@ static uint32_t check_record(const pe_record_t *r, const pe_limits_t *limits) {
   const uint32_t failed = check_operands(r, limits);
   if (failed != PE_CHECK_OK) return failed;
   if (is_map(r->kind)) return check_map(r, limits);
-  if (r->kind == PE_KIND_SPLINE) return check_spline(r, limits);
+  if (is_spline(r->kind)) return check_spline(r, limits);
   const uint32_t guarded = r->shift_a > 1u ? r->shift_a : 1u;
   const uint32_t min_shift = is_weighted(r->kind) ? guarded : 0u;
   if (r->shift < min_shift || r->shift > max_shift(r) || r->shift_a > 31u || r->shift_b > 31u) return PE_CHECK_SHIFT;
@@ -325,7 +328,7 @@ uint64_t pe_table_steps(const void *table) {
   for (uint32_t i = 0; i < h->record_count; i++) {
     const pe_record_t *r = &records[i];
     // A spline has at most 3 axes of 5 basis functions each, and reads at most 6 x 6 x 6 coefficients for a result.
-    const uint32_t most = r->kind == PE_KIND_SPLINE ? 256u : 1u;
+    const uint32_t most = is_spline(r->kind) ? 256u : 1u;
     steps += (uint64_t)r->rows * (is_matrix(r->kind) ? 1u + (uint32_t)r->cols : most);
   }
   return steps;

@@ -24,6 +24,10 @@ const BUDGETS = [
 /** Of the library for block tables all but its kernels. */
 const MAX_BYTES_BESIDE_KERNELS = 4608;
 
+/** Few models have splines; what they take of the library for block tables. */
+const WITHOUT_SPLINES = ['-DPE_HAS_SPLINES=0'];
+const MAX_SPLINE_BYTES = 1280;
+
 /** Texts are needed on a display only. */
 const AGENT_SOURCES = UPDATE_SOURCES.filter((source) => source !== 'pe_update_text.c');
 
@@ -35,10 +39,10 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))('for $name', (
   const it = test.skipIf(isSkipped);
   const { command } = board.compiler;
 
-  const objectOf = (source: string, language: readonly string[], kernels = ['-O3']) => {
+  const objectOf = (source: string, language: readonly string[], kernels = ['-O3'], more: readonly string[] = []) => {
     const object = join(folder, `${name}-${source}.o`);
     const own = KERNEL_UNITS.includes(source) ? kernels : ['-Os'];
-    const flags = [...board.flags, ...language, ...own, ...WARNINGS, ...includes()];
+    const flags = [...board.flags, ...language, ...own, ...more, ...WARNINGS, ...includes()];
     compileOrThrow(command, [...flags, '-c', join(COMMON, source), '-o', object]);
     return object;
   };
@@ -54,8 +58,8 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))('for $name', (
       expect(line.trim().split(/\s+/).slice(1, 3)).toEqual(['0', '0']);
   });
 
-  const bytes = (sources: readonly string[], kernels?: string[]) => {
-    const objects = sources.map((source) => objectOf(source, C99, kernels));
+  const bytes = (sources: readonly string[], kernels?: string[], more = WITHOUT_SPLINES) => {
+    const objects = sources.map((source) => objectOf(source, C99, kernels, more));
     const { stdout } = run(command.replace(/gcc$/, 'size'), ['-t', ...objects]);
     const [text, data] = stdout.trim().split('\n').at(-1)!.trim().split(/\s+/).map(Number);
     return text + data;
@@ -69,6 +73,11 @@ describe.each(BOARDS.filter(({ name }) => CHOSEN.includes(name)))('for $name', (
       expect(bytes([...sources, ...AGENT_SOURCES], kernels)).toBeLessThanOrEqual(withUpdates);
     },
   );
+
+  test.skipIf(!isMeasured)('splines take little of the library', () => {
+    const sources = [...CORE_SOURCES, ...TABLE_SOURCES];
+    expect(bytes(sources, undefined, []) - bytes(sources)).toBeLessThanOrEqual(MAX_SPLINE_BYTES);
+  });
 
   test.skipIf(!isMeasured)('what block tables need beside their kernels is smaller', () => {
     const sources = [...CORE_SOURCES, ...TABLE_SOURCES].filter((source) => !KERNEL_UNITS.includes(source));

@@ -18,6 +18,7 @@ import { shareOf, type Teacher } from '../teacher/teacher.js';
 import { FAMILY_METHODS } from './families.js';
 import { type Attempt, type Found, runSingle } from './one-method.js';
 import { searchPruned } from './prune-search.js';
+import { runSpline } from './spline-search.js';
 
 /**
  * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
@@ -53,7 +54,9 @@ export async function runMethod(
   let { share } = all;
   for (let search = 1; ; search++) {
     const options = { ...all, share, maxWork: all.maxWork * SINGLE_WORK };
-    const found = await runSingle(method, teacher, graph, points, options);
+    const found = await (method === 'spline'
+      ? runSpline(teacher, points, options)
+      : runSingle(method, teacher, graph, points, options));
     if (!found.graph || !all.check || !wins(found, all)) return found;
     const { error, spent, peaks } = all.check(found.graph);
     if (spent <= 1) return found;
