@@ -27,7 +27,8 @@ function matrixOf(model: Model, layer: string): { weight: string; bias: string }
 }
 
 describe('the error of a layer', () => {
-  test.each(METHODS)('is there for every layer: %s', async (method) => {
+  // A spline has no layers.
+  test.each(METHODS.filter((m) => m !== 'spline'))('is there for every layer: %s', async (method) => {
     const { layers, relativeError, model } = await compressed({ method });
     expect(model).toBeDefined();
     expect(layers!.length).toBeGreaterThan(0);

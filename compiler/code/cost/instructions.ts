@@ -126,6 +126,9 @@ export interface PredictedInstructions {
 export function predictInstructions(table: BlockTable, isa: string): PredictedInstructions {
   const { isa: measuredIsa, measured: prices } = nearestMeasured(measuredPrices(), isa);
   const counts = countFeatures(table);
-  const instructions = FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0);
+  const instructions = FEATURES.reduce((sum, feature) => {
+    const times = counts[feature];
+    return times ? sum + times * prices[feature] : sum;
+  }, 0);
   return { instructions: Math.round(instructions), isa: measuredIsa };
 }
