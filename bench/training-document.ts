@@ -1,14 +1,17 @@
+import { type BoardRow, DEVICE } from './training-boards.js';
+import { estimatorText } from './training-estimators.js';
 import { casesOf, MODES, type Row, STRUCTURES } from './training-rows.js';
 
 /** The text of docs/benchmarks-training.md. */
-export function trainingDocument(rows: readonly Row[]): string {
+export function trainingDocument(rows: readonly Row[], boards: readonly BoardRow[]): string {
   return `# Training in integers
 
 Written by \`npm run bench:training -- --write\`; what is trained, and in which numbers, says [training.md](training.md).
 
 ${LEGEND}
 
-${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}`;
+${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}${boards.length ? `\n${boardText(boards)}` : ''}
+${estimatorText()}`;
 }
 
 const LEGEND = `Networks of sines learn a differential equation by AdaMax, the same steps, points and first weights for all of a line's
@@ -93,4 +96,24 @@ function findings(rows: readonly Row[]): string {
   return `Of the error of \`stein\` with the same layers: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
 ${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains in place of dense matrices: ${times(bytes('dense'), bytes('merged'))} fewer bytes,
 error ${times(float, error('stein', 'dense'))} in floating point and ${times(error('differences', 'merged'), error('differences', 'dense'))} in integers with differences.`;
+}
+
+function boardText(rows: readonly BoardRow[]): string {
+  const [{ steps, losses, error, moduleBytes }] = rows;
+  const lines = rows.map((row) => {
+    const each = [row.ramBytes, row.memoryBytes, row.heapBytes, row.stackBytes].map(thousands);
+    return `| ${row.board} | ${thousands(row.instructions)} | ${(row.instructions / row.macs).toFixed(0)} | ${each.join(' | ')} |`;
+  });
+  return `## On a device
+
+Poisson's equation on emulated boards: 2-${DEVICE.width}-${DEVICE.width}-1, dense, \`differences\`; ${steps} steps of ${DEVICE.points} points and ${DEVICE.conditionPoints} of conditions. The step is a
+module of ${thousands(moduleBytes)} bytes under wasm3, with the firmware that runs models. After each of the ${steps} steps the loss and the hash of
+all weights were those of the host in every bit: the loss goes from ${losses[0].toPrecision(6)} to ${losses[1].toPrecision(6)}, the error at the end is ${error.toExponential(1)}.
+
+| board | instructions per step | per MAC | RAM | memory of the module | wasm3 | native stack |
+| --- | --- | --- | --- | --- | --- | --- |
+${lines.join('\n')}
+
+RAM is everything in bytes, variables of the firmware included.
+`;
 }

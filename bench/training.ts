@@ -3,24 +3,27 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
+import { BOARD_NAMES, type BoardRow, measureBoard } from './training-boards.js';
 import { trainingDocument } from './training-document.js';
 import { casesOf, keyOf, MODES, measure, type Row, STRUCTURES } from './training-rows.js';
 
 const USAGE = `Training in integers and in floating point: npm run bench:training, with
 
-  --only poisson,heat    problems; default: all
+  --only poisson,boards  problems, and boards, on which Poisson is learned; default: all
   --seeds 5              networks of each kind
   --full                 the sizes of the publications: hours and days
   --fresh                run again what the cache has
   --write                docs/benchmarks-training.md from the cache
   --help                 this
 
-Rows are kept in build/bench-training.jsonl as they come, so a run that was interrupted goes on where it stopped.
+Emulated boards whose tools are not installed are left out. Rows are kept in build/bench-training*.jsonl as they come, so a run that was interrupted goes on where it stopped.
 `;
 
 const CACHE = join(PACKAGE_ROOT, 'build/bench-training.jsonl');
+const BOARD_CACHE = join(PACKAGE_ROOT, 'build/bench-training-boards.jsonl');
+const BOARDS = 'boards';
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
@@ -36,7 +39,7 @@ function main(): void {
     return;
   }
   const cases = casesOf(values.full);
-  const names = cases.map(({ name }) => name);
+  const names = [...cases.map(({ name }) => name), BOARDS];
   const wanted = values.only?.split(',') ?? names;
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown !== undefined) {
@@ -48,7 +51,7 @@ function main(): void {
     throw new PinnEdgeError('PE3005', { option: '--seeds', reason });
   }
   const size = values.full ? 'full' : 'reduced';
-  const known = new Set(values.fresh ? [] : readRows().map(keyOf));
+  const known = new Set(values.fresh ? [] : rowsIn<Row>(CACHE, keyOf).map(keyOf));
   for (let seed = 1; seed <= seeds; seed++) {
     for (const given of cases.filter(({ name }) => wanted.includes(name))) {
       for (const mode of MODES) {
@@ -56,30 +59,42 @@ function main(): void {
           // In floating point merged cores are the same function of the same parameters.
           if (structure === 'merged' && (mode === 'exact' || mode === 'stein')) continue;
           if (known.has(keyOf({ size, problem: given.name, mode, structure, seed }))) continue;
-          const row = measure(size, given, mode, structure, seed);
-          mkdirSync(dirname(CACHE), { recursive: true });
-          appendFileSync(CACHE, `${JSON.stringify(row)}\n`);
-          process.stdout.write(`${JSON.stringify(row)}\n`);
+          keep(CACHE, measure(size, given, mode, structure, seed));
         }
       }
     }
   }
+  const boards = new Set(values.fresh ? [] : rowsIn(BOARD_CACHE, boardOf).map(boardOf));
+  for (const name of wanted.includes(BOARDS) ? BOARD_NAMES : []) {
+    const row = boards.has(name) ? undefined : await measureBoard(name);
+    if (row) keep(BOARD_CACHE, row);
+  }
   if (values.write) {
-    writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-training.md'), trainingDocument(readRows()));
+    const text = trainingDocument(rowsIn<Row>(CACHE, keyOf), rowsIn<BoardRow>(BOARD_CACHE, boardOf));
+    writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-training.md'), text);
   }
 }
 
-/** The newest row of each case. */
-function readRows(): Row[] {
-  if (!existsSync(CACHE)) return [];
-  const lines = readFileSync(CACHE, 'utf8').split('\n').filter(Boolean);
-  return [...new Map(lines.map((line) => JSON.parse(line) as Row).map((row) => [keyOf(row), row])).values()];
+const boardOf = ({ board }: BoardRow) => board;
+
+function keep(file: string, row: Row | BoardRow): void {
+  mkdirSync(dirname(file), { recursive: true });
+  appendFileSync(file, `${JSON.stringify(row)}\n`);
+  process.stdout.write(`${JSON.stringify(row)}\n`);
+}
+
+/** The newest row of each key. */
+function rowsIn<T>(file: string, key: (row: T) => string): T[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return [...new Map(lines.map((line) => JSON.parse(line) as T).map((row) => [key(row), row])).values()];
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
-  if (!(error instanceof PinnEdgeError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  const isUsage = error instanceof PinnEdgeError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  if (!isUsage) throw error;
+  process.stderr.write(`${(error as Error).message}; see --help\n`);
   process.exitCode = EXIT.badInput;
 }

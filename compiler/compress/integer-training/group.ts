@@ -48,7 +48,7 @@ export function forward(net: Network, plan: PathPlan, points: Float64Array, coun
     });
     trace.inputs.push(inputs);
     const withBias = plan.carry === 'direct' ? rows : count;
-    for (let i = 0; i < withBias * outputs; i++) value[i] += bias.values[i % outputs];
+    for (let r = 0; r < withBias; r++) for (let j = 0; j < outputs; j++) value[r * outputs + j] += bias.values[j];
     if (l === layers.length - 1) return;
     trace.angles.push(value);
     const h = new Float64Array(rows * outputs);
@@ -83,7 +83,7 @@ export function backward(
     const { outputs, bias } = layers[l];
     const ofBias = biasGradients.get(bias)!;
     const withBias = plan.carry === 'direct' ? rows : count;
-    for (let i = 0; i < withBias * outputs; i++) ofBias[i % outputs] += g[i];
+    for (let r = 0; r < withBias; r++) for (let j = 0; j < outputs; j++) ofBias[j] += g[r * outputs + j];
     for (let s = factors[l].length - 1; s >= 0; s--) {
       const { rows: m, cols: n, values, gradient } = factors[l][s];
       const x = trace.inputs[l][s];
@@ -99,9 +99,14 @@ export function backward(
     round(g);
   }
   if (!numbers) return;
-  for (const sums of [...factors.flat().map(({ gradient }) => gradient), ...biasGradients.values()]) {
-    for (let i = 0; i < sums.length; i++) {
-      sums[i] = Math.min(GRADIENT_SUM_LIMIT, Math.max(-GRADIENT_SUM_LIMIT, sums[i]));
-    }
+  for (const { gradient } of factors.flat()) hold(gradient);
+  for (const sums of biasGradients.values()) hold(sums);
+}
+
+function hold(sums: Float64Array): void {
+  for (let i = 0; i < sums.length; i++) {
+    const sum = sums[i];
+    if (sum > GRADIENT_SUM_LIMIT) sums[i] = GRADIENT_SUM_LIMIT;
+    else if (sum < -GRADIENT_SUM_LIMIT) sums[i] = -GRADIENT_SUM_LIMIT;
   }
 }

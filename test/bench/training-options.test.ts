@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+
+it.each([
+  ['--only', 'nosuch', 'known are poisson, hjb-constant, hjb-logarithm, heat, boards'],
+  ['--seeds', '0', 'found 0'],
+  ['--seeds', 'some', 'found some'],
+  ['--bogus', '1', '--bogus'],
+])('bench:training refuses %s %s and measures nothing', (option, value, part) => {
+  const args = [join(PACKAGE_ROOT, 'dist/bench/training.js'), option, value];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect(status, stderr).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(stderr).toContain(part);
+});
