@@ -91,11 +91,13 @@ function findings(rows: readonly Row[]): string {
   };
   const float = error('stein', 'train');
   const times = (value: number, by: number) => `${(value / by).toPrecision(2)}x`;
-  const bytes = (structure: Row['structure']) =>
-    rows.find((row) => row.mode === 'differences' && row.structure === structure)?.weightBytes ?? Number.NaN;
-  return `Of the error of \`stein\` with the same layers: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
-${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains in place of dense matrices: ${times(bytes('dense'), bytes('merged'))} fewer bytes,
-error ${times(float, error('stein', 'dense'))} in floating point and ${times(error('differences', 'merged'), error('differences', 'dense'))} in integers with differences.`;
+  const bytes = (mode: Row['mode'], structure: Row['structure']) =>
+    rows.find((row) => row.mode === mode && row.structure === structure)?.weightBytes ?? Number.NaN;
+  const fewer = (mode: Row['mode'], structure: Row['structure']) => times(bytes(mode, 'dense'), bytes(mode, structure));
+  return `Medians, of the error of \`stein\` with tensor trains: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
+${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains have ${fewer('stein', 'train')} fewer bytes
+than dense matrices in float32 at ${times(float, error('stein', 'dense'))} their error, and ${fewer('differences', 'merged')} fewer in integers, where biases of 32 bits weigh
+more, at ${times(error('differences', 'merged'), error('differences', 'dense'))} with differences.`;
 }
 
 function boardText(rows: readonly BoardRow[]): string {
