@@ -7,7 +7,7 @@ export function adviceFor(what: string, torch: boolean): string {
 }
 
 const TORCH =
-  'Save the weights alone, torch.save(model.state_dict(), ...), or export with pinn_edge_export.py or torch.onnx.export';
+  'Save the weights alone, torch.save(model.state_dict(), ...), or export with pinn_edge_export or torch.onnx.export';
 const PLAIN =
   'Save the arrays alone, numpy.savez("weights.npz", ...), or from PyTorch torch.save(model.state_dict(), ...)';
 

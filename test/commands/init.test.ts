@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
@@ -58,13 +58,20 @@ test('init touches no folder that has something in it, and makes none of a model
 
 test('exporter writes the module, and overwrites no other file', () => {
   const place = join(folder, 'training');
+  const source = join(PACKAGE_ROOT, 'python/pinn_edge_export');
+  const read = (at: string) =>
+    Object.fromEntries(
+      readdirSync(at)
+        .filter((name) => name.endsWith('.py'))
+        .map((name) => [name, readFileSync(join(at, name), 'utf8')]),
+    );
   expect(cli(['exporter', '-o', place]).code).toBe(0);
-  const file = join(place, 'pinn_edge_export.py');
-  const text = readFileSync(join(PACKAGE_ROOT, 'compiler/import/pinn_edge_export.py'), 'utf8');
-  expect(readFileSync(file, 'utf8')).toBe(text);
+  const written = join(place, 'pinn_edge_export');
+  expect(read(written)).toEqual(read(source));
+  expect(Object.keys(read(written))).toContain('__init__.py');
   expect(cli(['exporter', '-o', place]).code).toBe(0);
-  writeFileSync(file, '# mine');
+  writeFileSync(join(written, 'model_file.py'), '# mine');
   expect(cli(['exporter', '-o', place])).toMatchObject({ code: 2, err: expect.stringContaining('--force') });
   expect(cli(['exporter', '-o', place, '--force']).code).toBe(0);
-  expect(readFileSync(file, 'utf8')).toBe(text);
+  expect(read(written)).toEqual(read(source));
 });
