@@ -10,7 +10,9 @@ const NAME = 'pinn_edge_export';
 
 export function exporterCommand(): Command {
   return new Command('exporter')
-    .description(`write ${NAME}, which exports networks from DeepXDE, PyTorch, Keras and JAX programs, transforms included`)
+    .description(
+      `write ${NAME}, which exports networks from DeepXDE, PyTorch, Keras and JAX programs, transforms included`,
+    )
     .option('-o, --out <folder>', 'where to write it: beside the script that trains', '.')
     .option('--force', 'overwrite files of these names that are other ones')
     .addHelpText(

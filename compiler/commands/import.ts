@@ -2,8 +2,9 @@ import { Command } from 'commander';
 import { PinnEdgeError } from '../diagnostics.js';
 import { nodeFiles } from '../host/node-files.js';
 import { writeFileWhole } from '../host/write-file.js';
+import { shortenNames } from '../import/name-ranges.js';
 import { initialSpec } from '../import/spec-init.js';
-import { parameterCount } from '../model/types.js';
+import { type ModelInput, parameterCount } from '../model/types.js';
 import { writeModel } from '../model/write.js';
 import { requireModelPlace } from './model-place.js';
 import { count, writeOut } from './output.js';
@@ -32,6 +33,7 @@ Examples:
   $ pinn-edge import net.onnx --input x=-1:1:m --input t=0:1:s --output u -o model.json
   $ pinn-edge import checkpoint.pt --init -o spec.json
   $ pinn-edge import checkpoint.pt --spec spec.json -o model.json
+  $ pinn-edge import deeponet.pt --input 'u[0:101]=-1:1' --input y=0:1:m -o model.json
   $ pinn-edge import net.onnx --input x=0:1 --input nu=0.01:0.1 --fix nu=0.05 --outputs u -o model.json`,
     )
     .action(run);
@@ -54,8 +56,22 @@ async function run(file: string, options: ImportCommandOptions): Promise<void> {
     const { name, inputs, outputs } = model;
     writeOut(`${JSON.stringify({ file: options.out, name, inputs, outputs, parameters: parameterCount(model) })}\n`);
   } else {
-    const inputs = model.inputs.map((i) => `${i.name} ${i.min} .. ${i.max}${i.unit ? ` ${i.unit}` : ''}`).join(', ');
+    const inputs = inputList(model.inputs);
     const outputs = model.outputs.map((o) => o.name).join(', ');
     writeOut(`${model.name}: ${inputs} -> ${outputs}, ${count(parameterCount(model))} parameters\n${options.out}\n`);
   }
+}
+
+/** `x -1 .. 1 m, t 0 .. 1`; long runs of one range are `u[0:101] -1 .. 1`. */
+function inputList(inputs: readonly ModelInput[]): string {
+  const box = ({ min, max, unit }: ModelInput) => `${min} .. ${max}${unit ? ` ${unit}` : ''}`;
+  const groups: ModelInput[][] = [];
+  for (const input of inputs) {
+    const last = groups.at(-1);
+    if (last && box(last[0]) === box(input)) last.push(input);
+    else groups.push([input]);
+  }
+  return groups
+    .flatMap((group) => shortenNames(group.map(({ name }) => name)).map((name) => `${name} ${box(group[0])}`))
+    .join(', ');
 }

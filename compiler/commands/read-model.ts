@@ -7,9 +7,9 @@ import { importModel } from '../import/import.js';
 import {
   parseDerive,
   parseFix,
-  parseInput,
+  parseInputs,
   parseKeep,
-  parseOutput,
+  parseOutputs,
   parseState,
   requireOnce,
 } from '../import/options.js';
@@ -36,20 +36,26 @@ export interface ModelOptions {
 
 /** Kinds of files, for help texts. */
 export const MODEL_ARGUMENT =
-  'pinn-edge/1 .json, or .onnx, .pt, .pth, .pkl, .h5, .hdf5, .keras, .safetensors, .npz, .msgpack';
+  'pinn-edge/1 .json, or .onnx, .pt, .pth, .pkl, .pickle, .pdparams, .h5, .hdf5, .keras, .safetensors, .npz, .npy, .msgpack';
 
 const collect =
   <T>(parse: (text: string) => T) =>
   (text: string, list: T[] = []): T[] => [...list, parse(text)];
 
-/** The same for things with names, each of which may be given once. */
+/** The same for things with names, each of which may be given once; one text may stand for several. */
 const collectNamed =
-  <T extends { name: string }>(option: string, parse: (text: string) => T) =>
+  <T extends { name: string }>(option: string, parse: (text: string) => T | T[]) =>
   (text: string, list: T[] = []): T[] => {
-    const named = parse(text);
-    const before = list.map(({ name }) => name);
-    requireOnce(before, named.name, `${option} ${text}`);
-    return [...list, named];
+    const all = [...list];
+    for (const named of [parse(text)].flat() as T[]) {
+      requireOnce(
+        all.map(({ name }) => name),
+        named.name,
+        `${option} ${text}`,
+      );
+      all.push(named);
+    }
+    return all;
   };
 
 export function withModelOptions(command: Command): Command {
@@ -60,13 +66,13 @@ export function withModelOptions(command: Command): Command {
     )
     .option(
       '--input <name=min:max[:unit]>',
-      'an input with its range, in column order; repeatable',
-      collectNamed('--input', parseInput),
+      'an input with its range, in column order; repeatable; u[0:101]=-1:1 gives u0 to u100 one range',
+      collectNamed('--input', parseInputs),
     )
     .option(
       '--output <name[:unit]>',
       'name of an output, in column order; repeatable',
-      collectNamed('--output', parseOutput),
+      collectNamed('--output', parseOutputs),
     )
     .option(
       '--derive <name=expression>',

@@ -78,7 +78,7 @@ export function assemble(
 function mergeInputs(file: string, imported: Imported, spec: ImportSpec, options: ImportOptions): InputFacts[] {
   const given = options.inputs ?? [];
   if (spec.inputs) {
-    const inputs = spec.inputs.map(({ normalize: _, ...facts }): InputFacts => ({ ...facts }));
+    const inputs = spec.inputs.map(({ normalize: _, group: __, ...facts }): InputFacts => ({ ...facts }));
     for (const facts of given) Object.assign(named(file, 'input', inputs, facts.name), defined(facts));
     requireUnique(file, inputs);
     return inputs;

@@ -15,6 +15,7 @@ import {
 } from '../model/types.js';
 import type { GraphBuilder } from './builder.js';
 import { foldConstants } from './fold.js';
+import { expandNames, shortenNames } from './name-ranges.js';
 import { missingName, selectOutputs, withDerived } from './select-outputs.js';
 import type { Draft, ImportOptions, InputFacts } from './types.js';
 
@@ -127,13 +128,15 @@ function fixedInputs(file: string, draft: Draft, fix: Record<string, number>): M
 function requireRanges(file: string, inputs: readonly InputFacts[]): ModelInput[] {
   const missing = inputs.filter(({ min, max }) => min === undefined || max === undefined);
   if (missing.length) {
-    const names = missing.map(({ name }) => name);
-    const flags = inputs.map((i) =>
-      missing.includes(i) ? `--input ${i.name}=min:max` : `--input ${i.name}=${i.min}:${i.max}`,
-    );
+    const names = shortenNames(missing.map(({ name }) => name));
+    // In the order of the columns.
+    const flags = shortenNames(inputs.map(({ name }) => name)).flatMap((name) => {
+      if (names.includes(name)) return `--input ${name}=min:max`;
+      return inputs.filter((input) => expandNames(name, '').includes(input.name)).map(flagOf);
+    });
     throw new PinnEdgeError('PE7005', {
       file,
-      s: names.length > 1 ? 's' : '',
+      s: missing.length > 1 ? 's' : '',
       names: names.map((name) => `"${name}"`).join(', '),
       flags: flags.join(' '),
     });
@@ -145,6 +148,9 @@ function requireRanges(file: string, inputs: readonly InputFacts[]): ModelInput[
     return input;
   });
 }
+
+const flagOf = ({ name, min = Number.NaN, max = Number.NaN }: InputFacts) =>
+  `--input ${name}=${Number.isNaN(min) ? 'min' : min}:${Number.isNaN(max) ? 'max' : max}`;
 
 function noteUnused(
   inputs: readonly InputFacts[],

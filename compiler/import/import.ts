@@ -2,6 +2,7 @@ import { PinnEdgeError } from '../diagnostics.js';
 import type { FileReader } from '../host/file-reader.js';
 import { assemble } from './assemble.js';
 import { detectFormat, FORMATS, readModelBytes } from './detect.js';
+import { withFiles } from './further-files.js';
 import { type ImportSpec, parseSpec } from './network-spec.js';
 import type { Imported } from './source.js';
 import type { ImportOptions, ImportResult } from './types.js';
@@ -14,7 +15,9 @@ import type { ImportOptions, ImportResult } from './types.js';
  */
 export async function importModel(file: string, files: FileReader, options: ImportOptions = {}): Promise<ImportResult> {
   const { imported, spec, notes, assumptions } = await readNetwork(file, files, options);
-  const model = assemble(file, imported, spec, options, notes);
+  const { imported: whole, requireFilesRead } = await withFiles(imported, spec, files, options);
+  const model = assemble(file, whole, spec, options, notes);
+  requireFilesRead();
   if (assumptions.length) model.assumed = assumptions;
   return { model, notes: [...notes, ...assumptions.map((assumption) => `assumed: ${assumption}`)] };
 }

@@ -4,6 +4,7 @@ import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import { formatProblems, PinnEdgeError, type Problem } from '../diagnostics.js';
 import { readPackageJson } from '../host/package-root.js';
 import type { ActivationName } from './activations.js';
+import { expandNames } from './name-ranges.js';
 import type { InputFacts, OutputFacts } from './types.js';
 
 /** The `--spec` file: what a checkpoint does not say. See import-spec.schema.json for the meaning of every field. */
@@ -76,6 +77,12 @@ export type Bound = number | string;
 
 export type Normalization = { mean: Bound; std: Bound } | { min: Bound; max: Bound; to?: [number, number] };
 
+/** Which of the inputs that one entry of the spec stands for, such as u[0:101]. */
+export interface Group {
+  index: number;
+  size: number;
+}
+
 /** A piece of a tensor of the file, under a name of its own. */
 export interface PieceSpec {
   of: string;
@@ -87,7 +94,8 @@ export interface ImportSpec {
   name?: string;
   description?: string;
   tolerance?: number;
-  inputs?: (InputFacts & { normalize?: Normalization })[];
+  inputs?: (InputFacts & { normalize?: Normalization; group?: Group })[];
+  files?: string[];
   constants?: Record<string, Factor>;
   tensors?: Record<string, PieceSpec>;
   ignore?: string[];
@@ -141,10 +149,32 @@ export function parseSpec(file: string, text: string): ImportSpec {
     allowUnionTypes: true,
   }).compile(readPackageJson('compiler/import/import-spec.schema.json') as object);
   if (!validator(json)) throw invalid(file, (validator.errors ?? []).filter(isTelling).slice(0, 20).map(toProblem));
-  const spec = json as ImportSpec;
+  const spec = expanded(file, json as ImportSpec);
   const problems = contradictions(spec);
   if (problems.length) throw invalid(file, problems);
   return spec;
+}
+
+/** Inputs such as u[0:101] one by one, and networks that read them. */
+function expanded(file: string, spec: ImportSpec): ImportSpec {
+  const inputs = spec.inputs?.flatMap((input) => {
+    const names = expandNames(input.name, `inputs in ${file}`);
+    return names.map((name, index) =>
+      names.length > 1 ? { ...input, name, group: { index, size: names.length } } : { ...input, name },
+    );
+  });
+  const columns = (list: string[] | undefined, place: string) =>
+    list && { [place]: list.flatMap((text) => expandNames(text, `${place} in ${file}`)) };
+  const network = (one: NetworkSpec): NetworkSpec => ({ ...one, ...columns(one.inputs, 'inputs') });
+  return {
+    ...spec,
+    ...(inputs && { inputs }),
+    ...columns(spec.networkInputs, 'networkInputs'),
+    ...(spec.network && { network: network(spec.network) }),
+    ...(spec.networks && {
+      networks: Object.fromEntries(Object.entries(spec.networks).map(([name, one]) => [name, network(one)])),
+    }),
+  };
 }
 
 function parseComments(file: string, text: string, errors: ParseError[]): unknown {

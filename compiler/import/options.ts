@@ -1,4 +1,5 @@
 import { PinnEdgeError } from '../diagnostics.js';
+import { expandNames } from './name-ranges.js';
 import type { DeriveFacts, InputFacts, OutputFacts } from './types.js';
 
 /** The import options of the command line. Each parser throws PE3005 with the option and what was expected. */
@@ -19,6 +20,18 @@ export function parseInput(text: string): InputFacts {
   if (low === undefined || high === undefined) throw fail(form);
   if (!(low < high)) throw fail(`min must be less than max, found ${low} and ${high}`);
   return { name, min: low, max: high, ...unitOf(unit, `--input ${text}`) };
+}
+
+/** The same of several names: `u[0:101]=-1:1` gives u0 to u100 one range and unit. */
+export function parseInputs(text: string): InputFacts[] {
+  const [name, ...facts] = text.split('=');
+  return expandNames(name, `--input ${text}`).map((one) => parseInput([one, ...facts].join('=')));
+}
+
+/** The same of several outputs: `p[0:4]:Pa`. */
+export function parseOutputs(text: string): OutputFacts[] {
+  const [, name, unit] = text.match(/^([^:[]*(?:\[[^\]]*\])?)(.*)$/s)!;
+  return expandNames(name, `--output ${text}`).map((one) => parseOutput(`${one}${unit}`));
 }
 
 /** `name` or `name:unit`. */

@@ -1,4 +1,5 @@
 import { legalIdentifier } from './builder.js';
+import { shortenNames } from './name-ranges.js';
 import type { Assumable, Layout } from './network-spec.js';
 import { vectorLines } from './spec-vector.js';
 
@@ -66,7 +67,7 @@ const GRAPH = ['  // The file has its graph: layers and activations are not need
 
 function inputLines({ columns, bounds = [], constants }: DraftSpec): string[] {
   const facts = `/* , "min": -1, "max": 1, "unit": "m", "normalize": ${normalization(bounds)} */`;
-  const entries = columns.map((name) => `    { "name": ${JSON.stringify(name)} ${facts} }`);
+  const entries = shortenNames(columns).map((name) => `    { "name": ${JSON.stringify(name)} ${facts} }`);
   return [
     "  // In the order of the network's input columns. A range is the box over which the device will answer.",
     '  "inputs": [',
@@ -74,6 +75,8 @@ function inputLines({ columns, bounds = [], constants }: DraftSpec): string[] {
     '  ],',
     '  // Where the network reads something else than its inputs, one expression per column:',
     '  // "networkInputs": ["cos(pi*x0)", "sin(pi*x0)"],',
+    '  // "name": "x[0:3]" stands for x0, x1 and x2. Further files whose tensors "normalize" and "constants" may name:',
+    '  // "files": ["scaler.npz"],',
     ...(constants ? [`  "constants": ${spaced(constants)},`] : ['  // "constants": { "nu": 0.01 },']),
   ];
 }
@@ -131,7 +134,7 @@ function networkLines(draft: DraftSpec, network: DraftNetwork, title: string, in
   });
   return [
     `${title}{`,
-    ...(inputs ? [`${inner}"inputs": ${spaced(inputs)},`] : []),
+    ...(inputs ? [`${inner}"inputs": ${spaced(shortenNames(inputs))},`] : []),
     `${inner}"activation": ${JSON.stringify(activation)},${mark('activation')}`,
     ...(outputActivation !== 'none' || assumed.includes('outputActivation')
       ? [`${inner}"outputActivation": ${JSON.stringify(outputActivation)},${mark('outputActivation')}`]

@@ -18,7 +18,7 @@ export function normalisedInput(
   x: string,
   done: Set<string>,
 ): string {
-  const normalization = spec.inputs?.find(({ name }) => name === x)?.normalize;
+  const { normalize: normalization, group } = spec.inputs?.find(({ name }) => name === x) ?? {};
   if (!normalization) return x;
   done.add(x);
   const fail = (reason: string) => new PinnEdgeError('PE7010', { file, reason: `input "${x}" of ${place}: ${reason}` });
@@ -26,10 +26,20 @@ export function normalisedInput(
   const number = (bound: Bound): number => {
     if (typeof bound === 'number') return bound;
     const numbers = imported.numbers?.(bound);
-    if (!numbers) throw fail(`the file has no tensor "${bound}"`);
-    const value = numbers.length === 1 ? numbers[0] : numbers[index];
-    if (value === undefined || (numbers.length !== 1 && numbers.length !== inputs.length))
-      throw fail(`"${bound}" has ${numbers.length} numbers for ${plural(inputs.length, 'input')}`);
+    if (!numbers) throw fail(`neither the file nor one of "files" has a tensor "${bound}"`);
+    // One for all, one per input of the model, or one per input of the spec's entry, such as u[0:101].
+    const value =
+      numbers.length === 1
+        ? numbers[0]
+        : numbers.length === inputs.length
+          ? numbers[index]
+          : numbers.length === group?.size
+            ? numbers[group.index]
+            : undefined;
+    if (value === undefined) {
+      const own = group ? `, ${group.size} of them by one entry` : '';
+      throw fail(`"${bound}" has ${plural(numbers.length, 'number')} for ${plural(inputs.length, 'input')}${own}`);
+    }
     return value;
   };
   const hint = `${x}_normalised`;

@@ -96,7 +96,8 @@ class Graph:
         if not given:
             given = [("u",)] if width == 1 else [(f"u{i}",) for i in range(width)]
         if len(given) != width:
-            raise ExportError(f"the network has {width} outputs, but {len(given)} are named")
+            are = "is" if len(given) == 1 else "are"
+            raise ExportError(f"the network has {width} output{'s' * (width != 1)}, but {len(given)} {are} named")
         for entry in self.inputs:
             if not entry["min"] < entry["max"]:
                 raise ExportError(f"input {entry['name']} has the range {entry['min']} to {entry['max']}")

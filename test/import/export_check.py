@@ -257,7 +257,8 @@ def with_jax():
     must_refuse("cannot trace", export_jax, lambda x: x if x[0, 0] > 0 else -x)
     must_refuse("finite over the box", export_jax, lambda x: jnp.log(x))
     must_refuse("one row per point", export_jax, lambda x: x[0])
-    must_refuse("3 are named", export_jax, lambda x: x, outputs=["u", "v", "w"])
+    must_refuse("has 2 outputs, but 3 are named", export_jax, lambda x: x, outputs=["u", "v", "w"])
+    must_refuse("has 1 output, but 2 are named", export_jax, lambda x: x[:, 0], outputs=["u", "v"])
 
 
 def with_keras(backend):
