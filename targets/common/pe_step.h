@@ -29,7 +29,7 @@ extern "C" {
 #define PE_STEP_CLAMPED 1
 // A next state was outside of its range and is held at the end of it: from here on the trajectory is no longer the model's.
 #define PE_STEP_LEFT 3
-// A null pointer, or an input that the model does not have.
+// An input that the model does not have.
 #define PE_STEP_ERROR_ARGUMENT (-1)
 // A value that is not a number.
 #define PE_STEP_ERROR_NAN (-10)
@@ -54,7 +54,8 @@ typedef struct {
 } pe_step_model_t;
 
 // One step: evaluates the words of all inputs, and puts the next states in the place of the states. `outputs` holds all
-// outputs of the step. After an error `words` is unchanged.
+// outputs of the step. After an error `words` is unchanged. No pointer may be null but the context, which is for `run`: a step
+// of a small network costs some hundred instructions, and has none to spare for what is known when it is written.
 //
 // Returns PE_STEP_OK, PE_STEP_CLAMPED, PE_STEP_LEFT or an error.
 int pe_step(const pe_step_model_t *model, pe_step_run_t run, void *context, int32_t *words, int32_t *outputs);

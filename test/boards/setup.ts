@@ -41,9 +41,11 @@ export async function buildInto(
   return loadBuild(folder);
 }
 
-/** Names of the examples whose outputs are those of their networks; the others: test/derive. */
+/** Names of the examples whose outputs are those of their networks; the others: test/derive, and step models: test/steps. */
 export const EXAMPLES = readdirSync(join(PACKAGE_ROOT, 'examples')).filter((name) => {
-  return existsSync(exampleFile(name)) && !isDerived(loadModel(exampleFile(name), nodeFiles));
+  if (!existsSync(exampleFile(name))) return false;
+  const model = loadModel(exampleFile(name), nodeFiles);
+  return !isDerived(model) && !model.state;
 });
 
 export function exampleFile(name: string): string {

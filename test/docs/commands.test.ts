@@ -28,7 +28,32 @@ function small(name: string): object {
   return { ...JSON.parse(text), name };
 }
 
+/** Levels that go on to the equilibrium of an inflow. */
+const tank = {
+  format: 'pinn-edge/1',
+  name: 'tank',
+  inputs: [
+    { name: 'h1', min: 0, max: 20 },
+    { name: 'h2', min: 0, max: 20 },
+    { name: 'u', min: 10, max: 40 },
+    { name: 't', min: 0, max: 1 },
+  ],
+  outputs: ['h1', 'h2'].map((name) => ({ name: `${name}_next`, value: `after_${name}` })),
+  state: { h1: 'h1_next', h2: 'h2_next' },
+  nodes: [
+    { name: 'goal', op: 'scale', inputs: ['u'], scale: [0.5] },
+    { name: 'part', op: 'scale', inputs: ['t'], scale: [0.1] },
+    ...['h1', 'h2'].flatMap((name) => [
+      { name: `way_${name}`, op: 'sub', inputs: ['goal', name] },
+      { name: `change_${name}`, op: 'mul', inputs: ['part', `way_${name}`] },
+      { name: `after_${name}`, op: 'add', inputs: [name, `change_${name}`] },
+    ]),
+  ],
+};
+
 function layOutFiles(): void {
+  mkdirSync(join(folder, 'examples', 'tank-step'), { recursive: true });
+  writeFileSync(join(folder, 'examples', 'tank-step', 'model.json'), JSON.stringify(tank));
   const physics = {
     parameters: { k: 0.5, nu: 0.05 },
     residuals: [{ name: 'heat', expression: 'u_t - k*u_xx' }],

@@ -10,6 +10,12 @@ static int answer(void *context, const int32_t *inputs, int32_t *outputs) {
   return 0;
 }
 
+static int fail(void *context, const int32_t *inputs, int32_t *outputs) {
+  (void)context;
+  outputs[1] = inputs[0];
+  return -7;
+}
+
 int main(void) {
   int32_t values[4];
   while (fread(values, sizeof values, 1, stdin) == 1) {
@@ -24,8 +30,7 @@ int main(void) {
   const double units[] = {1073741824.0, 0.25};
   const pe_step_model_t model = {2, 0, NULL, units};
   int32_t words[2] = {7, 8}, outputs[2] = {0, 0};
-  if (pe_step(NULL, answer, NULL, words, outputs) != PE_STEP_ERROR_ARGUMENT) return 2;
-  if (pe_step(&model, NULL, NULL, words, outputs) != PE_STEP_ERROR_ARGUMENT) return 2;
+  if (pe_step(&model, fail, NULL, words, outputs) != -7 || words[0] != 7 || words[1] != 8) return 2;
   if (pe_step_set(&model, words, 2, 0.0) != PE_STEP_ERROR_ARGUMENT) return 2;
   const double zero = (double)outputs[0];
   if (pe_step_set(&model, words, 0, zero / zero) != PE_STEP_ERROR_NAN || words[0] != 7) return 3;
