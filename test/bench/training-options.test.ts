@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { casesOf } from '../../bench/training-rows.js';
+import { createTraining } from '../../compiler/compress/integer-training/training.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 
 it.each([
@@ -15,4 +17,15 @@ it.each([
   expect(stdout).toBe('');
   expect(stderr.trim().split('\n')).toHaveLength(1);
   expect(stderr).toContain(part);
+});
+
+it.each([true, false])('bench:training has cases that training takes, full size: %s', (full) => {
+  for (const { problem, options, hidden, rank, name } of casesOf(full)) {
+    const made = problem();
+    for (const structure of ['train', 'merged', 'dense'] as const) {
+      const shape = { inputs: made.inputs, hidden, structure, rank };
+      const each = { ...options, shape, derivatives: 'stein', carry: 'difference', seed: 1 } as const;
+      expect(() => createTraining(made, each), name).not.toThrow();
+    }
+  }
 });

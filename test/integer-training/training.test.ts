@@ -12,7 +12,7 @@ import { GRADIENT_SUM_LIMIT, type Numbers, smxNumbers } from '../../compiler/com
 import { exactPlan, type PathPlan, steinPlan } from '../../compiler/compress/integer-training/paths.js';
 import { errorAgainst, poisson, referenceAt } from '../../compiler/compress/integer-training/problems.js';
 import { cosineOf, phaseOf, sineOf } from '../../compiler/compress/integer-training/sine.js';
-import { exactTerms } from '../../compiler/compress/integer-training/smx.js';
+import { exactTerms, type SmxFormat } from '../../compiler/compress/integer-training/smx.js';
 import { gaussHermiteRule, randomRule } from '../../compiler/compress/integer-training/stein.js';
 import { createTraining, type TrainingOptions } from '../../compiler/compress/integer-training/training.js';
 import { uniform } from '../../compiler/judge/points/random.js';
@@ -52,9 +52,40 @@ describe("the formats' bounds", () => {
     expect(exactTerms(n.weights, n.activations)).toBeGreaterThanOrEqual(256);
     expect(exactTerms(n.weights, n.differences)).toBeGreaterThanOrEqual(256);
     expect(exactTerms(n.weights, n.gradients)).toBeGreaterThanOrEqual(256);
-    // A group's rows, and what the sums may have from the groups before.
-    const largest = 2 ** (n.gradients.bits + n.gradients.highest + n.differences.bits + n.differences.highest - 2);
-    expect(exactTerms(n.gradients, n.differences)).toBeGreaterThanOrEqual(512 + GRADIENT_SUM_LIMIT / largest);
+    // Rows until sums are held, and what they may have from before, in products of the largest values.
+    const largest = ({ bits, highest }: SmxFormat) => 2 ** (bits - 1 + highest);
+    for (const values of [n.activations, n.differences, n.intermediates]) {
+      const before = GRADIENT_SUM_LIMIT / (largest(n.gradients) * largest(values));
+      expect(exactTerms(n.gradients, values)).toBeGreaterThanOrEqual(128 + before);
+    }
+  });
+});
+
+describe('sums of gradients in integers', () => {
+  it.each([
+    ['dense', 'difference'],
+    ['train', 'difference'],
+    ['merged', 'difference'],
+    ['train', 'direct'],
+  ] as const)('of a %s network, %s, are the same in every order of the points', (structure, carry) => {
+    const numbers = smxNumbers({ rounding: 'nearest' });
+    const plan = steinPlan(randomRule(0.05, 40, 2, uniform(9)), 2, carry, numbers);
+    const sums = (order: readonly number[]) => {
+      const net = network(structure, numbers);
+      const points = Float64Array.from(order.flatMap((p) => [POINTS[2 * p], POINTS[2 * p + 1]]));
+      const [outputs, trace] = forward(net, plan, points, 4);
+      const by = new Float64Array(outputs.length);
+      order.forEach((p, place) => {
+        const residual = [0.9, -0.7, 0.3, 1.1][p];
+        plan.scatter({ value: 0, gradient: new Float64Array(2), laplacian: residual }, by, 4, place);
+      });
+      backward(net, plan, 4, trace, by);
+      return [...net.factors.flat().map(({ gradient }) => gradient), ...net.biasGradients.values()];
+    };
+    const once = sums([0, 1, 2, 3]);
+    expect(Math.max(...once.map((g) => Math.max(...g)))).toBeGreaterThan(0);
+    expect(sums([2, 3, 1, 0])).toEqual(once);
+    expect(sums([3, 2, 1, 0])).toEqual(once);
   });
 });
 
@@ -169,6 +200,12 @@ describe('training on Poisson', () => {
     expect(direct).toBeGreaterThan(5 * float);
   });
 
+  it('learns in blocks of 8 x 8', () => {
+    const training = createTraining(poisson(), { ...OPTIONS, numbers: smxNumbers({ block: 8 }) });
+    const losses = Array.from({ length: 60 }, () => training.step());
+    expect(Math.min(...losses.slice(-10))).toBeLessThan(losses[0] / 5);
+  });
+
   it('has the same loss in every bit for the same seed, and another for another', () => {
     const losses = (seed: number, rounding: 'nearest' | 'stochastic') => {
       const training = createTraining(poisson(), { ...OPTIONS, seed, numbers: smxNumbers({ rounding }) });
@@ -190,6 +227,10 @@ describe('training on Poisson', () => {
     [
       { ...shape({ hidden: [32, 4] }), numbers: smxNumbers({ block: 8 }) },
       /^block: blocks of 8 x 8 are larger than a hidden layer of 4 neurons; take wider layers/,
+    ],
+    [
+      { ...shape({ structure: 'train' }), numbers: smxNumbers({ block: 8 }) },
+      /^block: blocks of 8 x 8 are larger than the matrix of 4 x 2; take smaller blocks or a larger matrix/,
     ],
     [{ points: 6 }, /^points: must be a multiple of 4, the rows of a block, found 6/],
     [{ points: 0 }, /^points: must be a multiple of 4/],

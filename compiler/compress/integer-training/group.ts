@@ -87,7 +87,7 @@ export function backward(
     for (let s = factors[l].length - 1; s >= 0; s--) {
       const { rows: m, cols: n, values, gradient } = factors[l][s];
       const x = trace.inputs[l][s];
-      addOuter(g, x, x.length / n, m, n, gradient);
+      addGradient(g, x, x.length / n, m, n, gradient, numbers);
       if (l === 0 && s === 0) break;
       const back = new Float64Array(x.length);
       times(g, values, x.length / n, m, n, back);
@@ -98,9 +98,30 @@ export function backward(
     sineBackward(trace.angles[l - 1], g, shapeOf(plan, count, layers[l - 1].outputs), numbers);
     round(g);
   }
-  if (!numbers) return;
-  for (const { gradient } of factors.flat()) hold(gradient);
-  for (const sums of biasGradients.values()) hold(sums);
+  if (numbers) for (const sums of biasGradients.values()) hold(sums);
+}
+
+/** After so many rows sums are held to their limit, so that those until then are exact (numbers.ts). */
+const ROWS_AT_ONCE = 128;
+
+/** gradient += g' x: g [rows x m], x [rows x n]. */
+function addGradient(
+  g: Float64Array,
+  x: Float64Array,
+  rows: number,
+  m: number,
+  n: number,
+  gradient: Float64Array,
+  numbers?: Numbers,
+): void {
+  if (!numbers) {
+    addOuter(g, x, rows, m, n, gradient);
+    return;
+  }
+  for (let first = 0; first < rows; first += ROWS_AT_ONCE) {
+    addOuter(g.subarray(first * m), x.subarray(first * n), Math.min(ROWS_AT_ONCE, rows - first), m, n, gradient);
+    hold(gradient);
+  }
 }
 
 function hold(sums: Float64Array): void {

@@ -43,7 +43,7 @@ function merge({ inputs, outputs, matrices }: Chain, numbers?: Numbers): Factor 
     met.push(value);
     const next = new Float64Array((value.length / cols) * rows);
     timesTransposed(value, used, value.length / cols, cols, rows, next);
-    value = numbers ? next.map((x) => fixed(x, FIXED.merged, 2 ** 4)) : next;
+    value = numbers ? next.map((x) => fixed(x, FIXED.merged, 4)) : next;
   }
   const merged = transposed(value, inputs, outputs);
   const parameter = { rows: outputs, cols: inputs, isBias: false, values: merged };

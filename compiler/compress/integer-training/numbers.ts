@@ -8,9 +8,14 @@ import { type SmxFormat, smxFormat } from './smx.js';
  *     differences    2^-18 .. below 2             intermediates 2^-18 .. below 16
  *     gradients      2^-22 .. below 2             gradients of weights 2^-20 .. below 2^9
  *
- *     W h: units 2^-35, at most 2^8 terms below 8 (of intermediates: few terms below 64)
- *     W' g: units 2^-39, at most 2^8 terms below 8
- *     g h': units 2^-40, of inputs 2^-42 at most 2^9 terms below 4; after every group of points held to +-2^10
+ *     W h: units 2^-35, terms below 2^3, of intermediates below 2^6: 2^12 of them
+ *     W' g: units 2^-39, terms below 2^3: 2^11 of them
+ *     g h': units 2^-40, terms below 2^5 of intermediates and 2^2 else, of inputs units 2^-42 and terms below 2^2: after every
+ *           128 rows the sums are held to +-2^10, and after every group those of biases
+ *     merging cores: units 2^-43, terms below 2^4: 2^6 of them, as many as a rank and a mode of 4 at a rank of 16
+ *
+ * The gradients of merged cores are the exception: they are handed on to the cores by sums of doubles in an order that is fixed,
+ * which may be rounded, the same everywhere.
  */
 export interface Numbers {
   weights: SmxFormat;
@@ -66,7 +71,7 @@ export const FIXED = {
   merged: 26,
 } as const;
 
-/** Gradients of weights stay within this after every group of points. */
+/** Sums of gradients of weights stay within this. */
 export const GRADIENT_SUM_LIMIT = 2 ** 10;
 
 /** The nearest integer times 2^-bits, halves up, within +-limit; exact for what has at most 52 bits, as all has here. */

@@ -60,6 +60,8 @@ export function createTraining(problem: Problem, options: TrainingOptions): Trai
   const rounding = numbers?.rounding === 'stochastic' ? uniform(3 * seed + 2) : undefined;
   if (numbers) {
     for (const { values } of parametersOf(layers)) values.set(values.map((v) => fixed(v, FIXED.stored, 4)));
+    // Refuses blocks that are larger than a core before the first step.
+    factorsOf(layers, numbers);
   }
   const optimiser = new AdaMax(numbers);
   const fixedPlan = options.derivatives === 'exact' ? exactPlan(problem.inputs, problem.among) : undefined;
