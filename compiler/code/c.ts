@@ -267,10 +267,18 @@ function steps(records: readonly TableRecord[]): { functions: string; calls: str
       return `  ${base}_${i}(arena);`;
     }
     const shared = `${base}_${kernelKey(record).toString(16)}`;
-    functions.set(shared, `static void ${shared}(const pe_record_t *r, void *arena) { ${name}(r, ${rest}); }`);
+    functions.set(shared, sharedFunction(shared, `${name}(&own, ${rest});`));
     return `  ${shared}(&records[${i}], arena);`;
   });
   return { functions: [...functions.values()].join('\n'), calls: calls.join('\n') };
+}
+
+/** Takes a copy of the record, out of reach of what the kernel stores, so that what it says is read once. */
+function sharedFunction(name: string, call: string): string {
+  return `static void ${name}(const pe_record_t *r, void *arena) {
+  const pe_record_t own = *r;
+  ${call}
+}`;
 }
 
 function recordFields(record: TableRecord): string {

@@ -15,7 +15,18 @@ PE_INLINE int32_t pe_element_b(const pe_record_t *r, uint32_t format, const void
 
 // y[row] = sat(value >> shift), rounded half up.
 PE_INLINE void pe_store_rounded(const pe_record_t *r, uint32_t format, void *y, uint32_t row, uint64_t value) {
-  pe_store_shifted(y, row, format & PE_FORMAT_OUT_WIDE, value + pe_half(r->shift), r->shift, 0u);
+  const uint32_t shift = r->shift;
+  const uint64_t sum = value + pe_half(shift);
+  const int32_t high = (int32_t)(uint32_t)(sum >> 32);
+  int32_t result;
+  if (shift >= 32u) {
+    result = high >> (shift - 32u);
+  } else {
+    // The upper word to the left in two steps: by 32 at once, for shift 0, it cannot go.
+    const int32_t low = (int32_t)(((uint32_t)sum >> shift) | (((uint32_t)high << 1) << (31u - shift)));
+    result = high >> shift == low >> 31 ? low : (high >> 31) ^ INT32_MAX;
+  }
+  pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, result);
 }
 
 // True for int16 in and out where all of a record's arithmetic fits int32; small kernels do without the instance.

@@ -7,7 +7,7 @@
 #ifndef PE_KERNELS_DENSE_H
 #define PE_KERNELS_DENSE_H
 
-#include "pe_kernels_fixed.h"
+#include "pe_kernels_dsp.h"
 
 // What a row needs besides its weights.
 PE_INLINE uint32_t pe_row_shift(const pe_record_t *r, const uint8_t *pool, uint32_t row) {
@@ -23,6 +23,37 @@ PE_INLINE uint64_t pe_product_64(const uint8_t *weights, const void *x, uint32_t
   return (uint64_t)((int64_t)pe_weight(weights, col, format) * pe_load(x, col, format & PE_FORMAT_A_WIDE));
 }
 
+#if PE_DSP
+// Columns `col` and `col` + 1 of int16, which may lie at any parity.
+PE_INLINE int16x2_t pe_pair_at(const void *vector, uint32_t col) {
+  return (int16x2_t)((const pe_unaligned_t *)(const void *)((const pe_narrow_t *)vector + col))->word;
+}
+#endif
+
+// True where one instruction multiplies and adds two columns.
+PE_INLINE uint32_t pe_has_pairs(uint32_t format) {
+  return PE_DSP && (format & (PE_FORMAT_A_WIDE | PE_FORMAT_WEIGHT_MASK)) == PE_FORMAT_WEIGHT_16 ? 1u : 0u;
+}
+
+// The sum with the products of columns `col` and `col` + 1.
+PE_INLINE uint32_t pe_add_two_32(uint32_t sum, const uint8_t *weights, const void *x, uint32_t col, uint32_t format) {
+#if PE_DSP
+  if (pe_has_pairs(format) != 0u)
+    return (uint32_t)__smlad(pe_pair_at(x, col), pe_pair_at(weights, col), (int32_t)sum);
+#endif
+  sum += pe_product_32(weights, x, col, format);
+  return sum + pe_product_32(weights, x, col + 1u, format);
+}
+
+PE_INLINE uint64_t pe_add_two_64(uint64_t sum, const uint8_t *weights, const void *x, uint32_t col, uint32_t format) {
+#if PE_DSP
+  if (pe_has_pairs(format) != 0u)
+    return (uint64_t)__smlald(pe_pair_at(x, col), pe_pair_at(weights, col), (int64_t)sum);
+#endif
+  sum += pe_product_64(weights, x, col, format);
+  return sum + pe_product_64(weights, x, col + 1u, format);
+}
+
 // The columns that are multiplied four a round, as compilers do not unroll the loop by themselves.
 PE_INLINE uint32_t pe_in_rounds(uint32_t cols) {
 #ifdef PE_SMALL_KERNELS
@@ -34,29 +65,35 @@ PE_INLINE uint32_t pe_in_rounds(uint32_t cols) {
 }
 
 // The sum with the products of a row, four columns a round.
+#define PE_ADD_PRODUCTS(sum, product, add_two)                                       \
+  do {                                                                               \
+    const uint32_t w_bytes = pe_weight_bytes(format);                                \
+    const uint32_t x_bytes = (format & PE_FORMAT_A_WIDE) != 0u ? 4u : 2u;            \
+    const uint8_t *in = (const uint8_t *)x;                                          \
+    const uint8_t *const rounds = in + pe_in_rounds(cols) * x_bytes;                 \
+    const uint8_t *const end = in + cols * x_bytes;                                  \
+    while (in != rounds) {                                                           \
+      sum = add_two(sum, weights, in, 0u, format);                                   \
+      sum = add_two(sum, weights, in, 2u, format);                                   \
+      in += 4u * x_bytes;                                                            \
+      weights += 4u * w_bytes;                                                       \
+    }                                                                                \
+    while (in != end) {                                                              \
+      sum += product(weights, in, 0u, format);                                       \
+      in += x_bytes;                                                                 \
+      weights += w_bytes;                                                            \
+    }                                                                                \
+  } while (0)
+
 PE_INLINE uint32_t pe_add_products_32(uint32_t sum, const uint8_t *weights, const void *x, uint32_t cols,
                                       uint32_t format) {
-  uint32_t c = 0;
-  for (; c < pe_in_rounds(cols); c += 4u) {
-    sum += pe_product_32(weights, x, c, format);
-    sum += pe_product_32(weights, x, c + 1u, format);
-    sum += pe_product_32(weights, x, c + 2u, format);
-    sum += pe_product_32(weights, x, c + 3u, format);
-  }
-  for (; c < cols; c++) sum += pe_product_32(weights, x, c, format);
+  PE_ADD_PRODUCTS(sum, pe_product_32, pe_add_two_32);
   return sum;
 }
 
 PE_INLINE uint64_t pe_add_products_64(uint64_t sum, const uint8_t *weights, const void *x, uint32_t cols,
                                       uint32_t format) {
-  uint32_t c = 0;
-  for (; c < pe_in_rounds(cols); c += 4u) {
-    sum += pe_product_64(weights, x, c, format);
-    sum += pe_product_64(weights, x, c + 1u, format);
-    sum += pe_product_64(weights, x, c + 2u, format);
-    sum += pe_product_64(weights, x, c + 3u, format);
-  }
-  for (; c < cols; c++) sum += pe_product_64(weights, x, c, format);
+  PE_ADD_PRODUCTS(sum, pe_product_64, pe_add_two_64);
   return sum;
 }
 
