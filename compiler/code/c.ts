@@ -1,4 +1,4 @@
-import { KIND_NAMES, kernelKey } from '../table/record.js';
+import { isMatrix, KIND_NAMES, kernelKey } from '../table/record.js';
 import { KIND, RECORD } from '../table/specification.js';
 import { type BlockTable, type TableRecord, tableCrc } from '../table/table.js';
 import { comment, double, hex32, indexMacros, word } from './c-text.js';
@@ -267,18 +267,19 @@ function steps(records: readonly TableRecord[]): { functions: string; calls: str
       return `  ${base}_${i}(arena);`;
     }
     const shared = `${base}_${kernelKey(record).toString(16)}`;
-    functions.set(shared, sharedFunction(shared, `${name}(&own, ${rest});`));
+    functions.set(
+      shared,
+      sharedFunction(shared, (r) => `${name}(${r}, ${rest});`, isMatrix(record)),
+    );
     return `  ${shared}(&records[${i}], arena);`;
   });
   return { functions: [...functions.values()].join('\n'), calls: calls.join('\n') };
 }
 
-/** Takes a copy of the record, out of reach of what the kernel stores, so that what it says is read once. */
-function sharedFunction(name: string, call: string): string {
-  return `static void ${name}(const pe_record_t *r, void *arena) {
-  const pe_record_t own = *r;
-  ${call}
-}`;
+/** @param copies the record is copied, out of reach of what the kernel stores, so that what it says is read once */
+function sharedFunction(name: string, call: (record: string) => string, copies: boolean): string {
+  const head = `static void ${name}(const pe_record_t *r, void *arena)`;
+  return copies ? `${head} {\n  const pe_record_t own = *r;\n  ${call('&own')}\n}` : `${head} { ${call('r')} }`;
 }
 
 function recordFields(record: TableRecord): string {

@@ -120,7 +120,7 @@ const ARGUMENTS: Record<number, readonly Argument[]> = {
   ],
   [KIND.MAP_SLOPES]: [SHIFT, plain('shiftB'), ORIGIN, ROWS, COLS, A, WEIGHTS, OUT],
   [KIND.ADD]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
-  [KIND.MUL]: [FLAGS, SHIFT, ROWS, A, B, OUT],
+  [KIND.MUL]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
   [KIND.COPY]: [SHIFT, GUARD, ROWS, A, OUT],
   [KIND.MIN]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],
   [KIND.MAX]: [FLAGS, SHIFT, ...TWO_SHIFTS, ROWS, A, B, OUT],

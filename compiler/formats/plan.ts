@@ -1,3 +1,4 @@
+import { complements } from '../ir/complement.js';
 import { type Ranges, unionRange } from '../ir/ranges.js';
 import {
   type AffineNode,
@@ -65,6 +66,8 @@ interface Choice {
   at: number;
 }
 
+const NEVER_STORED: Choice = { widths: [{ bits: 16, error: 0, cost: 0 }], at: 0 };
+
 /** @param budget how much of the allowed output error formats and tables may take, 1 = all */
 export function planFormats(
   graph: IrGraph,
@@ -80,16 +83,19 @@ export function planFormats(
   const groupChoice = new Map<Leaf, Choice>();
   const free: Leaf[][] = [];
   const forcedWide = alwaysWide(graph, leaves);
+  const neverStored = new Set<Leaf>(complements(graph).values());
   if (prefer.wideArguments && precision === 'auto')
     for (const leaf of argumentsOfTables(graph, leaves)) forcedWide.add(leaf);
   for (const members of new Set(groups.values())) {
-    const choice = valueChoice(
-      members,
-      ranges,
-      sensitivity,
-      precision,
-      members.some((leaf) => forcedWide.has(leaf)),
-    );
+    const choice = members.every((leaf) => neverStored.has(leaf))
+      ? NEVER_STORED
+      : valueChoice(
+          members,
+          ranges,
+          sensitivity,
+          precision,
+          members.some((leaf) => forcedWide.has(leaf)),
+        );
     choices.push(choice);
     if (choice.widths.length > 1) free.push(members);
     for (const leaf of members) groupChoice.set(leaf, choice);

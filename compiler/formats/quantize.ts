@@ -1,3 +1,4 @@
+import { complements } from '../ir/complement.js';
 import { kinksOf, mapValue, stepFunction, tableKey } from '../ir/map-function.js';
 import { type Range, type Ranges, unionRange } from '../ir/ranges.js';
 import {
@@ -7,6 +8,7 @@ import {
   type IrGraph,
   type IrNode,
   type MapNode,
+  type MulNode,
   operands,
   type ScaleNode,
   type SplineNode,
@@ -92,6 +94,7 @@ class Quantizer {
   private readonly tableGroups = new Map<string, { error: number; domain: Range; range: Range; maps: MapNode[] }>();
   private readonly readers = new Map<IrNode, IrNode[]>();
   private readonly deciding: ReadonlySet<Leaf>;
+  private readonly complements: ReturnType<typeof complements>;
   /** Integers of matrices that are met again, by their arrays of weights, and the step that has them. */
   private readonly shared = new Map<Float64Array, MatrixIntegers & { weight: Float64Array }>();
   readonly misaligned: Misaligned[] = [];
@@ -104,6 +107,7 @@ class Quantizer {
     private readonly caps: ExponentCaps,
   ) {
     this.deciding = decidingLeaves(graph);
+    this.complements = complements(graph);
   }
 
   run(): QuantizedGraph {
@@ -136,14 +140,22 @@ class Quantizer {
         return this.quantizeMap(leaf, bits);
       case 'spline':
         return this.quantizeSpline(leaf, bits);
-      case 'add':
+      case 'add': {
+        const product = this.complements.get(leaf);
+        if (product) return this.plainFormat(leaf, bits, this.finestProduct(product));
+        return this.plainFormat(leaf, bits, Math.max(this.finestExponent(leaf.a), this.finestExponent(leaf.b)));
+      }
       case 'min':
       case 'max':
       case 'select':
         return this.plainFormat(leaf, bits, Math.max(this.finestExponent(leaf.a), this.finestExponent(leaf.b)));
       case 'mul':
-        return this.plainFormat(leaf, bits, this.coarsestExponent(leaf.a) + this.coarsestExponent(leaf.b));
+        return this.plainFormat(leaf, bits, this.finestProduct(leaf));
     }
+  }
+
+  private finestProduct({ a, b }: MulNode): number {
+    return this.coarsestExponent(a) + this.coarsestExponent(b);
   }
 
   /** Format from the range of the value, no finer than `finest`. */

@@ -67,7 +67,10 @@ function recordText(record: TableRecord, pool: Uint8Array): string {
     default: {
       const b = `${VALUE[shape.bBytes]}[${shape.bCount}]@${2 * record.b}`;
       const sign = record.flags & FLAG.SUBTRACT ? '-' : '+';
-      if (record.kind === KIND.MUL) return `${name} ${out} = (${a} * ${b}) ${shift}`;
+      if (record.kind === KIND.MUL) {
+        const one = record.flags & FLAG.SUBTRACT ? `2^${record.shiftA + record.shiftB} - ` : '';
+        return `${name} ${out} = (${one}${a} * ${b}) ${shift}`;
+      }
       const [left, right] = [`${a} << ${record.shiftA}`, `${b} << ${record.shiftB}`];
       if (record.kind === KIND.MIN || record.kind === KIND.MAX) return `${name} ${out} = (${left}, ${right}) ${shift}`;
       if (record.kind === KIND.SELECT) {

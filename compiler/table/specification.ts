@@ -112,7 +112,7 @@ export const KIND = {
   MAP_LINEAR: 3, // y_i = table(x_i), interpolated between knots
   MAP_POLYNOMIAL: 4, // y_i = polynomial of the segment of x_i; bias: its degree, rowShifts: log2 of segments per octave
   ADD: 5, // y = sat(((a << shiftA) +- (b << shiftB)) >> shift)
-  MUL: 6, // y = sat((a b) >> shift)
+  MUL: 6, // y = sat((a b) >> shift); SUBTRACT: y = sat(((1 << shiftA << shiftB) - a b) >> shift)
   COPY: 7, // y = sat((a << shiftA) >> shift)
   MIN: 8, // y = sat(min(a << shiftA, b << shiftB) >> shift)
   MAX: 9, // y = sat(max(a << shiftA, b << shiftB) >> shift)
@@ -142,7 +142,7 @@ export const FORMAT = {
 /** Bits of a record's flags byte. */
 export const FLAG = {
   WRAP: 1, // the result wraps instead of saturating (angles in turns)
-  SUBTRACT: 2, // ADD: a - b
+  SUBTRACT: 2, // ADD: a - b; MUL: 1 - a b, where a and b have shiftA and shiftB fractional bits
   BROADCAST_A: 4, // operand a has one element
   BROADCAST_B: 8,
   ROW_SHIFTS: 16, // shifts per row

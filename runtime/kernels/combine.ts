@@ -30,13 +30,18 @@ export function add<P, Q, Y>(
   } while (++i < rows);
 }
 
-/** y[i] = sat((a[i] b[i]) >> shift), rounded half up. */
+/**
+ * y[i] = sat((a[i] b[i]) >> shift), rounded half up; with SUBTRACT one minus the product, where the operands have shiftA
+ * and shiftB fractional bits.
+ */
 // @ts-ignore: decorator
 @inline
 export function mul<P, Q, Y>(
   single: bool,
   flags: u32,
   shift: u32,
+  shiftA: u32,
+  shiftB: u32,
   rows: u32,
   a: usize,
   b: usize,
@@ -46,7 +51,9 @@ export function mul<P, Q, Y>(
   do {
     const left = at<P>(a, flags & FLAG_BROADCAST_A ? 0 : i) as i64;
     const right = at<Q>(b, flags & FLAG_BROADCAST_B ? 0 : i) as i64;
-    put<Y>(y, i, roundShift<Y>(left * right, shift));
+    const product =
+      flags & FLAG_SUBTRACT ? ((1 as i64) << ((shiftA + shiftB) as i64)) - left * right : left * right;
+    put<Y>(y, i, roundShift<Y>(product, shift));
     if (single) break;
   } while (++i < rows);
 }

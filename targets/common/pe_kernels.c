@@ -108,22 +108,15 @@ PE_KERNEL_OF(horner_16_16, pe_map_horner, 0u, 0u)
 PE_KERNEL_OR_ONE(horner_32_16, pe_map_horner, PE_FORMAT_A_WIDE, 0u)
 PE_KERNEL(horner_any, pe_map_horner, r->format)
 
-// Kernels without weights; of a copy of the record, or where that is rare, of the record itself, which is smaller.
-#define PE_KERNEL_OWN(name, kernel)                                                  \
-  PE_ALONE void name(const pe_record_t *r, void *arena, const uint8_t *pool) {       \
-    const pe_record_t own = *r;                                                      \
-    (void)pool;                                                                      \
-    kernel(&own, own.format, arena);                                                 \
-  }
-
+// Kernels without weights.
 #define PE_KERNEL_ALONE(name, call)                                                  \
   PE_ALONE void name(const pe_record_t *r, void *arena, const uint8_t *pool) {       \
     (void)pool;                                                                      \
     call;                                                                            \
   }
 
-PE_KERNEL_OWN(add, pe_add)
-PE_KERNEL_OWN(mul, pe_mul)
+PE_KERNEL_ALONE(add, pe_add(r, r->format, arena))
+PE_KERNEL_ALONE(mul, pe_mul(r, r->format, arena))
 PE_KERNEL_ALONE(copy, pe_copy(r, r->format, arena))
 PE_KERNEL_ALONE(extremum, pe_extremum(r, r->format, arena, r->kind == PE_KIND_MIN ? 1u : 0u))
 PE_KERNEL_ALONE(choose, pe_select(r, r->format, arena))

@@ -13,20 +13,18 @@ PE_INLINE int32_t pe_element_b(const pe_record_t *r, uint32_t format, const void
   return pe_load(b, (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 0u : row, format & PE_FORMAT_B_WIDE);
 }
 
+// sat(sum >> shift) of a sum that holds half a unit already.
+PE_INLINE int32_t pe_shift_to_word(uint64_t sum, uint32_t shift) {
+  const int32_t high = (int32_t)(uint32_t)(sum >> 32);
+  if (shift >= 32u) return high >> (shift - 32u);
+  // The upper word to the left in two steps: by 32 at once, for shift 0, it cannot go.
+  const int32_t low = (int32_t)(((uint32_t)sum >> shift) | (((uint32_t)high << 1) << (31u - shift)));
+  return high >> shift == low >> 31 ? low : (high >> 31) ^ INT32_MAX;
+}
+
 // y[row] = sat(value >> shift), rounded half up.
 PE_INLINE void pe_store_rounded(const pe_record_t *r, uint32_t format, void *y, uint32_t row, uint64_t value) {
-  const uint32_t shift = r->shift;
-  const uint64_t sum = value + pe_half(shift);
-  const int32_t high = (int32_t)(uint32_t)(sum >> 32);
-  int32_t result;
-  if (shift >= 32u) {
-    result = high >> (shift - 32u);
-  } else {
-    // The upper word to the left in two steps: by 32 at once, for shift 0, it cannot go.
-    const int32_t low = (int32_t)(((uint32_t)sum >> shift) | (((uint32_t)high << 1) << (31u - shift)));
-    result = high >> shift == low >> 31 ? low : (high >> 31) ^ INT32_MAX;
-  }
-  pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, result);
+  pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, pe_shift_to_word(value + pe_half(r->shift), r->shift));
 }
 
 // True for int16 in and out where all of a record's arithmetic fits int32; small kernels do without the instance.
@@ -48,6 +46,19 @@ PE_INLINE int16_t pe_round_narrow(int32_t value, uint32_t shift) {
 
 PE_INLINE uint32_t pe_step_a(const pe_record_t *r) { return (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 0u : 1u; }
 PE_INLINE uint32_t pe_step_b(const pe_record_t *r) { return (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 0u : 1u; }
+
+PE_INLINE uint32_t pe_bytes_a(const pe_record_t *r, uint32_t format) {
+  return pe_step_a(r) * ((format & PE_FORMAT_A_WIDE) != 0u ? 4u : 2u);
+}
+PE_INLINE uint32_t pe_bytes_b(const pe_record_t *r, uint32_t format) {
+  return pe_step_b(r) * ((format & PE_FORMAT_B_WIDE) != 0u ? 4u : 2u);
+}
+
+// Without a choice, for which compilers would make a loop each.
+PE_INLINE uint64_t pe_negated_if(uint32_t condition, uint64_t value) {
+  const uint64_t mask = condition != 0u ? ~(uint64_t)0u : 0u;
+  return (value ^ mask) - mask;
+}
 
 // The sum of int16: up to 14 bits further left they stay within 2^29, and half a unit is no more than that.
 PE_INLINE void pe_add_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
@@ -77,28 +88,50 @@ PE_INLINE void pe_add(const pe_record_t *r, uint32_t format, void *arena) {
   }
 }
 
-// Products of int16 are within 2^30.
+// One at the scale of a product that is taken from it.
+PE_INLINE uint64_t pe_one(const pe_record_t *r) {
+  return (r->flags & PE_FLAG_SUBTRACT) != 0u ? (uint64_t)1u << (r->shift_a + r->shift_b) : 0u;
+}
+
+// Products of int16 are within 2^30; 2^30 minus one and half a unit of up to 15 bits stay below 2^31.
 PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
   const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
+  const int32_t start = (int32_t)pe_one(r) + (int32_t)((1u << shift) >> 1);
+  const uint32_t subtracts = r->flags & PE_FLAG_SUBTRACT;
   for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
-    *y = pe_round_narrow(*a * *b, shift);
+    const int32_t product = *a * *b;
+    *y = (int16_t)pe_saturate_narrow((subtracts != 0u ? start - product : start + product) >> shift);
     a += step_a;
     b += step_b;
   }
 }
 
-// y[i] = sat((a[i] b[i]) >> shift)
+// True where these 32 bits are enough.
+PE_INLINE uint32_t pe_mul_is_narrow(const pe_record_t *r, uint32_t format) {
+  if ((r->flags & PE_FLAG_SUBTRACT) == 0u) return pe_is_narrow(r, format, 31u);
+  return r->shift <= 15u && r->shift_a + r->shift_b <= 30u ? pe_is_narrow(r, format, 31u) : 0u;
+}
+
+// y[i] = sat((a[i] b[i]) >> shift), or of one minus the product. Most of what derivatives take beside matrices: what the
+// record says is read once.
 PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
-  const void *a = pe_operand(arena, r->a);
-  const void *b = pe_operand(arena, r->b);
+  const uint8_t *a = (const uint8_t *)pe_operand(arena, r->a);
+  const uint8_t *b = (const uint8_t *)pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
-  if (pe_is_narrow(r, format, 31u) != 0u) {
-    pe_mul_narrow(r, (const pe_narrow_t *)a, (const pe_narrow_t *)b, (pe_narrow_t *)y);
+  if (pe_mul_is_narrow(r, format) != 0u) {
+    pe_mul_narrow(r, (const pe_narrow_t *)(const void *)a, (const pe_narrow_t *)(const void *)b, (pe_narrow_t *)y);
     return;
   }
-  for (uint32_t row = 0; row < r->rows; row++) {
-    const int64_t product = (int64_t)pe_element_a(r, format, a, row) * pe_element_b(r, format, b, row);
-    pe_store_rounded(r, format, y, row, (uint64_t)product);
+  const uint32_t rows = r->rows, shift = r->shift;
+  const uint32_t bytes_a = pe_bytes_a(r, format), bytes_b = pe_bytes_b(r, format);
+  const uint64_t start = pe_one(r) + pe_half(shift);
+  const uint32_t subtracts = r->flags & PE_FLAG_SUBTRACT;
+  for (uint32_t row = 0; row < rows; row++) {
+    const int64_t product = (int64_t)pe_load(a, 0u, format & PE_FORMAT_A_WIDE) * pe_load(b, 0u, format & PE_FORMAT_B_WIDE);
+    const uint64_t sum = start + pe_negated_if(subtracts, (uint64_t)product);
+    pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, pe_shift_to_word(sum, shift));
+    a += bytes_a;
+    b += bytes_b;
   }
 }
 

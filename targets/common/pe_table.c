@@ -79,6 +79,7 @@ static uint32_t allowed_flags(uint32_t kind) {
     case PE_KIND_MAP_HORNER:
       return PE_FLAG_PERIODIC | PE_FLAG_OCTAVES | PE_FLAG_MIRRORED;
     case PE_KIND_ADD:
+    case PE_KIND_MUL:
       return PE_FLAG_SUBTRACT | PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B;
     case PE_KIND_SELECT:
       return PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B | PE_FLAG_BROADCAST_CONDITION;

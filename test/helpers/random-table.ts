@@ -270,8 +270,10 @@ function addRecord(random: TableRandom, format: number): Draft {
 }
 
 function mulRecord(random: TableRandom, format: number): Draft {
-  const flags = random.flag(FLAG.BROADCAST_A) | random.flag(FLAG.BROADCAST_B);
-  return { kind: KIND.MUL, format, flags, rows: random.int(1, 9), shift: random.int(0, 60) };
+  const flags = random.flag(FLAG.SUBTRACT) | random.flag(FLAG.BROADCAST_A) | random.flag(FLAG.BROADCAST_B);
+  // Within these one and the product of two int32 stay within 64 bits.
+  const ones = flags & FLAG.SUBTRACT ? { shiftA: random.int(0, 31), shiftB: random.int(0, 30) } : {};
+  return { kind: KIND.MUL, format, flags, rows: random.int(1, 9), shift: random.int(0, 60), ...ones };
 }
 
 function segments(random: TableRandom, segmentation: number): { cols: number; shift: number; octaveBits: number } {

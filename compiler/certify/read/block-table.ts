@@ -187,8 +187,10 @@ class TableReader {
     const { shift, shiftA, shiftB, kind, flags } = record;
     const [largestA, largestB] = [Math.max(...a.peaks), Math.max(...b.peaks)];
     if (kind === KIND.MUL) {
-      requireRoom(largestA * largestB + 2 ** shift, 64, index);
-      return to.multiply(a.ids, b.ids, 2 ** -shift);
+      const one = flags & FLAG.SUBTRACT ? 2 ** (shiftA + shiftB) : 0;
+      requireRoom(largestA * largestB + one + 2 ** shift, 64, index);
+      const product = to.multiply(a.ids, b.ids, 2 ** -shift);
+      return one ? to.linear(product, -1, one / 2 ** shift) : product;
     }
     requireRoom(largestA * 2 ** shiftA + largestB * 2 ** shiftB + 2 ** shift, 64, index);
     const [wa, wb] = [2 ** (shiftA - shift), 2 ** (shiftB - shift)];

@@ -5,8 +5,10 @@ import type { BuildEngine } from '../../code/engines/build-engine.js';
 import type { CompressedModel } from '../../compress/compress.js';
 import { VERSION } from '../../host/package-root.js';
 import type { FitOutputs } from '../../import/fit-tangents.js';
+import { complements } from '../../ir/complement.js';
 import { describeSteps } from '../../ir/map-function.js';
 import { unionRange } from '../../ir/ranges.js';
+import type { IrNode } from '../../ir/types.js';
 import type { OutputError } from '../../judge/errors.js';
 import type { Requirement } from '../../judge/requirement.js';
 import type { StateRange } from '../../judge/state-ranges.js';
@@ -208,7 +210,9 @@ function errorFields(error: OutputError) {
 }
 
 function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'values' | 'weights' | 'tables'> {
-  const values = [...quantized.formats].map(([leaf, { bits, exponent }]) => {
+  const neverStored = new Set<IrNode>(complements(quantized.graph).values());
+  const stored = [...quantized.formats].filter(([leaf]) => !neverStored.has(leaf));
+  const values = stored.map(([leaf, { bits, exponent }]) => {
     const { min, max } = unionRange(ranges.get(leaf)!);
     return { name: leaf.name, kind: leaf.kind, width: leaf.width, min, max, bits, exponent };
   });

@@ -1,10 +1,11 @@
+import { complements } from '../../ir/complement.js';
 import type { MapClaim } from '../../ir/map-function.js';
-import { type IrNode, matrixArguments } from '../../ir/types.js';
+import { type AddNode, type IrNode, type MulNode, matrixArguments, operands } from '../../ir/types.js';
 import { type QuantizedGraph, segmentsOf, type ValueFormat } from '../quantized-graph.js';
 import type { BlockTable } from '../table.js';
 import { RecordWriter } from './record-writer.js';
 import { lowerBlocks } from './records/block.js';
-import { lowerCombine } from './records/combine.js';
+import { fitsComplement, lowerCombine, lowerComplement } from './records/combine.js';
 import { lowerAffine, lowerConstant } from './records/dense.js';
 import { lowerMap } from './records/map.js';
 import { lowerScale } from './records/scale.js';
@@ -38,7 +39,13 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
   const writer = new RecordWriter(quantized, inputs.length);
   const outputCopies = writer.places.placeOutputs();
   for (const node of nodes) for (const x of matrixArguments(node)) writer.places.placeContiguous(x);
-  for (const node of nodes) lowerNode(node, writer);
+  const fused = fusedComplements(quantized, writer);
+  const products = new Set<IrNode>(fused.values());
+  for (const node of nodes) {
+    const product = node.kind === 'add' ? fused.get(node) : undefined;
+    if (product) lowerComplement(node as AddNode, product, writer);
+    else if (!products.has(node) && !isReadOnlyBy(node, fused, nodes)) lowerNode(node, writer);
+  }
   for (const copy of outputCopies) writer.copy(copy, 32, 'outputs');
 
   const { records, names, peaks, claims, arenaBytes } = writer.finish();
@@ -58,6 +65,18 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
     pool: writer.pool.bytes(),
   };
   return { table, recordNames: names, peaks, claims, inputFormats, outputFormats, macs: writer.macs };
+}
+
+/** Sums 1 - a b that one record computes in their formats. */
+function fusedComplements({ graph }: QuantizedGraph, to: RecordWriter): ReadonlyMap<AddNode, MulNode> {
+  return new Map([...complements(graph)].filter(([node, product]) => fitsComplement(node, product, to)));
+}
+
+/** A one that is part of the records of its readers. */
+function isReadOnlyBy(node: IrNode, fused: ReadonlyMap<AddNode, MulNode>, nodes: readonly IrNode[]): boolean {
+  if (node.kind !== 'constant') return false;
+  const readers = nodes.filter((reader) => operands(reader).includes(node));
+  return readers.every((reader) => reader.kind === 'add' && fused.has(reader));
 }
 
 /** The records of a node; inputs, concat and slice are addresses in the arena, not work. */

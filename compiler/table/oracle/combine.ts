@@ -1,6 +1,6 @@
 import { FLAG, KIND } from '../specification.js';
 import type { TableRecord } from '../table.js';
-import { multiplyShift, roundShift, shiftedSum } from './exact.js';
+import { complementShift, multiplyShift, roundShift, shiftedSum } from './exact.js';
 import type { Step, Store, Vector } from './memory.js';
 
 /** ADD and MUL (runtime/kernels/combine.ts), element by element. */
@@ -9,6 +9,13 @@ export function combineStep(record: TableRecord, a: Vector, b: Vector, store: St
   const strideA = flags & FLAG.BROADCAST_A ? 0 : 1;
   const strideB = flags & FLAG.BROADCAST_B ? 0 : 1;
   if (record.kind === KIND.MUL) {
+    if (flags & FLAG.SUBTRACT) {
+      return () => {
+        for (let i = 0; i < rows; i++) {
+          store(i, complementShift(shiftA + shiftB, a.data[a.at + i * strideA], b.data[b.at + i * strideB], shift));
+        }
+      };
+    }
     return () => {
       for (let i = 0; i < rows; i++) {
         store(i, multiplyShift(a.data[a.at + i * strideA], b.data[b.at + i * strideB], shift));

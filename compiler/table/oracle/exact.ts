@@ -36,6 +36,13 @@ export function multiplyShift(a: number, b: number, shift: number): number {
   return shift === 0 ? high * LIMB + low : roundShift(high, low, shift);
 }
 
+/** floor((2^one - a * b + 2^(shift-1)) / 2^shift) for int32 a and b, one <= 62; shift 0 adds nothing. */
+export function complementShift(one: number, a: number, b: number, shift: number): number {
+  const high = (one >= 15 ? POWER[one - 15] : 0) - a * upperLimb(b);
+  const low = (one >= 15 ? 0 : POWER[one]) - a * lowerLimb(b);
+  return shift === 0 ? high * LIMB + low : roundShift(high, low, shift);
+}
+
 /** floor((high * 2^15 + low + 2^(shift-1)) / 2^shift), shift >= 1. */
 export function roundShift(high: number, low: number, shift: number): number {
   return shift > 15

@@ -1,10 +1,48 @@
-import type { AddNode, ExtremumNode, MulNode, SelectNode } from '../../../ir/types.js';
-import { FLAG, FORMAT, KIND } from '../../specification.js';
+import type { AddNode, ExtremumNode, IrNode, MulNode, SelectNode } from '../../../ir/types.js';
+import { segmentsOf } from '../../quantized-graph.js';
+import { FLAG, FORMAT, KIND, LIMIT } from '../../specification.js';
 import type { Places } from '../places.js';
 import type { RecordWriter } from '../record-writer.js';
 import { runs } from '../runs.js';
 
 const COMBINE_KINDS = { add: KIND.ADD, min: KIND.MIN, max: KIND.MAX, select: KIND.SELECT } as const;
+
+/** Whether the scales of 1 - a b fit the fields of its record. */
+export function fitsComplement(node: AddNode, { a, b }: MulNode, to: RecordWriter): boolean {
+  const { exponent } = to.format(node);
+  const known = (x: IrNode) => segmentsOf(x).map(({ leaf }) => to.format(leaf).exponent);
+  const all = [...known(a), ...known(b)];
+  const least = Math.min(...known(a)) + Math.min(...known(b));
+  const most = Math.max(...known(a)) + Math.max(...known(b));
+  return all.every((e) => e >= 0 && e <= 31) && least >= exponent && most - exponent <= LIMIT.MAX_SHIFT_64;
+}
+
+/** 1 - a b, one record per run: the product is not stored. */
+export function lowerComplement(node: AddNode, { a: left, b: right }: MulNode, to: RecordWriter): void {
+  const format = to.format(node);
+  for (const { from, rows, operands } of runs(node.width, [left, right])) {
+    const [a, b] = operands;
+    const [fa, fb] = [to.format(a.leaf), to.format(b.leaf)];
+    const fields = {
+      kind: KIND.MUL,
+      format:
+        (fa.bits === 32 ? FORMAT.A_WIDE : 0) |
+        (fb.bits === 32 ? FORMAT.B_WIDE : 0) |
+        (format.bits === 32 ? FORMAT.OUT_WIDE : 0) |
+        FORMAT.ACC_WIDE,
+      flags:
+        FLAG.SUBTRACT |
+        (left.width === 1 && node.width > 1 ? FLAG.BROADCAST_A : 0) |
+        (right.width === 1 && node.width > 1 ? FLAG.BROADCAST_B : 0),
+      rows,
+      shiftA: fa.exponent,
+      shiftB: fb.exponent,
+      shift: fa.exponent + fb.exponent - format.exponent,
+    };
+    const out = to.places.placeOf({ leaf: node, start: from, width: rows });
+    to.push(node.name, fields, { a: to.places.placeOf(a), b: to.places.placeOf(b), out });
+  }
+}
 
 /** Elementwise operations on two values, one record per run. */
 export function lowerCombine(node: AddNode | MulNode | ExtremumNode | SelectNode, to: RecordWriter): void {
