@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Goal } from '../code/cost/goal.js';
 import { type CompressedModel, MARGIN } from '../compress/compress.js';
 import { EFFORT_LEVELS, EFFORTS, type Effort, METHODS, type Method } from '../compress/compress-options.js';
+import { TEACHERS, type TeacherKind } from '../compress/physics/teach.js';
 import type { TangentKernelReport } from '../compress/refine/ntk.js';
 import type { Attempt } from '../compress/search/one-method.js';
 import { PinnEdgeError } from '../diagnostics.js';
@@ -32,12 +33,14 @@ import {
   withStructureOptions,
   writePictures,
 } from './structure-options.js';
+import { type Distances, distancesOf, requireTeachable, teacherText } from './teacher-text.js';
 
 interface CompressCommandOptions extends ModelOptions, StructureOptions {
   out?: string;
   tol?: ToleranceOption;
   tolAbs?: ToleranceOption;
   method: Method;
+  teacher: TeacherKind;
   for: Goal;
   maxBytes?: number;
   maxInstructions?: number;
@@ -59,6 +62,12 @@ export function compressCommand(): Command {
     )
     .option('--tol-abs <value>', "largest error in the outputs' unit, instead of --tol", absoluteToleranceOption)
     .option('--method <name>', `one of ${METHODS.join(', ')}`, choiceOption('--method', METHODS), 'auto')
+    .option(
+      '--teacher <name>',
+      'what the weights are refined on in the end: the network, the physics of the model file, or both; with physics alone the tolerance holds before that only',
+      choiceOption('--teacher', TEACHERS),
+      'network',
+    )
     .option('--for <goal>', 'what to make small: size or speed', choiceOption('--for', ['size', 'speed']), 'size')
     .option(
       '--max-bytes <n>',
@@ -87,6 +96,7 @@ Examples:
   $ pinn-edge compress model.json -o small.json --max-bytes 2000
   $ pinn-edge compress model.json -o fast.json --max-instructions 50000
   $ pinn-edge compress net.onnx --input x=-1:1 --input t=0:1 -o small.json
+  $ pinn-edge compress model.json -o small.json --tol 1e-3 --teacher both
   $ pinn-edge compress model.json -o h.json --method hmatrix --svg pictures
   $ pinn-edge compress model.json -o svd.json --method svd --tol 1e-2`,
     )
@@ -113,6 +123,7 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
     file,
     compress: {
       method: options.method,
+      teacher: options.teacher,
       goal: options.for,
       seed: options.seed,
       // Nothing is kept back for formats and tables: the tolerance is that of the model written here.
@@ -130,14 +141,16 @@ async function run(file: string, options: CompressCommandOptions, command: Comma
   const drawn = options.svg ? writePictures(options.svg, result) : [];
   if (options.svg && !drawn.length && !options.json) writeNote('note: no matrix is structured, so there is no picture');
   const { model: _, attempts, ...facts } = result;
-  if (options.json) event('result', { cached, ...facts, output, pictures: options.svg && drawn });
-  else writeOut(summary(model, result, attempts, cached, [output, ...drawn]));
+  const exact = distancesOf(model, result);
+  if (options.json) event('result', { cached, ...facts, exact, output, pictures: options.svg && drawn });
+  else writeOut(summary(model, result, exact, attempts, cached, [output, ...drawn]));
 }
 
 /** Refuses options that would be ignored beside others. */
 function requireSense(options: CompressCommandOptions, command: Command): void {
   const { method } = options;
   requestedTolerance(options);
+  requireTeachable({ teacher: options.teacher, method, refine: options.refine !== false });
   if (options.maxBytes !== undefined && options.maxInstructions !== undefined) throw new PinnEdgeError('PE4102', {});
   const budget = options.maxBytes !== undefined ? '--max-bytes' : '--max-instructions';
   const ignored = (names: Record<string, string>, other: string, reason: string) => {
@@ -184,6 +197,7 @@ const bestOf = ({ bytes, parameters, error, relativeError }: Attempt) => ({ byte
 function summary(
   model: Model,
   result: CompressedModel,
+  exact: Distances | undefined,
   attempts: readonly Attempt[],
   cached: boolean,
   written: readonly string[],
@@ -193,6 +207,7 @@ function summary(
     `  weights  ${sizeText(result)}\n`,
     `  error    ${error(result.relativeError)} of the largest output, on points that were not used\n`,
     result.tangentKernel ? kernelText(result.tangentKernel) : '',
+    teacherText(result, exact),
     layersText(result),
     attemptsText(attempts, cached),
     `\n${written.join('\n')}\n`,

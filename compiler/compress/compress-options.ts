@@ -1,5 +1,6 @@
 import type { Goal } from '../code/cost/goal.js';
 import { DEFAULT_TREE, type TreeOptions } from './matrices/block-tree.js';
+import type { TeacherKind } from './physics/teach.js';
 import type { Checkpoint } from './refine/refine.js';
 import type { Attempt } from './search/one-method.js';
 
@@ -38,6 +39,8 @@ export interface CompressOptions {
   blockRank: number;
   /** The same for instructions per answer, as {@link estimatedInstructions} counts them. */
   maxInstructions?: number;
+  /** What the weights of the result are refined on in the end, beside or in place of the float network. */
+  teacher: TeacherKind;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;
@@ -62,5 +65,6 @@ export const DEFAULT_COMPRESS: CompressOptions = {
   tree: DEFAULT_TREE,
   refine: true,
   blockRank: 0,
+  teacher: 'network',
   maxWork: EFFORTS.normal,
 };

@@ -12,7 +12,9 @@ import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
 import { inputBox } from '../model/box.js';
 import { isDerived, type Model, parameterCount } from '../model/types.js';
 import { type CompressOptions, DEFAULT_COMPRESS, type Method } from './compress-options.js';
-import { weightBytes } from './graph-cost.js';
+import { storedBytes, weightBytes } from './graph-cost.js';
+import { type PhysicsLessons, ROOM, teachPhysics } from './physics/teach.js';
+import { requireTrainable } from './physics/train.js';
 import { compareTangentKernels, type TangentKernelReport } from './refine/ntk.js';
 import { modelFromIr } from './result/ir-to-model.js';
 import { layerErrors } from './result/layer-errors.js';
@@ -55,6 +57,8 @@ export interface Compressed {
   tangentKernel?: TangentKernelReport;
   /** Where nothing keeps the share: the smallest share of the tolerance that an attempt reached. */
   bestReached?: number;
+  /** Where the physics was a teacher, and there is a smaller network. */
+  physics?: PhysicsLessons;
 }
 
 /** What compression did to a model, without the graph: this is what is kept in the cache. */
@@ -82,7 +86,7 @@ export const compressModel: Compressor = async (model, graph, allowances, option
     changed,
     how = '',
     ...facts
-  } = await compressGraph(makeTeacher(model, graph, allowances, settings.seed), settings);
+  } = await compressGraph(makeTeacher(model, graph, allowances, settings.seed), settings, model);
   // Of the model as it was given, before anything was folded: what `inspect` counts.
   const before = parameterCount(model);
   const bytes = { ...facts.bytes, before: 4 * before };
@@ -138,13 +142,20 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
 /** Part of a share that searches aim at: between the points they look at, errors are a little larger. */
 export const MARGIN = 0.95;
 
-export async function compressGraph(teacher: Teacher, given: CompressOptions): Promise<Compressed> {
+/**
+ * @param model whose physics is the teacher, where it is one
+ * @throws PE4301, PE4302 where it is one and there is none
+ */
+export async function compressGraph(teacher: Teacher, given: CompressOptions, model?: Model): Promise<Compressed> {
   const unseen = unseenSamples(teacher);
-  const { method, maxBytes, maxInstructions, round } = given;
-  const options = {
+  const { method, maxBytes, maxInstructions, round, teacher: kind } = given;
+  if (kind !== 'network') requireTrainable(model!);
+  const share = kind === 'both' ? ROOM * given.share : given.share;
+  const options: Settings = {
     ...given,
-    share: MARGIN * given.share,
-    check: round ? lastCheck(teacher, given.share) : undefined,
+    share: MARGIN * share,
+    check: round ? lastCheck(teacher, share) : undefined,
+    teach: kind === 'network' ? undefined : (result) => taught(model!, teacher, result, { ...given, kind }),
   };
   if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));
   if (maxInstructions !== undefined) return withinBudget(teacher, unseen, options, instructionBudget(maxInstructions));
@@ -153,16 +164,33 @@ export async function compressGraph(teacher: Teacher, given: CompressOptions): P
   return summarize(teacher, unseen, options, { ...found, how: found.refined ? `${method} + refine` : method });
 }
 
-async function withinBudget(
+interface Settings extends SearchAllOptions {
+  /** Refines what was found on the physics. */
+  teach?: (result: Result) => Promise<Result>;
+}
+
+async function taught(
+  model: Model,
   teacher: Teacher,
-  unseen: Samples,
-  options: CompressOptions,
-  budget: Budget,
-): Promise<Compressed> {
+  result: Result,
+  options: CompressOptions & { kind: Exclude<CompressOptions['teacher'], 'network'> },
+): Promise<Result> {
+  const start = result.unrounded ?? result.graph;
+  if (!start) return result;
+  // A budget has no tolerance to keep, and leaves the rounding of weights to the build.
+  const hasBudget = options.maxBytes !== undefined || options.maxInstructions !== undefined;
+  const limits = hasBudget ? { share: Number.POSITIVE_INFINITY, round: false } : {};
+  const { graph, unrounded, lessons } = await teachPhysics(model, teacher, start, { ...options, ...limits });
+  if (!graph) return { ...result, physics: lessons };
+  const bytes = options.round && !hasBudget ? storedBytes(graph) : result.bytes;
+  return { ...result, graph, unrounded, bytes, how: `${result.how} + physics`, physics: lessons };
+}
+
+async function withinBudget(teacher: Teacher, unseen: Samples, options: Settings, budget: Budget): Promise<Compressed> {
   const { graph, attempts, smallest } = await searchBudget(teacher, withoutBlocks(teacher.graph), budget, options);
   if (!graph) throw new PinnEdgeError(budget.code, { limit: budget.limit, smallest: Math.ceil(smallest) });
   if (!attempts.length) {
-    const left = summarize(teacher, unseen, options, { attempts, how: '' });
+    const left = await summarize(teacher, unseen, options, { attempts, how: '' });
     const bytes = { ...left.bytes, after: weightBytes(teacher.graph, 16) };
     return { ...left, bytes, detail: 'left as it is: it fits into the budget' };
   }
@@ -170,10 +198,10 @@ async function withinBudget(
   return summarize(teacher, unseen, options, result, 'as accurate as can be');
 }
 
-async function searched(teacher: Teacher, unseen: Samples, options: SearchAllOptions): Promise<Compressed> {
+async function searched(teacher: Teacher, unseen: Samples, options: Settings): Promise<Compressed> {
   const { rounded, closest, ...found } = await searchAll(teacher, options);
   // The formats are chosen when the network is built: here it is enough to know that no structure beats them.
-  const result = summarize(teacher, unseen, options, rounded ? { attempts: found.attempts, how: '' } : found);
+  const result = await summarize(teacher, unseen, options, rounded ? { attempts: found.attempts, how: '' } : found);
   if (result.changed) return result;
   const after = rounded?.bytes ?? result.bytes.after;
   const left = { ...result, bytes: { ...result.bytes, after } };
@@ -215,19 +243,22 @@ function nearestTolerance({ allowances, largestOutputs }: Teacher, factor: numbe
 }
 
 /** @param aim a budget of bytes has no tolerance to keep; otherwise rounding to float32 must not have lost it */
-function summarize(
+async function summarize(
   teacher: Teacher,
   unseen: Samples,
-  options: CompressOptions,
-  result: Result,
+  options: Settings,
+  given: Result,
   aim: 'within the tolerance' | 'as accurate as can be' = 'within the tolerance',
-): Compressed {
+): Promise<Compressed> {
+  const result = (await options.teach?.(given)) ?? given;
   const { graph: found, bytes, attempts, how, matrices = [] } = result;
   const before = modelParameterCount(teacher.graph);
   const single = found && toFloat32(foldGraph(found));
   const errors = single && residuals(teacher, single, unseen);
   const spent = errors ? toleranceShare(teacher, errors, unseen.interior).share : 0;
-  const tooInaccurate = aim === 'within the tolerance' && spent > 1;
+  // Where the physics alone has the last word, the float network no longer is what counts.
+  const isFree = options.teacher === 'physics' && result.physics?.kept === undefined;
+  const tooInaccurate = aim === 'within the tolerance' && spent > 1 && !isFree;
   const kept = single !== undefined && single !== teacher.graph && !tooInaccurate;
   const graph = kept ? single : teacher.graph;
   const after = modelParameterCount(graph);
@@ -248,6 +279,7 @@ function summarize(
     attempts,
     // Float32, in which it is written, is too coarse for it.
     bestReached: single && tooInaccurate ? spent : undefined,
+    physics: kept ? result.physics : undefined,
   };
 }
 

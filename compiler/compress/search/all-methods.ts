@@ -5,6 +5,7 @@ import type { IrGraph } from '../../ir/types.js';
 import type { CompressOptions, Method } from '../compress-options.js';
 import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
+import type { PhysicsLessons } from '../physics/teach.js';
 import { refineWithin } from '../refine/refine-within.js';
 import {
   addPeaks,
@@ -30,6 +31,8 @@ import { runSpline } from './spline-search.js';
 /** What a search ends with. */
 export interface Result extends Found {
   how: string;
+  /** Where the physics was a teacher. */
+  physics?: PhysicsLessons;
 }
 
 export interface SearchAllResult extends Result {
