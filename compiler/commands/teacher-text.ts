@@ -21,7 +21,7 @@ export function requireTeachable({
   const refusal = (other: string, reason: string) =>
     new PinnEdgeError('PE3008', { option: `--teacher ${teacher}`, other, reason });
   if (!refine) throw refusal('--no-refine', 'weights are refined on the physics');
-  if (['int8', 'int16'].includes(method)) throw refusal(`--method ${method}`, 'it refines no weights');
+  if (['int8', 'int16', 'spline'].includes(method)) throw refusal(`--method ${method}`, 'it refines no weights');
   if (method === 'tt') throw refusal('--method tt', 'the cores of tensor trains are not refined on the physics');
 }
 

@@ -25,6 +25,7 @@ describe('pinn-edge compress refuses, before any work,', () => {
     ['a tree without hierarchical matrices', ['--method', 'svd', '--tree', 'hodlr'], ['PE3008', '--tree']],
     ['no refinement of what cannot do without', ['--no-refine'], ['PE3008', '--no-refine']],
     ['a teacher where nothing is refined', ['--teacher', 'both', '--method', 'int8'], ['PE3008', '--teacher both']],
+    ['a teacher of splines', ['--teacher', 'both', '--method', 'spline'], ['PE3008', '--method spline']],
     ['a teacher of tensor trains', ['--teacher', 'both', '--method', 'tt'], ['PE3008', '--method tt']],
     ['the physics of a model that has none', ['--teacher', 'physics'], ['PE4301', 'physics block']],
     ['another teacher', ['--teacher', 'me'], ['PE3005', 'network, physics, both']],

@@ -75,6 +75,7 @@ export async function teachPhysics(
   if (start.nodes.some((node) => node.kind === 'affine' && coresOf(node))) {
     return lessons('its tensor trains cannot be refined without their cores');
   }
+  if (!withoutZeros(start).size) return lessons('it has no weights that learn');
   let steps = 0;
   for (const strength of kind === 'both' ? STRENGTHS : [0]) {
     const unrounded = withOwnWeights(start);
