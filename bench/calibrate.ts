@@ -186,7 +186,7 @@ function reportErrors(name: string, samples: readonly Sample[], prices: Record<F
 }
 
 /** One board for every instruction set. */
-const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc', 'xtensa'];
+const BOARDS = ['cortex-m0', 'cortex-m3', 'cortex-m4', 'cortex-m33', 'rv32imc', 'xtensa', 'arduino-uno'];
 
 const given = process.argv.slice(2);
 const ENGINES: readonly string[] = ['wasm3', 'splines', 'c'];
@@ -196,13 +196,13 @@ const interpreted = isOf('wasm3') ? await compiledNetworks() : undefined;
 const splines = isOf('wasm3') || isOf('splines') ? await compiledSplines() : undefined;
 for (const name of chosen.length ? chosen : BOARDS) {
   const board = loadBoard(name);
-  const measured = interpreted && samplesOn(board, interpreted);
+  const measured = interpreted && board.wasm3 && samplesOn(board, interpreted);
   if (measured) {
     const networks = fit(NETWORK_FEATURES, measured);
     update('instructions.json', { [board.isa]: { ...interpreterPrices(board.isa), ...networks } });
     reportErrors(`${name} (${board.isa}), networks`, measured, interpreterPrices(board.isa));
   }
-  if (splines) {
+  if (splines && board.wasm3) {
     const samples = samplesOn(board, splines);
     const known = interpreterPrices(board.isa);
     update('instructions.json', { [board.isa]: { ...known, ...fit(SPLINE_FEATURES, samples, pick(known)) } });

@@ -24,7 +24,7 @@ export async function measureHost(example: string, variant: Variant, compiled: C
     memoryBytes: buildMemoryBytes(compiled),
     inputCount: model.inputs.length,
     outputCount: model.outputs.length,
-    wasm3: { stackBytes: target.wasm3.stackBytes, tailCalls: target.tailCalls },
+    wasm3: { stackBytes: target.wasm3!.stackBytes, tailCalls: target.tailCalls },
   };
   const words = toWords(interiorPoints(inputBox(model.inputs), POINTS), inputWordFormats(lowered.table));
   const rows: Row[] = [];

@@ -7,21 +7,29 @@ import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/tab
 
 /** Prices of the native kernels (cost/native.ts) on one board: differences between tables that have more of one thing. */
 
-/** Words that the records read; each is also two int16. */
-const INPUTS = 128;
+/** Words that the records read, each of which is also two int16, and two sizes to compare. */
+interface Sizes {
+  inputs: number;
+  few: number;
+  many: number;
+}
 /** Enough that the compiler unrolls neither. */
-const [FEW, MANY] = [64, 128];
+const SIZES: Sizes = { inputs: 128, few: 64, many: 128 };
+/** For boards that have no room for these; their compiler unrolls nothing. */
+const SMALL_SIZES: Sizes = { inputs: 24, few: 8, many: 24 };
+const SMALL_RAM_BYTES = 8192;
 const POINTS = 4;
 
 export function measureNativePrices(board: Board): NativePrices {
-  const cost = (draft: Draft) => runTableOnBoard(board, tableOf(draft), words()).instructions;
+  const { inputs, few, many } = board.ramBytes < SMALL_RAM_BYTES ? SMALL_SIZES : SIZES;
+  const cost = (draft: Draft) => runTableOnBoard(board, tableOf(draft, inputs), words(inputs)).instructions;
   const matrix = (draft: Draft) => {
-    const base = cost({ ...draft, rows: FEW, cols: FEW });
-    const product = (cost({ ...draft, rows: FEW, cols: MANY }) - base) / (FEW * (MANY - FEW));
-    const row = (cost({ ...draft, rows: MANY, cols: FEW }) - base) / (MANY - FEW) - FEW * product;
+    const base = cost({ ...draft, rows: few, cols: few });
+    const product = (cost({ ...draft, rows: few, cols: many }) - base) / (few * (many - few));
+    const row = (cost({ ...draft, rows: many, cols: few }) - base) / (many - few) - few * product;
     return { product, row };
   };
-  const element = (draft: Draft) => (cost({ ...draft, rows: MANY }) - cost({ ...draft, rows: FEW })) / (MANY - FEW);
+  const element = (draft: Draft) => (cost({ ...draft, rows: many }) - cost({ ...draft, rows: few })) / (many - few);
   const dual = matrix(DUAL);
   const dual64 = matrix({ ...DUAL, format: DUAL.format | FORMAT.ACC_WIDE, shiftB: 3 });
   const dense8 = matrix(DENSE8);
@@ -65,13 +73,13 @@ function polynomial(degree: number): Draft {
 const WEIGHT = 37;
 
 /** A table of one record. */
-function tableOf(draft: Draft): BlockTable {
+function tableOf(draft: Draft, inputs: number): BlockTable {
   const pool = new PoolBuilder();
-  const record = { ...EMPTY_RECORD, rows: 1, ...draft, out: 2 * INPUTS };
+  const record = { ...EMPTY_RECORD, rows: 1, ...draft, out: 2 * inputs };
   return {
-    inputs: Array.from({ length: INPUTS }, () => ({ min: -(2 ** 30), max: 2 ** 30, exponent: 0 })),
+    inputs: Array.from({ length: inputs }, () => ({ min: -(2 ** 30), max: 2 ** 30, exponent: 0 })),
     outputs: Array.from({ length: record.rows }, () => ({ exponent: 0 })),
-    arenaBytes: 4 * (INPUTS + record.rows),
+    arenaBytes: 4 * (inputs + record.rows),
     records: [{ ...record, ...poolOf(record, pool) }],
     pool: pool.bytes(),
   };
@@ -95,6 +103,6 @@ function poolOf({ kind, format, rows, cols, bias: degree }: TableRecord, pool: P
 }
 
 /** Arguments inside the tables. */
-function words(): Int32Array {
-  return Int32Array.from({ length: POINTS * INPUTS }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >> 2);
+function words(inputs: number): Int32Array {
+  return Int32Array.from({ length: POINTS * inputs }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >> 2);
 }

@@ -179,6 +179,8 @@ const MESSAGES = {
   PE9201: '{name} cannot be emulated: {reason}; boards are {names}',
   PE9202:
     '{model} needs more than the {bytes} bytes that wasm3 has for values on {target}: wasm3.stackBytes of its target.json',
+  PE9203:
+    '{target} cannot run the engine {engine}: wasm3 has no room in the {bytes} bytes of RAM that it has for models; build with --engine c',
 } as const;
 
 export type DiagnosticCode = keyof typeof MESSAGES;

@@ -8,7 +8,7 @@ import { bytes, count, writeNote } from './output.js';
 /** The option --on of simulate and verify. */
 
 export const ON_HELP =
-  'run real firmware on an emulated board: cortex-m0, -m3, -m4, -m7, -m33, rv32imc, xtensa, rp2040';
+  'run real firmware on an emulated board: cortex-m0, -m3, -m4, -m7, -m33, rv32imc, xtensa, rp2040, arduino-uno';
 
 export function boardFor(build: LoadedBuild, options: { on?: string; engine?: string }): BoardEngine | undefined {
   if (options.on === undefined) return undefined;

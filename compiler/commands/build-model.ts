@@ -2,6 +2,7 @@ import type { Goal } from '../code/cost/goal.js';
 import type { Compressor } from '../compress/compress.js';
 import { type BuildSettings, type BuiltModel, buildForTarget } from '../deliver/build.js';
 import type { Target } from '../deliver/package/target.js';
+import { engineFor } from '../deliver/package/target-engine.js';
 import { type Model, parameterCount } from '../model/types.js';
 import type { StageResult } from '../pipeline/compiled-model.js';
 import { compressionSession } from './compress-session.js';
@@ -32,7 +33,7 @@ export async function buildModel(
   const inputs = `${model.inputs.length} input${model.inputs.length > 1 ? 's' : ''}`;
   const outputs = `${model.outputs.length} output${model.outputs.length > 1 ? 's' : ''}`;
   say(
-    `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${settings.engine})\n\n`,
+    `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${engineFor(target, settings.engine)})\n\n`,
   );
   const tolerance = requestedTolerance({ tol, tolAbs });
   return buildForTarget(

@@ -38,9 +38,8 @@ export function buildCommand(): Command {
     .option('--target <name>', 'target to build for (see: pinn-edge targets)', BUILD_DEFAULTS.target)
     .option(
       '--engine <name>',
-      'wasm3: a module for the interpreter; wasm3+native: a module whose kernels the firmware brings; c: C sources',
+      'wasm3: a module for the interpreter; wasm3+native: a module whose kernels the firmware brings; c: C sources (default: wasm3, or c where the target has no room for it)',
       choiceOption('--engine', BUILD_ENGINES),
-      BUILD_DEFAULTS.engine,
     )
     .option(
       '--tol <relative>',

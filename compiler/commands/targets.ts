@@ -33,7 +33,7 @@ function overview(target: Target): string[] {
     `flash ${bytes(target.flashBytes)}`,
     `RAM ${bytes(target.ramBytes)}`,
     `stack ${bytes(target.nativeStackBytes)}`,
-    target.tailCalls ? 'tail calls' : 'no tail calls',
+    target.wasm3 ? (target.tailCalls ? 'tail calls' : 'no tail calls') : 'C sources only',
     target.projects.map(({ name }) => name).join(', ') || 'no project',
     target.emulator ? 'emulated' : '',
   ];
@@ -46,7 +46,16 @@ function description(target: Target): string {
     ['chip', target.chip],
     ['instructions', `${target.isa}${target.flags.length ? ` (${target.flags.join(' ')})` : ''}`, 'isa'],
     ['floating point', fpu],
-    ['tail calls', target.tailCalls ? 'yes' : 'no: wasm3 nests a native call per operation', 'tailCalls'],
+    ...(target.doubleBits === 32 ? [['double', 'of 32 bits, as float', 'doubleBits'] as [string, string, string]] : []),
+    ...(target.wasm3
+      ? [
+          ['tail calls', target.tailCalls ? 'yes' : 'no: wasm3 nests a native call per operation', 'tailCalls'] as [
+            string,
+            string,
+            string,
+          ],
+        ]
+      : []),
     ['flash', `${bytes(target.flashBytes)} for the application`, 'flashBytes'],
     ['RAM', `${bytes(target.ramBytes)} for models`, 'ramBytes'],
     ['in one piece', bytes(target.ramBlockBytes), 'ramBlockBytes'],
@@ -64,7 +73,9 @@ function description(target: Target): string {
       : []),
     [
       'wasm3',
-      `${target.wasm3.version}, stack ${bytes(target.wasm3.stackBytes)}, code pages of ${target.wasm3.codePageBytes} B`,
+      target.wasm3
+        ? `${target.wasm3.version}, stack ${bytes(target.wasm3.stackBytes)}, code pages of ${target.wasm3.codePageBytes} B`
+        : 'no room for it: models are C sources (--engine c)',
       'wasm3',
     ],
     ['toolchain', target.toolchain],

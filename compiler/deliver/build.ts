@@ -15,6 +15,7 @@ import { type ProofAttempt, provedCompile } from './certified-build.js';
 import { type PackagedBuild, packageBuild } from './package/build-files.js';
 import { CERTIFICATE_FILE } from './package/certificate-file.js';
 import type { Target } from './package/target.js';
+import { engineFor } from './package/target-engine.js';
 import { pageOfPackage } from './report/page-build.js';
 import { REPORT_PAGE, reportPage } from './report/report-page.js';
 
@@ -25,7 +26,8 @@ export interface BuildSettings {
   /** Default: the model's, else 1e-3 of the largest value of each output. */
   tolerance?: RequirementLike;
   precision: Precision;
-  engine: BuildEngine;
+  /** Default: wasm3, or c where the target has no room for it. */
+  engine?: BuildEngine;
   compress: Method | 'none';
   /** Default: speed where that fits the target, else size. */
   goal?: Goal;
@@ -43,7 +45,6 @@ export interface BuildSettings {
 export const BUILD_DEFAULTS = {
   target: 'esp32',
   precision: 'auto',
-  engine: 'wasm3',
   compress: 'auto',
   effort: 'quick',
 } as const satisfies BuildSettings & { target: string };
@@ -68,7 +69,7 @@ export interface BuiltModel extends PackagedBuild {
 /**
  * Compiles a model for a target and packs what the device and its makers need; `writeBuild` writes the files.
  *
- * @throws PinnEdgeError: as `compile`; PE4002 where no goal fits the target; PE4205 where the tolerance cannot be proved
+ * @throws PinnEdgeError: as `compile`; PE9203 for an engine that the target has no room for; PE4002 where no goal fits the target; PE4205 where the tolerance cannot be proved
  */
 export async function buildForTarget(
   model: Model,
@@ -76,7 +77,8 @@ export async function buildForTarget(
   settings: Partial<BuildSettings> = {},
   watch: BuildWatch = {},
 ): Promise<BuiltModel> {
-  const { tolerance, precision, engine, compress, goal, effort, ...wishes } = { ...BUILD_DEFAULTS, ...settings };
+  const { tolerance, precision, engine: asked, compress, goal, effort, ...wishes } = { ...BUILD_DEFAULTS, ...settings };
+  const engine = engineFor(target, asked);
   const compressWith = once(watch.compressor ?? compressModel);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
   const smaller = goal === 'speed' ? 'speed' : 'size';

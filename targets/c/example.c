@@ -7,10 +7,14 @@
 static int count_differences(void) {
   int differences = 0;
   for (int p = 0; p < PINN_MODEL_GOLDEN_COUNT; p++) {
+    int32_t inputs[PINN_MODEL_INPUT_COUNT];
     int32_t outputs[PINN_MODEL_OUTPUT_COUNT];
-    pinn_model_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, outputs);
+    int32_t wanted[PINN_MODEL_OUTPUT_COUNT];
+    pe_flash_copy(inputs, pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, sizeof inputs);
+    pe_flash_copy(wanted, pinn_model_golden_outputs + p * PINN_MODEL_OUTPUT_COUNT, sizeof wanted);
+    pinn_model_run_words(inputs, outputs);
     for (int i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
-      if (outputs[i] != pinn_model_golden_outputs[p * PINN_MODEL_OUTPUT_COUNT + i]) differences++;
+      if (outputs[i] != wanted[i]) differences++;
     }
   }
   return differences;

@@ -8,6 +8,10 @@
 #include "pe_kernels_map.h"
 #include "pe_kernels_scale.h"
 
+#if PE_FLASH_IS_APART
+#error "tables are walked where pointers reach them: here the engine c's own sources read the model from program memory"
+#endif
+
 #if defined(__GNUC__)
 #define PE_ALONE __attribute__((noinline)) static
 // Compiled for few bytes whatever the rest is compiled for.

@@ -10,9 +10,9 @@
 #include "pe_kernels_dense.h"
 
 PE_INLINE uint64_t pe_block_start(const pe_record_t *r, uint32_t format, const uint8_t *pool, const pe_wide_t *carried,
-                                  uint32_t row) {
+                                  pe_count_t row) {
   if ((r->flags & PE_FLAG_FIRST) != 0u) {
-    const int32_t bias = ((const pe_wide_t *)(const void *)(pool + r->bias))[row];
+    const int32_t bias = pe_flash_32((const pe_wide_t *)(const void *)(pool + r->bias) + row);
     return pe_shift_left(bias, (uint32_t)r->shift - r->shift_a) + pe_half(r->shift);
   }
   if ((format & PE_FORMAT_ACC_WIDE) == 0u) return (uint64_t)(int64_t)carried[row];
@@ -24,10 +24,10 @@ PE_INLINE void pe_block(const pe_record_t *r, uint32_t format, void *arena, cons
   void *y = pe_operand(arena, r->out);
   pe_wide_t *carried = (pe_wide_t *)pe_operand(arena, r->b);
   const uint8_t *weights = pool + r->weights;
-  const uint32_t row_bytes = r->cols * pe_weight_bytes(format);
+  const pe_count_t row_bytes = r->cols * pe_weight_bytes(format);
   const uint32_t out_wide = format & PE_FORMAT_OUT_WIDE;
-  for (uint32_t row = 0; row < r->rows; row++) {
-    const uint32_t left = (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? pool[r->row_shifts + row] : r->shift_b;
+  for (pe_count_t row = 0; row < r->rows; row++) {
+    const uint32_t left = (r->flags & PE_FLAG_ROW_SHIFTS) != 0u ? (uint8_t)pe_flash_8(pool + r->row_shifts + row) : r->shift_b;
     uint64_t sum = pe_block_start(r, format, pool, carried, row);
     if ((format & PE_FORMAT_ACC_WIDE) != 0u) {
       sum += pe_add_products_64(0, weights, x, r->cols, format) << left;

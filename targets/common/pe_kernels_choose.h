@@ -10,7 +10,7 @@ PE_INLINE void pe_extremum(const pe_record_t *r, uint32_t format, void *arena, u
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
-  for (uint32_t row = 0; row < r->rows; row++) {
+  for (pe_count_t row = 0; row < r->rows; row++) {
     const int64_t left = (int64_t)pe_shift_left(pe_element_a(r, format, a, row), r->shift_a);
     const int64_t right = (int64_t)pe_shift_left(pe_element_b(r, format, b, row), r->shift_b);
     const uint32_t is_less = left < right ? 1u : 0u;
@@ -30,7 +30,7 @@ PE_INLINE void pe_select(const pe_record_t *r, uint32_t format, void *arena) {
   const void *a = pe_operand(arena, r->a);
   const void *b = pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
-  for (uint32_t row = 0; row < r->rows; row++) {
+  for (pe_count_t row = 0; row < r->rows; row++) {
     const uint32_t at = (r->flags & PE_FLAG_BROADCAST_CONDITION) != 0u ? 0u : row;
     const uint64_t value = pe_load(condition, at, condition_wide) > 0
                                ? pe_shift_left(pe_element_a(r, format, a, row), r->shift_a)

@@ -5,25 +5,29 @@
 
 #include "pe_kernels_fixed.h"
 
-PE_INLINE int32_t pe_element_a(const pe_record_t *r, uint32_t format, const void *a, uint32_t row) {
+PE_INLINE int32_t pe_element_a(const pe_record_t *r, uint32_t format, const void *a, pe_count_t row) {
   return pe_load(a, (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 0u : row, format & PE_FORMAT_A_WIDE);
 }
 
-PE_INLINE int32_t pe_element_b(const pe_record_t *r, uint32_t format, const void *b, uint32_t row) {
+PE_INLINE int32_t pe_element_b(const pe_record_t *r, uint32_t format, const void *b, pe_count_t row) {
   return pe_load(b, (r->flags & PE_FLAG_BROADCAST_B) != 0u ? 0u : row, format & PE_FORMAT_B_WIDE);
 }
 
 // sat(sum >> shift) of a sum that holds half a unit already.
 PE_INLINE int32_t pe_shift_to_word(uint64_t sum, uint32_t shift) {
+#if PE_FLASH_IS_APART
+  return pe_shift_saturate(sum, shift);
+#else
   const int32_t high = (int32_t)(uint32_t)(sum >> 32);
   if (shift >= 32u) return high >> (shift - 32u);
   // The upper word to the left in two steps: by 32 at once, for shift 0, it cannot go.
   const int32_t low = (int32_t)(((uint32_t)sum >> shift) | (((uint32_t)high << 1) << (31u - shift)));
   return high >> shift == low >> 31 ? low : (high >> 31) ^ INT32_MAX;
+#endif
 }
 
 // y[row] = sat(value >> shift), rounded half up.
-PE_INLINE void pe_store_rounded(const pe_record_t *r, uint32_t format, void *y, uint32_t row, uint64_t value) {
+PE_INLINE void pe_store_rounded(const pe_record_t *r, uint32_t format, void *y, pe_count_t row, uint64_t value) {
   pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, pe_shift_to_word(value + pe_half(r->shift), r->shift));
 }
 
@@ -41,7 +45,7 @@ PE_INLINE uint32_t pe_is_narrow(const pe_record_t *r, uint32_t format, uint32_t 
 
 // sat(value >> shift) of a value within 2^30, rounded half up.
 PE_INLINE int16_t pe_round_narrow(int32_t value, uint32_t shift) {
-  return (int16_t)pe_saturate_narrow((value + (int32_t)((1u << shift) >> 1)) >> shift);
+  return (int16_t)pe_saturate_narrow((value + (int32_t)(((uint32_t)1u << shift) >> 1)) >> shift);
 }
 
 PE_INLINE uint32_t pe_step_a(const pe_record_t *r) { return (r->flags & PE_FLAG_BROADCAST_A) != 0u ? 0u : 1u; }
@@ -62,8 +66,9 @@ PE_INLINE uint64_t pe_negated_if(uint32_t condition, uint64_t value) {
 
 // The sum of int16: up to 14 bits further left they stay within 2^29, and half a unit is no more than that.
 PE_INLINE void pe_add_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
-  const int32_t unit_a = (int32_t)(1u << r->shift_a);
-  const int32_t unit_b = (r->flags & PE_FLAG_SUBTRACT) != 0u ? -(int32_t)(1u << r->shift_b) : (int32_t)(1u << r->shift_b);
+  const int32_t unit_a = (int32_t)((uint32_t)1u << r->shift_a);
+  const int32_t plus_b = (int32_t)((uint32_t)1u << r->shift_b);
+  const int32_t unit_b = (r->flags & PE_FLAG_SUBTRACT) != 0u ? -plus_b : plus_b;
   const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
   for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
     *y = pe_round_narrow(*a * unit_a + *b * unit_b, shift);
@@ -81,7 +86,7 @@ PE_INLINE void pe_add(const pe_record_t *r, uint32_t format, void *arena) {
     pe_add_narrow(r, (const pe_narrow_t *)a, (const pe_narrow_t *)b, (pe_narrow_t *)y);
     return;
   }
-  for (uint32_t row = 0; row < r->rows; row++) {
+  for (pe_count_t row = 0; row < r->rows; row++) {
     const uint64_t left = pe_shift_left(pe_element_a(r, format, a, row), r->shift_a);
     const uint64_t right = pe_shift_left(pe_element_b(r, format, b, row), r->shift_b);
     pe_store_rounded(r, format, y, row, (r->flags & PE_FLAG_SUBTRACT) != 0u ? left - right : left + right);
@@ -96,10 +101,10 @@ PE_INLINE uint64_t pe_one(const pe_record_t *r) {
 // Products of int16 are within 2^30; 2^30 minus one and half a unit of up to 15 bits stay below 2^31.
 PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
   const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
-  const int32_t start = (int32_t)pe_one(r) + (int32_t)((1u << shift) >> 1);
+  const int32_t start = (int32_t)pe_one(r) + (int32_t)(((uint32_t)1u << shift) >> 1);
   const uint32_t subtracts = r->flags & PE_FLAG_SUBTRACT;
   for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
-    const int32_t product = *a * *b;
+    const int32_t product = (int32_t)*a * *b;
     *y = (int16_t)pe_saturate_narrow((subtracts != 0u ? start - product : start + product) >> shift);
     a += step_a;
     b += step_b;
@@ -122,11 +127,12 @@ PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
     pe_mul_narrow(r, (const pe_narrow_t *)(const void *)a, (const pe_narrow_t *)(const void *)b, (pe_narrow_t *)y);
     return;
   }
-  const uint32_t rows = r->rows, shift = r->shift;
+  const pe_count_t rows = r->rows;
+  const uint32_t shift = r->shift;
   const uint32_t bytes_a = pe_bytes_a(r, format), bytes_b = pe_bytes_b(r, format);
   const uint64_t start = pe_one(r) + pe_half(shift);
   const uint32_t subtracts = r->flags & PE_FLAG_SUBTRACT;
-  for (uint32_t row = 0; row < rows; row++) {
+  for (pe_count_t row = 0; row < rows; row++) {
     const int64_t product = (int64_t)pe_load(a, 0u, format & PE_FORMAT_A_WIDE) * pe_load(b, 0u, format & PE_FORMAT_B_WIDE);
     const uint64_t sum = start + pe_negated_if(subtracts, (uint64_t)product);
     pe_store_saturated(y, row, format & PE_FORMAT_OUT_WIDE, pe_shift_to_word(sum, shift));
@@ -139,7 +145,7 @@ PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
 PE_INLINE void pe_copy(const pe_record_t *r, uint32_t format, void *arena) {
   const void *a = pe_operand(arena, r->a);
   void *y = pe_operand(arena, r->out);
-  for (uint32_t row = 0; row < r->rows; row++) {
+  for (pe_count_t row = 0; row < r->rows; row++) {
     pe_store_rounded(r, format, y, row, pe_shift_left(pe_load(a, row, format & PE_FORMAT_A_WIDE), r->shift_a));
   }
 }

@@ -26,7 +26,7 @@ typedef struct {
 #if PE_DSP
 
 // Adds the products of both rows of a pair, whose weights take 16 bytes per 4 columns. Returns the next pair's weights.
-PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *w, const pe_pair_t *x, uint32_t cols,
+PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *w, const pe_pair_t *x, pe_count_t cols,
                                        uint32_t acc_wide, uint32_t group) {
   (void)group;
   if (acc_wide != 0u) {
@@ -43,9 +43,9 @@ PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *w, cons
   return w;
 }
 
-PE_INLINE uint64_t pe_add_single(uint64_t start, const pe_pair_t *w, const pe_pair_t *x, uint32_t cols) {
+PE_INLINE uint64_t pe_add_single(uint64_t start, const pe_pair_t *w, const pe_pair_t *x, pe_count_t cols) {
   int64_t sum = (int64_t)start;
-  for (uint32_t c = 0; c < cols; c += 4u) {
+  for (pe_count_t c = 0; c < cols; c += 4u) {
     sum = __smlald((int16x2_t)x[0], (int16x2_t)w[0], sum);
     sum = __smlald((int16x2_t)x[1], (int16x2_t)w[1], sum);
     x += 2;
@@ -56,19 +56,24 @@ PE_INLINE uint64_t pe_add_single(uint64_t start, const pe_pair_t *w, const pe_pa
 
 #else
 
+// One product of 16 bits by 16.
+PE_INLINE uint32_t pe_dual_product(const pe_narrow_t *w, int16_t x) {
+  return (uint32_t)((int32_t)pe_flash_16(w) * x);
+}
+
 // w[0] x[0] + w[1] x[1] of two words: fits 32 bits unless both weights are -32768, which the table's check refuses.
 PE_INLINE uint32_t pe_pair_product(const pe_narrow_t *w, const pe_narrow_t *x) {
-  return (uint32_t)(w[0] * x[0]) + (uint32_t)(w[1] * x[1]);
+  return pe_dual_product(w, x[0]) + pe_dual_product(w + 1, x[1]);
 }
 
 PE_INLINE uint64_t pe_signed(uint32_t sum) { return (uint64_t)(int64_t)(int32_t)sum; }
 
 PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *weights, const pe_pair_t *inputs,
-                                       uint32_t cols, uint32_t acc_wide, uint32_t group) {
+                                       pe_count_t cols, uint32_t acc_wide, uint32_t group) {
   const pe_narrow_t *w = (const pe_narrow_t *)weights;
   const pe_narrow_t *x = (const pe_narrow_t *)inputs;
   if (acc_wide != 0u && group < 4u) {
-    for (uint32_t c = 0; c < cols; c += 4u) {
+    for (pe_count_t c = 0; c < cols; c += 4u) {
       sums->first += pe_signed(pe_pair_product(w, x)) + pe_signed(pe_pair_product(w + 2, x + 2));
       sums->second += pe_signed(pe_pair_product(w + 4, x)) + pe_signed(pe_pair_product(w + 6, x + 2));
       x += 4;
@@ -76,17 +81,19 @@ PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *weights
     }
     return weights + cols;
   }
-  for (uint32_t c = 0; c < cols;) {
-    const uint32_t end = acc_wide != 0u && group < cols - c ? c + group : cols;
+  for (pe_count_t c = 0; c < cols;) {
+    const pe_count_t end = acc_wide != 0u && group < cols - c ? c + (pe_count_t)group : cols;
     uint32_t first = 0;
     uint32_t second = 0;
     for (; c < end; c += 4u) {
-      const int32_t x0 = x[0];
-      const int32_t x1 = x[1];
-      const int32_t x2 = x[2];
-      const int32_t x3 = x[3];
-      first += (uint32_t)(w[0] * x0) + (uint32_t)(w[1] * x1) + (uint32_t)(w[2] * x2) + (uint32_t)(w[3] * x3);
-      second += (uint32_t)(w[4] * x0) + (uint32_t)(w[5] * x1) + (uint32_t)(w[6] * x2) + (uint32_t)(w[7] * x3);
+      const int16_t x0 = x[0];
+      const int16_t x1 = x[1];
+      const int16_t x2 = x[2];
+      const int16_t x3 = x[3];
+      first += pe_dual_product(w, x0) + pe_dual_product(w + 1, x1);
+      first += pe_dual_product(w + 2, x2) + pe_dual_product(w + 3, x3);
+      second += pe_dual_product(w + 4, x0) + pe_dual_product(w + 5, x1);
+      second += pe_dual_product(w + 6, x2) + pe_dual_product(w + 7, x3);
       x += 4;
       w += 8;
     }
@@ -96,10 +103,10 @@ PE_INLINE const pe_pair_t *pe_add_pair(pe_sums_t *sums, const pe_pair_t *weights
   return weights + cols;
 }
 
-PE_INLINE uint64_t pe_add_single(uint64_t sum, const pe_pair_t *weights, const pe_pair_t *inputs, uint32_t cols) {
+PE_INLINE uint64_t pe_add_single(uint64_t sum, const pe_pair_t *weights, const pe_pair_t *inputs, pe_count_t cols) {
   const pe_narrow_t *w = (const pe_narrow_t *)weights;
   const pe_narrow_t *x = (const pe_narrow_t *)inputs;
-  for (uint32_t c = 0; c < cols; c += 2u) sum += pe_signed(pe_pair_product(w + c, x + c));
+  for (pe_count_t c = 0; c < cols; c += 2u) sum += pe_signed(pe_pair_product(w + c, x + c));
   return sum;
 }
 
@@ -109,10 +116,10 @@ PE_INLINE void pe_dense_dual(const pe_record_t *r, uint32_t format, void *arena,
   const pe_pair_t *x = (const pe_pair_t *)pe_operand(arena, r->a);
   void *PE_RESTRICT y = pe_operand(arena, r->out);
   const pe_pair_t *w = (const pe_pair_t *)(const void *)(pool + r->weights);
-  const uint32_t rows = r->rows;
-  const uint32_t cols = r->cols;
+  const pe_count_t rows = r->rows;
+  const pe_count_t cols = r->cols;
   const uint32_t group = (uint32_t)1u << r->shift_b;
-  uint32_t row = 0;
+  pe_count_t row = 0;
   for (; row + 1u < rows; row += 2u) {
     pe_sums_t sums = {pe_row_start(r, format, pool, row), pe_row_start(r, format, pool, row + 1u)};
     w = pe_add_pair(&sums, w, x, cols, format & PE_FORMAT_ACC_WIDE, group);

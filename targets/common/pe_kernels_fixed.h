@@ -4,6 +4,8 @@
 // Kernels are inline functions of a record and of its format byte. Where the format is a constant, and in generated
 // code the record too, the compiler leaves one straight loop of what is in general a choice; nothing is written twice.
 //
+// An int has 16 bits or more: products, sums and shifts say their own width, and leave none to promotions.
+//
 // No signed overflow happens in any kernel, whatever the table holds: sums and left shifts are made in unsigned
 // arithmetic, which wraps. Accumulators of tables made by pinn-edge never do, by the compiler's proof.
 #ifndef PE_KERNELS_FIXED_H
@@ -11,16 +13,14 @@
 
 #include <stdint.h>
 
+#include "pe_flash.h"
 #include "pe_format.gen.h"
 
 #if defined(__GNUC__)
 #define PE_INLINE static inline __attribute__((always_inline, unused))
-#define PE_MAY_ALIAS __attribute__((may_alias))
 #define PE_RESTRICT __restrict__
 #else
-// Compilers without this attribute need their option that turns type-based alias analysis off.
 #define PE_INLINE static inline
-#define PE_MAY_ALIAS
 #define PE_RESTRICT
 #endif
 
@@ -34,18 +34,27 @@
 typedef char pe_right_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
 typedef char pe_conversions_keep_low_bits[(int32_t)0xfffffffeu == -2 ? 1 : -1];
 
-// The arena and the pool hold both widths side by side.
-typedef int16_t PE_MAY_ALIAS pe_narrow_t;
-typedef int32_t PE_MAY_ALIAS pe_wide_t;
-typedef uint32_t PE_MAY_ALIAS pe_pair_t;  // two int16 in one word, the first one lowest
+// Numbers of rows and columns, and places among them: 16 bits where addresses have no more.
+#if PE_FLASH_IS_APART
+typedef uint16_t pe_count_t;
+#else
+typedef uint32_t pe_count_t;
+#endif
+
+// Arithmetic on 64 bits, which fills the registers of an 8-bit processor: there it has one copy in the program.
+#if PE_FLASH_IS_APART
+#define PE_WIDE_INLINE static __attribute__((noinline, unused))
+#else
+#define PE_WIDE_INLINE PE_INLINE
+#endif
 
 // Element `index` of a vector of int16, or of int32 when `wide`.
-PE_INLINE int32_t pe_load(const void *vector, uint32_t index, uint32_t wide) {
+PE_INLINE int32_t pe_load(const void *vector, pe_count_t index, uint32_t wide) {
   return wide != 0u ? ((const pe_wide_t *)vector)[index] : ((const pe_narrow_t *)vector)[index];
 }
 
 // The low 32 or 16 bits of a value as element `index`.
-PE_INLINE void pe_store(void *vector, uint32_t index, uint32_t wide, int32_t value) {
+PE_INLINE void pe_store(void *vector, pe_count_t index, uint32_t wide, int32_t value) {
   if (wide != 0u) {
     ((pe_wide_t *)vector)[index] = value;
   } else {
@@ -53,21 +62,26 @@ PE_INLINE void pe_store(void *vector, uint32_t index, uint32_t wide, int32_t val
   }
 }
 
-// Element `index` of weights of 8, 16 or 32 bits, as the format says.
-PE_INLINE int32_t pe_weight(const void *weights, uint32_t index, uint32_t format) {
-  const uint32_t width = format & PE_FORMAT_WEIGHT_MASK;
-  if (width == PE_FORMAT_WEIGHT_8) return ((const int8_t *)weights)[index];
-  return pe_load(weights, index, width == PE_FORMAT_WEIGHT_16 ? 0u : 1u);
+// The same of the pool, which lies where constants do.
+PE_INLINE int32_t pe_load_constant(const void *vector, pe_count_t index, uint32_t wide) {
+  return wide != 0u ? pe_flash_32((const pe_wide_t *)vector + index) : pe_flash_16((const pe_narrow_t *)vector + index);
 }
 
-PE_INLINE uint32_t pe_weight_bytes(uint32_t format) {
+// Element `index` of weights of 8, 16 or 32 bits, as the format says.
+PE_INLINE int32_t pe_weight(const void *weights, pe_count_t index, uint32_t format) {
+  const uint32_t width = format & PE_FORMAT_WEIGHT_MASK;
+  if (width == PE_FORMAT_WEIGHT_8) return pe_flash_8((const int8_t *)weights + index);
+  return pe_load_constant(weights, index, width == PE_FORMAT_WEIGHT_16 ? 0u : 1u);
+}
+
+PE_INLINE pe_count_t pe_weight_bytes(uint32_t format) {
   const uint32_t width = format & PE_FORMAT_WEIGHT_MASK;
   return width == PE_FORMAT_WEIGHT_8 ? 1u : width == PE_FORMAT_WEIGHT_16 ? 2u : 4u;
 }
 
 // Arena addresses in records count units of 2 bytes.
 PE_INLINE void *pe_operand(void *arena, uint32_t address) {
-  void *operand = (uint8_t *)arena + 2u * address;
+  void *operand = (uint8_t *)arena + 2u * (pe_count_t)address;
 #if defined(__GNUC__)
   // Where GCC 12 sees that two operands lie in one arena, it may count one by the other's pointer, lose track of what
   // is stored there, and leave out the call of a kernel that seems to store nothing. Here it cannot see it.
@@ -77,13 +91,13 @@ PE_INLINE void *pe_operand(void *arena, uint32_t address) {
 }
 
 // Half of 2^shift, zero for shift 0.
-PE_INLINE uint64_t pe_half(uint32_t shift) { return ((uint64_t)1u << shift) >> 1; }
+PE_WIDE_INLINE uint64_t pe_half(uint32_t shift) { return ((uint64_t)1u << shift) >> 1; }
 
 // value * 2^shift, the bits beyond 64 lost.
-PE_INLINE uint64_t pe_shift_left(int32_t value, uint32_t shift) { return (uint64_t)(int64_t)value << shift; }
+PE_WIDE_INLINE uint64_t pe_shift_left(int32_t value, uint32_t shift) { return (uint64_t)(int64_t)value << shift; }
 
 // The low 32 bits of an accumulator shifted right.
-PE_INLINE int32_t pe_low(uint64_t sum, uint32_t shift) { return (int32_t)(uint32_t)(uint64_t)((int64_t)sum >> shift); }
+PE_WIDE_INLINE int32_t pe_low(uint64_t sum, uint32_t shift) { return (int32_t)(uint32_t)(uint64_t)((int64_t)sum >> shift); }
 
 PE_INLINE int32_t pe_saturate_narrow(int32_t value) {
   return value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value;
@@ -94,28 +108,48 @@ PE_INLINE int32_t pe_saturate_wide(int64_t value) {
   return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
 }
 
+// The nearest int32 of an accumulator shifted right.
+PE_WIDE_INLINE int32_t pe_shift_saturate(uint64_t sum, uint32_t shift) {
+  return pe_saturate_wide((int64_t)sum >> shift);
+}
+
 // Stores a result of 32 bits, saturated.
-PE_INLINE void pe_store_saturated(void *vector, uint32_t index, uint32_t wide, int32_t value) {
+PE_INLINE void pe_store_saturated(void *vector, pe_count_t index, uint32_t wide, int32_t value) {
   pe_store(vector, index, wide, wide != 0u ? value : pe_saturate_narrow(value));
 }
 
 // Rounds a 64-bit accumulator, which holds half a unit already, and stores it: saturated, or wrapped.
-PE_INLINE void pe_store_shifted(void *vector, uint32_t index, uint32_t wide, uint64_t sum, uint32_t shift,
+PE_INLINE void pe_store_shifted(void *vector, pe_count_t index, uint32_t wide, uint64_t sum, uint32_t shift,
                                 uint32_t wraps) {
   if (wraps != 0u) {
     pe_store(vector, index, wide, pe_low(sum, shift));
   } else {
-    pe_store_saturated(vector, index, wide, pe_saturate_wide((int64_t)sum >> shift));
+    pe_store_saturated(vector, index, wide, pe_shift_saturate(sum, shift));
   }
 }
 
+// A record among the constants as `r`. What follows is the same field by field, as values or read from there: where
+// constants lie apart, a kernel works on a copy, of which the compiler knows the values.
+#if PE_FLASH_IS_APART
+#define PE_SHARED_RECORD(r, record, ...)      \
+  const pe_record_t r##_copy = {__VA_ARGS__}; \
+  const pe_record_t *const r = &r##_copy
+#define PE_COPIED_RECORD PE_SHARED_RECORD
+#else
+#define PE_SHARED_RECORD(r, record, ...) const pe_record_t *const r = (record)
+#define PE_COPIED_RECORD(r, record, ...)  \
+  const pe_record_t r##_copy = *(record); \
+  const pe_record_t *const r = &r##_copy
+#endif
+
 // Holds the input words, which the arena starts with, to their ranges: PE_STATUS_CLAMPED when one had to be moved.
-PE_INLINE uint32_t pe_hold_inputs(const pe_input_t *ranges, uint32_t count, void *arena) {
+PE_INLINE uint32_t pe_hold_inputs(const pe_input_t *ranges, pe_count_t count, void *arena) {
   pe_wide_t *words = (pe_wide_t *)arena;
   uint32_t status = PE_STATUS_OK;
-  for (uint32_t i = 0; i < count; i++) {
+  for (pe_count_t i = 0; i < count; i++) {
     const int32_t word = words[i];
-    const int32_t held = word < ranges[i].min ? ranges[i].min : word > ranges[i].max ? ranges[i].max : word;
+    const int32_t min = pe_flash_32(&ranges[i].min), max = pe_flash_32(&ranges[i].max);
+    const int32_t held = word < min ? min : word > max ? max : word;
     if (held != word) {
       words[i] = held;
       status = PE_STATUS_CLAMPED;

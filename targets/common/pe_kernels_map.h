@@ -27,7 +27,7 @@ PE_INLINE uint32_t pe_distance_narrow(int32_t to, int32_t from, uint32_t last) {
 }
 
 // Argument `index` of the table as its distance from the origin.
-PE_INLINE uint32_t pe_table_distance(const pe_record_t *r, uint32_t format, const void *x, uint32_t index,
+PE_INLINE uint32_t pe_table_distance(const pe_record_t *r, uint32_t format, const void *x, pe_count_t index,
                                      uint32_t last) {
   const uint32_t a_wide = format & PE_FORMAT_A_WIDE;
   const int32_t argument = pe_load(x, index, a_wide);
@@ -78,16 +78,16 @@ PE_INLINE int32_t pe_interpolate(int32_t base, int32_t rise, uint32_t u, uint32_
   return pe_add_upper(base, 2 * rise, pe_fraction(u, shift));
 }
 
-// Elements `index` and `index` + 1 of a vector of int16, or of int32 when `wide`.
-PE_INLINE void pe_load_neighbours(const void *vector, uint32_t index, uint32_t wide, int32_t *first, int32_t *second) {
+// Elements `index` and `index` + 1 of knots of int16, or of int32 when `wide`.
+PE_INLINE void pe_load_neighbours(const void *vector, pe_count_t index, uint32_t wide, int32_t *first, int32_t *second) {
 #if PE_DSP
   if (wide == 0u) {
     pe_load_pair((const pe_narrow_t *)vector, index, first, second);
     return;
   }
 #endif
-  *first = pe_load(vector, index, wide);
-  *second = pe_load(vector, index + 1u, wide);
+  *first = pe_load_constant(vector, index, wide);
+  *second = pe_load_constant(vector, index + 1u, wide);
 }
 
 // The largest shift for which the product of an int16 difference and a position fits 32 bits with its half.
@@ -99,19 +99,19 @@ PE_INLINE void pe_map_linear(const pe_record_t *r, uint32_t format, void *arena,
   void *PE_RESTRICT y = pe_operand(arena, r->out);
   const void *knots = pool + r->weights;
   const uint32_t out_wide = format & PE_FORMAT_OUT_WIDE;
-  const uint32_t rows = r->rows;
+  const pe_count_t rows = r->rows;
   const uint32_t shift = r->shift;
   const uint32_t last = ((uint32_t)r->cols << shift) - 1u;
   const uint32_t mask = ((uint32_t)1u << shift) - 1u;
-  for (uint32_t i = 0; i < rows; i++) {
+  for (pe_count_t i = 0; i < rows; i++) {
     const uint32_t u = pe_table_distance(r, format, x, i, last);
     int32_t left, right;
-    pe_load_neighbours(knots, u >> shift, out_wide, &left, &right);
+    pe_load_neighbours(knots, (pe_count_t)(u >> shift), out_wide, &left, &right);
     if (out_wide != 0u) {
       const int64_t rise = (((int64_t)right - left) * (int64_t)(u & mask) + (int64_t)pe_half(shift)) >> shift;
       pe_store(y, i, out_wide, (int32_t)(uint32_t)(uint64_t)(left + rise));
     } else if (PE_DSP == 0 && shift <= PE_NARROW_POSITION) {
-      const int32_t rise = ((right - left) * (int32_t)(u & mask) + (int32_t)(1u << (shift - 1u))) >> shift;
+      const int32_t rise = ((right - left) * (int32_t)(u & mask) + (int32_t)((uint32_t)1u << (shift - 1u))) >> shift;
       pe_store(y, i, out_wide, left + rise);
     } else {
       pe_store(y, i, out_wide, pe_interpolate(left, right - left, u, shift));
@@ -155,19 +155,19 @@ PE_INLINE void pe_map_polynomial(const pe_record_t *r, uint32_t format, void *ar
   const void *x = pe_operand(arena, r->a);
   void *PE_RESTRICT y = pe_operand(arena, r->out);
   const pe_wide_t *coefficients = (const pe_wide_t *)(const void *)(pool + r->weights);
-  const uint32_t rows = r->rows;
+  const pe_count_t rows = r->rows;
   const uint32_t degree = r->bias;
   const uint32_t last = pe_last_distance(r);
-  for (uint32_t i = 0; i < rows; i++) {
+  for (pe_count_t i = 0; i < rows; i++) {
     const pe_place_t place = pe_place(r, pe_table_distance(r, format, x, i, last));
     const int64_t t = (int64_t)(place.u & (((uint32_t)1u << place.shift) - 1u));
     const pe_wide_t *c = coefficients + place.segment * (degree + 1u) + degree;
-    int64_t sum = *c;
+    int64_t sum = pe_flash_32(c);
     for (uint32_t k = 0; k < degree; k++) {
       c--;
       // |sum| stays below 2^35: no more than six coefficients of 32 bits, and t < 2^shift.
       sum = (int64_t)((((uint64_t)sum * (uint64_t)t) + pe_half(place.shift))) >> place.shift;
-      sum += *c;
+      sum += pe_flash_32(c);
     }
     const int64_t result = (sum + (int64_t)pe_half(r->shift_b)) >> r->shift_b;
     pe_store_saturated(y, i, format & PE_FORMAT_OUT_WIDE, pe_saturate_wide(result));
@@ -180,16 +180,16 @@ PE_INLINE void pe_map_horner(const pe_record_t *r, uint32_t format, void *arena,
   const void *x = pe_operand(arena, r->a);
   void *PE_RESTRICT y = pe_operand(arena, r->out);
   const pe_wide_t *coefficients = (const pe_wide_t *)(const void *)(pool + r->weights);
-  const uint32_t rows = r->rows;
+  const pe_count_t rows = r->rows;
   const uint32_t degree = r->bias;
   const uint32_t last = pe_last_distance(r);
-  for (uint32_t i = 0; i < rows; i++) {
+  for (pe_count_t i = 0; i < rows; i++) {
     const pe_place_t place = pe_place(r, pe_table_distance(r, format, x, i, last));
     const pe_wide_t *c = coefficients + place.segment * (degree + 1u) + degree;
-    int32_t sum = *c;
+    int32_t sum = pe_flash_32(c);
     for (uint32_t k = 0; k < degree; k++) {
       c--;
-      sum = pe_interpolate(*c, sum, place.u, place.shift);
+      sum = pe_interpolate(pe_flash_32(c), sum, place.u, place.shift);
     }
     const int32_t result = (sum + (int32_t)(uint32_t)pe_half(r->shift_b)) >> r->shift_b;
     pe_store_saturated(y, i, format & PE_FORMAT_OUT_WIDE, result);

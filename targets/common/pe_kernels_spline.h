@@ -18,6 +18,17 @@
 // value / 2^shift, rounded half up.
 PE_SPLINE_PART int64_t pe_spline_round(int64_t value, uint32_t shift) { return (value + (int64_t)pe_half(shift)) >> shift; }
 
+// An axis, where its members can be read: `own` is for a copy.
+PE_SPLINE_PART const pe_axis_t *pe_spline_axis(const pe_axis_t *axis, pe_axis_t *own) {
+#if PE_FLASH_IS_APART
+  pe_flash_copy(own, axis, sizeof *own);
+  return own;
+#else
+  (void)own;
+  return axis;
+#endif
+}
+
 // The argument's place along an axis in 2^-20 of a segment, held to the axis.
 PE_SPLINE_PART int32_t pe_spline_position(const pe_axis_t *axis, int32_t argument) {
   const int64_t distance = (int64_t)argument - axis->origin;
@@ -62,14 +73,16 @@ PE_INLINE void pe_spline(const pe_record_t *r, uint32_t format, void *arena, con
   const uint32_t terms = degree + 1u;
   // Coefficients along the last axis, and along the last two.
   uint32_t line = 0, plane = 0, first = 0, per_row = 1;
-  for (uint32_t k = 0; k < r->cols; k++) {
-    const int32_t place = pe_spline_position(&axes[k], pe_load(x, k, format & PE_FORMAT_A_WIDE));
-    const uint32_t last = axes[k].segments - 1u;
+  for (pe_count_t k = 0; k < r->cols; k++) {
+    pe_axis_t own;
+    const pe_axis_t *const axis = pe_spline_axis(&axes[k], &own);
+    const int32_t place = pe_spline_position(axis, pe_load(x, k, format & PE_FORMAT_A_WIDE));
+    const uint32_t last = axis->segments - 1u;
     const uint32_t cell = (uint32_t)place >> PE_LIMIT_SPLINE_BITS;
     const uint32_t segment = cell > last ? last : cell;
-    pe_spline_basis(words + k * terms, degree, axes[k].order, place - ((int32_t)segment << PE_LIMIT_SPLINE_BITS));
+    pe_spline_basis(words + k * terms, degree, axis->order, place - ((int32_t)segment << PE_LIMIT_SPLINE_BITS));
     plane = line;
-    line = axes[k].segments + degree;
+    line = axis->segments + degree;
     plane *= line;
     first = first * line + segment;
     per_row *= line;
@@ -78,14 +91,14 @@ PE_INLINE void pe_spline(const pe_record_t *r, uint32_t format, void *arena, con
   const pe_wide_t *middle = inner - terms;
   const uint32_t lines = r->cols > 1u ? terms : 1u;
   const uint32_t planes = r->cols > 2u ? terms : 1u;
-  for (uint32_t row = 0; row < r->rows; row++, first += per_row) {
+  for (pe_count_t row = 0; row < r->rows; row++, first += per_row) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < planes; i++) {
       int64_t over_plane = 0;
       for (uint32_t j = 0; j < lines; j++) {
         const uint32_t at = first + i * plane + j * line;
         int64_t over_line = 0;
-        for (uint32_t k = 0; k < terms; k++) over_line += (int64_t)inner[k] * pe_weight(c, at + k, format);
+        for (uint32_t k = 0; k < terms; k++) over_line += (int64_t)inner[k] * pe_weight(c, (pe_count_t)(at + k), format);
         over_plane = r->cols == 1u ? over_line : over_plane + pe_spline_round(over_line, r->shift_b) * middle[j];
       }
       sum = r->cols <= 2u ? over_plane : sum + pe_spline_round(over_plane, r->shift_b) * words[i];

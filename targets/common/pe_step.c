@@ -1,5 +1,7 @@
 #include "pe_step.h"
 
+#include "pe_words.h"
+
 // The right shift of a negative number is arithmetic.
 typedef char pe_step_right_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
 
@@ -37,14 +39,7 @@ int pe_step_set(const pe_step_model_t *model, int32_t *words, uint16_t input, do
   if (input >= model->input_count) return PE_STEP_ERROR_ARGUMENT;
   // What is not a number is neither.
   if (!(value <= 0.0) && !(value >= 0.0)) return PE_STEP_ERROR_NAN;
-  const double steps = value * model->units[input] + 0.5;
-  if (steps >= 2147483648.0 || steps < -2147483648.0) {
-    words[input] = steps > 0.0 ? INT32_MAX : INT32_MIN;
-    return PE_STEP_CLAMPED;
-  }
-  const int32_t towards_zero = (int32_t)steps;
-  words[input] = (double)towards_zero > steps ? towards_zero - 1 : towards_zero;
-  return PE_STEP_OK;
+  return pe_nearest_word(value * model->units[input], &words[input]) != 0 ? PE_STEP_CLAMPED : PE_STEP_OK;
 }
 
 double pe_step_get(const pe_step_model_t *model, const int32_t *words, uint16_t input) {

@@ -13,8 +13,8 @@ import { listBoards, loadBoard } from '../../compiler/run/boards/boards.js';
 import { missingTools } from '../../compiler/run/boards/tools.js';
 import { TOOLS_REQUIRED } from '../package/toolchain.js';
 
-/** Boards with what it takes to say plainly that their tools are missing. */
-export const BOARDS = listBoards().map((name) => {
+/** All boards, with what it takes to say plainly that their tools are missing. */
+const EVERY_BOARD = listBoards().map((name) => {
   const board = loadBoard(name);
   const missing = missingTools(board);
   const advice = missing
@@ -23,9 +23,19 @@ export const BOARDS = listBoards().map((name) => {
   return { name, board, advice, isSkipped: missing.length > 0 && !TOOLS_REQUIRED };
 });
 
+/** Those that run every engine. */
+export const BOARDS = EVERY_BOARD.flatMap((entry) => {
+  const { board } = entry;
+  const { wasm3 } = board;
+  return wasm3 ? [{ ...entry, board: { ...board, wasm3 } }] : [];
+});
+
+/** The smallest one, which runs C sources alone: test/boards/arduino-uno.test.ts. */
+export const UNO = EVERY_BOARD.find(({ name }) => name === 'arduino-uno')!;
+
 // The reporter shows skipped tests by their number only.
-for (const advice of new Set(BOARDS.filter(({ isSkipped }) => isSkipped).map((board) => board.advice))) {
-  const names = BOARDS.filter((board) => board.advice === advice).map(({ name }) => name);
+for (const advice of new Set(EVERY_BOARD.filter(({ isSkipped }) => isSkipped).map((board) => board.advice))) {
+  const names = EVERY_BOARD.filter((board) => board.advice === advice).map(({ name }) => name);
   process.stderr.write(`skipped on ${names.join(', ')}: ${advice}\n`);
 }
 

@@ -103,6 +103,7 @@ const EMULATORS: Record<string, string[]> = {
   'cortex-m4': ['qemu-system-arm', 'arm-none-eabi-gcc'],
   rv32imc: ['qemu-system-riscv32', 'riscv64-unknown-elf-gcc'],
   rp2040: ['arm-none-eabi-gcc'],
+  'arduino-uno': ['avr-gcc'],
 };
 
 /** Commands of code blocks; those with something left to fill in are no commands yet. */

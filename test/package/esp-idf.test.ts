@@ -87,7 +87,9 @@ describe('ESP-IDF', () => {
 
 test("every build file sets on wasm3's file what its bound of the native stack rests on", () => {
   const every = [...WASM3_STACK_FLAGS, ...WASM3_FLAGS];
-  for (const target of listTargets().map(loadTarget)) {
+  for (const target of listTargets()
+    .map(loadTarget)
+    .filter(({ wasm3 }) => wasm3)) {
     const files = firmwareFiles(target, '');
     for (const { name, libraryFolder } of target.projects) {
       const places = [`${libraryFolder}/CMakeLists.txt`, `${libraryFolder}/library.json`, 'CMakeLists.txt'];

@@ -70,9 +70,9 @@ describe('firmware projects for esp32', () => {
     expect(text('esp-idf/sdkconfig.defaults')).toContain(`CONFIG_ESP_MAIN_TASK_STACK_SIZE=${stack}\n`);
     expect(text('platformio/src/main.cpp')).toContain(`SET_LOOP_TASK_STACK_SIZE(${stack});`);
     expect(text('esp-idf/sdkconfig.defaults')).toContain(`CPU_FREQ_MHZ_${target.clockHz! / 1e6}=y`);
-    expect(text('platformio/lib/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3.version}"`);
-    expect(text('esp-idf/components/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3.version}"`);
-    const page = `d_m3CodePageAlignSize=${target.wasm3.codePageBytes}`;
+    expect(text('platformio/lib/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3!.version}"`);
+    expect(text('esp-idf/components/pinn_edge/wasm3/wasm3.h')).toContain(`"${target.wasm3!.version}"`);
+    const page = `d_m3CodePageAlignSize=${target.wasm3!.codePageBytes}`;
     expect(text('esp-idf/components/pinn_edge/CMakeLists.txt')).toContain(page);
     expect(text('platformio/platformio.ini')).toContain(page);
   });

@@ -35,7 +35,7 @@ function compilerFor({ isa, flags, compiler }: Target): { command: string; flags
 
 const TARGETS = listTargets()
   .map(loadTarget)
-  .filter(({ projects }) => projects.length);
+  .filter(({ projects, wasm3 }) => projects.length && wasm3);
 const roots = new Map<string, string>();
 
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { readPackageJson } from '../../host/package-root.js';
 import { isMatrix, isPolynomial, recordShape } from '../../table/record.js';
 import { FORMAT, KIND } from '../../table/specification.js';
 import type { BlockTable, TableRecord } from '../../table/table.js';
-import { nearestMeasured } from './nearest.js';
+import { knownIsas, nearestMeasured } from './nearest.js';
 
 /**
  * The cost model of the native engines (`c`, `wasm3+native`): instructions that the kernels in targets/common spend,
@@ -69,8 +69,16 @@ export function nativeInstructions(table: BlockTable, prices: NativePrices): num
   return NATIVE_FEATURES.reduce((sum, feature) => sum + (counts[feature] ?? 0) * prices[feature], 0);
 }
 
+function measuredPrices(): Record<string, NativePrices> {
+  return (readPackageJson('compiler/code/cost/native.json') as { isas: Record<string, NativePrices> }).isas;
+}
+
 /** The prices of an instruction set, or of the nearest one that was measured. */
 export function nativePrices(isa: string): NativePrices {
-  const { isas } = readPackageJson('compiler/code/cost/native.json') as { isas: Record<string, NativePrices> };
-  return nearestMeasured(isas, isa).measured;
+  return nearestMeasured(measuredPrices(), isa).measured;
+}
+
+/** Instruction sets that have prices of these kernels, of their own or of the nearest one. */
+export function nativelyPricedIsas(): string[] {
+  return knownIsas(measuredPrices());
 }

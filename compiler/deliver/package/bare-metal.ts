@@ -29,25 +29,26 @@ export const KERNEL_UNITS: readonly string[] = ['pe_kernels.c', 'model.c'];
 const KERNEL_FLAGS = ['-O3'];
 
 const LINKER_SCRIPT = 'link.ld';
-const LINK_FLAGS = ['-nostartfiles', '-Wl,--gc-sections', '-T', LINKER_SCRIPT];
+const LEAVE_OUT = '-Wl,--gc-sections';
+const LINK_FLAGS = ['-nostartfiles', LEAVE_OUT, '-T', LINKER_SCRIPT];
 
 /** Flags of the C compiler for every file, further ones for wasm3's and for kernels, and for linking. */
 export function compilerFlags(target: Target): Record<'every' | 'wasm3' | 'kernel' | 'link', string[]> {
-  const defines = [
-    `-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`,
-    `-DPE_NATIVE_STACK_BYTES=${libraryStackBytes(target)}`,
-  ];
+  const defines = target.wasm3
+    ? [`-Dd_m3CodePageAlignSize=${target.wasm3.codePageBytes}`, `-DPE_NATIVE_STACK_BYTES=${libraryStackBytes(target)}`]
+    : [];
+  const { start, kernelFlags, linkFlags = [] } = target.compiler ?? {};
   return {
     every: [...target.flags, ...COMMON_FLAGS, ...WARNINGS, ...defines],
     wasm3: [OPTIMISATION, ...WASM3_STACK_FLAGS, ...WASM3_FLAGS],
-    kernel: KERNEL_FLAGS,
-    link: [...target.flags, ...LINK_FLAGS, ...(target.compiler?.linkFlags ?? [])],
+    kernel: kernelFlags ?? KERNEL_FLAGS,
+    link: [...target.flags, ...(start === 'toolchain' ? [LEAVE_OUT] : LINK_FLAGS), ...linkFlags],
   };
 }
 
 /** toolchain.cmake of the bare-metal project: what differs from board to board. */
 export function toolchainFile(target: Target, compiler: NonNullable<Target['compiler']>): string {
-  const { every, link } = compilerFlags(target);
+  const { every, kernel, link } = compilerFlags(target);
   const flags = every.filter((flag) => !WARNINGS.includes(flag)).join(' ');
   return `# ${target.description}.
 # Debian packages: ${[...compiler.packages, ...(target.emulator ? [target.emulator.package] : [])].join(' ')}
@@ -58,7 +59,7 @@ set(CMAKE_C_COMPILER ${compiler.command})
 set(CMAKE_ASM_COMPILER ${compiler.command})
 set(CMAKE_C_FLAGS_INIT "${flags}")
 set(CMAKE_ASM_FLAGS_INIT "${target.flags.join(' ')}")
-set(PINN_EDGE_KERNEL_FLAGS ${KERNEL_FLAGS.join(' ')})
+set(PINN_EDGE_KERNEL_FLAGS ${kernel.join(' ')})
 set(PINN_EDGE_LINK_FLAGS ${link.filter((flag) => !target.flags.includes(flag)).join(' ')})
 set(PINN_EDGE_EMULATOR ${emulatorCommand(target)})
 `;

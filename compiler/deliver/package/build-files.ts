@@ -9,7 +9,7 @@ import type { CompiledModel } from '../../pipeline/compiled-model.js';
 import { disassemble } from '../../table/disassemble.js';
 import { decodeTable } from '../../table/table.js';
 import { buildImage } from './build-image.js';
-import { cFiles, cFirmwareFiles } from './c-files.js';
+import { cFiles, cFirmwareFiles, cProjectFiles } from './c-files.js';
 import { type FurtherHeaders, firmwareFiles } from './firmware-files.js';
 import { fitHeader } from './fit-header.js';
 import { type Golden, goldenVectors } from './golden.js';
@@ -20,6 +20,7 @@ import { makeReport, type Report, type RunFigures } from './report.js';
 import { reportedStates, stepHeader } from './step-header.js';
 import { pictures } from './structure-svg.js';
 import type { Target } from './target.js';
+import { requireWasm3 } from './target-engine.js';
 
 /**
  * Everything that a build writes, by path:
@@ -63,9 +64,10 @@ export interface PackageOptions {
  * The build of a compiled model for a target, not yet written: its golden vectors are answers of the oracle, and what it
  * needs of heap and stack was measured by running the module once under wasm3.
  *
- * @throws PE4002 when it does not fit the target's flash, RAM or native stack
+ * @throws PE4002 when it does not fit the target's flash, RAM or native stack; PE9203 for an engine that it has no room for
  */
 export function packageBuild(compiled: CompiledModel, target: Target, options: PackageOptions = {}): PackagedBuild {
+  if (options.fit) requireFits(target);
   const { model, wasm, table, lowered, sources } = compiled;
   const golden = goldenVectors(model, lowered.table);
   const memoryBytes = buildMemoryBytes(compiled);
@@ -116,13 +118,23 @@ type Files = Map<string, Uint8Array | string>;
 function addCFiles(files: Files, target: Target, sources: ReadonlyMap<string, string>): void {
   for (const [path, text] of sources) files.set(`c/${path}`, text);
   for (const [path, text] of cFirmwareFiles(target, sources)) files.set(`firmware/bare-metal/${path}`, text);
+  for (const [path, text] of cProjectFiles(target, sources)) files.set(`firmware/${path}`, text);
   if (!sources.has('fit.h') || !hasDoubles(target)) return;
   for (const [path, text] of cFirmwareFiles(target, sources, 'fit')) files.set(`firmware/bare-metal-fit/${path}`, text);
 }
 
-/** Of the LX106, doubles are in the ROM of the chip and not in the compiler's library: the emulated board has none. */
-export function hasDoubles({ isa }: Target): boolean {
-  return isa !== 'xtensa-lx106';
+/**
+ * Whether fits run on the emulated board. Of the LX106, doubles are in the ROM of the chip and not in the compiler's
+ * library; where doubles have 32 bits, fits would not be those of the host.
+ */
+export function hasDoubles({ isa, doubleBits }: Target): boolean {
+  return isa !== 'xtensa-lx106' && doubleBits !== 32;
+}
+
+function requireFits({ name, doubleBits }: Target): void {
+  if (doubleBits !== 32) return;
+  const reason = `fits take doubles of 64 bits, and those of ${name} have 32; fit on the host, or build for another target`;
+  throw new PinnEdgeError('PE3005', { option: '--fit', reason });
 }
 
 /** The engine `c` has neither module nor interpreter; its native stack is what the boards measure. */
@@ -150,6 +162,7 @@ const SMALL_MODULE_BYTES = 1024;
 
 /** Runs the golden vectors under wasm3 as on the target: equal integers or a bug, and what it took. */
 function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memoryBytes: number): RunFigures {
+  requireWasm3(target, compiled.engine);
   const engine = createWasm3Engine({
     wasm: compiled.wasm,
     table: compiled.table,
@@ -195,12 +208,14 @@ function runOnce(compiled: CompiledModel, target: Target, golden: Golden, memory
   }
 }
 
+/** What is needed, how much, how much of it weights and tables take, and what is there; in bytes. */
+type Need = [what: string, need: number, ofModel: number, have: number];
+
 function requireFit(report: Report, target: Target): void {
   const { modelBytes, ramBytes, nativeStackBytes } = report;
   const model = Math.max(report.wasmBytes, modelBytes);
   const constants = target.constantsInRam ? model : 0;
-  // What is needed, how much of it weights and tables take, and what is there; in bytes.
-  const needs: [string, number, number, number][] = [
+  const needs: Need[] = [
     ['the model in flash', model, modelBytes, target.flashBytes],
     [
       constants ? 'RAM, the model included,' : 'RAM',
@@ -209,7 +224,8 @@ function requireFit(report: Report, target: Target): void {
       target.ramBytes,
     ],
     ['RAM in one piece', ramBytes, modelBytes, target.ramBlockBytes],
-    ['the native stack', nativeStackBytes, 0, libraryStackBytes(target)],
+    // The engine c has no bound of it: the boards measure it.
+    ...(nativeStackBytes ? [['the native stack', nativeStackBytes, 0, libraryStackBytes(target)] as Need] : []),
   ];
   for (const [what, need, ofModel, have] of needs) {
     if (need <= have) continue;

@@ -4,6 +4,7 @@ import type { BuildEngine } from '../../code/engines/build-engine.js';
 import { PACKAGE_ROOT } from '../../host/package-root.js';
 import { BARE_METAL, BARE_METAL_UPDATE, toolchainFile } from './bare-metal.js';
 import type { Target, TargetProject } from './target.js';
+import { requireWasm3 } from './target-engine.js';
 import { templateFiles } from './templates.js';
 import { wasm3Files } from './wasm3.js';
 
@@ -37,7 +38,7 @@ export const MODULE_FILES = [
 
 /** What block tables need besides: their check and the kernels in C. */
 export const TABLE_FILES = [
-  ...['pe_table_engine.c', 'pe_table.c', 'pe_table.h', 'pe_kernels.c', 'pe_kernels.h'],
+  ...['pe_table_engine.c', 'pe_table.c', 'pe_table.h', 'pe_kernels.c', 'pe_kernels.h', 'pe_flash.h'],
   ...['pe_kernels_block.h', 'pe_kernels_choose.h', 'pe_kernels_combine.h', 'pe_kernels_dense.h', 'pe_kernels_dsp.h'],
   ...['pe_kernels_dual.h', 'pe_kernels_fixed.h', 'pe_kernels_map.h', 'pe_kernels_scale.h', 'pe_kernels_spline.h'],
 ] as const;
@@ -54,7 +55,7 @@ export const FIT_FILES = [
 export const FIT_JOB_FILES = ['pe_fit_job.c', 'pe_fit_job.h'] as const;
 
 /** What steps of step models need besides. */
-export const STEP_FILES = ['pe_step.c', 'pe_step.h'] as const;
+export const STEP_FILES = ['pe_step.c', 'pe_step.h', 'pe_words.h'] as const;
 
 /** Headers of what a model can do besides answer: the texts of pinn_fit.h and pinn_step.h. */
 export interface FurtherHeaders {
@@ -73,9 +74,10 @@ const FILES_OF: Record<BuildEngine, readonly string[]> = {
  * firmware library, wasm3 where the project's tool does not fetch it, the model's header, and for a bare-metal project
  * `toolchain.cmake` with the compiler's flags; only the header differs from model to model. Of the engine `c`, whose
  * other project is around its C sources (c-files.ts), this is the one with the update agent, or where the target has none
- * the library by itself.
+ * the library by itself; nothing where the target runs C sources alone, as the library has no room there.
  *
  * @param further of a model with tangents or with a state
+ * @throws PE9203 for an engine that the target has no room for
  */
 export function firmwareFiles(
   target: Target,
@@ -85,6 +87,7 @@ export function firmwareFiles(
 ): Map<string, string> {
   const files = new Map<string, string>();
   const isC = engine === 'c';
+  if (!isC) requireWasm3(target, engine);
   const further = [...(fit === undefined ? [] : FIT_FILES), ...(step === undefined ? [] : STEP_FILES)];
   const library = readCommon([...FILES_OF[engine], ...further]);
   for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
@@ -99,7 +102,7 @@ export function firmwareFiles(
       if (text !== undefined) files.set(`${project.name}/${project.headerFolder}/pinn_${kind}.h`, text);
     }
   }
-  if (isC && files.size === 0) for (const [name, text] of library) files.set(`pinn_edge/${name}`, text);
+  if (isC && files.size === 0 && target.wasm3) for (const [name, text] of library) files.set(`pinn_edge/${name}`, text);
   return files;
 }
 

@@ -16,13 +16,24 @@ export interface Target {
   nativeStackBytes: number;
   defaultStackBytes: number;
   clockHz?: number;
-  wasm3: { version: string; stackBytes: number; codePageBytes: number };
+  /** The interpreter; absent where there is no room for it. */
+  wasm3?: { version: string; stackBytes: number; codePageBytes: number };
+  /** Of C's double; 64 where nothing is said. */
+  doubleBits?: 32 | 64;
   projects: TargetProject[];
   toolchain: string;
   /** The C compiler of the bare-metal project. */
-  compiler?: { command: string; linkFlags: string[]; packages: string[] };
+  compiler?: {
+    command: string;
+    linkFlags: string[];
+    packages: string[];
+    /** Whose start-up code and linker script: the project's where nothing is said. */
+    start?: 'project' | 'toolchain';
+    /** For kernels instead of -O3. */
+    kernelFlags?: string[];
+  };
   flashTools: FlashTool[];
-  /** `command` is RP2040JS for the emulator that is part of pinn-edge. */
+  /** `command` is rp2040js or avr8js for the emulators that are part of pinn-edge. */
   emulator?: { command: string; package: string; counts?: 'instructions' | 'cycles' };
   source: Record<string, string>;
 }

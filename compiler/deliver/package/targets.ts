@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { pricedIsas } from '../../code/cost/instructions.js';
+import { nativelyPricedIsas } from '../../code/cost/native.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../../diagnostics.js';
 import { readText } from '../../host/node-files.js';
 import { PACKAGE_ROOT, readPackageJson } from '../../host/package-root.js';
@@ -70,18 +71,27 @@ function toProblem(error: ErrorObject): Problem {
 }
 
 /** What the schema cannot say. */
-function consistencyProblems({ isa, projects, flashTools, compiler, ramBytes, ramBlockBytes }: Target): Problem[] {
+function consistencyProblems({
+  isa,
+  wasm3,
+  projects,
+  flashTools,
+  compiler,
+  ramBytes,
+  ramBlockBytes,
+}: Target): Problem[] {
   const names = projects.map(({ name }) => name);
   const problems: Problem[] = flashTools.flatMap(({ project }, i) =>
     names.includes(project)
       ? []
       : [{ path: `flashTools.${i}.project`, found: JSON.stringify(project), expected: `one of ${names.join(', ')}` }],
   );
-  if (!pricedIsas().includes(isa)) {
+  const priced = wasm3 ? pricedIsas() : nativelyPricedIsas();
+  if (!priced.includes(isa)) {
     problems.push({
       path: 'isa',
       found: JSON.stringify(isa),
-      expected: `one of ${pricedIsas().join(', ')}; take the nearest`,
+      expected: `one of ${priced.join(', ')}; take the nearest`,
     });
   }
   const bareMetal = names.indexOf('bare-metal');

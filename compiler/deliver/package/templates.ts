@@ -35,8 +35,7 @@ function valuesFor(target: Target, project: TargetProject): Record<string, strin
     nativeStackBytes: String(nativeStackBytes),
     libraryStackBytes: String(libraryStackBytes(target)),
     defaultStackBytes: String(defaultStackBytes),
-    codePageBytes: String(wasm3.codePageBytes),
-    wasm3Version: wasm3.version,
+    ...(wasm3 ? { codePageBytes: String(wasm3.codePageBytes), wasm3Version: wasm3.version } : {}),
     version: VERSION,
     ...project.values,
   };

@@ -3,6 +3,7 @@ import { cFiles } from '../../deliver/package/c-files.js';
 import { goldenVectors } from '../../deliver/package/golden.js';
 import { buildHeader } from '../../deliver/package/header.js';
 import type { LoadedBuild } from '../../deliver/package/store.js';
+import { engineFor } from '../../deliver/package/target-engine.js';
 import { requireValidTable } from '../../table/check.js';
 import { createOracle } from '../../table/oracle/oracle.js';
 import { buildCFirmware, buildFirmware } from './board-firmware.js';
@@ -28,6 +29,7 @@ const LIMIT = { seconds: 60, instructionsPerMac: 1000, instructionsPerPoint: 200
 export function createBoardEngine(board: Board, build: LoadedBuild, runOn = runFirmware): BoardEngine {
   const { report, runnable } = build;
   const table = requireValidTable(runnable.table);
+  engineFor(board, report.engine);
   const golden = goldenVectors(build.model, table);
   const elf =
     report.engine === 'c'

@@ -4,9 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PinnEdgeError } from '../../diagnostics.js';
 import { holdSignals } from '../../host/signals.js';
+import { AVR8JS, runAvr } from './avr.js';
 import type { Board } from './boards.js';
 import { type Printed, parseConsole } from './figures.js';
-import { RP2040JS, runRp2040 } from './rp2040.js';
+import { type ConsoleRun, RP2040JS, runRp2040 } from './rp2040.js';
+
+type InProcess = (board: Board, elf: string, input: Uint8Array | undefined, limitSeconds: number) => ConsoleRun;
+
+/** Emulators that are part of pinn-edge, by the command that names them. */
+const IN_PROCESS: Readonly<Record<string, InProcess>> = { [RP2040JS]: runRp2040, [AVR8JS]: runAvr };
+
+/** Whether a board's emulator comes with pinn-edge: it needs no program. */
+export function isEmulatedInProcess({ emulator }: Board): boolean {
+  return Object.hasOwn(IN_PROCESS, emulator.command);
+}
 
 /** The longest that Node can wait: 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -25,8 +36,9 @@ export interface BoardRun {
  * @param limitSeconds the emulator is stopped after that time
  */
 export function runFirmware(board: Board, elf: string, inputs: Int32Array, limitSeconds: number): BoardRun {
-  if (board.emulator.command === RP2040JS) {
-    const run = runRp2040(board, elf, littleEndian(inputs), limitSeconds);
+  const inProcess = IN_PROCESS[board.emulator.command];
+  if (inProcess) {
+    const run = inProcess(board, elf, littleEndian(inputs), limitSeconds);
     return { printed: parseConsole(board.name, run.console), rows: words(run.output) };
   }
   holdSignals();

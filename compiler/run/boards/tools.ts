@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { Board } from './boards.js';
-import { RP2040JS } from './rp2040.js';
+import { isEmulatedInProcess } from './run.js';
 
 /** The programs that a board needs on this machine. */
 
@@ -24,7 +24,7 @@ export function missingTools(board: Board): MissingTool[] {
     missing.push({ tool: `${compiler.command} with its C library`, packages: compiler.packages.join(' ') });
   }
   const emulatorProgram = emulator.command.split(' ')[0];
-  if (emulatorProgram !== RP2040JS && toolVersion(emulatorProgram) === undefined)
+  if (!isEmulatedInProcess(board) && toolVersion(emulatorProgram) === undefined)
     missing.push({ tool: emulatorProgram, packages: emulator.package });
   return missing;
 }

@@ -1,5 +1,6 @@
 import type { StepModule } from '../../compress/integer-training/device/step-module.js';
 import { modelHeader } from '../../deliver/package/header.js';
+import { requireWasm3 } from '../../deliver/package/target-engine.js';
 import { PinnEdgeError } from '../../diagnostics.js';
 import { buildFirmware } from './board-firmware.js';
 import type { Board } from './boards.js';
@@ -25,8 +26,9 @@ export interface BoardTraining {
 /** What wasm3 may take on a chip with 4-byte pointers for the step's module; what it took is in the figures. */
 const HEAP_BYTES = 32 * 1024;
 
-/** @param limitSeconds the emulator is stopped after that time */
+/** @param limitSeconds the emulator is stopped after that time; @throws PE9203 for a board without wasm3 */
 export function trainOnBoard(board: Board, module: StepModule, steps: number, limitSeconds = 600): BoardTraining {
+  requireWasm3(board, 'wasm3');
   const word = { min: 0, max: 2, exponent: 0 };
   const outputs = Array.from({ length: module.outputs }, (_, i) => ({
     name: `word${i}`,

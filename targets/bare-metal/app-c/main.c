@@ -23,10 +23,14 @@ static void test_golden_vectors(void *argument) {
   task_t *task = (task_t *)argument;
   const uint64_t start = board_instructions();
   for (uint32_t p = 0; p < PINN_MODEL_GOLDEN_COUNT; p++) {
+    int32_t point[PINN_MODEL_INPUT_COUNT];
     int32_t answer[PINN_MODEL_OUTPUT_COUNT];
-    pinn_model_run_words(pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, answer);
+    int32_t wanted[PINN_MODEL_OUTPUT_COUNT];
+    pe_flash_copy(point, pinn_model_golden_inputs + p * PINN_MODEL_INPUT_COUNT, sizeof point);
+    pe_flash_copy(wanted, pinn_model_golden_outputs + p * PINN_MODEL_OUTPUT_COUNT, sizeof wanted);
+    pinn_model_run_words(point, answer);
     for (uint32_t i = 0; i < PINN_MODEL_OUTPUT_COUNT; i++) {
-      if (answer[i] != pinn_model_golden_outputs[p * PINN_MODEL_OUTPUT_COUNT + i]) task->wrong++;
+      if (answer[i] != wanted[i]) task->wrong++;
     }
   }
   task->instructions = board_instructions() - start;

@@ -9,7 +9,10 @@
 #include "figures.h"
 #include "stack.h"
 
+// Small boards give another number.
+#ifndef POINTS_AT_ONCE
 #define POINTS_AT_ONCE 32
+#endif
 #define OUTPUT_WORDS (1 + PINN_MODEL_OUTPUT_COUNT)
 
 typedef struct {
