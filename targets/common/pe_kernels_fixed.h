@@ -132,6 +132,7 @@ PE_INLINE void pe_store_shifted(void *vector, pe_count_t index, uint32_t wide, u
 // constants lie apart, a kernel works on a copy, of which the compiler knows the values.
 #if PE_FLASH_IS_APART
 #define PE_SHARED_RECORD(r, record, ...)      \
+  (void)(record);                             \
   const pe_record_t r##_copy = {__VA_ARGS__}; \
   const pe_record_t *const r = &r##_copy
 #define PE_COPIED_RECORD PE_SHARED_RECORD
