@@ -100,6 +100,8 @@ const MESSAGES = {
   // 511x: steps
   PE5111:
     '{build} is no step model: no output is the next value of an input; say so with "state" in the model file (docs/steps.md) or with build --state, and build it again',
+  PE5112:
+    '--tol-steps {tolerance}@{steps} is not kept: {reason}; ask for fewer steps or a looser tolerance, and see verify --steps for how errors add up',
   // 6xxx: block table and module
   PE6001: 'the block table is corrupt: check {check} failed ({name}{where}); build the model again',
   PE6002: 'the module is not plain WebAssembly MVP: {reason}',

@@ -13,6 +13,7 @@ import { type FitOutputs, withTangents } from '../import/fit-tangents.js';
 import { describeTolerance, toleranceOf } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { type BuildOptions, buildModel } from './build-model.js';
+import { buildWithin, type Rollout, requireState, rolloutOption } from './build-steps.js';
 import {
   absoluteToleranceOption,
   choiceOption,
@@ -26,6 +27,7 @@ import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from '
 
 interface BuildCommandOptions extends ModelOptions, Omit<BuildOptions, 'fit'> {
   fit?: string[];
+  tolSteps?: Rollout;
   target: string;
   out?: string;
   json?: boolean;
@@ -89,6 +91,11 @@ export function buildCommand(): Command {
       'add what fitting these inputs to measurements needs, such as D,c0: the derivatives of the outputs by them (see: pinn-edge fit)',
       (text: string) => text.split(',').map((name) => name.trim()),
     )
+    .option(
+      '--tol-steps <share@steps>',
+      'of a step model: how far 99 % of its trajectories may be off within so many steps, as a share of the range of each state, such as 1e-2@100',
+      rolloutOption,
+    )
     .option('--no-cache', 'compress again, even if this was done before')
     .option('-o, --out <dir>', 'where to write the build (default: build/<target>)')
     .option('--json', 'print the report as JSON')
@@ -104,6 +111,7 @@ Examples:
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
   $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json
   $ pinn-edge build model.json --fit D,c0 --target cortex-m4 --engine c
+  $ pinn-edge build model.json --state theta=theta_next --tol-steps 1e-2@100
   $ pinn-edge build model.json --derive u_x --derive "flux = -k*u_x" --tol u=1e-3,u_x=2e-3`,
     )
     .action(run);
@@ -115,10 +123,13 @@ async function run(file: string, options: BuildCommandOptions): Promise<void> {
   const directory = options.out ?? join('build', target.name);
   requestedTolerance(options);
   requireBuildFolder(directory);
-  const { fit: parameters, ...wishes } = options;
+  const { fit: parameters, tolSteps, ...wishes } = options;
   const { model, fit } = withFit(await readModel(file, options, options.json), parameters);
   const say = options.json ? () => {} : writeOut;
-  const { compiled, files, report } = await buildModel(model, target, fit ? forFits(wishes, fit) : wishes, file, say);
+  if (tolSteps) requireState(model);
+  const make = (asked: BuildOptions) => buildModel(model, target, asked, file, say);
+  const asked = fit ? forFits(wishes, fit) : wishes;
+  const { compiled, files, report } = await (tolSteps ? buildWithin(tolSteps, asked, make, say) : make(asked));
   writeBuild(directory, files);
   if (options.json) writeOut(`${JSON.stringify(report, null, 2)}\n`);
   else writeOut(summary(report, compiled.measured.points, directory));
