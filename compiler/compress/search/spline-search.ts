@@ -12,8 +12,8 @@ import {
 import { concatPoints } from '../../judge/points/cover.js';
 import { costOf, storedBytes } from '../graph-cost.js';
 import { PEAK } from '../refine/refine-within.js';
-import { type GridFit, GridSearch } from '../splines/grids.js';
-import type { Tensor } from '../splines/tensor.js';
+import { type GridFit, GridSearch, type Sampled } from '../splines/grids.js';
+import { axisBasis, fitAlong, type Tensor, valuesAlong } from '../splines/tensor.js';
 import type { SearchPoints } from '../teacher/search-points.js';
 import { evaluateOutputs, shareOf, type Teacher } from '../teacher/teacher.js';
 import { climb } from '../teacher/worst-points.js';
@@ -27,9 +27,11 @@ import type { Attempt, Found, SingleOptions } from './one-method.js';
 
 const MAX_AXES = 3;
 /** Samples per axis, by the number of axes, and multiply-adds of the network for all of them at most. */
-const SAMPLES = [1024, 224, 44] as const;
+const SAMPLES = [2049, 449, 65] as const;
 const SAMPLE_WORK = 5e9;
 const FEWEST_SAMPLES = 24;
+/** Formats take next to nothing of the tolerance where nothing but a spline is built. */
+const SHARE_IN_BUILDS = 0.76;
 const TRIES = 6;
 /** Of the share of the tolerance: rounding of coefficients comes after. */
 const FOR_ROUNDING = 0.04;
@@ -47,24 +49,27 @@ export async function runSpline(teacher: Teacher, points: SearchPoints, options:
     stopped ||= (await options.checkpoint?.()) ?? false;
     return stopped;
   };
-  const samples = inputs.map(() => samplePlaces(samplesPerAxis(teacher, inputs.length)));
+  const places = samplePlaces(samplesPerAxis(teacher, inputs.length));
+  const samples = inputs.map(() => places);
   const units = outputUnits(teacher, points);
+  const isSent = teacher.sent(teacher.graph) === teacher.graph;
+  const rmsLimits = isSent ? teacher.rmsLimits : units.map(() => Number.POSITIVE_INFINITY);
   const values = await sampleTeacher(teacher, inputs, samples, units, checkpoint);
   if (!values) return { attempts };
-  const search = new GridSearch(values, samples, checkpoint);
-  const share = options.share * (1 - FOR_ROUNDING);
-  let limit = share;
+  const search = new GridSearch(denser({ values, rmsLimits, samples }, SAMPLES[inputs.length - 1]), checkpoint);
+  const share = options.round ? options.share : Math.max(options.share, SHARE_IN_BUILDS);
+  let limit = share * (1 - FOR_ROUNDING);
   let best: Candidate | undefined;
   for (let n = 0; n < TRIES && !stopped; n++) {
     const fit = await search.smallest(limit, most(options, best, inputs.length));
     if (!fit) break;
     const exact = splineGraph(teacher, inputs, fit, units);
     const narrow = withRounded(exact, 8);
-    const isNarrow = shareOf(teacher, narrow, points.unseen) <= options.share;
+    const isNarrow = shareOf(teacher, narrow, points.unseen) <= share;
     const graph = isNarrow ? narrow : withRounded(exact, 16);
     let error = shareOf(teacher, graph, points.unseen);
-    if (error <= options.share) error = Math.max(error, climb(teacher, graph, points.starts).error / PEAK);
-    const kept = error <= options.share;
+    if (error <= share) error = Math.max(error, climb(teacher, graph, points.starts).error / PEAK);
+    const kept = error <= share;
     const attempt: Attempt = {
       by: 'spline',
       what: describe(fit),
@@ -82,7 +87,7 @@ export async function runSpline(teacher: Teacher, points: SearchPoints, options:
       best = { graph, bytes: attempt.bytes };
       break;
     }
-    limit *= Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, (SAFETY * options.share) / error));
+    limit *= Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, (SAFETY * share) / error));
   }
   return best ? { graph: best.graph, bytes: best.bytes, attempts } : { attempts };
 }
@@ -114,6 +119,28 @@ function samplesPerAxis({ graph }: Teacher, axes: number): number {
   const affordable = (SAMPLE_WORK / (modelParameterCount(graph) + 1)) ** (1 / axes);
   return Math.max(FEWEST_SAMPLES, Math.floor(Math.min(SAMPLES[axes - 1], affordable)));
 }
+
+/**
+ * The same with samples in between, where there are fewer than wanted: those are of a spline through the given ones, which
+ * is far more accurate than what is looked for.
+ */
+function denser(given: Sampled, wanted: number): Sampled {
+  const { values, samples } = given;
+  if (1.5 * samples[0].length > wanted) return given;
+  const dense = samples.map((places) => {
+    return Float64Array.from({ length: 2 * places.length - 1 }, (_, i) => {
+      return i % 2 ? (places[(i - 1) / 2] + places[(i + 1) / 2]) / 2 : places[i / 2];
+    });
+  });
+  const through = (places: Float64Array, count: number) => axisBasis(places, Math.floor(count / 1.5), INTERPOLATION);
+  const between = samples.reduce((tensor, places, k) => {
+    const fitted = fitAlong(tensor, k + 1, through(places, places.length));
+    return valuesAlong(fitted, k + 1, through(dense[k], places.length));
+  }, values);
+  return { ...given, values: between, samples: dense };
+}
+
+const INTERPOLATION = 5;
 
 /** Places in 0 .. 1, the ends among them, somewhat denser there. */
 function samplePlaces(count: number): Float64Array {

@@ -1,6 +1,6 @@
 import { MAX_SPLINE_SEGMENTS } from '../../model/spline.js';
-import { leastSquares, polish, type SplineFit } from './polish.js';
-import { type AxisBasis, axisBasis, fitAlong, type Tensor, valuesAlong } from './tensor.js';
+import { leastSquares, polish, type SplineFit, type Wanted } from './polish.js';
+import { type AxisBasis, axisBasis, everyOther, fitAlong, type Tensor, valuesAlong } from './tensor.js';
 
 /** The segments of a spline's axes: as few coefficients as keep a limit. */
 
@@ -11,7 +11,7 @@ export interface GridFit extends SplineFit {
 /** Degrees that are looked at; odd ones have their knots where segments meet, even ones between them. */
 const DEGREES = [3, 4, 5] as const;
 /** Samples per basis function at least: with fewer, errors hide between them. */
-const SAMPLES_PER_FUNCTION = 2.5;
+const SAMPLES_PER_FUNCTION = 2;
 /** Part of the error of least squares that polishing may leave. */
 const POLISHED = 0.45;
 /** Budgets of coefficients that are polished. */
@@ -21,30 +21,32 @@ const BISECTIONS = 6;
 interface AxisErrors {
   segments: number[];
   errors: number[];
-  bases: AxisBasis[];
 }
 
-export interface GridRequest {
-  /** Dimensions [outputs, samples of each axis]. */
-  values: Tensor;
-  /** Places of the samples of each axis, in 0 .. 1. */
-  samples: readonly Float64Array[];
-  /** Largest error that is allowed at the samples. */
-  limit: number;
-  /** Only fewer coefficients than this are of interest. */
-  most: number;
-  /** Awaited now and then: true ends the search. */
-  checkpoint: () => Promise<boolean>;
+/** What is fitted, and the places of its samples along each axis, in 0 .. 1. */
+export interface Sampled extends Wanted {
+  readonly samples: readonly Float64Array[];
+}
+
+interface Candidate {
+  segments: number[];
+  size: number;
+  estimate: number;
 }
 
 export class GridSearch {
-  private readonly axes = new Map<number, AxisErrors[]>();
+  private readonly errors = new Map<number, AxisErrors[]>();
+  private readonly bases = new Map<string, AxisBasis>();
+  /** Every other sample, by which candidates are chosen. */
+  private readonly coarse: Sampled;
 
   constructor(
-    private readonly values: Tensor,
-    private readonly samples: readonly Float64Array[],
+    private readonly fine: Sampled,
     private readonly checkpoint: () => Promise<boolean>,
-  ) {}
+  ) {
+    const samples = fine.samples.map((places) => places.filter((_, i) => i % 2 === 0));
+    this.coarse = { ...fine, values: everyOther(fine.values), samples };
+  }
 
   /**
    * The spline of fewest coefficients whose errors at the samples are within the limit: by least squares first, for every
@@ -55,14 +57,12 @@ export class GridSearch {
     let best: GridFit | undefined;
     let size = most;
     for (const degree of DEGREES) {
-      if (await this.checkpoint()) return best;
-      const found = this.byLeastSquares(degree, limit, size);
+      const found = await this.byLeastSquares(degree, limit, size);
       if (!found) continue;
       best = found;
       size = sizeOf(found.bases, this.outputs);
     }
-    const degrees = best ? [best.bases[0].degree] : DEGREES;
-    for (const degree of degrees) {
+    for (const degree of best ? [best.bases[0].degree] : DEGREES) {
       const polished = await this.polished(degree, limit, size);
       if (!polished) continue;
       best = polished;
@@ -72,13 +72,15 @@ export class GridSearch {
   }
 
   private get outputs(): number {
-    return this.values.dims[0];
+    return this.fine.values.dims[0];
   }
 
-  private byLeastSquares(degree: number, limit: number, most: number): GridFit | undefined {
-    for (const { bases, size } of this.candidates(degree, limit)) {
-      if (size >= most) return undefined;
-      const fit = leastSquares(this.values, bases);
+  private async byLeastSquares(degree: number, limit: number, most: number): Promise<GridFit | undefined> {
+    for (const { segments, size } of this.candidates(degree, limit)) {
+      if (size >= most || (await this.checkpoint())) return undefined;
+      if (leastSquares(this.coarse, this.basesOf('coarse', segments, degree)).error > limit) continue;
+      const bases = this.basesOf('fine', segments, degree);
+      const fit = leastSquares(this.fine, bases);
       if (fit.error <= limit) return { ...fit, bases };
     }
     return undefined;
@@ -93,10 +95,11 @@ export class GridSearch {
       const budget = Math.exp((low + high) / 2);
       const affordable = all.filter(({ size }) => size <= budget);
       const chosen = affordable.reduce((a, b) => (b.estimate < a.estimate ? b : a), affordable[0] ?? all[0]);
-      const start = leastSquares(this.values, chosen.bases);
-      const fit = start.error <= limit ? start : polish(this.values, chosen.bases, start, limit);
+      const bases = this.basesOf('fine', chosen.segments, degree);
+      const start = leastSquares(this.fine, bases);
+      const fit = start.error <= limit ? start : polish(this.fine, bases, start, limit);
       if (fit) {
-        best = { ...fit, bases: chosen.bases };
+        best = { ...fit, bases };
         high = Math.log(chosen.size);
       } else low = Math.log(budget);
     }
@@ -104,34 +107,47 @@ export class GridSearch {
   }
 
   /** Segments of all axes whose errors alone are within the limit, fewest coefficients first. */
-  private candidates(degree: number, limit: number): { bases: AxisBasis[]; size: number; estimate: number }[] {
-    const axes = this.errorsOf(degree);
-    let list: { bases: AxisBasis[]; square: number }[] = [{ bases: [], square: 0 }];
-    for (const { bases, errors } of axes) {
+  private candidates(degree: number, limit: number): Candidate[] {
+    let list: { segments: number[]; square: number }[] = [{ segments: [], square: 0 }];
+    for (const { segments, errors } of this.errorsOf(degree)) {
       list = list.flatMap((head) =>
-        bases.flatMap((basis, i) => {
+        segments.flatMap((n, i) => {
           const square = head.square + errors[i] ** 2;
-          return errors[i] <= limit ? [{ bases: [...head.bases, basis], square }] : [];
+          return errors[i] <= limit ? [{ segments: [...head.segments, n], square }] : [];
         }),
       );
     }
     return list
-      .map(({ bases, square }) => ({ bases, size: sizeOf(bases, this.outputs), estimate: Math.sqrt(square) }))
+      .map(({ segments, square }): Candidate => {
+        const size = segments.reduce((product, n) => product * (n + degree), this.outputs);
+        return { segments, size, estimate: Math.sqrt(square) };
+      })
       .filter(({ estimate }) => estimate <= ESTIMATE_SLACK * limit)
       .sort((a, b) => a.size - b.size || a.estimate - b.estimate);
   }
 
   private errorsOf(degree: number): AxisErrors[] {
-    const known = this.axes.get(degree);
+    const known = this.errors.get(degree);
     if (known) return known;
-    const found = this.samples.map((samples, k): AxisErrors => {
-      const segments = segmentLadder(samples.length / SAMPLES_PER_FUNCTION - degree, this.samples.length);
-      const bases = segments.map((n) => axisBasis(samples, n, degree));
-      const errors = bases.map((basis) => axisError(this.values, k + 1, basis));
-      return { segments, bases, errors };
+    const { values, samples } = this.coarse;
+    const found = samples.map((places, k): AxisErrors => {
+      const segments = segmentLadder(places.length / SAMPLES_PER_FUNCTION - degree, samples.length);
+      const errors = segments.map((n) => axisError(values, k + 1, this.basisOf('coarse', k, n, degree)));
+      return { segments, errors };
     });
-    this.axes.set(degree, found);
+    this.errors.set(degree, found);
     return found;
+  }
+
+  private basesOf(grid: 'fine' | 'coarse', segments: readonly number[], degree: number): AxisBasis[] {
+    return segments.map((n, k) => this.basisOf(grid, k, n, degree));
+  }
+
+  private basisOf(grid: 'fine' | 'coarse', axis: number, segments: number, degree: number): AxisBasis {
+    const key = `${grid} ${axis} ${segments} ${degree}`;
+    const known = this.bases.get(key) ?? axisBasis(this[grid].samples[axis], segments, degree);
+    this.bases.set(key, known);
+    return known;
   }
 }
 

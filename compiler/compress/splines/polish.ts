@@ -14,18 +14,42 @@ const LEAST_GAIN = 0.7;
 
 export interface SplineFit {
   coefficients: Tensor;
-  /** Largest error at the samples. */
+  /** Share of the tolerance: by the largest error at the samples, or by root mean squares where those are nearer to their limits. */
   error: number;
 }
 
-export function leastSquares(values: Tensor, bases: readonly AxisBasis[]): SplineFit {
-  const coefficients = fitAll(values, bases);
-  return { coefficients, error: largestDifference(valuesOf(coefficients, bases), values) };
+/** What is fitted: values in units of the allowed error, dimensions [outputs, samples of each axis]. */
+export interface Wanted {
+  readonly values: Tensor;
+  /** Allowed root mean square of each output. */
+  readonly rmsLimits: ArrayLike<number>;
 }
 
-/** @returns the fit within the limit, or undefined where it was not reached */
+export function leastSquares(wanted: Wanted, bases: readonly AxisBasis[]): SplineFit {
+  const coefficients = fitAll(wanted.values, bases);
+  const got = valuesOf(coefficients, bases);
+  const errors = got.data.map((v, i) => v - wanted.values.data[i]);
+  return { coefficients, error: shareOfErrors(errors, wanted.rmsLimits) };
+}
+
+/** @param errors in units of the allowed error, row-major [outputs x samples] */
+function shareOfErrors(errors: Float64Array, rmsLimits: ArrayLike<number>): number {
+  const count = errors.length / rmsLimits.length;
+  let share = 0;
+  for (let k = 0; k < rmsLimits.length; k++) {
+    let squares = 0;
+    for (let i = k * count; i < (k + 1) * count; i++) {
+      share = Math.max(share, Math.abs(errors[i]));
+      squares += errors[i] ** 2;
+    }
+    share = Math.max(share, Math.sqrt(squares / count) / rmsLimits[k]);
+  }
+  return share;
+}
+
+/** @returns the fit within the limit, or undefined where it was not reached, or at the price of the root mean square */
 export function polish(
-  values: Tensor,
+  { values, rmsLimits }: Wanted,
   bases: readonly AxisBasis[],
   { coefficients: start }: SplineFit,
   limit: number,
@@ -34,6 +58,7 @@ export function polish(
   const current = start.data.slice();
   let before = current.slice();
   let excessThen = Number.POSITIVE_INFINITY;
+  const errors = new Float64Array(values.data.length);
   for (let n = 0; n < STEPS; n++) {
     const momentum = n / (n + 3);
     const ahead = current.map((c, i) => c + momentum * (c - before[i]));
@@ -46,9 +71,13 @@ export function polish(
       const beyond = Math.abs(miss) - target;
       error = Math.max(error, Math.abs(miss));
       excess += beyond > 0 ? beyond * beyond : 0;
+      errors[i] = miss;
       got.data[i] = beyond > 0 ? Math.sign(miss) * beyond : 0;
     }
-    if (error <= limit) return { coefficients, error };
+    if (error <= limit) {
+      const share = shareOfErrors(errors, rmsLimits);
+      return share <= limit ? { coefficients, error: share } : undefined;
+    }
     if (n % PATIENCE === 0) {
       if (excess > LEAST_GAIN * excessThen) return undefined;
       excessThen = excess;
@@ -62,9 +91,3 @@ export function polish(
 
 /** The sum's curvature in that norm is at most 1: longer steps than 1 and below 2 still converge. */
 const STEP = 1;
-
-function largestDifference(a: Tensor, b: Tensor): number {
-  let most = 0;
-  for (let i = 0; i < a.data.length; i++) most = Math.max(most, Math.abs(a.data[i] - b.data[i]));
-  return most;
-}

@@ -66,39 +66,28 @@ function choleskyOfGram(first: Int32Array, values: Float64Array, count: number, 
   return band;
 }
 
-/** Calls back for every line along an axis with where it starts in arrays whose axis has `before` and `after` elements. */
-function forEachLine(
-  dims: readonly number[],
-  axis: number,
-  after: number,
-  visit: (from: number, to: number, stride: number) => void,
-): void {
-  const inner = dims.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const outer = dims.slice(0, axis).reduce((n, d) => n * d, 1);
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) visit(o * dims[axis] * inner + i, o * after * inner + i, inner);
-  }
-}
-
-function withDim(dims: readonly number[], axis: number, size: number): number[] {
-  return dims.map((d, k) => (k === axis ? size : d));
-}
-
-function empty(dims: readonly number[]): Tensor {
-  return { dims, data: new Float64Array(dims.reduce((n, d) => n * d, 1)) };
+/** A tensor of zeros with another size along an axis, and the elements before, along and after that axis. */
+function resized({ dims }: Tensor, axis: number, size: number): { out: Tensor; outer: number; inner: number } {
+  const changed = dims.map((d, k) => (k === axis ? size : d));
+  const product = (list: readonly number[]) => list.reduce((n, d) => n * d, 1);
+  const out = { dims: changed, data: new Float64Array(product(changed)) };
+  return { out, outer: product(dims.slice(0, axis)), inner: product(dims.slice(axis + 1)) };
 }
 
 /** Values at the samples of coefficients along an axis. */
-export function valuesAlong(tensor: Tensor, axis: number, { first, values, degree }: AxisBasis): Tensor {
+export function valuesAlong(tensor: Tensor, axis: number, basis: AxisBasis): Tensor {
+  const { first, values, degree, segments } = basis;
   const terms = degree + 1;
-  const out = empty(withDim(tensor.dims, axis, first.length));
-  forEachLine(tensor.dims, axis, first.length, (from, to, stride) => {
+  const { out, outer, inner } = resized(tensor, axis, first.length);
+  for (let o = 0; o < outer; o++) {
+    const from = o * (segments + degree) * inner;
+    const to = o * first.length * inner;
     for (let s = 0; s < first.length; s++) {
-      let sum = 0;
-      for (let j = 0; j < terms; j++) sum += values[s * terms + j] * tensor.data[from + (first[s] + j) * stride];
-      out.data[to + s * stride] = sum;
+      for (let j = 0; j < terms; j++) {
+        addRow(out.data, to + s * inner, values[s * terms + j], tensor.data, from + (first[s] + j) * inner, inner);
+      }
     }
-  });
+  }
   return out;
 }
 
@@ -107,29 +96,57 @@ export function fitAlong(tensor: Tensor, axis: number, basis: AxisBasis): Tensor
   const { first, values, degree, factor, segments } = basis;
   const terms = degree + 1;
   const count = segments + degree;
-  const out = empty(withDim(tensor.dims, axis, count));
-  const line = new Float64Array(count);
-  forEachLine(tensor.dims, axis, count, (from, to, stride) => {
-    line.fill(0);
+  const { out, outer, inner } = resized(tensor, axis, count);
+  const { data } = out;
+  for (let o = 0; o < outer; o++) {
+    const from = o * first.length * inner;
+    const to = o * count * inner;
     for (let s = 0; s < first.length; s++) {
-      const value = tensor.data[from + s * stride];
-      for (let j = 0; j < terms; j++) line[first[s] + j] += values[s * terms + j] * value;
+      for (let j = 0; j < terms; j++) {
+        addRow(data, to + (first[s] + j) * inner, values[s * terms + j], tensor.data, from + s * inner, inner);
+      }
     }
     for (let i = 0; i < count; i++) {
-      let sum = line[i];
-      for (let k = Math.max(0, i - degree); k < i; k++) sum -= factor[i * terms + degree - i + k] * line[k];
-      line[i] = sum / factor[i * terms + degree];
+      for (let k = Math.max(0, i - degree); k < i; k++) {
+        addRow(data, to + i * inner, -factor[i * terms + degree - i + k], data, to + k * inner, inner);
+      }
+      scaleRow(data, to + i * inner, 1 / factor[i * terms + degree], inner);
     }
     for (let i = count - 1; i >= 0; i--) {
-      let sum = line[i];
       for (let k = i + 1; k <= Math.min(count - 1, i + degree); k++) {
-        sum -= factor[k * terms + degree - k + i] * line[k];
+        addRow(data, to + i * inner, -factor[k * terms + degree - k + i], data, to + k * inner, inner);
       }
-      line[i] = sum / factor[i * terms + degree];
+      scaleRow(data, to + i * inner, 1 / factor[i * terms + degree], inner);
     }
-    for (let i = 0; i < count; i++) out.data[to + i * stride] = line[i];
-  });
+  }
   return out;
+}
+
+/** to += factor from, element by element. */
+function addRow(to: Float64Array, at: number, factor: number, from: Float64Array, start: number, size: number): void {
+  for (let i = 0; i < size; i++) to[at + i] += factor * from[start + i];
+}
+
+function scaleRow(values: Float64Array, at: number, factor: number, size: number): void {
+  for (let i = 0; i < size; i++) values[at + i] *= factor;
+}
+
+/** Every other element along all axes but the first. */
+export function everyOther({ dims, data }: Tensor): Tensor {
+  const half = dims.map((d, k) => (k ? Math.ceil(d / 2) : d));
+  const out = new Float64Array(half.reduce((n, d) => n * d, 1));
+  for (let i = 0; i < out.length; i++) {
+    let rest = i;
+    let at = 0;
+    let stride = 1;
+    for (let k = dims.length - 1; k >= 0; k--) {
+      at += (k ? 2 : 1) * (rest % half[k]) * stride;
+      rest = Math.floor(rest / half[k]);
+      stride *= dims[k];
+    }
+    out[i] = data[at];
+  }
+  return { dims: half, data: out };
 }
 
 /** All axes of a tensor but the first, which counts outputs. */
