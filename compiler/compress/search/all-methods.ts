@@ -24,7 +24,7 @@ import { runSpline } from './spline-search.js';
 /**
  * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
  * single method as it would run alone, as long as it can still win, then those that make matrices smaller once more on what
- * is left. The network of fewest bytes wins (of least work for `speed`), so no single method with the same options ends
+ * is left, and a spline where that is still large. The network of fewest bytes wins (of least work for `speed`), so no single method with the same options ends
  * below it.
  */
 
@@ -83,6 +83,8 @@ function wins(
 const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
 /** Up to so many parameters, all methods without refinement are a matter of seconds, so that there is a result soon. */
 const LARGEST_GLANCE = 10_000;
+/** Functions of which no network of so few bytes is found are tried as splines. */
+const SPLINE_FROM = 4096;
 /** Networks of more parameters than this are made smaller by a second method, once pruned. */
 const COMBINED_FROM = 300;
 
@@ -143,6 +145,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     const from = best.graph;
     for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
   }
+  if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
   const rounded = goal !== 'speed' ? await tryPlainRounding(teacher, points, options, best) : undefined;
   return { ...best, closest, rounded };
 }
