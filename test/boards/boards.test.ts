@@ -64,10 +64,10 @@ describe('what is missing is said in a sentence', () => {
   test('an unknown board', () => {
     expect(failure(() => loadBoard('cortex-m5'))).toEqual({
       code: 'PE8005',
-      message: expect.stringContaining('boards are cortex-m0, '),
+      message: expect.stringContaining('boards are arduino-uno, cortex-m0, '),
     });
     expect(failure(() => loadBoard('esp32')).message).toMatch(
-      /^esp32 cannot be emulated: its target.json has no compiler and emulator; boards are cortex-m0, /,
+      /^esp32 cannot be emulated: its target.json has no compiler and emulator; boards are arduino-uno, cortex-m0, /,
     );
   });
 

@@ -34,7 +34,11 @@ export function fitOnBoard(board: Board, build: LoadedBuild, job: Float64Array, 
     throw new PinnEdgeError('PE3005', { option: `--on ${board.name}`, reason });
   }
   if (!hasDoubles(board)) {
-    const reason = 'the chip has doubles in its ROM, which the emulator lacks; another board gives the same bits';
+    const why =
+      board.doubleBits === 32
+        ? 'its doubles have 32 bits'
+        : 'the chip has doubles in its ROM, which the emulator lacks';
+    const reason = `${why}; another board gives the same bits`;
     throw new PinnEdgeError('PE3005', { option: `--on ${board.name}`, reason });
   }
   const golden = goldenVectors(model, requireValidTable(runnable.table));
