@@ -47,5 +47,7 @@ export type { CompileOptions } from './pipeline/compile-options.js';
 export type { CompiledModel } from './pipeline/compiled-model.js';
 export { compressOnly } from './pipeline/compress-only.js';
 export { type Simulation, simulate } from './run/simulate.js';
+export { simulateSteps, type Trajectory } from './run/steps/trajectory.js';
+export type { StepsResult, StepsWish } from './run/steps/verify-steps.js';
 export { type VerifyOptions, type VerifyResult, verify } from './run/verify.js';
 export { LARGEST_KERNELS, SHALLOW_KERNELS } from './table/layout/interpreter.js';
