@@ -229,3 +229,8 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length];
 }
+
+/** `1 output`, `2 outputs`. */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}

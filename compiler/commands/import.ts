@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import { nodeFiles } from '../host/node-files.js';
 import { writeFileWhole } from '../host/write-file.js';
 import { shortenNames } from '../import/name-ranges.js';
@@ -7,7 +7,7 @@ import { initialSpec } from '../import/spec-init.js';
 import { type ModelInput, parameterCount } from '../model/types.js';
 import { writeModel } from '../model/write.js';
 import { requireModelPlace } from './model-place.js';
-import { count, writeOut } from './output.js';
+import { writeOut } from './output.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
 interface ImportCommandOptions extends ModelOptions {
@@ -58,7 +58,7 @@ async function run(file: string, options: ImportCommandOptions): Promise<void> {
   } else {
     const inputs = inputList(model.inputs);
     const outputs = model.outputs.map((o) => o.name).join(', ');
-    writeOut(`${model.name}: ${inputs} -> ${outputs}, ${count(parameterCount(model))} parameters\n${options.out}\n`);
+    writeOut(`${model.name}: ${inputs} -> ${outputs}, ${plural(parameterCount(model), 'parameter')}\n${options.out}\n`);
   }
 }
 

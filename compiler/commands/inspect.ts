@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type LoadedBuild, loadBuild } from '../deliver/package/store.js';
+import { plural } from '../diagnostics.js';
 import { nodeFiles, readText } from '../host/node-files.js';
 import { requireNoForeignFolder } from '../import/detect.js';
 import { type StateRange, stateRanges } from '../judge/state-ranges.js';
@@ -72,7 +73,7 @@ function modelText(model: Model): string {
   });
   const parameters = parameterCount(model);
   return [
-    `${model.name}: ${count(parameters)} parameters, ${bytes(4 * parameters)} as float32\n`,
+    `${model.name}: ${plural(parameters, 'parameter')}, ${bytes(4 * parameters)} as float32\n`,
     model.description ? `${model.description}\n` : '',
     '\ninputs\n',
     columns(model.inputs.map((i) => [i.name, `${i.min} .. ${i.max}`, i.unit ?? '', i.description ?? ''])),

@@ -2,12 +2,12 @@ import { Command } from 'commander';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../code/engines/engine.js';
 import { requireRunning, runningModel } from '../deliver/device/session.js';
 import { loadBuild } from '../deliver/package/store.js';
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import { evaluateReference } from '../judge/reference/evaluate.js';
 import { writeCsv, writeJson } from '../run/points-io.js';
 import { requireValidTable } from '../table/check.js';
 import { type PortOptions, withDevice, withPortOptions } from './device-options.js';
-import { count, error, writeNote, writeOut } from './output.js';
+import { error, writeNote, writeOut } from './output.js';
 import { clampNote, type PointOptions, readPoints, withPointOptions } from './points.js';
 
 export function monitorCommand(): Command {
@@ -68,5 +68,5 @@ async function run(directory: string, options: PortOptions & PointOptions & { js
       .map((v, p) => Math.abs(v - reference[p * outputs.length + o]));
     return `${name} ${error(differences.reduce((largest, d) => Math.max(largest, d), 0))}`;
   });
-  writeNote(`largest difference over ${count(points.length / names.length)} points: ${worst.join(', ')}`);
+  writeNote(`largest difference over ${plural(points.length / names.length, 'point')}: ${worst.join(', ')}`);
 }

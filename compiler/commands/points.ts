@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import { cannotRead } from '../host/file-reader.js';
 import { gridPoints, readCsvPoints, readJsonPoints } from '../run/points-io.js';
-import { count } from './output.js';
 
 /** The points that simulate and monitor evaluate. */
 
@@ -42,5 +41,9 @@ export function readPoints(options: PointOptions, inputs: readonly string[], out
 /** The warning about points outside the box. */
 export function clampNote(clamped: readonly number[], inputs: readonly string[], points: Float64Array): string {
   const at = inputs.map((name, i) => `${name} = ${points[clamped[0] * inputs.length + i]}`).join(', ');
-  return `warning: ${count(clamped.length)} points lie outside the input box and were clamped to it, the first at ${at}`;
+  const what =
+    clamped.length === 1
+      ? 'lies outside the input box and was clamped to it,'
+      : 'lie outside the input box and were clamped to it, the first';
+  return `warning: ${plural(clamped.length, 'point')} ${what} at ${at}`;
 }

@@ -1,8 +1,8 @@
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import type { Model } from '../model/types.js';
 import { GraphBuilder } from './builder.js';
 import { buildExpression, type ExpressionValue, type Scope, valueName } from './expression-nodes.js';
-import { defined, named, plural, refuseUnknown, shorten } from './facts.js';
+import { defined, named, refuseUnknown, shorten } from './facts.js';
 import { finishModel } from './finish.js';
 import type { ImportSpec } from './network-spec.js';
 import { dotProducts, mergeOutputs } from './outputs.js';

@@ -1,3 +1,4 @@
+import { plural } from '../diagnostics.js';
 import {
   applyFunction,
   applyOperator,
@@ -83,7 +84,7 @@ const OPERATORS = { '+': 'add', '-': 'sub', '*': 'mul', '/': 'div' } as const;
 
 function requireCount(name: string, args: readonly unknown[], count: number | undefined): void {
   if (count === undefined || args.length === count) return;
-  throw new Error(`${name} takes ${count} argument${count > 1 ? 's' : ''}`);
+  throw new Error(`${name} takes ${plural(count, 'argument')}`);
 }
 
 function foldConstants(operator: BinaryOperator, a: readonly number[], b: readonly number[]): ExpressionValue {
@@ -147,3 +148,6 @@ const FUNCTIONS: Record<string, Emitter> = {
   },
   concat: { build: (builder, parts, hint) => builder.concat(parts, hint) },
 };
+
+/** Every function that an expression of a spec may call; docs/import.md lists them. */
+export const EXPRESSION_FUNCTIONS: readonly string[] = ['min', 'max', ...Object.keys(FUNCTIONS)];

@@ -2,10 +2,6 @@ import { PinnEdgeError } from '../diagnostics.js';
 
 /** Words and checks for facts about inputs and outputs that come from a file, a spec and options. */
 
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 export function shorten(source: string): string {
   return source.length > 60 ? `${source.slice(0, 57)}...` : source;
 }

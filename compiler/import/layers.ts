@@ -1,3 +1,4 @@
+import { plural } from '../diagnostics.js';
 import type { Tensor } from '../model/types.js';
 import type { ActivationName } from './activations.js';
 import { type DenseCandidate, fittingLayouts, hintOf, outIn } from './dense-layout.js';
@@ -161,7 +162,7 @@ export function denseLayer(candidate: DenseCandidate, layout: Layout): DenseLaye
   const { bias, name } = candidate;
   if (bias && bias.data.length !== weight.shape[0]) {
     throw new Error(
-      `the bias of "${name}" has ${bias.data.length} numbers and its weight ${weight.shape[0]} rows; give its layout`,
+      `the bias of "${name}" has ${plural(bias.data.length, 'number')} and its weight ${plural(weight.shape[0], 'row')}; give its layout`,
     );
   }
   return { kind: 'dense', name, weight, ...(bias ? { bias: asVector(bias) } : {}) };

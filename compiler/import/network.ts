@@ -1,3 +1,4 @@
+import { plural } from '../diagnostics.js';
 import { type ActivationName, applyActivation } from './activations.js';
 import type { GraphBuilder } from './builder.js';
 import type { DenseLayer, FeatureLayer, Layer, NormLayer, ResidualLayer } from './layers.js';
@@ -65,7 +66,7 @@ class NetworkBuilder {
     const { builder } = this;
     const [width, reads] = [builder.width(x), readsOf(layer)];
     if (reads !== undefined && reads !== width)
-      throw new Error(`layer "${layer.name}" reads ${reads} values and gets ${width}`);
+      throw new Error(`layer "${layer.name}" reads ${plural(reads, 'value')} and gets ${width}`);
     switch (layer.kind) {
       case 'dense': {
         const value = this.dense(layer, x, isLast);
@@ -91,7 +92,7 @@ class NetworkBuilder {
     const { builder, network } = this;
     const [rows, reads] = layer.weight.shape;
     if (reads !== builder.width(x))
-      throw new Error(`layer "${layer.name}" reads ${reads} values and gets ${builder.width(x)}`);
+      throw new Error(`layer "${layer.name}" reads ${plural(reads, 'value')} and gets ${builder.width(x)}`);
     const z = builder.dense(x, layer.weight, layer.bias, layer.name);
     const factor = layer.factor ?? (isLast ? undefined : network.factor);
     if (factor && factor.length !== 1 && factor.length !== rows)
@@ -127,7 +128,7 @@ class NetworkBuilder {
       throw new Error(`a residual block of width ${width} gives ${builder.width(inner)}`);
     const { alpha } = layer;
     if (alpha && alpha.length !== 1 && alpha.length !== width)
-      throw new Error(`a residual block of width ${width} has ${alpha.length} numbers alpha`);
+      throw new Error(`a residual block of width ${width} has ${plural(alpha.length, 'number')} alpha`);
     const sum = alpha
       ? builder.binary(
           'add',

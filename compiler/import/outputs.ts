@@ -1,7 +1,7 @@
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import { type GraphBuilder, legalIdentifier } from './builder.js';
 import { type ExpressionValue, valueName } from './expression-nodes.js';
-import { defined, named, plural, refuseUnknown, shorten } from './facts.js';
+import { defined, named, refuseUnknown, shorten } from './facts.js';
 import type { ImportSpec } from './network-spec.js';
 import type { Imported, NetworkOutput } from './source.js';
 import type { Draft, ImportOptions, OutputFacts } from './types.js';
@@ -26,7 +26,7 @@ export function dotProducts(
   if (!Number.isInteger(part) || widths.some((width, i) => !isSplit[i] && width !== part)) {
     throw new PinnEdgeError('PE7006', {
       file,
-      found: `a branch of ${widths[0]} outputs and a trunk of ${widths[1]}`,
+      found: `a branch of ${plural(widths[0], 'output')} and a trunk of ${widths[1]}`,
       given: `there ${count === 1 ? 'is one bias' : `are ${count} biases`}`,
       advice: 'give networks and outputs with --spec',
     });

@@ -1,6 +1,5 @@
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import type { GraphBuilder } from './builder.js';
-import { plural } from './facts.js';
 import type { Bound, ImportSpec } from './network-spec.js';
 import type { Imported } from './source.js';
 import type { InputFacts } from './types.js';

@@ -1,3 +1,5 @@
+import { plural } from '../diagnostics.js';
+
 /** What `--init` says about a file that is one vector of all parameters. */
 
 const MAX_SHOWN = 4;
@@ -6,7 +8,7 @@ const MAX_SHOWN = 4;
 export function vectorLines({ name, length }: { name: string; length: number }): string[] {
   const fits = fittingWidths(length);
   const text = [
-    `  // "${name}" is one vector of ${length} numbers: all parameters, one after the other, as ravel_pytree, nn.utils or a`,
+    `  // "${name}" is one vector of ${plural(length, 'number')}: all parameters, one after the other, as ravel_pytree, nn.utils or a`,
     '  // solver writes them. Cut it in pieces in the order in which it was flattened; names such as W0, b0, W1, b1 make',
     '  // the layers. "layout": "in,out" where a weight is [in, out], as in JAX; "out,in" as in PyTorch.',
   ];
@@ -27,7 +29,7 @@ export function vectorLines({ name, length }: { name: string; length: number }):
     '  // "tensors": {',
     ...pieces.map((piece, i) => `  //   ${piece}${i + 1 < pieces.length ? ',' : ''}`),
     '  // },',
-    '  // "network": { "activation": "tanh", "layout": "in,out" },',
+    '  // "network": { "activation": "tanh", "layout": "in,out", "assumed": ["activation"] },',
   ];
 }
 

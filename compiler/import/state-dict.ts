@@ -1,4 +1,4 @@
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 import type { Tensor } from '../model/types.js';
 import type { ActivationName } from './activations.js';
 import { describeSaid, saidActivation, saidOtherwise } from './architecture.js';
@@ -175,7 +175,7 @@ class StateDict {
     if (candidates.length) return undefined;
     const [only] = this.tensors.values();
     if (this.tensors.size === 1 && only.shape.length === 1)
-      return `it holds one vector of ${only.data.length} numbers, which a spec can cut in pieces by "tensors"`;
+      return `it holds one vector of ${plural(only.data.length, 'number')}, which a spec can cut in pieces by "tensors"`;
     const matrices = [...this.tensors].filter(([, { shape }]) => shape.length === 2);
     if (!matrices.length) return undefined;
     const shapes = matrices.map(([name, { shape }]) => `${name} [${shape.join(', ')}]`);

@@ -1,4 +1,4 @@
-import { nearestNames, type Problem } from '../diagnostics.js';
+import { nearestNames, type Problem, plural } from '../diagnostics.js';
 import { splineWidth } from './spline-shapes.js';
 import { structuredWidth } from './structured-shapes.js';
 import { allOutputs, type Model, type ModelNode, nodeInputs, nodeTensors, type Tensor } from './types.js';
@@ -184,7 +184,7 @@ function nodeWidth(
     case 'lookup': {
       const { points, values } = node;
       if (points.length !== values.length)
-        return bad('.values', `${values.length} numbers`, `${points.length}, one per point`);
+        return bad('.values', plural(values.length, 'number'), `${points.length}, one per point`);
       const at = points.findIndex((p, i) => i > 0 && !(p > points[i - 1]));
       return at < 0 ? a : bad(`.points[${at}]`, String(points[at]), `more than ${points[at - 1]}, the point before it`);
     }
@@ -205,7 +205,7 @@ function nodeWidth(
         const length = node[field]?.length ?? 1;
         if (length === 1 || length === width) continue;
         if (width !== 1)
-          return bad(`.${field}`, `${length} numbers`, `1 or ${width}, the width of "${node.inputs[0]}"`);
+          return bad(`.${field}`, plural(length, 'number'), `1 or ${width}, the width of "${node.inputs[0]}"`);
         width = length;
       }
       return width;

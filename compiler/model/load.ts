@@ -1,6 +1,6 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../diagnostics.js';
+import { formatProblems, nearestNames, PinnEdgeError, type Problem, plural } from '../diagnostics.js';
 import { type FileReader, readBytes } from '../host/file-reader.js';
 import { readPackageJson } from '../host/package-root.js';
 import { type DataEntry, readData } from './data-file.js';
@@ -213,7 +213,7 @@ function inlineTensors(file: ModelFile, problems: Problem[]): Map<string, Tensor
     if (data.length !== count) {
       problems.push({
         path: `${path}.data`,
-        found: `${data.length} numbers`,
+        found: plural(data.length, 'number'),
         expected: `${count} for shape [${shape.join(', ')}]`,
       });
     }

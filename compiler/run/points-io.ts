@@ -1,5 +1,5 @@
 import { parse } from 'csv-parse/sync';
-import { PinnEdgeError } from '../diagnostics.js';
+import { PinnEdgeError, plural } from '../diagnostics.js';
 
 /** Points as CSV, JSON and grids; every reader returns row-major [points x inputs] in the order of `inputs`. */
 
@@ -60,7 +60,10 @@ export function readJsonPoints(source: string, text: string, inputs: readonly st
 function jsonPoint(source: string, point: unknown, p: number, inputs: readonly string[]): number[] {
   if (Array.isArray(point)) {
     if (point.length !== inputs.length) {
-      throw fault(source, `point ${p} has ${point.length} numbers, expected ${inputs.length} (${inputs.join(', ')})`);
+      throw fault(
+        source,
+        `point ${p} has ${plural(point.length, 'number')}, expected ${inputs.length} (${inputs.join(', ')})`,
+      );
     }
     return point.map((v, i) => toNumber(source, v, `point ${p}, ${inputs[i]}`));
   }

@@ -75,8 +75,8 @@ def run(arguments, command=None):
             process.kill()
             raise
     if process.returncode:
-        last = "".join(lines).strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-        raise CommandError(last[0])
+        said = "".join(lines).strip().splitlines() or [f"exit code {process.returncode}"]
+        raise CommandError(next((line for line in said if line.startswith("error")), said[-1]))
     return lines
 
 

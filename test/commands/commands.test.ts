@@ -210,7 +210,7 @@ describe('pinn-edge simulate', () => {
   it('clamps points outside the box and says so', () => {
     const result = cli(['simulate', build], { input: 'x0,x1\n5,0\n1,0\n' });
     expect(result.code).toBe(0);
-    expect(result.err).toContain('1 points lie outside the input box');
+    expect(result.err).toContain('1 point lies outside the input box');
     const [, outside, edge] = result.out.trim().split('\n');
     expect(outside.split(',').slice(2)).toEqual(edge.split(',').slice(2));
   });
@@ -223,7 +223,7 @@ describe('pinn-edge simulate', () => {
     ['nothing', [], '', ['is empty']],
     ['a header only', [], 'x0,x1\n', ['no points']],
     ['JSON that ends early', [], '[{"x0": 1', ['is not JSON']],
-    ['a point with too few numbers', [], '[[1]]', ['point 0 has 1 numbers']],
+    ['a point with too few numbers', [], '[[1]]', ['point 0 has 1 number']],
     ['a grid over an unknown input', ['--grid', 'z=0:1:3'], '', ['no input "z"']],
     ['a grid that leaves an input out', ['--grid', 'x0=0:1:3'], '', ['nothing for x1']],
     ['a grid of half points', ['--grid', 'x0=0:1:2.5,x1=0'], '', ['whole number']],

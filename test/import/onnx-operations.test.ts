@@ -273,7 +273,7 @@ describe('patterns of exporters', () => {
     });
     await expectValues(graph({}), (x) => [x, -x]);
     expect(await refused(graph({ reduction: 'add' }))).toContain('with reduction "add"');
-    expect(await refused(graph({}, 'indices'))).toContain('its indices are those of 1 points, not of every one');
+    expect(await refused(graph({}, 'indices'))).toContain('its indices are those of 1 point, not of every one');
   });
 
   test('normalisations of groups of components', async () => {

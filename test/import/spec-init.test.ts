@@ -6,7 +6,7 @@ import { initialSpec } from '../../compiler/import/spec-init.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { writeSafetensors } from '../../compiler/model/safetensors.js';
 import { memoryFiles } from './helpers.js';
-import { apply, dense, type Named, named, numbers, tanh, vector } from './networks.js';
+import { apply, dense, type Named, named, numbers, tanh, transposed, vector } from './networks.js';
 import { npy, pickle } from './pickles.js';
 
 /** What `import --init` proposes: true counts, networks, gates and prefixes, and assumptions that stay marked. */
@@ -330,4 +330,21 @@ describe('networks that read one another', () => {
     expect(model.tensors.size).toBe(6);
     expect(model.nodes.filter((node) => node.op === 'dense')).toHaveLength(4);
   });
+});
+
+test('one vector is cut up as proposed, and what the proposal assumes stays marked', async () => {
+  const net = [dense(random, 8, 2), dense(random, 8, 8), dense(random, 1, 8)];
+  // As JAX ravels pairs (W, b): W row by row, [in, out].
+  const flat = net.flatMap(({ weight, bias }) => [...transposed(weight).data, ...bias.data]);
+  const bytes = npy('<f8', [flat.length], new Uint8Array(Float64Array.from(flat).buffer));
+  const { text } = await init('flat.npy', bytes);
+  expect(text).toContain('2-8-8-1');
+  const uncommented = text
+    .replaceAll(/^ {2}\/\/ ( *"(tensors|network|W\d|b\d)".*|\},)$/gm, '  $1')
+    .replace('{ "name": "x0"', '{ "name": "x1" },\n    { "name": "x0"');
+  const { model, notes } = await importAsWritten('flat.npy', bytes, uncommented);
+  const x = [0.2, -0.4];
+  const wanted = apply(net[2], tanh(apply(net[1], tanh(apply(net[0], x)))))[0];
+  expect(evaluateReference(model, Float64Array.from(x))[0]).toBeCloseTo(wanted, 12);
+  expect(notes.join('\n')).toContain('assumed: the activation is tanh');
 });

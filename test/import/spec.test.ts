@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { EXPRESSION_FUNCTIONS } from '../../compiler/import/expression-nodes.js';
 import { importModel } from '../../compiler/import/import.js';
 import { parseSpec } from '../../compiler/import/network-spec.js';
 import { parseFix, parseInput, parseKeep, parseOutput } from '../../compiler/import/options.js';
@@ -207,4 +209,12 @@ describe('unsupported operations', () => {
       /net.onnx: operation Tans of node "\/1\/Tan[hs]" is not supported; write the layer with/,
     );
   });
+});
+
+test('docs/import.md lists the functions of expressions', () => {
+  const text = readFileSync(join(PACKAGE_ROOT, 'docs/import.md'), 'utf8');
+  const [, section] = text.match(/### Expressions of a spec\n(.*?)\n## /s)!;
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  const listed = rows.flatMap((row) => [...row.split('|')[1].matchAll(/`(\w+)/g)].map(([, name]) => name));
+  expect(listed.sort()).toEqual([...EXPRESSION_FUNCTIONS].sort());
 });

@@ -88,7 +88,7 @@ describe('flash', () => {
       expect(y0 - reference).toBe(difference);
       expect(Math.abs(difference)).toBeLessThan(2e-3);
     }
-    expect(points.err).toContain('warning: 1 points lie outside the input box');
+    expect(points.err).toContain('warning: 1 point lies outside the input box');
     const wrong = await cli('monitor', 'build/first', '--port', port, '--grid', 'x0=0,x1=0');
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('error PE9021: the device runs "second"') });
     const back = await cli('rollback', '--port', port);

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createWasm3Engine, type Runnable } from '../../code/engines/create.js';
-import { PinnEdgeError } from '../../diagnostics.js';
+import { PinnEdgeError, plural } from '../../diagnostics.js';
 import { cannotRead } from '../../host/file-reader.js';
 import { nodeFiles } from '../../host/node-files.js';
 import { holdSignals } from '../../host/signals.js';
@@ -169,7 +169,7 @@ function requireIdentity(directory: string, report: Report, runnable: Runnable):
   }
   const { inputCount, outputCount } = readHeader(runnable.table);
   if (inputCount !== report.inputs.length || outputCount !== report.outputs.length) {
-    throw mismatch('report.json', `the table has ${inputCount} inputs and ${outputCount} outputs`);
+    throw mismatch('report.json', `the table has ${plural(inputCount, 'input')} and ${plural(outputCount, 'output')}`);
   }
   if (report.engine === 'c') return;
   let identity: number;

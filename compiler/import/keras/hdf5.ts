@@ -1,4 +1,5 @@
 import { Dataset, File, Group } from 'jsfive';
+import { plural } from '../../diagnostics.js';
 import type { Tensor } from '../../model/types.js';
 
 /** HDF5 files by jsfive, within limits: datasets of numbers by path, and attributes of groups. */
@@ -104,7 +105,8 @@ function readDataset(dataset: Dataset, path: string): Tensor | undefined {
   const count = shape.reduce((n, d) => n * d, 1);
   if (!(count <= MAX_ELEMENTS)) throw new Error(`"${path}" has shape [${shape.join(', ')}], which is too large`);
   const data = Float64Array.from(elements(dataset, path), Number);
-  if (data.length !== count) throw new Error(`"${path}" of shape [${shape.join(', ')}] has ${data.length} numbers`);
+  if (data.length !== count)
+    throw new Error(`"${path}" of shape [${shape.join(', ')}] has ${plural(data.length, 'number')}`);
   return { shape: shape.length ? shape : [1], data };
 }
 

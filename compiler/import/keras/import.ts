@@ -1,3 +1,4 @@
+import { plural } from '../../diagnostics.js';
 import type { Tensor } from '../../model/types.js';
 import type { GraphBuilder } from '../builder.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
@@ -22,7 +23,7 @@ export function importKeras(job: ImportJob): Imported {
     return networksOf(job, tensorsByName(file));
   }
   const { layers, sequential } = model;
-  job.notes.push(`Keras ${sequential ? 'Sequential' : 'functional'} model: ${layers.length} layers`);
+  job.notes.push(`Keras ${sequential ? 'Sequential' : 'functional'} model: ${plural(layers.length, 'layer')}`);
   const inputs = inputsOf(job, model, file);
   const columns = inputs.flatMap(({ name, shape }) => {
     const width = sizeOf(shape);

@@ -1,4 +1,4 @@
-import { PinnEdgeError } from '../../diagnostics.js';
+import { PinnEdgeError, plural } from '../../diagnostics.js';
 import type { Tensor } from '../../model/types.js';
 import type { GraphBuilder } from '../builder.js';
 import { type Argument, type Call, type KerasLayer, type KerasModel, type Reference, referencesOf } from './config.js';
@@ -158,7 +158,7 @@ class LayerCall implements LayerContext {
       return 'list' in operand ? operand.list.flatMap(flatten) : [operand];
     });
     const count = model.sequential ? 1 : model.inputs.length;
-    if (values.length !== count || !values.every(isValue)) throw this.refuse(` with ${values.length} inputs`);
+    if (values.length !== count || !values.every(isValue)) throw this.refuse(` with ${plural(values.length, 'input')}`);
     return walkModel(this.walk, model, values as Value[], this.place);
   }
 
@@ -212,7 +212,7 @@ class LayerCall implements LayerContext {
     const named = stored.roles?.map(roleOf);
     const order = named && roles.map((role) => named.indexOf(role));
     if (stored.tensors.length !== roles.length || order?.includes(-1)) {
-      const found = named?.join(', ') ?? `${stored.tensors.length} tensors`;
+      const found = named?.join(', ') ?? plural(stored.tensors.length, 'tensor');
       throw this.refuse(` with the weights ${roles.join(', ')}: the file has ${found}`);
     }
     return order ? order.map((i) => stored.tensors[i]) : [...stored.tensors];

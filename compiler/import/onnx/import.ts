@@ -1,4 +1,4 @@
-import { PinnEdgeError } from '../../diagnostics.js';
+import { PinnEdgeError, plural } from '../../diagnostics.js';
 import type { GraphBuilder } from '../builder.js';
 import { refuseLayers } from '../network-spec.js';
 import type { Imported, ImportJob, NetworkOutput } from '../source.js';
@@ -83,7 +83,7 @@ export function importOnnx(job: ImportJob): Imported {
   if (!graph) throw new Error('it has no graph');
   if (graph.output.length === 0) throw new Error('its graph has no outputs; export it again with the outputs named');
   if (graph.sparseInitializer.length) throw new Error('it has sparse initializers');
-  if (graph.node.length > MAX_NODES) throw new Error(`its graph has ${graph.node.length} nodes`);
+  if (graph.node.length > MAX_NODES) throw new Error(`its graph has ${plural(graph.node.length, 'node')}`);
   const opset = requireOpset(model);
   const initializers = new Map<string, Value>();
   for (const tensor of graph.initializer) initializers.set(tensor.name, constant(readTensor(tensor, job.beside)));
@@ -93,7 +93,7 @@ export function importOnnx(job: ImportJob): Imported {
   );
   if (!columns.length) throw new Error('its graph has no inputs');
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(' ');
-  job.notes.push(`ONNX opset ${opset}${producer ? ` by ${producer}` : ''}: ${graph.node.length} nodes`);
+  job.notes.push(`ONNX opset ${opset}${producer ? ` by ${producer}` : ''}: ${plural(graph.node.length, 'node')}`);
   const batch = inputs.find((input) => input.batch !== undefined)?.batch;
   const walker = new Walker(job, model.functions, opset, batch);
   const build = (builder: GraphBuilder, values: readonly string[]): NetworkOutput[] => {
@@ -152,7 +152,7 @@ function inputShape(info: OnnxValueInfo, job: ImportJob): InputShape {
     });
   }
   const width = (fixed as number[]).reduce((n, d) => n * d, 1);
-  if (width < 1 || width > 1024) throw new Error(`its input "${name}" has ${width} columns`);
+  if (width < 1 || width > 1024) throw new Error(`its input "${name}" has ${plural(width, 'column')}`);
   if (isPoint) return { name, shape: fixed as number[], width };
   return { name, shape: [null, ...(fixed as number[])], width, batch: first };
 }

@@ -1,3 +1,4 @@
+import { plural } from '../../diagnostics.js';
 /**
  * Dense arrays of numbers with NumPy's broadcasting, for constants of an ONNX graph. The same functions, applied to
  * arrays of indices, say which component of a variable goes where. `NaN` in an array of sizes is the batch size, which
@@ -25,7 +26,8 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 export function ndArray(shape: readonly number[], data: ArrayLike<number>, integer = false): NdArray {
-  if (sizeOf(shape) !== data.length) throw new Error(`${data.length} numbers for shape [${shape.join(', ')}]`);
+  if (sizeOf(shape) !== data.length)
+    throw new Error(`${plural(data.length, 'number')} for shape [${shape.join(', ')}]`);
   return { shape, data: data instanceof Float64Array ? data : Float64Array.from(data), integer };
 }
 

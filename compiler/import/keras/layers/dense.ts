@@ -1,3 +1,4 @@
+import { plural } from '../../../diagnostics.js';
 import type { Tensor } from '../../../model/types.js';
 import { outIn } from '../../dense-layout.js';
 import { activate } from '../activations.js';
@@ -37,7 +38,7 @@ function dense(context: LayerContext, x: Value): Value {
   const [kernel, bias] = context.weights(layer.config.use_bias === false ? ['kernel'] : ['kernel', 'bias']);
   const cols = x.shape[x.shape.length - 1];
   if (kernel.shape.length !== 2 || kernel.shape[0] !== cols || (bias && bias.data.length !== kernel.shape[1]))
-    throw context.refuse(` with a kernel of shape [${kernel.shape.join(', ')}] and ${cols ?? 1} inputs`);
+    throw context.refuse(` with a kernel of shape [${kernel.shape.join(', ')}] and ${plural(cols ?? 1, 'input')}`);
   const rows = kernel.shape[1];
   const weight = outInOf(kernel);
   const outer = x.shape.slice(0, -1);

@@ -1,3 +1,4 @@
+import { plural } from '../../../diagnostics.js';
 import type { LayerContext, LayerKind } from '../context.js';
 import { normalised, total } from '../functions.js';
 import { binary, gather, offset, ownAxis, positions, sizeOf, type Value } from '../values.js';
@@ -13,7 +14,7 @@ export const MERGING_LAYERS: Record<string, LayerKind> = {
   Add: { apply: fold('add') },
   Subtract: {
     apply: (context, inputs) => {
-      if (inputs.length !== 2) throw context.refuse(` of ${inputs.length} values`);
+      if (inputs.length !== 2) throw context.refuse(` of ${plural(inputs.length, 'value')}`);
       return fold('sub')(context, inputs);
     },
   },
@@ -68,7 +69,7 @@ export function concatenated(
 function dot(context: LayerContext, inputs: readonly Value[]): Value {
   const { builder, layer } = context;
   const [a, b] = inputs;
-  if (inputs.length !== 2) throw context.refuse(` of ${inputs.length} values`);
+  if (inputs.length !== 2) throw context.refuse(` of ${plural(inputs.length, 'value')}`);
   const axes = [layer.config.axes].flat();
   const [p, q] = [axes[0], axes[axes.length - 1]].map((axis, i) => ownAxis(axis, inputs[i].shape.length));
   if (a.shape[p] !== b.shape[q]) throw context.refuse(` of ${a.shape[p]} and ${b.shape[q]} numbers`);

@@ -1,3 +1,4 @@
+import { plural } from '../../../diagnostics.js';
 import { layerNorm } from '../../nodes.js';
 import type { LayerContext, LayerKind } from '../context.js';
 import { byRootMeanSquare, normalised } from '../functions.js';
@@ -51,7 +52,9 @@ function numbersOf(context: LayerContext, key: string, otherwise?: number): numb
 function along(context: LayerContext, what: string, numbers: ArrayLike<number>, axes: readonly number[], x: Value) {
   const all = spread(numbers, axes, x.shape);
   if (all) return all;
-  throw context.refuse(` with ${numbers.length} numbers as its ${what} for a value of shape [${x.shape.join(', ')}]`);
+  throw context.refuse(
+    ` with ${plural(numbers.length, 'number')} as its ${what} for a value of shape [${x.shape.join(', ')}]`,
+  );
 }
 
 function rescaling(context: LayerContext, [x]: readonly Value[]): Value {

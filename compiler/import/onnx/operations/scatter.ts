@@ -1,3 +1,4 @@
+import { plural } from '../../../diagnostics.js';
 import { broadcastTo, gather, indexArray, mapArray, type NdArray, ndArray, resolveAxis, sizeOf } from '../ndarray.js';
 import {
   batchAxis,
@@ -62,7 +63,7 @@ const scatterNd: Handler = (context, [data, indices, updates]) => {
   const index = requireConstant(context, indices, 'indices');
   const depth = index.shape.at(-1) ?? 0;
   const shape = pointShape(shapeOf(data));
-  if (depth > shape.length) throw context.refuse(`: its indices have ${depth} numbers`);
+  if (depth > shape.length) throw context.refuse(`: its indices have ${plural(depth, 'number')}`);
   const lead = index.shape.length - 1;
   const block = sizeOf(shape.slice(depth));
   const count = sizeOf(index.shape.slice(0, -1));
@@ -105,7 +106,10 @@ const scatterElements: Handler = (context, [data, indices, updates]) => {
   const batch = own >= 0 ? own : batchAxis(shapeOf(updates));
   const rows = batch >= 0 ? index.shape[batch] : 1;
   if (batch >= 0 && !index.perPoint && rows !== context.batch)
-    throw context.refuse(`: its indices are those of ${rows} points, not of every one`, 'expand them to the batch');
+    throw context.refuse(
+      `: its indices are those of ${plural(rows, 'point')}, not of every one`,
+      'expand them to the batch',
+    );
   const write = (target: Float64Array, source: NdArray) => {
     const strides = shape.map((_, i) => sizeOf(shape.slice(i + 1)));
     const at = new Array<number>(shape.length).fill(0);

@@ -1,3 +1,4 @@
+import { plural } from '../../../diagnostics.js';
 import { broadcastShapes, broadcastTo, type NdArray, reshape, resolveAxis, sizeOf, transpose } from '../ndarray.js';
 import {
   batchAxis,
@@ -126,7 +127,8 @@ function withShape(context: OpContext, x: Variable | Condition, asked: readonly 
     asked.map((d, i) => (i === batch ? 1 : d)),
     width,
   );
-  if (sizeOf(point) !== width) throw context.refuse(`: ${width} values do not fit [${asked.join(', ')}]`);
+  if (sizeOf(point) !== width)
+    throw context.refuse(`: ${plural(width, 'value')} ${width === 1 ? 'does' : 'do'} not fit [${asked.join(', ')}]`);
   return { ...x, shape: point.map((d, i): Dim => (i === batch ? null : d)) };
 }
 
