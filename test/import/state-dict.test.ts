@@ -218,7 +218,7 @@ describe('what a spec says of them', () => {
       chain([(x - 0.5) / 2, (t - 0.5) / 3]),
     );
     const wrong = { inputs: inputs({ min: 'nolb', max: 'ub' }), network: { activation: 'tanh' } };
-    expect(await refusal(bounds, wrong)).toContain('the file has no tensor "nolb"');
+    expect(await refusal(bounds, wrong)).toContain('neither the file nor one of "files" has a tensor "nolb"');
   });
 
   test('residual additions', async () => {
