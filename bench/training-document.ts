@@ -20,14 +20,15 @@ seeds. Derivatives by the inputs are exact, or by Stein's estimator:
 - \`exact\`: exact derivatives, float64. \`stein\`: Stein's estimator, float64.
 - \`direct\`: Stein's estimator in integers, every perturbed point evaluated in INT8.
 - \`differences\`: the same, the perturbed points carried as differences from the centre in blocks of their own.
+- \`wide\`: as \`differences\`, with weights and values of 12 bits and gradients of 16.
 
 Integers are SMX: blocks of 4 x 4 with a shared power of two, weights and values INT8, gradients INT12, rounded
 stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or tensor trains whose halves are multiplied together
 (\`merged\`, partial reconstruction); in floating point the last two are one function, which \`train\` shows.
 
 - Error: ||u - solution|| / ||solution|| on 128 points, median over seeds, smallest and largest. \`integers\`: the network in
-  the numbers that it was trained in. \`weights\`: its INT8 weights, with values that are not rounded, as a build with 16-bit
-  values has them. In floating point both are the same.
+  the numbers that it was trained in. \`weights\`: its weights in their blocks, with values that are not rounded,
+  as a build with 16-bit values has them. In floating point both are the same.
 - Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits.
 - MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
   through memory between them.`;
@@ -95,7 +96,7 @@ function findings(rows: readonly Row[]): string {
     rows.find((row) => row.mode === mode && row.structure === structure)?.weightBytes ?? Number.NaN;
   const fewer = (mode: Row['mode'], structure: Row['structure']) => times(bytes(mode, 'dense'), bytes(mode, structure));
   return `Medians, of the error of \`stein\` with tensor trains: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
-${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains have ${fewer('stein', 'train')} fewer bytes
+${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`wide\` merged ${times(error('wide', 'merged'), float)} in integers, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains have ${fewer('stein', 'train')} fewer bytes
 than dense matrices in float32 at ${times(float, error('stein', 'dense'))} their error, and ${fewer('differences', 'merged')} fewer in integers, where biases of 32 bits weigh
 more, at ${times(error('differences', 'merged'), error('differences', 'dense'))} with differences.`;
 }

@@ -5,7 +5,7 @@ import {
   STRUCTURES,
   type Structure,
 } from '../compiler/compress/integer-training/layers.js';
-import { smxNumbers } from '../compiler/compress/integer-training/numbers.js';
+import { type Numbers, smxNumbers } from '../compiler/compress/integer-training/numbers.js';
 import {
   errorAgainst,
   heat,
@@ -21,7 +21,7 @@ import { createTraining, networkValues, type TrainingOptions } from '../compiler
 import { sobolPoints } from '../compiler/judge/points/sobol.js';
 
 /** What docs/benchmarks-training.md compares: ways to have derivatives and to compute, times structures of layers. */
-export const MODES = ['exact', 'stein', 'direct', 'differences'] as const;
+export const MODES = ['exact', 'stein', 'direct', 'differences', 'wide'] as const;
 export type Mode = (typeof MODES)[number];
 export { STRUCTURES };
 
@@ -138,7 +138,7 @@ const references = new Map<string, { points: Float64Array; reference: Float64Arr
 export function measure(size: Row['size'], given: Case, mode: Mode, structure: Structure, seed: number): Row {
   const problem = given.problem();
   const { hidden, rank, options } = given;
-  const numbers = mode === 'direct' || mode === 'differences' ? smxNumbers() : undefined;
+  const numbers = numbersOf(mode);
   const start = process.cpuUsage();
   const training = createTraining(problem, {
     ...options,
@@ -168,9 +168,9 @@ export function measure(size: Row['size'], given: Case, mode: Mode, structure: S
     error: errorOf(training.values(points)),
     weightsError: errorOf(networkValues(layers, points, numbers)),
     loss,
-    weightBytes: weightBytesOf(layers, numbers !== undefined),
+    weightBytes: weightBytesOf(layers, numbers),
     macs: 3 * rows * macsPerRow(layers),
-    bits: trafficOf(layers, rows, (options.points + options.conditionPoints) / 4, numbers !== undefined),
+    bits: trafficOf(layers, rows, (options.points + options.conditionPoints) / 4, numbers),
     seconds: (user + system) / 1e6,
   };
 }
@@ -183,20 +183,30 @@ function withReference(problem: Problem) {
 const pairsOf = ({ options }: Case, problem: Problem) =>
   options.rule === 'gauss-hermite' ? gaussHermiteRule(options.sigma, problem.inputs).pairs : options.pairs;
 
-function weightBytesOf(layers: readonly Layer[], isInteger: boolean): number {
-  const { weights } = smxNumbers();
+/** Which structures a mode is measured with: in floating point merged cores are the same function of the same parameters. */
+export function structuresOf(mode: Mode): readonly Structure[] {
+  if (mode === 'wide') return ['merged'];
+  return mode === 'exact' || mode === 'stein' ? ['dense', 'train'] : STRUCTURES;
+}
+
+function numbersOf(mode: Mode): Numbers | undefined {
+  if (mode === 'wide') return smxNumbers({ bits: 12, gradientBits: 16 });
+  return mode === 'direct' || mode === 'differences' ? smxNumbers() : undefined;
+}
+
+function weightBytesOf(layers: readonly Layer[], numbers?: Numbers): number {
   return parametersOf(layers).reduce((sum, { rows, cols, isBias }) => {
-    return sum + (isInteger && !isBias ? smxBytes(rows, cols, weights) : 4 * rows * cols);
+    return sum + (numbers && !isBias ? smxBytes(rows, cols, numbers.weights) : 4 * rows * cols);
   }, 0);
 }
 
 /**
  * Bits that products read and write in a step when every row goes through memory between them and the weights are read once
- * per group of four points and pass. Values have 32 bits in float, 8 in blocks, their gradients 12, and an exponent of 8 bits
+ * per group of four points and pass. Values have 32 bits in float, in blocks those of their format, and an exponent of 8 bits
  * is shared by 16.
  */
-function trafficOf(layers: readonly Layer[], rows: number, groups: number, isInteger: boolean): number {
-  const [value, gradient] = isInteger ? [8.5, 12.5] : [32, 32];
+function trafficOf(layers: readonly Layer[], rows: number, groups: number, numbers?: Numbers): number {
+  const [value, gradient] = numbers ? [numbers.activations.bits + 0.5, numbers.gradients.bits + 0.5] : [32, 32];
   let bits = 0;
   for (const { structure, halves } of layers) {
     for (const half of halves) {

@@ -5,11 +5,12 @@ import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { BOARD_NAMES, type BoardRow, measureBoard } from './training-boards.js';
 import { trainingDocument } from './training-document.js';
-import { casesOf, keyOf, MODES, measure, type Row, STRUCTURES } from './training-rows.js';
+import { casesOf, keyOf, MODES, type Mode, measure, type Row, structuresOf } from './training-rows.js';
 
 const USAGE = `Training in integers and in floating point: npm run bench:training, with
 
   --only poisson,boards  problems, and boards, on which Poisson is learned; default: all
+  --mode direct,wide     how they are trained; default: all
   --seeds 5              networks of each kind
   --full                 the sizes of the publications: hours and days
   --fresh                run again what the cache has
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
+      mode: { type: 'string', default: MODES.join(',') },
       seeds: { type: 'string', default: '5' },
       full: { type: 'boolean', default: false },
       fresh: { type: 'boolean' },
@@ -45,6 +47,11 @@ async function main(): Promise<void> {
   if (unknown !== undefined) {
     throw new PinnEdgeError('PE8101', { option: '--only', name: unknown, names: names.join(', ') });
   }
+  const modes = values.mode.split(',') as Mode[];
+  const strange = modes.find((mode) => !MODES.includes(mode));
+  if (strange !== undefined) {
+    throw new PinnEdgeError('PE8101', { option: '--mode', name: strange, names: MODES.join(', ') });
+  }
   const seeds = Number(values.seeds);
   if (!Number.isInteger(seeds) || seeds < 1) {
     const reason = `must be a whole number of at least 1, found ${values.seeds}`;
@@ -54,10 +61,8 @@ async function main(): Promise<void> {
   const known = new Set(values.fresh ? [] : rowsIn<Row>(CACHE, keyOf).map(keyOf));
   for (let seed = 1; seed <= seeds; seed++) {
     for (const given of cases.filter(({ name }) => wanted.includes(name))) {
-      for (const mode of MODES) {
-        for (const structure of STRUCTURES) {
-          // In floating point merged cores are the same function of the same parameters.
-          if (structure === 'merged' && (mode === 'exact' || mode === 'stein')) continue;
+      for (const mode of modes) {
+        for (const structure of structuresOf(mode)) {
           if (known.has(keyOf({ size, problem: given.name, mode, structure, seed }))) continue;
           keep(CACHE, measure(size, given, mode, structure, seed));
         }

@@ -7,6 +7,7 @@ import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 
 it.each([
   ['--only', 'nosuch', 'known are poisson, hjb-constant, hjb-logarithm, heat, boards'],
+  ['--mode', 'float', 'known are exact, stein, direct, differences, wide'],
   ['--seeds', '0', 'found 0'],
   ['--seeds', 'some', 'found some'],
   ['--bogus', '1', '--bogus'],

@@ -219,6 +219,8 @@ describe('training on Poisson', () => {
   const shape = (change: Partial<TrainingOptions['shape']>) => ({ shape: { ...OPTIONS.shape, ...change } });
   it.each([
     [{ sigma: 0 }, /^sigma: Stein's estimator divides by its square, so it must be above zero, found 0/],
+    [{ sigma: 1e-7, numbers: smxNumbers() }, /^sigma: the integers of perturbed points hold 0.0001 to 0.5, found 1e-7/],
+    [{ sigma: 0.6, numbers: smxNumbers() }, /^sigma: .* hold 0.0001 to 0.5, found 0.6/],
     [
       shape({ structure: 'train', rank: 33 }),
       /^rank: the modes 4 8 and 4 8 of a layer of 32 x 32 allow ranks of 1 to 32, found 33/,

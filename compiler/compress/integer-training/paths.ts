@@ -1,3 +1,4 @@
+import { PinnEdgeError } from '../../diagnostics.js';
 import type { Carry } from './activations.js';
 import { FIXED, fixed, type Numbers } from './numbers.js';
 import { type SteinFactors, type SteinRule, steinFactors } from './stein.js';
@@ -76,9 +77,21 @@ export function exactPlan(inputs: number, among: number): PathPlan {
 /** Bits of the integers that the factors of Stein's estimator become. */
 const FACTOR_BITS = 15;
 
-/** Stein's estimator, its perturbed paths carried as they are or as differences from the centre's. */
+/** In integers: directions have FIXED.direction bits behind the point, and stay below 2. */
+const SIGMAS = [1e-4, 0.5] as const;
+
+/**
+ * Stein's estimator, its perturbed paths carried as they are or as differences from the centre's.
+ *
+ * @throws PE3005 for a sigma that integers cannot tell from zero, or whose directions they do not hold
+ */
 export function steinPlan(rule: SteinRule, among: number, carry: 'direct' | 'difference', numbers?: Numbers): PathPlan {
   const { dimensions: inputs, pairs, sigma } = rule;
+  const [least, most] = SIGMAS;
+  if (numbers && !(sigma >= least && sigma <= most)) {
+    const reason = `the integers of perturbed points hold ${least} to ${most}, found ${sigma}`;
+    throw new PinnEdgeError('PE3005', { option: 'sigma', reason });
+  }
   const steps = rule.directions.map((xi) => (numbers ? fixed(sigma * xi, FIXED.direction, 2) : sigma * xi));
   const { gradient, laplacian } = factorsFor({ ...rule, directions: steps.map((d) => d / sigma) }, among, numbers);
   let largest = 0;
