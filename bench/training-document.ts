@@ -6,7 +6,7 @@ import { casesOf, MODES, type Row, STRUCTURES } from './training-rows.js';
 export function trainingDocument(rows: readonly Row[], boards: readonly BoardRow[]): string {
   return `# Training in integers
 
-Written by \`npm run bench:training -- --write\`; what is trained, and in which numbers, says [training.md](training.md).
+Written by \`npm run bench:training -- --seeds ${Math.max(...rows.map(({ seed }) => seed))} --write\`; what is trained, and in which numbers, says [training.md](training.md).
 
 ${LEGEND}
 
@@ -14,8 +14,8 @@ ${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}${
 ${estimatorText()}`;
 }
 
-const LEGEND = `Networks of sines learn a differential equation by AdaMax, the same steps, points and first weights for all of a line's
-seeds. Derivatives by the inputs are exact, or by Stein's estimator:
+const LEGEND = `Networks of sines learn a differential equation by AdaMax, with the same number of steps and, per seed, the same first
+biases and points. Derivatives by the inputs are exact, or by Stein's estimator:
 
 - \`exact\`: exact derivatives, float64. \`stein\`: Stein's estimator, float64.
 - \`direct\`: Stein's estimator in integers, every perturbed point evaluated in INT8.
@@ -31,7 +31,7 @@ stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or ten
   as a build with 16-bit values has them. In floating point both are the same.
 - Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits.
 - MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
-  through memory between them.`;
+  through memory between them. s: processor seconds of a training.`;
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -14,7 +14,7 @@ const USAGE = `Training in integers and in floating point: npm run bench:trainin
   --seeds 5              networks of each kind
   --full                 the sizes of the publications: hours and days
   --fresh                run again what the cache has
-  --write                docs/benchmarks-training.md from the cache
+  --write                docs/benchmarks-training.md from the cache, of so many seeds
   --help                 this
 
 Emulated boards whose tools are not installed are left out. Rows are kept in build/bench-training*.jsonl as they come, so a run that was interrupted goes on where it stopped.
@@ -75,7 +75,10 @@ async function main(): Promise<void> {
     if (row) keep(BOARD_CACHE, row);
   }
   if (values.write) {
-    const text = trainingDocument(rowsIn<Row>(CACHE, keyOf), rowsIn<BoardRow>(BOARD_CACHE, boardOf));
+    const text = trainingDocument(
+      rowsIn<Row>(CACHE, keyOf).filter(({ seed }) => seed <= seeds),
+      rowsIn<BoardRow>(BOARD_CACHE, boardOf),
+    );
     writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-training.md'), text);
   }
 }
