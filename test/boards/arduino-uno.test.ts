@@ -17,7 +17,7 @@ import { type BlockTable, decodeTable, encodeTable } from '../../compiler/table/
 import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
-import { randomTable, randomWords } from '../helpers/random-table.js';
+import { INPUT_WORDS, randomTable, randomWords } from '../helpers/random-table.js';
 import { tableParts } from '../helpers/table-parts.js';
 import { smallModel } from '../package/fixture.js';
 import { compileOrThrow, isSkippedWithout, TOOLS_REQUIRED, WARNINGS } from '../package/toolchain.js';
@@ -109,6 +109,25 @@ describe('kernels', () => {
       records.map(({ format }) => (format & FORMAT.A_WIDE ? 2 ** 31 : 2 ** 15)),
     );
   };
+
+  onUno('sums and products of 16 bits, whose arithmetic would fit an int elsewhere', () => {
+    const wide = FORMAT.A_WIDE | FORMAT.B_WIDE | FORMAT.OUT_WIDE;
+    const seeds = Array.from({ length: 12 }, (_, i) => randomTable(i + 1, 1));
+    let word = INPUT_WORDS;
+    const records = seeds
+      .flatMap((table) => table.records)
+      .filter(({ kind, format }) => (kind === KIND.ADD || kind === KIND.MUL) && (format & wide) === 0)
+      .map((record) => {
+        const out = 2 * word;
+        word += Math.ceil(record.rows / 2);
+        // Small shifts: what an int of 16 bits loses is not shifted out.
+        return { ...record, out, shift: Math.min(record.shift, 14), shiftA: 0, shiftB: 0 };
+      });
+    const outputs = Array.from({ length: word - INPUT_WORDS }, () => ({ exponent: 0 }));
+    const table = { ...seeds[0], records, outputs, arenaBytes: 4 * word };
+    expect(records.length).toBeGreaterThan(20);
+    expect(runTableOnBoard(board, table, randomWords(3, 12)).points).toBe(12);
+  });
 
   onUno('functions that records share compile without warnings', () => {
     const format = { min: -(2 ** 31), max: 2 ** 31 - 1, exponent: 0, scale: 1, offset: 0 };
