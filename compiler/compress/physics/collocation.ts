@@ -17,8 +17,9 @@ export interface CollocationOptions {
 
 /** Points of a face or curve at least. */
 const LEAST_POINTS = 64;
-/** How much denser the set is that residual points are drawn from. */
+/** How much denser the set is that residual points are drawn from, and that which networks are compared by. */
 const POOL = 4;
+const CHECK = 4;
 /** Stretches of the Sobol sequence: one per seed, behind all that other stages read. */
 const FIRST = 1 << 23;
 const PER_SEED = 1 << 22;
@@ -49,7 +50,7 @@ export class Collocation {
   check(): Batch[] {
     const { skip } = this;
     this.skip = FIRST - PER_SEED;
-    const batches = this.terms.map((term) => this.evenly(term, 2 * this.options.count));
+    const batches = this.terms.map((term) => this.evenly(term, CHECK * this.options.count));
     this.skip = skip;
     return batches;
   }

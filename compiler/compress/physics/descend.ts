@@ -40,7 +40,7 @@ export interface Descent {
 const KEEP_POINTS = { lm: 3, adam: 10, lbfgs: 100 } as const;
 const LOOK = { lm: 2, adam: 50, lbfgs: 10 } as const;
 /** Looks without an improvement by a hundredth after which there is no further progress. */
-const PATIENCE = { lm: 40, adam: 60, lbfgs: 40 } as const;
+const PATIENCE = { lm: 80, adam: 60, lbfgs: 40 } as const;
 /** Times in a row that no step lowers the loss, at new points each. */
 const MOST_STUCK = 5;
 /** Points of the residuals: for each weight, and between these limits. */
