@@ -100,9 +100,16 @@ export async function runSteps(
 }
 
 /** What the steps took on a board. */
-export function boardStepsNote({ board, steps, instructions, evaluationInstructions, stackBytes }: BoardSteps): string {
+export function boardStepsNote({
+  board,
+  steps,
+  counts,
+  instructions,
+  evaluationInstructions,
+  stackBytes,
+}: BoardSteps): string {
   const ratio = (instructions / evaluationInstructions).toFixed(3);
-  return `  ${board}, emulated: every word as on the host (${count(steps)} steps); ${count(Math.round(instructions))} instructions per step, ${ratio} times an evaluation, ${count(stackBytes)} B of stack`;
+  return `  ${board}, emulated: every word as on the host (${count(steps)} steps); ${count(Math.round(instructions))} ${counts} per step, ${ratio} times an evaluation, ${count(stackBytes)} B of stack`;
 }
 
 function readJob({ model }: LoadedBuild, options: StepOptions) {

@@ -22,6 +22,8 @@ const LIMIT = { seconds: 60, instructionsPerMac: 2000, instructionsPerStep: 400_
 export interface BoardSteps {
   board: string;
   steps: number;
+  /** What the emulator counts. */
+  counts: 'instructions' | 'cycles';
   /** Executed per step, and per evaluation of the same words by itself. */
   instructions: number;
   evaluationInstructions: number;
@@ -57,6 +59,7 @@ export function stepOnBoard(board: Board, build: LoadedBuild, words: Int32Array)
   return {
     board: board.name,
     steps,
+    counts: board.emulator.counts === 'cycles' ? 'cycles' : 'instructions',
     instructions: figure('step_instructions') / steps,
     evaluationInstructions: figure('run_instructions') / steps,
     stackBytes: figure('step_stack_bytes'),
