@@ -29,7 +29,7 @@ const TRAININGS: Record<string, Training> = {
   burgers: {
     example: 'burgers',
     widths: [2, 20, 20, 20, 1],
-    settings: { causal: 't', steps: 600, points: 700 },
+    settings: { causal: 't', steps: 417, points: 700 },
   },
 };
 
