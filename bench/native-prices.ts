@@ -14,7 +14,7 @@ interface Sizes {
   many: number;
 }
 /** Enough that the compiler unrolls neither. */
-const SIZES: Sizes = { inputs: 128, few: 64, many: 128 };
+const SIZES: Sizes = { inputs: 128, few: 96, many: 128 };
 /** For boards that have no room for these; their compiler unrolls nothing. */
 const SMALL_SIZES: Sizes = { inputs: 24, few: 8, many: 24 };
 const SMALL_RAM_BYTES = 8192;
@@ -48,6 +48,11 @@ export function measureNativePrices(board: Board): NativePrices {
     'linear.element': element(LINEAR),
     'polynomial.element': low - 2 * degree,
     'polynomial.degree': degree,
+    'product.element': element(PRODUCT),
+    'product32.element': element({
+      ...PRODUCT,
+      format: PRODUCT.format | FORMAT.A_WIDE | FORMAT.B_WIDE | FORMAT.OUT_WIDE,
+    }),
   };
   const rounded = Object.entries(prices).map(([feature, price]) => [feature, Math.max(0, Number(price.toFixed(2)))]);
   return Object.fromEntries(rounded) as NativePrices;
@@ -101,6 +106,9 @@ function poolOf({ kind, format, rows, cols, bias: degree }: TableRecord, pool: P
     weights: some(rows * cols, format & FORMAT.WEIGHT_16 ? 2 : 1, (i) => (i % 2 ? WEIGHT : -WEIGHT) + (i % 7)),
   };
 }
+
+/** As derivatives take them. */
+const PRODUCT: Draft = { kind: KIND.MUL, format: FORMAT.ACC_WIDE, shift: 14 };
 
 /** Arguments inside the tables. */
 function words(inputs: number): Int32Array {

@@ -12,7 +12,7 @@ import { knownIsas, nearestMeasured } from './nearest.js';
 
 /**
  * What has a price: `dense8` and `dense16` are products of 16-bit inputs with weights of that width, `dense32` those of
- * wider inputs or weights. What does not depend on formats is left out, so that only differences mean something.
+ * wider inputs or weights; `product` is that of two vectors of 16 bits into one, `product32` one with any of 32. What does not depend on formats is left out, so that only differences mean something.
  */
 const NATIVE_FEATURES = [
   'dual.product',
@@ -26,6 +26,8 @@ const NATIVE_FEATURES = [
   'linear.element',
   'polynomial.element',
   'polynomial.degree',
+  'product.element',
+  'product32.element',
 ] as const;
 export type NativeFeature = (typeof NATIVE_FEATURES)[number];
 export type NativePrices = Record<NativeFeature, number>;
@@ -42,6 +44,8 @@ function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, n
   return counts;
 }
 
+const ANY_WIDE = FORMAT.A_WIDE | FORMAT.B_WIDE | FORMAT.OUT_WIDE;
+
 function countRecord(record: TableRecord, add: (feature: NativeFeature, times: number) => void): void {
   const { kind, rows, cols } = record;
   if (isMatrix(record)) {
@@ -50,6 +54,8 @@ function countRecord(record: TableRecord, add: (feature: NativeFeature, times: n
     add(product === 'dense32.product' ? 'dense32.row' : kind === KIND.DENSE_DUAL ? 'dual.row' : 'dense.row', rows);
   } else if (kind === KIND.MAP_LINEAR) {
     add('linear.element', rows);
+  } else if (kind === KIND.MUL) {
+    add(record.format & ANY_WIDE ? 'product32.element' : 'product.element', rows);
   } else if (isPolynomial(record)) {
     add('polynomial.element', rows);
     add('polynomial.degree', rows * record.bias);

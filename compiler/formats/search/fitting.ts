@@ -1,4 +1,5 @@
 import { trainableCount } from '../../ir/parameters.js';
+import { unionRange } from '../../ir/ranges.js';
 import type { OutputError } from '../../judge/errors.js';
 import type { Judge } from '../../judge/measure.js';
 import { sobolPoints } from '../../judge/points/sobol.js';
@@ -155,8 +156,33 @@ export class Fitting {
     return undefined;
   }
 
-  private descend(start: Attempt, margin: number): Attempt {
+  /**
+   * Of more wide values than there are tries, as derivatives bring, many at once: all, else either half of them, those that
+   * disturb the outputs least first.
+   */
+  private narrowMany(start: Attempt, margin: number): Attempt {
+    const { ranges, sensitivity } = this.analysis;
+    const noise = (group: Plan['groups'][number]) =>
+      group.reduce((sum, leaf) => {
+        const { min, max } = unionRange(ranges.get(leaf)!);
+        return sum + (Math.max(Math.abs(min), Math.abs(max)) * sensitivity.noiseGain(leaf)) ** 2;
+      }, 0);
+    const wide = start.plan.groups.filter(([leaf]) => start.plan.bits.get(leaf) === 32);
+    if (wide.length <= this.tries) return start;
     let best = start;
+    const sets = [wide.map((group) => ({ group, by: noise(group) })).sort((a, b) => a.by - b.by)];
+    for (let n = 0; n < this.tries && sets.length; n++) {
+      const set = sets.shift()!;
+      const groups = set.map(({ group }) => group);
+      const attempt = this.attempt(withNarrow(best.plan, groups));
+      if (attempt.share <= margin && attempt.cost < best.cost) best = attempt;
+      else if (set.length > 1) sets.push(set.slice(0, set.length >> 1), set.slice(set.length >> 1));
+    }
+    return best;
+  }
+
+  private descend(start: Attempt, margin: number): Attempt {
+    let best = this.narrowMany(start, margin);
     const refused = new Set<object>();
     for (let n = 0; n < this.tries; n++) {
       const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
@@ -167,6 +193,13 @@ export class Fitting {
     }
     return best;
   }
+}
+
+/** The plan with narrow values. */
+function withNarrow(plan: Plan, groups: Plan['groups']): Plan {
+  const bits = new Map(plan.bits);
+  for (const leaf of groups.flat()) bits.set(leaf, 16);
+  return { ...plan, bits };
 }
 
 /** Points around one at distances of 2^-5 to 2^-16 of the box, row-major; the point itself first. */
