@@ -54,6 +54,13 @@ describe('a derived output', () => {
     await expect(compile(model)).rejects.toThrow(/node "d" \(reciprocal\).*through the pole at 0/);
   });
 
+  it('that is not there has no tolerance of its own', async () => {
+    const tolerance = { all: { relative: 1e-2 }, outputs: { y0_x1: { relative: 1e-2 } } };
+    await expect(compile(modelFrom(withOutputs(expressed('y0_x0'))), { tolerance })).rejects.toThrow(
+      'there is no output "y0_x1" to have a tolerance of its own; outputs are y0, d',
+    );
+  });
+
   it('that is zero everywhere wants an absolute tolerance', async () => {
     const model = modelFrom(withOutputs(expressed('y0_x1x1x1 * 0 + y0 - y0')));
     await expect(compile(model)).rejects.toThrow('output "d" is zero over the whole input box');
