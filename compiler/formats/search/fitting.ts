@@ -182,7 +182,8 @@ export class Fitting {
   }
 
   private descend(start: Attempt, margin: number): Attempt {
-    let best = this.narrowMany(start, margin);
+    // The interpreter spends the same on values of either width; there the margin goes to weights, which bytes count.
+    let best = this.prefer.native ? this.narrowMany(start, margin) : start;
     const refused = new Set<object>();
     for (let n = 0; n < this.tries; n++) {
       const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
