@@ -6,6 +6,7 @@ import { cacheFile, readCache, writeCache } from '../pipeline/compression-cache.
 import { attemptError } from './attempts-text.js';
 import { Interrupt } from './interrupt.js';
 import { bytes, writeNote } from './output.js';
+import { ProgressLine } from './progress-line.js';
 
 /**
  * What commands put around compression: a cache of finished searches, progress for those that take longer than two
@@ -76,20 +77,15 @@ export function once(compress: Compressor): Compressor {
   };
 }
 
-const QUIET_SECONDS = 2;
-const NOTE_SECONDS = 10;
-
-/** One line on a terminal, rewritten; elsewhere a line every ten seconds, also while a single network takes longer. */
+/** What is tried and the best so far, also while a single network takes longer than between two lines. */
 export class Progress {
-  private readonly start: number;
-  private lastNote = 0;
-  private shown = false;
+  private readonly line: ProgressLine;
   private within = false;
   private state = 'nothing tried to its end yet';
 
   /** @param clock milliseconds */
-  constructor(private readonly clock: () => number = () => performance.now()) {
-    this.start = clock();
+  constructor(clock?: () => number) {
+    this.line = new ProgressLine('compress', clock);
   }
 
   show(attempt: Attempt, best: Attempt | undefined): void {
@@ -104,20 +100,11 @@ export class Progress {
   }
 
   goOn(): void {
-    const seconds = (this.clock() - this.start) / 1000;
-    if (seconds < QUIET_SECONDS) return;
-    const text = `  compress  ${seconds.toFixed(0)} s, ${this.state}`;
-    if (process.stderr.isTTY) {
-      process.stderr.write(`\r\x1b[K${text}`);
-      this.shown = true;
-    } else if (seconds - this.lastNote >= NOTE_SECONDS) {
-      this.lastNote = seconds;
-      writeNote(text);
-    }
+    this.line.show(this.state);
   }
 
   clear(): void {
-    if (this.shown) process.stderr.write('\r\x1b[K');
+    this.line.clear();
   }
 }
 

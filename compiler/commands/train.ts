@@ -15,7 +15,8 @@ import { writeModel } from '../model/write.js';
 import { Interrupt } from './interrupt.js';
 import { requireModelPlace } from './model-place.js';
 import { choiceOption, countOption } from './options.js';
-import { columns, count, error, writeNote, writeOut } from './output.js';
+import { columns, count, error, writeOut } from './output.js';
+import { ProgressLine } from './progress-line.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 
 interface TrainCommandOptions extends ModelOptions {
@@ -106,7 +107,7 @@ async function run(file: string, options: TrainCommandOptions): Promise<void> {
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
-  const progress = new TrainingNotes(seconds);
+  const progress = new ProgressLine('train');
   const interrupt = new Interrupt();
   let written = 0;
   let trained: Trained;
@@ -125,7 +126,7 @@ async function run(file: string, options: TrainCommandOptions): Promise<void> {
         frozen: options.freeze,
       },
       {
-        onProgress: (now) => (options.json ? event('step', now) : progress.show(now)),
+        onProgress: (now) => (options.json ? event('step', now) : progress.show(progressText(now))),
         checkpoint: async (best) => {
           await setImmediate();
           if (seconds() - written > CHECKPOINT_SECONDS) {
@@ -167,33 +168,9 @@ function requireNames({ inputs, physics, tensors }: Model, { causal, from, freez
   for (const name of freeze) require(`--freeze ${name}`, name, tensors.keys());
 }
 
-const QUIET_SECONDS = 2;
-const NOTE_SECONDS = 10;
-
-/** One line on a terminal, rewritten; elsewhere a line every ten seconds. */
-class TrainingNotes {
-  private lastNote = 0;
-  private shown = false;
-
-  constructor(private readonly seconds: () => number) {}
-
-  show({ step, of, stage, method, loss, best }: TrainProgress): void {
-    const seconds = this.seconds();
-    if (seconds < QUIET_SECONDS) return;
-    const where = stage && `, ${stage}`;
-    const text = `  train  ${seconds.toFixed(0)} s, ${method} step ${step} of ${of}${where}: loss ${error(loss)}, best ${error(best)} at unseen points`;
-    if (process.stderr.isTTY) {
-      process.stderr.write(`\r\x1b[K${text}`);
-      this.shown = true;
-    } else if (seconds - this.lastNote >= NOTE_SECONDS) {
-      this.lastNote = seconds;
-      writeNote(text);
-    }
-  }
-
-  clear(): void {
-    if (this.shown) process.stderr.write('\r\x1b[K');
-  }
+function progressText({ step, of, stage, method, loss, best }: TrainProgress): string {
+  const where = stage && `, ${stage}`;
+  return `${method} step ${step} of ${of}${where}: loss ${error(loss)}, best ${error(best)} at unseen points`;
 }
 
 function summary(

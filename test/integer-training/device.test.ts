@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DEVICE } from '../../bench/training-boards.js';
 import { createWasm3Engine } from '../../compiler/code/engines/create.js';
 import {
   compileStepModule,
@@ -14,17 +15,6 @@ import { createTraining } from '../../compiler/compress/integer-training/trainin
 import { trainOnBoard } from '../../compiler/run/boards/train-board.js';
 import { BOARDS } from '../boards/setup.js';
 
-const OPTIONS: DeviceOptions = {
-  width: 16,
-  steps: 200,
-  points: 8,
-  conditionPoints: 8,
-  rate: 0.02,
-  sigma: 0.01,
-  seed: 1,
-  rounding: 'stochastic',
-};
-
 /** Loss and hash of the stored weights after each of some steps, by training.ts. */
 function onHost(options: DeviceOptions, steps: number): [number, number][] {
   const training = createTraining(poisson(), trainingOptions(options));
@@ -34,14 +24,14 @@ function onHost(options: DeviceOptions, steps: number): [number, number][] {
 describe('the training step as a module', () => {
   let module: StepModule;
   beforeAll(async () => {
-    module = await compileStepModule(OPTIONS);
+    module = await compileStepModule(DEVICE);
   });
 
   it('is the host to the bit under V8, over 200 steps', async () => {
     const run = await instantiateStep(module.wasm);
-    const host = onHost(OPTIONS, 200);
+    const host = onHost(DEVICE, 200);
     const words = Int32Array.from(host.flatMap(() => [...run(1)]));
-    expect(stepsIn(words, OPTIONS)).toEqual(host);
+    expect(stepsIn(words, DEVICE)).toEqual(host);
     expect(host[199][0]).toBeLessThan(host[0][0] / 100);
     // Without a command, and after the last step, nothing changes.
     expect([...run(0)]).toEqual([...words.subarray(-5)]);
@@ -54,7 +44,7 @@ describe('the training step as a module', () => {
       { width: 32, seed: 3, points: 4, conditionPoints: 12, sigma: 0.1 },
       { seed: 9, conditionPoints: 0, rate: 0.3, sigma: 0.003 },
     ] as const) {
-      const options = { ...OPTIONS, steps: 25, ...change };
+      const options = { ...DEVICE, steps: 25, ...change };
       const run = await instantiateStep((await compileStepModule(options)).wasm);
       const host = onHost(options, 25);
       expect(stepsIn(Int32Array.from(host.flatMap(() => [...run(1)])), options)).toEqual(host);
@@ -73,13 +63,13 @@ describe('the training step as a module', () => {
         outputCount: outputs,
         wasm3,
       });
-      expect(stepsIn(engine.run(new Int32Array(5).fill(1)).outputs, OPTIONS)).toEqual(onHost(OPTIONS, 5));
+      expect(stepsIn(engine.run(new Int32Array(5).fill(1)).outputs, DEVICE)).toEqual(onHost(DEVICE, 5));
       engine.dispose();
     }
   });
 
   it('is refused for widths that are no rows of blocks', async () => {
-    await expect(compileStepModule({ ...OPTIONS, width: 18 })).rejects.toThrow(
+    await expect(compileStepModule({ ...DEVICE, width: 18 })).rejects.toThrow(
       'width: layers on a device have a multiple of 4 neurons, at most 256, found 18',
     );
   });
@@ -87,7 +77,7 @@ describe('the training step as a module', () => {
   for (const { name, board, isSkipped } of BOARDS.filter((each) => ['cortex-m4', 'rv32imc'].includes(each.name))) {
     it.skipIf(isSkipped)(`is the host to the bit on the emulated ${name}, in at most 64 kB of RAM`, () => {
       const { words, ramBytes, instructions } = trainOnBoard(board, module, 3);
-      expect(stepsIn(words, OPTIONS)).toEqual(onHost(OPTIONS, 3));
+      expect(stepsIn(words, DEVICE)).toEqual(onHost(DEVICE, 3));
       expect(ramBytes).toBeLessThanOrEqual(64_000);
       expect(instructions).toBeLessThan(100e6);
     });
