@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileAssemblyScript, ENTRY } from '../../../code/asc/compile.js';
 import { requireDeviceModule } from '../../../code/asc/device.js';
@@ -42,6 +42,8 @@ export interface DeviceOptions {
 const IDENTITY = 0x74726169;
 const OUTPUTS = 5;
 const FOLDER = 'compiler/compress/integer-training/device';
+/** The entry; it imports the others. */
+const STEP = 'step.as.ts';
 /** log2 of what missed conditions count. */
 const CONDITION_BITS = 6;
 
@@ -71,10 +73,10 @@ export async function compileStepModule(options: DeviceOptions): Promise<StepMod
     const reason = `layers on a device have a multiple of 4 neurons, at most 256, found ${width}`;
     throw new PinnEdgeError('PE3005', { option: 'width', reason });
   }
-  const sources = new Map([
-    [ENTRY, readFileSync(join(PACKAGE_ROOT, FOLDER, 'step.as.ts'), 'utf8')],
-    ['constants.ts', constants(options)],
-  ]);
+  const folder = join(PACKAGE_ROOT, FOLDER);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.as.ts'));
+  const sources = new Map(files.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  sources.set(ENTRY, sources.get(STEP)!).set('constants.ts', constants(options));
   const wasm = await compileAssemblyScript(sources);
   const memoryBytes = (await instantiateStep(wasm))(2)[0];
   requireDeviceModule(wasm, memoryBytes);
