@@ -6,6 +6,8 @@
 #ifndef PE_KERNELS_MAP_H
 #define PE_KERNELS_MAP_H
 
+#include <stdbool.h>
+
 #include "pe_kernels_dsp.h"
 
 // to - from, held to 0 .. last, which is at most 2^31 - 1.
@@ -150,8 +152,10 @@ PE_INLINE uint32_t pe_last_distance(const pe_record_t *r) {
 }
 
 // The polynomial of the segment by Horner's rule, every product rounded half up, then y[i] = sat(p(t) >> shift_b).
-// Coefficients are int32, constant term first. Mirrored segments run downwards.
-PE_INLINE void pe_map_polynomial(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
+// Coefficients are int32, constant term first. Mirrored segments run downwards. `narrow` where the magnitudes of a segment's
+// coefficients sum up to less than 2^30, which the table's check verifies: then 32 bits hold every partial sum, with half a
+// unit of the result.
+PE_INLINE void pe_map_by_horner(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool, bool narrow) {
   const void *x = pe_operand(arena, r->a);
   void *PE_RESTRICT y = pe_operand(arena, r->out);
   const pe_wide_t *coefficients = (const pe_wide_t *)(const void *)(pool + r->weights);
@@ -160,40 +164,36 @@ PE_INLINE void pe_map_polynomial(const pe_record_t *r, uint32_t format, void *ar
   const uint32_t last = pe_last_distance(r);
   for (pe_count_t i = 0; i < rows; i++) {
     const pe_place_t place = pe_place(r, pe_table_distance(r, format, x, i, last));
-    const int64_t t = (int64_t)(place.u & (((uint32_t)1u << place.shift) - 1u));
     const pe_wide_t *c = coefficients + place.segment * (degree + 1u) + degree;
-    int64_t sum = pe_flash_32(c);
-    for (uint32_t k = 0; k < degree; k++) {
-      c--;
-      // |sum| stays below 2^35: no more than six coefficients of 32 bits, and t < 2^shift.
-      sum = (int64_t)((((uint64_t)sum * (uint64_t)t) + pe_half(place.shift))) >> place.shift;
-      sum += pe_flash_32(c);
+    int32_t result;
+    if (narrow) {
+      int32_t sum = pe_flash_32(c);
+      for (uint32_t k = 0; k < degree; k++) {
+        c--;
+        sum = pe_interpolate(pe_flash_32(c), sum, place.u, place.shift);
+      }
+      result = (sum + (int32_t)(uint32_t)pe_half(r->shift_b)) >> r->shift_b;
+    } else {
+      const int64_t t = (int64_t)(place.u & (((uint32_t)1u << place.shift) - 1u));
+      int64_t sum = pe_flash_32(c);
+      for (uint32_t k = 0; k < degree; k++) {
+        c--;
+        // |sum| stays below 2^35: no more than six coefficients of 32 bits, and t < 2^shift.
+        sum = (int64_t)((((uint64_t)sum * (uint64_t)t) + pe_half(place.shift))) >> place.shift;
+        sum += pe_flash_32(c);
+      }
+      result = pe_saturate_wide((sum + (int64_t)pe_half(r->shift_b)) >> r->shift_b);
     }
-    const int64_t result = (sum + (int64_t)pe_half(r->shift_b)) >> r->shift_b;
-    pe_store_saturated(y, i, format & PE_FORMAT_OUT_WIDE, pe_saturate_wide(result));
+    pe_store_saturated(y, i, format & PE_FORMAT_OUT_WIDE, result);
   }
 }
 
-// The same where the magnitudes of a segment's coefficients sum up to less than 2^30, which the table's check verifies:
-// then 32 bits hold every partial sum, with half a unit of the result.
+PE_INLINE void pe_map_polynomial(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
+  pe_map_by_horner(r, format, arena, pool, false);
+}
+
 PE_INLINE void pe_map_horner(const pe_record_t *r, uint32_t format, void *arena, const uint8_t *pool) {
-  const void *x = pe_operand(arena, r->a);
-  void *PE_RESTRICT y = pe_operand(arena, r->out);
-  const pe_wide_t *coefficients = (const pe_wide_t *)(const void *)(pool + r->weights);
-  const pe_count_t rows = r->rows;
-  const uint32_t degree = r->bias;
-  const uint32_t last = pe_last_distance(r);
-  for (pe_count_t i = 0; i < rows; i++) {
-    const pe_place_t place = pe_place(r, pe_table_distance(r, format, x, i, last));
-    const pe_wide_t *c = coefficients + place.segment * (degree + 1u) + degree;
-    int32_t sum = pe_flash_32(c);
-    for (uint32_t k = 0; k < degree; k++) {
-      c--;
-      sum = pe_interpolate(pe_flash_32(c), sum, place.u, place.shift);
-    }
-    const int32_t result = (sum + (int32_t)(uint32_t)pe_half(r->shift_b)) >> r->shift_b;
-    pe_store_saturated(y, i, format & PE_FORMAT_OUT_WIDE, result);
-  }
+  pe_map_by_horner(r, format, arena, pool, true);
 }
 
 #endif

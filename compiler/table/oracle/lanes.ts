@@ -76,8 +76,8 @@ export function lanesStep(record: TableRecord, operands: LanesOperands): () => v
   };
 }
 
-/** The lane of the sum of products of elements from .. to - 1, two per multiply. */
-function sumOfTwo(
+/** The lane of the sum of products of elements from .. to - 1 that starts with high 2^15 + low. */
+type SumInLane = (
   weights: Float64Array,
   x: ArrayLike<number>,
   first: number,
@@ -85,7 +85,9 @@ function sumOfTwo(
   to: number,
   high: number,
   low: number,
-): number {
+) => number;
+
+const sumOfTwo: SumInLane = (weights, x, first, from, to, high, low) => {
   let left = modulo(high, 2 ** 17) * LIMB + low;
   let sum = Math.floor(high / 2 ** 17);
   for (let c = from; c < to; c += 2) {
@@ -93,18 +95,9 @@ function sumOfTwo(
     sum += weights[c] * x[first + c] + weights[c + 1] * x[first + c + 1];
   }
   return signed(sum + Math.floor(left / POWER[32]), POWER[32]);
-}
+};
 
-/** The same, three per multiply. */
-function sumOfThree(
-  weights: Float64Array,
-  x: ArrayLike<number>,
-  first: number,
-  from: number,
-  to: number,
-  high: number,
-  low: number,
-): number {
+const sumOfThree: SumInLane = (weights, x, first, from, to, high, low) => {
   let lowest = modulo(high, 2 ** 27) * LIMB + low;
   let middle = 0;
   let sum = Math.floor(high / 2 ** 27);
@@ -117,7 +110,7 @@ function sumOfThree(
   }
   const carry = Math.floor((middle + Math.floor(lowest / POWER[21])) / POWER[21]);
   return signed(sum + carry, POWER[21]);
-}
+};
 
 function modulo(value: number, unit: number): number {
   return value - Math.floor(value / unit) * unit;

@@ -7,10 +7,8 @@
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <avr/sleep.h>
-#include <stdbool.h>
 
-#define HANDLE_INPUTS 1
-#define HANDLE_OUTPUTS 2
+#include "serial.h"
 
 // What GPIOR0 says: by the emulator before the first instruction, and by this program.
 #define HAS_FILE 1u
@@ -19,7 +17,6 @@
 #define ENDED 8u
 
 static bool has_file;
-static uint32_t unread;
 static volatile uint16_t overflows;
 
 ISR(TIMER1_OVF_vect) { overflows++; }
@@ -35,47 +32,20 @@ __attribute__((constructor)) static void start(void) {
   sei();
 }
 
-static void send(uint8_t kind, uint8_t byte) {
+void serial_send(serial_kind_t kind, uint8_t byte) {
   while ((UCSR0A & (1u << UDRE0)) == 0u) {
   }
-  GPIOR0 = kind;
+  GPIOR0 = kind == SERIAL_CONSOLE ? CONSOLE : OUTPUTS;
   UDR0 = byte;
 }
 
-static uint8_t receive(void) {
+bool serial_has_file(void) { return has_file; }
+
+uint8_t serial_receive(void) {
   while ((UCSR0A & (1u << RXC0)) == 0u) {
   }
   return UDR0;
 }
-
-void board_print(const char *text) {
-  while (*text != '\0') send(CONSOLE, (uint8_t)*text++);
-}
-
-int board_open(const char *name, board_mode_t mode) {
-  (void)name;
-  if (mode == BOARD_WRITE) return HANDLE_OUTPUTS;
-  if (!has_file) return -1;
-  unread = 0;
-  for (uint8_t i = 0; i < 4u; i++) unread |= (uint32_t)receive() << (8u * i);
-  return HANDLE_INPUTS;
-}
-
-uint32_t board_read(int file, void *to, uint32_t bytes) {
-  if (file != HANDLE_INPUTS) return 0;
-  const uint32_t count = bytes < unread ? bytes : unread;
-  for (uint32_t i = 0; i < count; i++) ((uint8_t *)to)[i] = receive();
-  unread -= count;
-  return count;
-}
-
-int board_write(int file, const void *from, uint32_t bytes) {
-  if (file != HANDLE_OUTPUTS) return -1;
-  for (uint32_t i = 0; i < bytes; i++) send(OUTPUTS, ((const uint8_t *)from)[i]);
-  return 0;
-}
-
-void board_close(int file) { (void)file; }
 
 // Cycles of the core.
 uint64_t board_instructions(void) {

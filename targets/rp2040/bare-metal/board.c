@@ -3,6 +3,7 @@
 // file can be opened. Clocks are taken as they are: 125 MHz in rp2040js, which a chip has only after a boot loader's work.
 // RP2040 Datasheet, sections 2.14 (resets), 2.19 (GPIO), 4.2 (UART, Arm PrimeCell PL011) and 4.6 (timer).
 #include "board.h"
+#include "serial.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 
@@ -40,11 +41,6 @@ typedef struct {
 #define EIGHT_BITS_AND_FIFOS 0x70u
 #define ENABLE_BOTH_WAYS 0x301u
 
-#define HANDLE_INPUTS 1
-#define HANDLE_OUTPUTS 2
-
-static uint32_t unread;
-
 void board_counter_start(void);
 
 static void start_uart(uart_t *uart) {
@@ -66,46 +62,20 @@ void board_counter_start(void) {
   start_uart(FILES);
 }
 
-static void send(uart_t *uart, uint8_t byte) {
+void serial_send(serial_kind_t kind, uint8_t byte) {
+  uart_t *uart = kind == SERIAL_CONSOLE ? CONSOLE : FILES;
   while (uart->flags & TRANSMITTER_FULL) {
   }
   uart->data = byte;
 }
 
-static uint8_t receive(void) {
+bool serial_has_file(void) { return (FILES->flags & RECEIVER_EMPTY) == 0; }
+
+uint8_t serial_receive(void) {
   while (FILES->flags & RECEIVER_EMPTY) {
   }
   return (uint8_t)FILES->data;
 }
-
-void board_print(const char *text) {
-  while (*text != '\0') send(CONSOLE, (uint8_t)*text++);
-}
-
-int board_open(const char *name, board_mode_t mode) {
-  (void)name;
-  if (mode == BOARD_WRITE) return HANDLE_OUTPUTS;
-  if (FILES->flags & RECEIVER_EMPTY) return -1;
-  unread = 0;
-  for (unsigned i = 0; i < 4; i++) unread |= (uint32_t)receive() << (8 * i);
-  return HANDLE_INPUTS;
-}
-
-uint32_t board_read(int file, void *to, uint32_t bytes) {
-  if (file != HANDLE_INPUTS) return 0;
-  const uint32_t count = bytes < unread ? bytes : unread;
-  for (uint32_t i = 0; i < count; i++) ((uint8_t *)to)[i] = receive();
-  unread -= count;
-  return count;
-}
-
-int board_write(int file, const void *from, uint32_t bytes) {
-  if (file != HANDLE_OUTPUTS) return -1;
-  for (uint32_t i = 0; i < bytes; i++) send(FILES, ((const uint8_t *)from)[i]);
-  return 0;
-}
-
-void board_close(int file) { (void)file; }
 
 // Cycles of the core, in whole microseconds.
 uint64_t board_instructions(void) {
