@@ -32,6 +32,7 @@ const MESSAGES = {
     'a derivative of order {order} is taken of the spline "{node}", of degree {degree}, which jumps at its knots; give the spline a higher degree',
   PE2020:
     '{file}: "{output}", the next value of "{input}", lies between {from} and {to} over the input box, and "{input}" between {min} and {max}: {reason}; give "{input}" the range that its next value has, or the output the scale that it lacks',
+  PE2021: '{file}: the inputs {names} cannot be given once for many points: {reason}',
   // 3xxx: options
   PE3001: 'unknown target "{name}"; {hint}',
   PE3002:

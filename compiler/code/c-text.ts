@@ -3,7 +3,7 @@
 const PREFIX = 'PINN_MODEL';
 
 /** `#define PINN_MODEL_INPUT_X 0`: names in upper case, numbered where two of them would be the same. */
-export function indexMacros(kind: 'INPUT' | 'OUTPUT', items: readonly { name: string }[]): string {
+export function indexMacros(kind: 'INPUT' | 'OUTPUT' | 'ONCE' | 'EACH', items: readonly { name: string }[]): string {
   // COUNT is taken by the number of inputs or outputs.
   const taken = new Set(['COUNT']);
   return items

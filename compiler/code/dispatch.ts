@@ -21,11 +21,19 @@ export function hasCalls(table: BlockTable): boolean {
 /**
  * The text of `dispatch.ts`: calls of the records or the step of the walk, and the kernels that are generated for
  * shapes.
+ *
+ * @param onceRecords the first records, which have a function of their own in a model in two parts (compiler/table/lower/parts.ts); else 0
  */
-export function dispatchSource(table: BlockTable, places: Places, title: string, callsInARow: number): string {
+export function dispatchSource(
+  table: BlockTable,
+  places: Places,
+  title: string,
+  callsInARow: number,
+  onceRecords = 0,
+): string {
   const kernels = kernelsOf(table.records);
   const body = hasCalls(table)
-    ? callsSource(table.records, kernels, places, callsInARow)
+    ? callsSource(table.records, kernels, places, callsInARow, onceRecords)
     : walkSource([...kernels.values()]);
   const sources = [...kernels.values()].flatMap(({ source }) => source ?? []);
   const text = `${body}${sources.map((source) => `\n${source}`).join('')}`;
@@ -50,9 +58,10 @@ function callsSource(
   kernels: Map<string, Kernel>,
   places: Places,
   callsInARow: number,
+  onceRecords: number,
 ): string {
   const groups = new Map<string, Call[]>();
-  const order: { group: string; call: Call }[] = [];
+  const order: { group: string; call: Call; index: number }[] = [];
   for (let i = 0; i < records.length; i++) {
     const record = records[i];
     const kernel = kernels.get(kernelIdentity(record))!;
@@ -61,7 +70,7 @@ function callsSource(
     const group = [kernel.call, record.rows === 1, ...form].join(' ');
     const call = { kernel, record, address: places.records + RECORD_BYTES * i, values };
     groups.set(group, [...(groups.get(group) ?? []), call]);
-    order.push({ group, call });
+    order.push({ group, call, index: i });
     if (kernel.fused) i++;
   }
   const names = new Map([...groups.keys()].map((group, i) => [group, `kernel${i}`]));
@@ -69,10 +78,20 @@ function callsSource(
     const calls = groups.get(group)!;
     return calls[0].values.map((value, k) => calls.some(({ values }) => values[k] !== value));
   };
-  const lines = order.map(({ group, call }) => {
+  const lines = order.map(({ group, call, index }) => {
     const given = call.values.filter((_, k) => varying(group)[k]);
-    return `${names.get(group)}(${given.join(', ')});`;
+    return { index, text: `${names.get(group)}(${given.join(', ')});` };
   });
+  const runs = (name: string, what: string, from: number, end: number) => {
+    const texts = lines.flatMap(({ index, text }) => (index >= from && index < end ? text : []));
+    return `/** Runs ${what} in order. */\nexport function ${name}(): void {\n${inRounds(texts, callsInARow)}\n}\n`;
+  };
+  const parts = onceRecords
+    ? [
+        runs('runOnce', 'the records that are the same for many points', 0, onceRecords),
+        runs('runEach', 'the records of each point', onceRecords, records.length),
+      ]
+    : [runs('runRecords', 'all records', 0, records.length)];
   const functions = [...groups].map(([group, [call]]) => {
     const { kernel, record, values } = call;
     const varies = varying(group);
@@ -81,7 +100,7 @@ function callsSource(
     const all = [String(record.rows === 1), ...passed].join(', ');
     return `\nfunction ${names.get(group)}(${parameters.join(', ')}): void {\n  ${kernel.call}(${all});\n}\n`;
   });
-  return `/** Runs all records in order. */\nexport function runRecords(): void {\n${inRounds(lines, callsInARow)}\n}\n${functions.join('')}`;
+  return `${parts.join('\n')}${functions.join('')}`;
 }
 
 /**

@@ -28,7 +28,7 @@ export function prefixOf(modelName: string): string {
 
 /** Strings, which stay as they are; functions of model.c, where `pe_` is the firmware library's; and the model's names. */
 const NAMES =
-  /"(?:[^"\\\n]|\\.)*"|\bpe_(eval|eval_float|run_words|run_words_in|to_words|from_words)\b|\b(PINN_MODEL_|pinn_model_?)/g;
+  /"(?:[^"\\\n]|\\.)*"|\bpe_(eval|eval_float|run_words|run_words_in|to_words|from_words|once|each|once_words|each_words)\b|\b(PINN_MODEL_|pinn_model_?)/g;
 
 /** The text with the model's own names. */
 export function withPrefix(text: string, prefix: string): string {
@@ -43,7 +43,7 @@ export function withPrefix(text: string, prefix: string): string {
 export interface NamedHeader {
   prefix: string;
   /** Of its include guard: PINN_MODEL_<guard>. */
-  guard: 'H' | 'GOLDEN_H' | 'FIT_H' | 'STEP_H';
+  guard: 'H' | 'GOLDEN_H' | 'FIT_H' | 'STEP_H' | 'ONCE_H';
   /** The model's identity as C; two models of one name in one file are refused by it. */
   identity?: string;
   head: string;

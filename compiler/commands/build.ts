@@ -6,10 +6,12 @@ import { BUILD_ENGINES } from '../code/engines/build-engine.js';
 import { requirePrefix } from '../code/names.js';
 import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress-options.js';
 import { BUILD_DEFAULTS } from '../deliver/build.js';
-import type { Report } from '../deliver/package/report.js';
+import type { PartReport, Report } from '../deliver/package/report.js';
 import { requireBuildFolder, writeBuild } from '../deliver/package/store.js';
 import { loadTarget } from '../deliver/package/targets.js';
+import { PinnEdgeError } from '../diagnostics.js';
 import { type FitOutputs, withTangents } from '../import/fit-tangents.js';
+import { expandNames, shortenNames } from '../import/name-ranges.js';
 import { describeTolerance, toleranceOf } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { type BuildOptions, buildModel } from './build-model.js';
@@ -28,6 +30,7 @@ import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from '
 interface BuildCommandOptions extends ModelOptions, Omit<BuildOptions, 'fit'> {
   fit?: string[];
   tolSteps?: Rollout;
+  once?: string[];
   target: string;
   out?: string;
   json?: boolean;
@@ -92,6 +95,12 @@ export function buildCommand(): Command {
       (text: string) => text.split(',').map((name) => name.trim()),
     )
     .option(
+      '--once <inputs>',
+      "inputs that stay the same for many points, such as a DeepONet's sensors u[0:101]: what they decide alone is computed once for them, by an entry point of its own",
+      collectNames,
+      [],
+    )
+    .option(
       '--tol-steps <share@steps>',
       'of a step model: how far 99 % of its trajectories may be off within so many steps, as a share of the range of each state, such as 1e-2@100',
       rolloutOption,
@@ -111,6 +120,7 @@ Examples:
   $ pinn-edge build net.onnx --input x=-1:1:m --input t=0:1:s --output u:m/s --target esp32
   $ pinn-edge build model.json --fix nu=0.01 --outputs u --target host --json
   $ pinn-edge build model.json --fit D,c0 --target cortex-m4 --engine c
+  $ pinn-edge build deeponet.json --once u[0:101] --target esp32
   $ pinn-edge build model.json --state theta=theta_next --tol-steps 1e-2@100
   $ pinn-edge build model.json --derive u_x --derive "flux = -k*u_x" --tol u=1e-3,u_x=2e-3`,
     )
@@ -123,8 +133,8 @@ async function run(file: string, options: BuildCommandOptions): Promise<void> {
   const directory = options.out ?? join('build', target.name);
   requestedTolerance(options);
   requireBuildFolder(directory);
-  const { fit: parameters, tolSteps, ...wishes } = options;
-  const { model, fit } = withFit(await readModel(file, options, options.json), parameters);
+  const { fit: parameters, tolSteps, once = [], ...wishes } = options;
+  const { model, fit } = withFit(givenOnce(await readModel(file, options, options.json), once), parameters);
   const say = options.json ? () => {} : writeOut;
   if (tolSteps) requireState(model);
   const make = (asked: BuildOptions) => buildModel(model, target, asked, file, say);
@@ -145,6 +155,26 @@ function withFit(model: Model, parameters: readonly string[] | undefined): { mod
  */
 const TANGENT_TOLERANCE = 5e-3;
 
+/** Names separated by commas, each of which may be a range such as u[0:101]; the option may be there several times. */
+function collectNames(text: string, before: string[]): string[] {
+  return [...before, ...text.split(',').flatMap((name) => expandNames(name.trim(), '--once'))];
+}
+
+/** The model with these inputs marked as given once. @throws PE3005 for one that it does not have */
+function givenOnce(model: Model, names: readonly string[]): Model {
+  if (!names.length) return model;
+  const known = model.inputs.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const reason = `there is no input "${unknown}"; inputs are ${shortenNames(known).join(', ')}`;
+    throw new PinnEdgeError('PE3005', { option: '--once', reason });
+  }
+  return {
+    ...model,
+    inputs: model.inputs.map((input) => (names.includes(input.name) ? { ...input, once: true } : input)),
+  };
+}
+
 /** Tangents that have no tolerance of their own have one that is enough for fits. */
 function forFits({ tol, tolAbs, ...others }: BuildOptions, fit: FitOutputs): BuildOptions {
   const free = fit.tangents.filter(({ name }) => !Object.hasOwn(tolAbs?.outputs ?? {}, name));
@@ -163,6 +193,7 @@ function summary(report: Report, points: number, directory: string): string {
   const lines = [
     ['error', `${errors.join('\n            ')}  (${count(points)} points)`],
     ...(report.state ? [['state', stateLine(report.state)]] : []),
+    ...(report.parts ? [['parts', partsLine(report.parts)]] : []),
     ...(report.jumps ? [['jumps', jumpLines(report.jumps, names).join('\n            ')]] : []),
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
     ['work', work(report)],
@@ -180,6 +211,13 @@ function stateLine(state: NonNullable<Report['state']>): string {
     return `${input} <- ${output}${share}`;
   });
   return pairs.join(', ');
+}
+
+/** What is computed once for many points, and what each of them takes. */
+function partsLine({ once, each }: NonNullable<Report['parts']>): string {
+  const cost = ({ macs, instructions }: PartReport) =>
+    `${count(macs)} multiply-accumulates${instructions === undefined ? '' : `, about ${count(instructions)} instructions`}`;
+  return `once for many points: ${cost(once)}; each point: ${cost(each)}`;
 }
 
 /** At one instruction per cycle, which the text says. */

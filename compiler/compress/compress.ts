@@ -11,6 +11,7 @@ import { evaluateReference } from '../judge/reference/evaluate.js';
 import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
 import { inputBox } from '../model/box.js';
 import { isDerived, type Model, parameterCount } from '../model/types.js';
+import { hasOncePart } from '../table/lower/parts.js';
 import { type CompressOptions, DEFAULT_COMPRESS, type Method } from './compress-options.js';
 import { storedBytes, weightBytes } from './graph-cost.js';
 import { type PhysicsLessons, ROOM, teachPhysics } from './physics/teach.js';
@@ -155,6 +156,7 @@ export async function compressGraph(teacher: Teacher, given: CompressOptions, mo
     ...given,
     share: MARGIN * share,
     check: round ? lastCheck(teacher, share) : undefined,
+    accepts: model?.inputs.some(({ once }) => once) ? ({ nodes }) => hasOncePart(nodes, model.inputs) : undefined,
     teach: kind === 'network' ? undefined : (result) => taught(model!, teacher, result, { ...given, kind }),
   };
   if (maxBytes !== undefined) return withinBudget(teacher, unseen, options, byteBudget(maxBytes));

@@ -10,6 +10,8 @@ export interface ModelInput {
   max: number;
   unit?: string;
   description?: string;
+  /** Stays the same for many points: what it decides alone is computed once for them, and not for each. */
+  once?: boolean;
 }
 
 interface OutputFacts {

@@ -44,7 +44,11 @@ export async function generateModule(
 ): Promise<Generated> {
   if (engine === 'c') return { sources: new Map(), wasm: new Uint8Array() };
   if (engine === 'wasm3+native') return generateNativeModule(model, lowered, table);
-  const generated = generateSources(lowered.table, table, model.name, kernels.callsInARow);
+  const parts = lowered.once && {
+    onceRecords: lowered.once.records,
+    once: model.inputs.map(({ once }) => once === true),
+  };
+  const generated = generateSources(lowered.table, table, model.name, kernels.callsInARow, parts);
   const sources = new Map([...runtimeSources(), [ENTRY, generated.entry], ['dispatch.ts', generated.dispatch]]);
   const wasm = await compileAssemblyScript(sources, goal === 'memory');
   requireMvp(wasm);

@@ -11,6 +11,7 @@ import type { CompiledModel } from './compiled-model.js';
 import { compressWithin } from './formats-stage.js';
 import { graphsOf } from './graph-stage.js';
 import { StageLog } from './stage-log.js';
+import { requireParts } from './two-parts.js';
 
 /**
  * Compiles a validated model into a block table and, unless the engine is `c`, a module that keeps the tolerance at every
@@ -21,7 +22,7 @@ import { StageLog } from './stage-log.js';
  *
  * @throws PE4001 when no format keeps the tolerance, with the nearest one that works; PE2002 and PE2003 when the model is
  * not defined or not finite in its input box; PE4003 for a relative tolerance of an output that is zero; PE2020 for a step
- * model whose next state has another range than the state
+ * model whose next state has another range than the state; PE2021 for inputs that cannot be given once
  */
 export async function compile(given: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const model = withScaledState(given);
@@ -32,6 +33,7 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
   const judge = new Judge(model);
 
   const graphs = graphsOf(model, settings.file, tolerance);
+  requireParts(model, graphs.whole.graph, engine, settings.file);
   const jumps = judge.lookForJumps(graphs.whole.allowances);
   const stateRanges = requireStateRanges(model, settings.file);
   log.finish('ir', `${model.nodes.length} nodes -> ${graphs.whole.graph.nodes.length}`);
@@ -39,6 +41,7 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
   const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
   log.finish('compress', compressed?.detail ?? 'off', compressed?.relativeError ?? 0);
 
+  requireParts(model, analysis.graph, engine, settings.file);
   const { attempt, measured } = fit();
   const { quantized } = attempt;
   const { lowered, table } = layOutFor(settings, attempt);

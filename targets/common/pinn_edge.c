@@ -1,10 +1,9 @@
 #include "pinn_edge.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define WORD_BYTES 4u
+#include "pe_values.h"
 
 // Far more than a device has; sums of it do not overflow.
 #define MOST_BYTES ((uint32_t)1 << 26)
@@ -13,37 +12,6 @@ static bool is_plausible(const pe_model_t *model) {
   return model->payload != NULL && model->inputs != NULL && model->outputs != NULL && model->memory_bytes != 0 &&
          model->memory_bytes <= MOST_BYTES && model->input_count != 0 && model->output_count != 0 &&
          (model->golden_count == 0 || (model->golden_inputs != NULL && model->golden_outputs != NULL));
-}
-
-// Words are little-endian on every machine.
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-static void store_word(uint8_t *at, int32_t word) { memcpy(at, &word, WORD_BYTES); }
-
-static int32_t load_word(const uint8_t *at) {
-  int32_t word;
-  memcpy(&word, at, WORD_BYTES);
-  return word;
-}
-#else
-static void store_word(uint8_t *at, int32_t word) {
-  const uint32_t bits = (uint32_t)word;
-  for (unsigned i = 0; i < WORD_BYTES; i++) at[i] = (uint8_t)(bits >> (8 * i));
-}
-
-static int32_t load_word(const uint8_t *at) {
-  uint32_t bits = 0;
-  for (unsigned i = 0; i < WORD_BYTES; i++) bits |= (uint32_t)at[i] << (8 * i);
-  // Beyond INT32_MAX the conversion would be up to the compiler.
-  return bits <= INT32_MAX ? (int32_t)bits : -1 - (int32_t)~bits;
-}
-#endif
-
-// Evaluates the input words that lie in place.
-static pe_result_t run(pe_t *pe) {
-  if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_START);
-  const pe_result_t result = pe->model->engine->run(pe);
-  if (pe->hook != NULL) pe->hook(pe->hook_context, PE_EVENT_END);
-  return result;
 }
 
 pe_result_t pe_open(pe_t *pe, const pe_model_t *model, void *memory, size_t bytes) {
@@ -106,65 +74,19 @@ static pe_result_t check_call(const pe_t *pe, const void *inputs, const void *ou
   return pe->model == NULL ? PE_ERROR_CLOSED : PE_OK;
 }
 
-static void put_input(pe_t *pe, uint32_t index, int32_t word) {
-  store_word(pe->input_words + WORD_BYTES * index, word);
-}
-
-static int32_t get_output(const pe_t *pe, uint32_t index) {
-  return load_word(pe->output_words + WORD_BYTES * index);
-}
-
 pe_result_t pe_run_words(pe_t *pe, const int32_t *inputs, int32_t *outputs) {
   pe_result_t result = check_call(pe, inputs, outputs);
   if (result != PE_OK) return result;
-  for (uint32_t i = 0; i < pe->model->input_count; i++) put_input(pe, i, inputs[i]);
-  result = run(pe);
+  for (uint32_t i = 0; i < pe->model->input_count; i++) pe_put_input(pe, i, inputs[i]);
+  result = pe_run_in_place(pe);
   if (result < 0) return result;
-  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = get_output(pe, i);
+  for (uint32_t i = 0; i < pe->model->output_count; i++) outputs[i] = pe_get_output(pe, i);
   return result;
-}
-
-// The nearest word, halves upwards; held to int32, and `held` set, when there is none. No library call but ldexp:
-// floor and lrint would be one each.
-static int32_t nearest_word(double value, int exponent, bool *held) {
-  const double steps = ldexp(value, exponent) + 0.5;
-  if (steps >= 2147483648.0 || steps < -2147483648.0) {
-    *held = true;
-    return steps > 0 ? INT32_MAX : INT32_MIN;
-  }
-  const int32_t word = (int32_t)steps;  // towards zero
-  return (double)word > steps ? word - 1 : word;
-}
-
-// By the bits of IEEE 754 binary64: with -ffast-math a compiler takes isnan() for false.
-static bool is_not_a_number(double value) {
-  uint64_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return (bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000);
-}
-
-static pe_result_t put_value(pe_t *pe, uint32_t index, double value) {
-  bool held = false;
-  if (is_not_a_number(value)) return PE_ERROR_NAN;
-  put_input(pe, index, nearest_word(value, pe->model->inputs[index].exponent, &held));
-  return held ? PE_CLAMPED : PE_OK;
-}
-
-static double get_value(const pe_t *pe, uint32_t index) {
-  const pe_output_spec_t *output = &pe->model->outputs[index];
-  // volatile: fused with the addition, the product would not be rounded, and the host's answer would differ.
-  const volatile double scaled = ldexp((double)get_output(pe, index), -output->exponent) * output->scale;
-  return scaled + output->offset;
-}
-
-// PE_SUSPECT for an output beyond its limit, else the result so far.
-static pe_result_t hold_to_limit(const pe_t *pe, uint32_t index, double value, pe_result_t result) {
-  return pe->limits != NULL && fabs(value) > pe->limits[index] ? PE_SUSPECT : result;
 }
 
 // Runs the inputs that were put in place with `put` as the worst result of doing so.
 static pe_result_t run_values(pe_t *pe, pe_result_t put) {
-  const pe_result_t result = run(pe);
+  const pe_result_t result = pe_run_in_place(pe);
   return result == PE_OK ? put : result;
 }
 
@@ -172,20 +94,20 @@ static pe_result_t run_values(pe_t *pe, pe_result_t put) {
 static pe_result_t eval(pe_t *pe, const double *inputs, const float *float_inputs, double *outputs, float *float_outputs) {
   pe_result_t clamped = PE_OK;
   for (uint32_t i = 0; i < pe->model->input_count; i++) {
-    const pe_result_t put = put_value(pe, i, inputs != NULL ? inputs[i] : (double)float_inputs[i]);
+    const pe_result_t put = pe_put_value(pe, i, inputs != NULL ? inputs[i] : (double)float_inputs[i]);
     if (put < 0) return put;
     if (put == PE_CLAMPED) clamped = put;
   }
   pe_result_t result = run_values(pe, clamped);
   if (result < 0) return result;
   for (uint32_t i = 0; i < pe->model->output_count; i++) {
-    const double value = get_value(pe, i);
+    const double value = pe_get_value(pe, i);
     if (outputs != NULL) {
       outputs[i] = value;
     } else {
       float_outputs[i] = (float)value;
     }
-    result = hold_to_limit(pe, i, value, result);
+    result = pe_hold_to_limit(pe, i, value, result);
   }
   return result;
 }
@@ -201,11 +123,11 @@ pe_result_t pe_eval_float(pe_t *pe, const float *inputs, float *outputs) {
 }
 
 static pe_result_t test_point(pe_t *pe, const int32_t *inputs, const int32_t *outputs) {
-  for (uint32_t i = 0; i < pe->model->input_count; i++) put_input(pe, i, inputs[i]);
-  const pe_result_t result = run(pe);
+  for (uint32_t i = 0; i < pe->model->input_count; i++) pe_put_input(pe, i, inputs[i]);
+  const pe_result_t result = pe_run_in_place(pe);
   if (result < 0) return result;
   for (uint32_t i = 0; i < pe->model->output_count; i++) {
-    if (get_output(pe, i) != outputs[i]) return PE_ERROR_GOLDEN;
+    if (pe_get_output(pe, i) != outputs[i]) return PE_ERROR_GOLDEN;
   }
   return PE_OK;
 }

@@ -92,6 +92,8 @@ export interface SearchAllOptions extends CompressOptions {
   check?: LastCheck;
   /** Only networks that measure less than this are of interest. */
   beat?: number;
+  /** What a network must be besides small and accurate. */
+  accepts?: (graph: IrGraph) => boolean;
 }
 
 export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
@@ -123,7 +125,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     });
     attempts.push(...found.attempts.map(named));
     const { graph } = found;
-    if (!graph || !isStructure(found, start)) return;
+    if (!graph || !isStructure(found, start) || options.accepts?.(graph) === false) return;
     if (wins(found, { goal, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
   };
 

@@ -16,6 +16,7 @@ import { type Golden, goldenVectors } from './golden.js';
 import { buildHeader } from './header.js';
 import { quantizedBits } from './layer-report.js';
 import { buildMemoryBytes } from './memory-needs.js';
+import { onceHeader } from './once-header.js';
 import { makeReport, type Report, type RunFigures } from './report.js';
 import { reportedStates, stepHeader } from './step-header.js';
 import { pictures } from './structure-svg.js';
@@ -31,6 +32,7 @@ import { requireWasm3 } from './target-engine.js';
  *     pinn_model.h       the same as a C array, with names, units, scales and golden vectors
  *     pinn_fit.h         with --fit, what pe_fit wants to know of it
  *     pinn_step.h        of a step model, what pe_step wants to know of it
+ *     pinn_once.h        of a model in two parts under wasm3, what pe_once wants to know of it
  *     table.bin, .txt    the block table, and as text
  *     functions.json     per record of the table, the function that it stands for: claims, which certify proves
  *     golden.json        known answers
@@ -98,6 +100,7 @@ export function packageBuild(compiled: CompiledModel, target: Target, options: P
   if (report.state) {
     further.step = stepHeader(report, reportedStates(report, lowered.table), 'pinn_model.h', options.prefix);
   }
+  if (report.parts && !isC) further.once = onceHeader(report, options.prefix);
   for (const [kind, text] of Object.entries(further)) files.set(`pinn_${kind}.h`, text);
   if (isC) addCFiles(files, target, cFiles(report, table, golden, options.prefix));
   else files.set('model.wasm', wasm);

@@ -21,7 +21,7 @@ import { fillIn, readTexts, templateFiles } from './templates.js';
  */
 export function cFiles(report: Report, table: Uint8Array, golden: Golden, prefix?: string): Map<string, string> {
   const provenance = `pinn-edge ${report.pinnEdge}, model ${report.modelHash.slice(0, 16)}, target ${report.target}, tolerance ${describeRequirement(report.tolerance)}`;
-  const files = cTableFiles({ ...report, provenance, prefix }, table, golden);
+  const files = cTableFiles({ ...report, provenance, prefix, onceRecords: report.parts?.once.records }, table, golden);
   if (report.fit) {
     files.set('fit.h', fitHeader(report, 'model.h', prefix));
     for (const [name, text] of readCommon(FIT_FILES)) files.set(name, text);

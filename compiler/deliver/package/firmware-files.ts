@@ -10,7 +10,7 @@ import { wasm3Files } from './wasm3.js';
 
 /** The firmware library, in targets/common: evaluation, and model images, slots and the update agent. */
 export const LIBRARY_FILES = [
-  ...['pinn_edge.c', 'pinn_edge.h', 'pe_crc32.c', 'pe_crc32.h', 'pe_format.gen.h', 'pe_native.h'],
+  ...['pinn_edge.c', 'pinn_edge.h', 'pe_values.h', 'pe_crc32.c', 'pe_crc32.h', 'pe_format.gen.h', 'pe_native.h'],
   ...['pe_image.c', 'pe_image.h', 'pe_image.gen.h', 'pe_signature.c', 'pe_signature.h', 'pe_update_text.c'],
   ...[
     'pe_slots.c',
@@ -57,10 +57,14 @@ export const FIT_JOB_FILES = ['pe_fit_job.c', 'pe_fit_job.h'] as const;
 /** What steps of step models need besides. */
 export const STEP_FILES = ['pe_step.c', 'pe_step.h', 'pe_words.h'] as const;
 
-/** Headers of what a model can do besides answer: the texts of pinn_fit.h and pinn_step.h. */
+/** What models in two parts need besides. */
+export const ONCE_FILES = ['pe_once.c', 'pe_once.h'] as const;
+
+/** Headers of what a model can do besides answer: the texts of pinn_fit.h, pinn_step.h and pinn_once.h. */
 export interface FurtherHeaders {
   fit?: string;
   step?: string;
+  once?: string;
 }
 
 const FILES_OF: Record<BuildEngine, readonly string[]> = {
@@ -83,12 +87,16 @@ export function firmwareFiles(
   target: Target,
   header: string,
   engine: BuildEngine = 'wasm3',
-  { fit, step }: FurtherHeaders = {},
+  { fit, step, once }: FurtherHeaders = {},
 ): Map<string, string> {
   const files = new Map<string, string>();
   const isC = engine === 'c';
   if (!isC) requireWasm3(target, engine);
-  const further = [...(fit === undefined ? [] : FIT_FILES), ...(step === undefined ? [] : STEP_FILES)];
+  const further = [
+    ...(fit === undefined ? [] : FIT_FILES),
+    ...(step === undefined ? [] : STEP_FILES),
+    ...(once === undefined ? [] : ONCE_FILES),
+  ];
   const library = readCommon([...FILES_OF[engine], ...further]);
   for (const project of target.projects.filter(({ name }) => !isC || name === BARE_METAL_UPDATE)) {
     const template = templateFiles(target, project);
@@ -98,7 +106,7 @@ export function firmwareFiles(
     for (const [path, text] of projectFiles(project, template, library, wasm3, header)) {
       files.set(`${project.name}/${path}`, text);
     }
-    for (const [kind, text] of Object.entries({ fit, step })) {
+    for (const [kind, text] of Object.entries({ fit, step, once })) {
       if (text !== undefined) files.set(`${project.name}/${project.headerFolder}/pinn_${kind}.h`, text);
     }
   }

@@ -16,7 +16,8 @@ import { modelHash } from '../../model/hash.js';
 import { parameterCount } from '../../model/types.js';
 import type { CompiledModel } from '../../pipeline/compiled-model.js';
 import { tableBytes } from '../../table/function-table.js';
-import { readHeader } from '../../table/table.js';
+import type { LoweredModel } from '../../table/lower/lower.js';
+import { readHeader, type TableRecord } from '../../table/table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
 import type { Target } from './target.js';
 
@@ -35,7 +36,15 @@ export interface Report {
   options: { precision: string; goal?: Goal };
   /** CRC-32 of the block table, as the module's `identity` gives it. */
   identity: number;
-  inputs: { name: string; unit?: string; min: number; max: number; exponent: number; description?: string }[];
+  inputs: {
+    name: string;
+    unit?: string;
+    min: number;
+    max: number;
+    exponent: number;
+    description?: string;
+    once?: boolean;
+  }[];
   outputs: {
     name: string;
     unit?: string;
@@ -51,6 +60,8 @@ export interface Report {
   }[];
   /** Of a step model: its states, in the order of the inputs, and where one step leads. */
   state?: StateRange[];
+  /** Of a model in two parts (--once), the one that is the same for many points and the one of each. */
+  parts?: { once: PartReport; each: PartReport };
   /** What fits need, of a build with --fit. */
   fit?: FitOutputs;
   /** Where outputs jump: beside these places the value of either side is right. Absent where none does. */
@@ -119,6 +130,15 @@ export interface CompressReport {
   tangentKernel?: { distance: number; shapeDistance: number; spectrum: { before: number[]; after: number[] } };
 }
 
+/** What a part of a model takes when it runs. */
+export interface PartReport {
+  /** The first or the last ones of the block table. */
+  records: number;
+  macs: number;
+  /** Under wasm3, predicted by the cost model. */
+  instructions?: number;
+}
+
 /** What running the module once under wasm3 on the host showed. */
 export interface RunFigures {
   memoryBytes: number;
@@ -162,6 +182,7 @@ export function makeReport(
       ...errorFields(measured.outputs[i]),
     })),
     state: compiled.stateRanges.length ? [...compiled.stateRanges] : undefined,
+    parts: partReports(lowered, isCounted ? target.isa : undefined),
     fit,
     jumps: compiled.jumps.length
       ? compiled.jumps.map((jump) => ({ ...jump, output: model.outputs[jump.output].name }))
@@ -184,6 +205,20 @@ export function makeReport(
     instructions: predicted?.instructions,
     time: predicted && target.clockHz ? estimateTime(predicted, target.clockHz) : undefined,
     ...formatTables(compiled),
+  };
+}
+
+/** @param isa of whose instructions the parts' are predicted */
+function partReports({ table, once, macs }: LoweredModel, isa: string | undefined): Report['parts'] {
+  if (!once) return undefined;
+  const part = (records: TableRecord[], products: number): PartReport => ({
+    records: records.length,
+    macs: products,
+    instructions: isa === undefined ? undefined : predictInstructions({ ...table, records }, isa).instructions,
+  });
+  return {
+    once: part(table.records.slice(0, once.records), once.macs),
+    each: part(table.records.slice(once.records), macs - once.macs),
   };
 }
 

@@ -3,6 +3,7 @@ import type { MapClaim } from '../../ir/map-function.js';
 import { type AddNode, type IrNode, type MulNode, matrixArguments, operands } from '../../ir/types.js';
 import { type QuantizedGraph, segmentsOf, type ValueFormat } from '../quantized-graph.js';
 import type { BlockTable } from '../table.js';
+import { inParts } from './parts.js';
 import { RecordWriter } from './record-writer.js';
 import { lowerBlocks } from './records/block.js';
 import { fitsComplement, lowerCombine, lowerComplement } from './records/combine.js';
@@ -14,6 +15,8 @@ import { lowerSpline } from './records/spline.js';
 /** What the table does not hold but reports and packages want to know. */
 export interface LoweredModel {
   table: BlockTable;
+  /** Of a model in two parts: the first records, which read nothing but inputs that are given once, and their multiplications. */
+  once?: { records: number; macs: number };
   /** Per record, the model's node it came from. */
   recordNames: string[];
   /** Per record, the largest magnitude of the integers of operand a, by proof; of DENSE records. */
@@ -28,20 +31,26 @@ export interface LoweredModel {
 }
 
 /** Name and range over the input box of a model's input, in its unit. */
-type InputRange = { name: string; min: number; max: number };
+type InputRange = { name: string; min: number; max: number; once?: boolean };
 
 /** What the device's table check needs behind the input words (runtime/crc32.ts). */
 const CHECK_SCRATCH_BYTES = 64;
 
+/** Behind the output words of a model in parts, the word that says which of them runs (code/entry.ts). */
+const PART_BYTES = 4;
+
 /** Graph with formats to flat block table: records in execution order, weight pool, arena plan. */
 export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]): LoweredModel {
-  const { nodes, output } = quantized.graph;
-  const writer = new RecordWriter(quantized, inputs.length);
+  const { output } = quantized.graph;
+  const { nodes, once } = inParts(quantized.graph.nodes, inputs);
+  const hasParts = inputs.some((input) => input.once);
+  const writer = new RecordWriter(quantized, inputs.length, hasParts ? PART_BYTES : 0);
   const outputCopies = writer.places.placeOutputs();
   for (const node of nodes) for (const x of matrixArguments(node)) writer.places.placeContiguous(x);
   const fused = fusedComplements(quantized, writer);
   const products = new Set<IrNode>(fused.values());
-  for (const node of nodes) {
+  for (const [i, node] of nodes.entries()) {
+    if (i === once) writer.endPart();
     const product = node.kind === 'add' ? fused.get(node) : undefined;
     if (product) lowerComplement(node as AddNode, product, writer);
     else if (!products.has(node) && !isReadOnlyBy(node, fused, nodes)) lowerNode(node, writer);
@@ -53,6 +62,8 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
   const outputFormats = segmentsOf(output).flatMap(({ leaf, width }) =>
     Array<ValueFormat>(width).fill(quantized.formats.get(leaf)!),
   );
+  // Of a model in parts the scratch must leave alone the word that says which part runs.
+  const wordBytes = 4 * inputs.length + (hasParts ? 4 * outputFormats.length + PART_BYTES : 0);
   const table: BlockTable = {
     inputs: inputFormats.map(({ exponent }, i) => ({
       min: Math.round(inputs[i].min * 2 ** exponent),
@@ -60,11 +71,20 @@ export function lower(quantized: QuantizedGraph, inputs: readonly InputRange[]):
       exponent,
     })),
     outputs: outputFormats.map(({ exponent }) => ({ exponent })),
-    arenaBytes: Math.max(arenaBytes, 4 * inputs.length + CHECK_SCRATCH_BYTES),
+    arenaBytes: Math.max(arenaBytes, wordBytes + CHECK_SCRATCH_BYTES),
     records,
     pool: writer.pool.bytes(),
   };
-  return { table, recordNames: names, peaks, claims, inputFormats, outputFormats, macs: writer.macs };
+  return {
+    table,
+    once: writer.once,
+    recordNames: names,
+    peaks,
+    claims,
+    inputFormats,
+    outputFormats,
+    macs: writer.macs,
+  };
 }
 
 /** Sums 1 - a b that one record computes in their formats. */

@@ -38,18 +38,21 @@ export class Placement {
   /** Where a value lies contiguously, once its copies (if any) have been made. */
   private readonly contiguous = new Map<IrNode, { place: Place; copies: PendingCopy[] }>();
   private readonly outputBlock: ArenaBuffer;
-  /** Bytes of the input and output words, at the start of the arena. */
+  /** The first record that runs for each point, where those before it run once for many: what it reads of them stays. */
+  split = 0;
+  /** Bytes of the input and output words, and what else is kept behind them, at the start of the arena. */
   private readonly reserved: number;
 
   constructor(
     private readonly quantized: QuantizedGraph,
     inputCount: number,
+    reservedBytes: number,
   ) {
     const outputCount = quantized.graph.output.width;
     const forEver = { first: 0, last: Number.POSITIVE_INFINITY };
     const inputBlock: ArenaBuffer = { bytes: 4 * inputCount, fixed: 0, ...forEver };
     this.outputBlock = { bytes: 4 * outputCount, fixed: 4 * inputCount, ...forEver };
-    this.reserved = 4 * (inputCount + outputCount);
+    this.reserved = 4 * (inputCount + outputCount) + reservedBytes;
     for (const node of quantized.graph.nodes) {
       if (node.kind === 'input') this.places.set(node, { buffer: inputBlock, byte: 4 * node.index });
     }
@@ -121,7 +124,11 @@ export class Placement {
   /** Addresses of places in halfwords, and the bytes of the arena; after the last record. */
   plan(): { address(place: Place): number; bytes: number } {
     // A buffer that nothing touches (its value is only copied from elsewhere) takes no room.
-    const lives: BufferLife[] = this.buffers.map((b) => (b.last < 0 ? { ...b, bytes: 0, first: 0, last: 0 } : b));
+    const stays = ({ first, last }: ArenaBuffer) => first < this.split && last >= this.split;
+    const lives: BufferLife[] = this.buffers.map((b) => {
+      if (b.last < 0) return { ...b, bytes: 0, first: 0, last: 0 };
+      return stays(b) ? { ...b, last: Number.POSITIVE_INFINITY } : b;
+    });
     const { offsets, bytes } = planArena(lives, this.reserved);
     const offset = new Map(this.buffers.map((buffer, i) => [buffer, offsets[i]]));
     return { bytes, address: ({ buffer, byte }) => ((buffer.fixed ?? offset.get(buffer)!) + byte) / 2 };

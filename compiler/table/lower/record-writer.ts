@@ -23,12 +23,23 @@ export class RecordWriter {
   /** Multiplications of weights by values in one run. */
   macs = 0;
   private readonly records: PendingRecord[] = [];
+  /** The records that run once for many points, if any do. */
+  once?: { records: number; macs: number };
 
   constructor(
     readonly quantized: QuantizedGraph,
     inputCount: number,
+    /** Bytes behind the output words that no record touches. */
+    reservedBytes = 0,
   ) {
-    this.places = new Placement(quantized, inputCount);
+    this.places = new Placement(quantized, inputCount, reservedBytes);
+  }
+
+  /** The records so far run once for many points, the others for each: what these read of those lives for ever. */
+  endPart(): void {
+    const records = this.records.length;
+    this.once = records ? { records, macs: this.macs } : undefined;
+    this.places.split = records;
   }
 
   format(leaf: Leaf): ValueFormat {
