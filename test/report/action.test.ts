@@ -16,7 +16,9 @@ const folder = temporaryFolder();
 let actionPath = PACKAGE_ROOT;
 const INSTALLS = TOOLS_REQUIRED;
 if (!INSTALLS)
-  process.stderr.write("The install step of action.yml is skipped: PINN_EDGE_REQUIRE_TOOLS=1 runs it, from npm's registry.");
+  process.stderr.write(
+    "The install step of action.yml is skipped: PINN_EDGE_REQUIRE_TOOLS=1 runs it, from npm's registry.\n",
+  );
 
 /** What the step that keeps files names, one per line. */
 function keptPaths(): string[] {
