@@ -1,4 +1,5 @@
 import { evaluateIr, gradientIr } from './evaluate.js';
+import { laneEquations } from './lanes/jobs.js';
 import { GRAM_BLOCK, type Gram } from './linear-algebra/gram.js';
 import { type ParameterLayout, parameterLayout, type WeightSite, weightSites } from './parameters.js';
 import type { IrGraph } from './types.js';
@@ -109,11 +110,25 @@ export function addNormalEquations(
   const { gradient } = into;
   const { jt } = into.gram;
   const width = allowances.length;
+  const roots = weights.map((weight) => Math.sqrt(weight));
+  const lanes = laneEquations(
+    graph,
+    points,
+    inputCount,
+    layout,
+    roots.map((root, i) => root / allowances[i % width]),
+    roots.map((root, i) => root * errors[i]),
+  );
+  if (lanes) {
+    for (let i = 0; i < lanes.sum.length; i++) into.gram.sum[i] += lanes.sum[i];
+    for (let k = 0; k < gradient.length; k++) gradient[k] += lanes.gradient[k];
+    return;
+  }
   const scale = new Float64Array(GRAM_BLOCK);
   const visit = (start: number, count: number, component: number) => {
     for (let p = 0; p < count; p++) {
       const i = (start + p) * width + component;
-      scale[p] = Math.sqrt(weights[i]) / allowances[component];
+      scale[p] = roots[i] / allowances[component];
     }
     for (let k = 0; k < gradient.length; k++) {
       const at = k * GRAM_BLOCK;
@@ -121,7 +136,7 @@ export function addNormalEquations(
       for (let p = 0; p < count; p++) {
         jt[at + p] *= scale[p];
         const i = (start + p) * width + component;
-        sum += jt[at + p] * Math.sqrt(weights[i]) * errors[i];
+        sum += jt[at + p] * roots[i] * errors[i];
       }
       gradient[k] += sum;
     }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/neurons/prune.js';
 import { refineLarge } from '../../compiler/compress/refine/lbfgs.js';
@@ -18,18 +17,16 @@ import {
   unseenSamples,
 } from '../../compiler/compress/teacher/teacher.js';
 import { climb } from '../../compiler/compress/teacher/worst-points.js';
-import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
 import { createGram, GRAM_BLOCK } from '../../compiler/ir/linear-algebra/gram.js';
 import { readParameters, trainableCount, withOwnWeights, writeParameters } from '../../compiler/ir/parameters.js';
-import { generatedModule } from '../../tools/gram-module.js';
+import { generatedFile, generatedModule, SIMD_MODULES } from '../../tools/simd-modules.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 import { gatedNetwork, teacherOf } from './helpers.js';
 
 describe('normal equations', () => {
-  test('the SIMD kernel is the one that its source compiles to', async () => {
-    const file = readFileSync(join(PACKAGE_ROOT, 'compiler/ir/linear-algebra/simd/gram.gen.ts'), 'utf8');
-    expect(file).toBe(await generatedModule());
+  test.each(SIMD_MODULES)('the SIMD kernels of $source are those that it compiles to', async (entry) => {
+    expect(readFileSync(generatedFile(entry.source), 'utf8')).toBe(await generatedModule(entry));
   });
 
   test('solve J^T J x = b for sizes around the tile and the panel', () => {

@@ -24,8 +24,7 @@ import { runSpline } from './spline-search.js';
 /**
  * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
  * single method as it would run alone, as long as it can still win, then those that make matrices smaller once more on what
- * is left, and a spline where that is still large. The network of fewest bytes wins (of least work for `speed`), so no single method with the same options ends
- * below it.
+ * is left, and a spline where that is still large. The network of fewest bytes wins (of least work for `speed`).
  */
 
 /** What a search ends with. */
@@ -114,8 +113,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
-      // Refined networks of fewer and fewer neurons come from one another: those that do not win lead to those that do.
-      beat: method === 'prune' && refine ? undefined : beat,
+      beat,
       onAttempt: (attempt) => {
         const measured = goal !== 'speed' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.

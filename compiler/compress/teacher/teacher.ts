@@ -1,4 +1,5 @@
 import { evaluateIr } from '../../ir/evaluate.js';
+import { laneOutputs } from '../../ir/lanes/jobs.js';
 import { irParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import { concatPoints, cornerPoints, edgePoints, interiorPoints } from '../../judge/points/cover.js';
@@ -57,6 +58,8 @@ const CLIMB_STARTS = {
 
 /** Outputs of a graph, row-major [count x outputs]. */
 export function evaluateOutputs(graph: IrGraph, points: Float64Array, inputCount: number): Float64Array {
+  const lanes = laneOutputs(graph, points, inputCount);
+  if (lanes) return lanes;
   const count = points.length / inputCount;
   const width = graph.output.width;
   const out = new Float64Array(count * width);

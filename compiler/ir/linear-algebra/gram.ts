@@ -1,4 +1,4 @@
-import { choleskySolve, dot } from './cholesky.js';
+import { choleskySolve } from './cholesky.js';
 import { GRAM_MODULE } from './simd/gram.gen.js';
 
 /**
@@ -50,7 +50,15 @@ export function createGram(parameters: number): Gram {
   const pages = Math.ceil((factorAt + 8 * size * size) / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages });
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
-  const addGram = exports.addGram as (jt: number, size: number, stride: number, gram: number, row: number) => void;
+  const addGram = exports.addGram as (
+    jt: number,
+    from: number,
+    to: number,
+    stride: number,
+    gram: number,
+    row: number,
+  ) => void;
+  const factorizePanel = exports.factorizePanel as (factor: number, size: number, start: number, end: number) => number;
   const jt = new Float64Array(memory.buffer, FIRST_BYTE, size * GRAM_BLOCK);
   const sum = new Float64Array(memory.buffer, sumAt, size * size);
   const factor = new Float64Array(memory.buffer, factorAt, size * size);
@@ -58,7 +66,7 @@ export function createGram(parameters: number): Gram {
     size,
     jt,
     sum,
-    addBlock: (stride = GRAM_BLOCK) => addGram(FIRST_BYTE, size, 8 * stride, sumAt, 8 * size),
+    addBlock: (stride = GRAM_BLOCK) => addGram(FIRST_BYTE, 0, size, 8 * stride, sumAt, 8 * size),
     factorize(damping) {
       for (let i = 0; i < size; i++) {
         const row = i * size;
@@ -69,12 +77,12 @@ export function createGram(parameters: number): Gram {
       }
       for (let start = 0; start < size; start += PANEL) {
         const end = Math.min(size, start + PANEL);
-        if (!factorizePanel(factor, size, start, end)) return false;
+        if (!factorizePanel(factorAt, size, start, end)) return false;
         if (end === size) break;
         for (let i = end; i < size; i++) {
           jt.set(factor.subarray(i * size + start, i * size + end), (i - end) * PANEL);
         }
-        addGram(FIRST_BYTE, size - end, 8 * PANEL, factorAt + 8 * (end * size + end), 8 * size);
+        addGram(FIRST_BYTE, 0, size - end, 8 * PANEL, factorAt + 8 * (end * size + end), 8 * size);
       }
       return true;
     },
@@ -84,17 +92,3 @@ export function createGram(parameters: number): Gram {
 
 /** Columns that are factorised at a time: whole tiles, an even number. */
 const PANEL = 48;
-
-/** Columns start .. end - 1 of the factor, from what is left of the matrix in its lower triangle, with the sign turned. */
-function factorizePanel(factor: Float64Array, size: number, start: number, end: number): boolean {
-  for (let i = start; i < size; i++) {
-    const row = i * size;
-    for (let j = start; j < Math.min(i + 1, end); j++) {
-      const sum = -factor[row + j] - dot(factor, row + start, j * size + start, j - start);
-      if (j < i) factor[row + j] = sum / factor[j * size + j];
-      else if (sum > 0) factor[row + i] = Math.sqrt(sum);
-      else return false;
-    }
-  }
-  return true;
-}
