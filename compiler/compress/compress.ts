@@ -1,16 +1,12 @@
 import { PinnEdgeError } from '../diagnostics.js';
 import { withoutBlocks } from '../ir/blocks.js';
-import { deriveOutputs } from '../ir/derive/derived-outputs.js';
 import { mapNodes } from '../ir/map-nodes.js';
 import { modelParameterCount, trainableCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import { coresOf } from '../ir/tensor-train.js';
 import type { IrGraph } from '../ir/types.js';
-import { concatPoints, coveringPoints, interiorPoints } from '../judge/points/cover.js';
-import { evaluateReference } from '../judge/reference/evaluate.js';
-import { RELATIVE_L2_SHARE, roundUpTolerance } from '../judge/requirement.js';
-import { inputBox } from '../model/box.js';
-import { isDerived, type Model, parameterCount } from '../model/types.js';
+import { roundUpTolerance } from '../judge/requirement.js';
+import { type Model, parameterCount } from '../model/types.js';
 import { hasOncePart } from '../table/lower/parts.js';
 import { type CompressOptions, DEFAULT_COMPRESS, type Method } from './compress-options.js';
 import { storedBytes, weightBytes } from './graph-cost.js';
@@ -23,7 +19,7 @@ import { type CompressedLayer, compressedLayers } from './result/layers.js';
 import { type Result, runMethod, type SearchAllOptions, searchAll } from './search/all-methods.js';
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './search/budget.js';
 import { type Attempt, STEP_BY_STEP } from './search/one-method.js';
-import { POINT_COUNTS } from './teacher/point-counts.js';
+import { makeTeacher } from './teacher/make-teacher.js';
 import { lastCheck, searchPoints } from './teacher/search-points.js';
 import {
   relativeErrorOf,
@@ -99,45 +95,6 @@ export const compressModel: Compressor = async (model, graph, allowances, option
 
 function smallerText({ before, after }: Compressed['parameters'], how: string): string {
   return `${before.toLocaleString('en-US')} -> ${after.toLocaleString('en-US')} parameters (${how})`;
-}
-
-/** The graphs of what a model sends, each made once. */
-function derivedOnce(model: Model): Teacher['sent'] {
-  if (!isDerived(model)) return (graph) => graph;
-  const known = new WeakMap<IrGraph, IrGraph>();
-  return (graph) => {
-    const sent = known.get(graph) ?? deriveOutputs(model, graph);
-    known.set(graph, sent);
-    return sent;
-  };
-}
-
-/** @param allowances allowed absolute error of each output that is sent, in its engineering unit */
-export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
-  const box = inputBox(model.inputs);
-  const width = model.outputs.length;
-  const reference = evaluateReference(
-    model,
-    concatPoints([interiorPoints(box, POINT_COUNTS.scales), coveringPoints(box, POINT_COUNTS.scales)]),
-  );
-  const largest = new Float64Array(width);
-  const squares = new Float64Array(width);
-  reference.forEach((v, i) => {
-    largest[i % width] = Math.max(largest[i % width], Math.abs(v));
-    if (i < POINT_COUNTS.scales * width) squares[i % width] += v * v;
-  });
-  const rms = squares.map((s) => Math.sqrt(s / POINT_COUNTS.scales));
-  const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
-  return {
-    graph,
-    sent: derivedOnce(model),
-    box,
-    inputCount: model.inputs.length,
-    largestOutputs: largest.map((v, k) => v / units[k]),
-    allowances: Float64Array.from(allowances, (a, k) => a / units[k]),
-    rmsLimits: rms.map((r, k) => (largest[k] > 0 ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY)),
-    seed,
-  };
 }
 
 /** Part of a share that searches aim at: between the points they look at, errors are a little larger. */

@@ -1,4 +1,4 @@
-import { makeTeacher } from '../../compiler/compress/compress.js';
+import { makeTeacher } from '../../compiler/compress/teacher/make-teacher.js';
 import type { Teacher } from '../../compiler/compress/teacher/teacher.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../refine/refine.js';
 import { Collocation } from './collocation.js';
 import { type Batch, lossOf } from './objective.js';
 import { Adam, LevenbergMarquardt, LimitedMemory, type Optimiser } from './optimisers.js';
+import { type Penalty, penaltyOf } from './penalties.js';
 import { parametersOf, setParameters, type Term, type Weights } from './terms.js';
 
 /**
@@ -19,6 +20,8 @@ export interface DescentOptions {
   points?: number;
   /** Index of the input that is time, for causal weights. */
   causal?: number;
+  /** What the loss has beside the terms. */
+  penalties?: readonly Penalty[];
   /** Told after every step that was taken. */
   onStep?: (step: number, loss: number, best: number) => void;
   /** Awaited after every step, with the best weights so far; true ends with them. */
@@ -55,14 +58,14 @@ export function pointsFor(weights: number): number {
 
 /** Moves the weights, in place. Equal options give equal weights. */
 export async function descend(weights: Weights, terms: readonly Term[], options: DescentOptions): Promise<Descent> {
-  const { method, steps, seed, causal } = options;
+  const { method, steps, seed, causal, penalties = [] } = options;
   const { inputCount, layout } = weights;
   const count = options.points ?? (method === 'lm' ? pointsFor(layout.size) : GRADIENT_POINTS);
   const collocation = new Collocation(terms, { count, seed, causal, inputCount });
   const check = collocation.check();
-  const look = () => lossOf(check, inputCount).total;
+  const look = () => lossOf(check, inputCount).total + penaltyOf(penalties);
   let batches: Batch[] = collocation.draw();
-  const optimiser = optimiserOf(method, weights, residualsOf(batches), steps);
+  const optimiser = optimiserOf(options, weights, residualsOf(batches));
   let best = { theta: parametersOf(weights), loss: look() };
   let [patience, mark, stuck] = [0, best.loss, 0];
   const end = (taken: number, ending: Ending, fault?: number[]): Descent => {
@@ -90,9 +93,9 @@ export async function descend(weights: Weights, terms: readonly Term[], options:
   return end(steps, 'all steps taken');
 }
 
-function optimiserOf(method: Method, weights: Weights, residuals: number, steps: number): Optimiser {
-  if (method === 'lm') return new LevenbergMarquardt(weights, residuals);
-  return method === 'adam' ? new Adam(weights, steps) : new LimitedMemory(weights);
+function optimiserOf({ method, steps, penalties }: DescentOptions, weights: Weights, residuals: number): Optimiser {
+  if (method === 'lm') return new LevenbergMarquardt(weights, residuals, penalties);
+  return method === 'adam' ? new Adam(weights, steps, penalties) : new LimitedMemory(weights, penalties);
 }
 
 function residualsOf(batches: readonly Batch[]): number {

@@ -2,6 +2,7 @@ import { forEachJacobianBlock, type NormalEquations } from '../../ir/jacobian.js
 import { createGram, GRAM_BLOCK, type Gram } from '../../ir/linear-algebra/gram.js';
 import type { ParameterLayout } from '../../ir/parameters.js';
 import { type Batch, errorsOf, gaussNewton, type Loss, sumUp } from './objective.js';
+import type { Penalty } from './penalties.js';
 
 /**
  * The linear least-squares problem of a step of Levenberg-Marquardt,
@@ -21,12 +22,20 @@ export interface GaussNewton {
 const SMALLEST_DIAGONAL = 1e-10;
 
 /** By J^T J, [parameters x parameters]. */
-export function byParameters(layout: ParameterLayout, inputCount: number): GaussNewton {
+export function byParameters(
+  layout: ParameterLayout,
+  inputCount: number,
+  penalties: readonly Penalty[] = [],
+): GaussNewton {
   const { size: parameters } = layout;
   const normal: NormalEquations = { gram: createGram(parameters), gradient: new Float64Array(parameters) };
   const { sum, size } = normal.gram;
   return {
-    linearize: (batches) => gaussNewton(batches, inputCount, layout, normal),
+    linearize(batches) {
+      const { total, terms } = gaussNewton(batches, inputCount, layout, normal);
+      const added = penalties.reduce((value, penalty) => value + penalty.add(normal.gradient, normal.gram), 0);
+      return { total: total + added, terms };
+    },
     solve(damping) {
       const { gram, gradient } = normal;
       let most = 0;

@@ -1,6 +1,7 @@
 import { lineSearch, type Moved, QuasiNewton } from '../refine/quasi-newton.js';
 import { byParameters, byResiduals, type GaussNewton } from './gauss-newton.js';
 import { type Batch, gradientOf, lossOf } from './objective.js';
+import { type Penalty, penaltyOf } from './penalties.js';
 import { parametersOf, setParameters, type Weights } from './terms.js';
 
 /** Optimisers of the physics: each moves weights by one step on the points that it is given. */
@@ -12,6 +13,17 @@ export interface Optimiser {
    * @returns the loss at the points, after the step where it is known; undefined where no step lowers it
    */
   step(batches: readonly Batch[], fresh: boolean): number | undefined;
+}
+
+/** The loss with its penalties, and the gradient. */
+function penalised(batches: readonly Batch[], { inputCount, layout }: Weights, penalties: readonly Penalty[]) {
+  const { total, gradient } = gradientOf(batches, inputCount, layout);
+  const halves = new Float64Array(penalties.length ? gradient.length : 0);
+  const added = penalties.reduce((sum, penalty) => sum + penalty.add(halves), 0);
+  halves.forEach((half, k) => {
+    gradient[k] += 2 * half;
+  });
+  return { total: total + added, gradient };
 }
 
 const FIRST_DAMPING = 1e-2;
@@ -28,11 +40,14 @@ export class LevenbergMarquardt implements Optimiser {
   constructor(
     private readonly weights: Weights,
     residuals: number,
+    private readonly penalties: readonly Penalty[] = [],
   ) {
     const { layout, inputCount } = weights;
     this.inputCount = inputCount;
     this.system =
-      residuals < layout.size ? byResiduals(layout, this.inputCount) : byParameters(layout, this.inputCount);
+      residuals < layout.size && !penalties.length
+        ? byResiduals(layout, this.inputCount)
+        : byParameters(layout, this.inputCount, penalties);
   }
 
   step(batches: readonly Batch[]): number | undefined {
@@ -48,7 +63,7 @@ export class LevenbergMarquardt implements Optimiser {
           weights,
           theta.map((t, k) => t - delta[k]),
         );
-        const after = lossOf(batches, this.inputCount).total;
+        const after = lossOf(batches, this.inputCount).total + penaltyOf(this.penalties);
         if (after < before) {
           const ratio = Math.min(1, (before - after) / solved.gain);
           this.damping = Math.max(SMALLEST_DAMPING, this.damping * Math.max(1 / 5, 1 - (2 * ratio - 1) ** 3));
@@ -77,15 +92,16 @@ export class Adam implements Optimiser {
   constructor(
     private readonly weights: Weights,
     private readonly steps: number,
+    private readonly penalties: readonly Penalty[] = [],
   ) {
     this.mean = new Float64Array(weights.layout.size);
     this.squares = new Float64Array(weights.layout.size);
   }
 
   step(batches: readonly Batch[]): number {
-    const { weights, mean, squares, steps } = this;
+    const { weights, mean, squares, steps, penalties } = this;
     const theta = parametersOf(weights);
-    const { total, gradient } = gradientOf(batches, weights.inputCount, weights.layout);
+    const { total, gradient } = penalised(batches, weights, penalties);
     if (!Number.isFinite(total)) return total;
     const done = Math.min(1, this.taken++ / steps);
     const rate = ADAM.rate * (ADAM.last + ((1 - ADAM.last) * (1 + Math.cos(Math.PI * done))) / 2);
@@ -105,13 +121,16 @@ export class LimitedMemory implements Optimiser {
   private readonly memory = new QuasiNewton();
   private at?: Moved;
 
-  constructor(private readonly weights: Weights) {}
+  constructor(
+    private readonly weights: Weights,
+    private readonly penalties: readonly Penalty[] = [],
+  ) {}
 
   step(batches: readonly Batch[], fresh: boolean): number | undefined {
-    const { weights, memory } = this;
+    const { weights, memory, penalties } = this;
     const evaluate = (theta: Float64Array) => {
       setParameters(weights, theta);
-      const { total: loss, gradient } = gradientOf(batches, weights.inputCount, weights.layout);
+      const { total: loss, gradient } = penalised(batches, weights, penalties);
       return { loss, gradient };
     };
     if (!this.at || fresh) {

@@ -1,12 +1,14 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { Model } from '../../model/types.js';
 import type { Checkpoint } from '../refine/refine.js';
+import type { Adaptation, BlockSettings } from './blocks.js';
 import { Collocation } from './collocation.js';
 import { descend, type Ending, type Method } from './descend.js';
 import { initialWeights } from './initial-weights.js';
-import { lossOf } from './objective.js';
+import { type Loss, lossOf } from './objective.js';
 import { stagesOf } from './stages.js';
 import { type Trainee, termsOf, traineeOf } from './terms.js';
+import { trainBlocks } from './train-blocks.js';
 
 /**
  * Training on the physics: residuals, conditions and data of the physics block are least-squares terms, with exact
@@ -32,6 +34,8 @@ export interface TrainSettings {
   from: Readonly<Record<string, number>>;
   /** Names of tensors that stay as they are. */
   frozen: readonly string[];
+  /** Matrices in blocks that are adapted on the way; neither `from` nor `frozen` go with it. */
+  blocks?: BlockSettings;
 }
 
 export interface TrainProgress {
@@ -67,6 +71,8 @@ export interface Trained {
   fault?: string;
   loss: { before: number; after: number };
   terms: TermLoss[];
+  /** Of matrices in blocks. */
+  adaptations?: Adaptation[];
 }
 
 /** Networks of more weights are trained by gradients alone: a step of Levenberg-Marquardt would take seconds. */
@@ -90,48 +96,62 @@ export async function trainModel(
   if (!weights) throw new PinnEdgeError('PE4305', { model: given.name });
   const phases = phasesOf(settings, weights);
   const of = phases.reduce((n, { steps }) => n + steps, 0);
-  const { inputCount } = trainee;
-  const terms = termsOf(trainee.model, trainee.network, file);
-  const names = terms.flatMap((term) => [...term.names]);
-  const causal = trainee.model.inputs.findIndex(({ name }) => name === settings.causal);
-  const lossNow = () => lossOf(new Collocation(terms, { count: POINTS, seed, inputCount }).check(), inputCount);
+  const names = termsOf(trainee.model, trainee.network, file).flatMap((term) => [...term.names]);
+  const input = trainee.model.inputs.findIndex(({ name }) => name === settings.causal);
+  const common = { seed, points: settings.points, causal: input < 0 ? undefined : input };
   const faultOf = (squares: readonly number[]) => names[squares.findIndex((v) => !Number.isFinite(v))] ?? 'all of it';
-  const before = lossNow();
+  const before = lossAtCheck(trainee, seed, file);
   if (!Number.isFinite(before.total)) {
     const kept = 'nothing was written: the model is not finite somewhere in the box before it is trained';
     throw new PinnEdgeError('PE4303', { step: 0, term: faultOf(before.terms), kept });
   }
-  let [step, stopped, fault]: [number, Ending, string | undefined] = [0, 'all steps taken', undefined];
+  const result = (model: Model, steps: number, ending: Ending, fault?: number[]): Trained => {
+    const after = lossAtCheck(traineeOf(model, file), seed, file);
+    return {
+      model,
+      weights,
+      steps,
+      stopped: ending,
+      fault: fault && faultOf(fault),
+      loss: { before: before.total, after: after.total },
+      terms: names.map((name, i) => ({ name, before: Math.sqrt(before.terms[i]), after: Math.sqrt(after.terms[i]) })),
+    };
+  };
+  const { onProgress, checkpoint } = watch;
+  if (settings.blocks) {
+    const { method } = phases[0];
+    const loss = (model: Model) => lossAtCheck(traineeOf(model, file), seed, file).total;
+    const found = await trainBlocks(trainee.model, file, settings.blocks, { ...common, method, steps: of }, loss, {
+      onStep: (step, now, best) => onProgress?.({ step, of, stage: 'in blocks', method, loss: now, best }),
+      checkpoint: checkpoint && ((best) => checkpoint(() => best)),
+    });
+    return { ...result(found.model, found.steps, found.ending, found.fault), adaptations: found.adaptations };
+  }
+  let [step, stopped, fault]: [number, Ending, number[] | undefined] = [0, 'all steps taken', undefined];
   const plan = phases.flatMap(({ method, steps }, k) =>
     stagesOf(trainee.model, k === 0 ? from : {}, steps).map((stage) => ({ ...stage, method })),
   );
   for (const { model, steps, title: stage, method } of plan) {
     const done = step;
-    const { onProgress, checkpoint } = watch;
     const descent = await descend(trainee, termsOf(model, trainee.network, file), {
+      ...common,
       method,
       steps,
-      seed,
-      points: settings.points,
-      causal: causal < 0 ? undefined : causal,
       onStep: (n, loss, best) => onProgress?.({ step: done + n, of, stage, method, loss, best }),
       checkpoint: checkpoint && ((best) => checkpoint(() => withParameters(trainee, best))),
     });
     step += descent.steps;
     stopped = descent.ending;
-    if (descent.fault) fault = faultOf(descent.fault);
+    fault = descent.fault ?? fault;
     if (stopped === 'interrupted' || stopped === 'not a number') break;
   }
-  const after = lossNow();
-  return {
-    model: trainee.model,
-    weights,
-    steps: step,
-    stopped,
-    fault,
-    loss: { before: before.total, after: after.total },
-    terms: names.map((name, i) => ({ name, before: Math.sqrt(before.terms[i]), after: Math.sqrt(after.terms[i]) })),
-  };
+  return result(trainee.model, step, stopped, fault);
+}
+
+/** The loss of the physics at points that are never trained on. */
+function lossAtCheck({ model, network, inputCount }: Trainee, seed: number, file: string): Loss {
+  const terms = termsOf(model, network, file);
+  return lossOf(new Collocation(terms, { count: POINTS, seed, inputCount }).check(), inputCount);
 }
 
 /** @throws PE4301, PE4302 */

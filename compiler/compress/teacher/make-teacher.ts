@@ -1,0 +1,48 @@
+import { deriveOutputs } from '../../ir/derive/derived-outputs.js';
+import type { IrGraph } from '../../ir/types.js';
+import { concatPoints, coveringPoints, interiorPoints } from '../../judge/points/cover.js';
+import { evaluateReference } from '../../judge/reference/evaluate.js';
+import { RELATIVE_L2_SHARE } from '../../judge/requirement.js';
+import { inputBox } from '../../model/box.js';
+import { isDerived, type Model } from '../../model/types.js';
+import { POINT_COUNTS } from './point-counts.js';
+import type { Teacher } from './teacher.js';
+
+/** The graphs of what a model sends, each made once. */
+function derivedOnce(model: Model): Teacher['sent'] {
+  if (!isDerived(model)) return (graph) => graph;
+  const known = new WeakMap<IrGraph, IrGraph>();
+  return (graph) => {
+    const sent = known.get(graph) ?? deriveOutputs(model, graph);
+    known.set(graph, sent);
+    return sent;
+  };
+}
+
+/** @param allowances allowed absolute error of each output that is sent, in its engineering unit */
+export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
+  const box = inputBox(model.inputs);
+  const width = model.outputs.length;
+  const reference = evaluateReference(
+    model,
+    concatPoints([interiorPoints(box, POINT_COUNTS.scales), coveringPoints(box, POINT_COUNTS.scales)]),
+  );
+  const largest = new Float64Array(width);
+  const squares = new Float64Array(width);
+  reference.forEach((v, i) => {
+    largest[i % width] = Math.max(largest[i % width], Math.abs(v));
+    if (i < POINT_COUNTS.scales * width) squares[i % width] += v * v;
+  });
+  const rms = squares.map((s) => Math.sqrt(s / POINT_COUNTS.scales));
+  const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
+  return {
+    graph,
+    sent: derivedOnce(model),
+    box,
+    inputCount: model.inputs.length,
+    largestOutputs: largest.map((v, k) => v / units[k]),
+    allowances: Float64Array.from(allowances, (a, k) => a / units[k]),
+    rmsLimits: rms.map((r, k) => (largest[k] > 0 ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY)),
+    seed,
+  };
+}
