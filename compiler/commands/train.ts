@@ -18,8 +18,9 @@ import { choiceOption, countOption } from './options.js';
 import { columns, count, error, writeOut } from './output.js';
 import { ProgressLine } from './progress-line.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
+import { adaptationText, type BlockOptions, blockSettings, withBlockOptions } from './train-blocks.js';
 
-interface TrainCommandOptions extends ModelOptions {
+interface TrainCommandOptions extends ModelOptions, BlockOptions {
   out?: string;
   init?: number;
   seed: number;
@@ -82,10 +83,11 @@ Examples:
   $ pinn-edge train model.json -o trained.json
   $ pinn-edge train model.json -o trained.json --init 0 --steps 200
   $ pinn-edge train examples/burgers/model.json -o burgers.json --init 1 --from nu=0.1
-  $ pinn-edge train model.json -o trained.json --init 2 --causal t --seconds 60`,
+  $ pinn-edge train model.json -o trained.json --init 2 --causal t --seconds 60
+  $ pinn-edge train model.json -o blocks.json --init 0 --blocks 1e-3 --every 40`,
     )
     .action(run);
-  return withModelOptions(command);
+  return withModelOptions(withBlockOptions(command));
 }
 
 function parameterOption(text: string, before: Record<string, number>): Record<string, number> {
@@ -98,8 +100,9 @@ function parameterOption(text: string, before: Record<string, number>): Record<s
 
 const CHECKPOINT_SECONDS = 30;
 
-async function run(file: string, options: TrainCommandOptions): Promise<void> {
+async function run(file: string, options: TrainCommandOptions, command: Command): Promise<void> {
   const output = options.out ?? file.replace(/(\.\w+)?$/, '.trained.json');
+  const blocks = blockSettings(command, options);
   requireModelPlace(output, file);
   const model = await readModel(file, options, options.json);
   requireTrainable(model);
@@ -124,6 +127,7 @@ async function run(file: string, options: TrainCommandOptions): Promise<void> {
         causal: options.causal,
         from: options.from,
         frozen: options.freeze,
+        blocks,
       },
       {
         onProgress: (now) => (options.json ? event('step', now) : progress.show(progressText(now))),
@@ -175,7 +179,7 @@ function progressText({ step, of, stage, method, loss, best }: TrainProgress): s
 
 function summary(
   model: Model,
-  { weights, steps, stopped, terms, loss }: Trained,
+  { weights, steps, stopped, terms, loss, adaptations = [] }: Trained,
   exact: { before: Distance[]; after: Distance[] },
   isFresh: boolean,
   seconds: number,
@@ -192,5 +196,6 @@ function summary(
     ]),
   ];
   const head = `${model.name}: ${count(weights)} weights, ${count(steps)} steps in ${seconds.toFixed(0)} s (${stopped})\n\n`;
-  return `${head}${columns(rows)}\n${output}\n`;
+  const blocks = adaptations.length ? `\n${adaptationText(adaptations)}` : '';
+  return `${head}${columns(rows)}${blocks}\n${output}\n`;
 }

@@ -93,7 +93,34 @@ describe('pinn-edge train', () => {
     expect(loadModel(place('kept.json'), nodeFiles).name).toBe('decay');
   });
 
+  it('puts matrices into blocks on the way and says what each adaptation did', () => {
+    const args = [
+      '--init',
+      '0',
+      '--steps',
+      '30',
+      '--blocks',
+      '1e-3',
+      '--every',
+      '15',
+      '--block-rank',
+      '0.01',
+      '--kernel',
+      '1',
+    ];
+    const { code, out } = train('decay.json', '-o', 'blocks.json', ...args);
+    expect(code).toBe(0);
+    expect(out).toMatch(/blocks at step +numbers +kernel off by +later\n +3 +19 -> \d+ /);
+    expect(out).toMatch(/\n +18 +\d+ -> \d+ /);
+    expect(loadModel(place('blocks.json'), nodeFiles).name).toBe('decay');
+  });
+
   it.each([
+    [['--every', '5'], '--every: is for matrices in blocks; give --blocks, too'],
+    [['--blocks', '0'], '--blocks: must be a number above 0 and below 1, found 0'],
+    [['--blocks', '1e-3', '--kernel', '-1'], '--kernel: must be a number from 0 on, found -1'],
+    [['--blocks', '1e-3', '--from', 'k=2'], '--from: does not go with --blocks'],
+    [['--blocks', '1e-3', '--freeze', 'b1'], '--freeze: does not go with --blocks'],
     [['--causal', 'x'], '--causal x: there is no "x"; known are t'],
     [['--from', 'nu=1'], '--from nu=1: there is no "nu"'],
     [['--from', 'k'], 'expected parameter=value'],

@@ -23,7 +23,9 @@ const BLOCKS: BlockSettings = { tolerance: 1e-2, every: 15, blockRank: 0, kernel
 
 /** u' + u = 0 by a network with a hidden matrix of 16 x 16. */
 function deepDecay(): Model {
-  const text = JSON.stringify(perceptron([1, 16, 16, 1])).replaceAll('x0', 't').replaceAll('"y0"', '"u"');
+  const text = JSON.stringify(perceptron([1, 16, 16, 1]))
+    .replaceAll('x0', 't')
+    .replaceAll('"y0"', '"u"');
   const { inputs: _, outputs: __, ...network } = JSON.parse(text);
   const { inputs, outputs: ___, nodes: ____, tensors: _____, ...rest } = decayJson();
   return modelFrom({ ...rest, ...network, inputs, outputs: JSON.parse(text).outputs });
