@@ -10,7 +10,7 @@ import { type Model, parameterCount } from '../model/types.js';
 import { hasOncePart } from '../table/lower/parts.js';
 import { type CompressOptions, DEFAULT_COMPRESS, type Method } from './compress-options.js';
 import { storedBytes, weightBytes } from './graph-cost.js';
-import { type PhysicsLessons, ROOM, teachPhysics } from './physics/teach.js';
+import { ROOM, teachPhysics } from './physics/teach.js';
 import { requireTrainable } from './physics/train.js';
 import { compareTangentKernels, type TangentKernelReport } from './refine/ntk.js';
 import { modelFromIr } from './result/ir-to-model.js';
@@ -20,6 +20,7 @@ import { type Result, runMethod, type SearchAllOptions, searchAll } from './sear
 import { type Budget, byteBudget, instructionBudget, searchBudget } from './search/budget.js';
 import { type Attempt, STEP_BY_STEP } from './search/one-method.js';
 import { makeTeacher } from './teacher/make-teacher.js';
+import type { PhysicsLessons } from './teacher/physics-lessons.js';
 import { lastCheck, searchPoints } from './teacher/search-points.js';
 import {
   relativeErrorOf,

@@ -5,6 +5,7 @@ import { interiorPoints } from '../../judge/points/cover.js';
 import type { Model } from '../../model/types.js';
 import { roundWithin } from '../matrices/precision.js';
 import type { Checkpoint } from '../refine/refine.js';
+import type { PhysicsLessons } from '../teacher/physics-lessons.js';
 import { evaluateOutputs, shareOf, type Teacher, unseenSamples } from '../teacher/teacher.js';
 import { climb } from '../teacher/worst-points.js';
 import { Collocation } from './collocation.js';
@@ -28,15 +29,6 @@ export interface TeachOptions {
   round: boolean;
   seed: number;
   checkpoint?: Checkpoint;
-}
-
-/** What the physics made of a network. */
-export interface PhysicsLessons {
-  /** The loss of training (train.ts) of the given network, of the compressed one before, and of it after. */
-  loss: { given: number; before: number; after: number };
-  steps: number;
-  /** Why the network stays as it was before, where it does. */
-  kept?: string;
 }
 
 /** Part of its share of the tolerance that a search may spend where refinement on physics follows: it needs room to move. */

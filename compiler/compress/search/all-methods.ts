@@ -5,8 +5,8 @@ import type { IrGraph } from '../../ir/types.js';
 import type { CompressOptions, Method } from '../compress-options.js';
 import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
-import type { PhysicsLessons } from '../physics/teach.js';
 import { refineWithin } from '../refine/refine-within.js';
+import type { PhysicsLessons } from '../teacher/physics-lessons.js';
 import {
   addPeaks,
   type LastCheck,
