@@ -63,20 +63,6 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
   };
 }
 
-/**
- * Makes every compression once: asked for the same again, which a build for size after one for speed does, it gives what it
- * gave, be it without a cache or the best of a search that was interrupted.
- */
-export function once(compress: Compressor): Compressor {
-  const made = new Map<string, Promise<CompressedModel>>();
-  return (model, graph, allowances, options) => {
-    const key = cacheFile(model, allowances, options);
-    const result = made.get(key) ?? compress(model, graph, allowances, options);
-    made.set(key, result);
-    return result;
-  };
-}
-
 /** What is tried and the best so far, also while a single network takes longer than between two lines. */
 export class Progress {
   private readonly line: ProgressLine;

@@ -18,7 +18,6 @@ export interface SplineAxis {
   readonly segments: number;
 }
 
-export const MAX_SPLINE_DEGREE = 5;
 export const MAX_SPLINE_SEGMENTS = 1024;
 
 /** Segments per unit of an axis. */

@@ -198,11 +198,6 @@ export function heat(d: number): Problem {
   };
 }
 
-/** ||trial - solution|| / ||solution|| over points, of the network's values there. */
-export function relativeError(problem: Problem, points: Float64Array, values: Float64Array): number {
-  return errorAgainst(problem, points, values, referenceAt(problem, points));
-}
-
 /** The solution at points, row-major [count x inputs]. */
 export function referenceAt(problem: Problem, points: Float64Array): Float64Array {
   return Float64Array.from({ length: points.length / problem.inputs }, (_, p) => {
@@ -210,6 +205,7 @@ export function referenceAt(problem: Problem, points: Float64Array): Float64Arra
   });
 }
 
+/** ||trial - solution|| / ||solution|| over points, of the network's values there. */
 export function errorAgainst(problem: Problem, points: Float64Array, values: Float64Array, reference: Float64Array) {
   let missed = 0;
   let all = 0;
