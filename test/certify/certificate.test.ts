@@ -12,7 +12,7 @@ let certificate: Certificate;
 
 beforeAll(async () => {
   build = quantized(modelFrom(perceptron([2, 8, 8, 2], 'tanh', 3)), 1e-3);
-  ({ certificate } = await certify(build, { threads: 1, boxes: 300 }));
+  ({ certificate } = await certify(build, { threads: 1, boxes: 120 }));
 }, 60_000);
 
 const withBounds = (factor: number) => ({
@@ -38,7 +38,7 @@ describe('a certificate of a network', () => {
   });
 
   it('is the same for the same inputs', async () => {
-    const again = await certify(build, { threads: 1, boxes: 300 });
+    const again = await certify(build, { threads: 1, boxes: 120 });
     expect(again.certificate).toEqual(certificate);
   }, 60_000);
 
@@ -80,7 +80,7 @@ describe('the checker', () => {
   it('refuses a box that is too large for its bound', () => {
     // One pair of sibling boxes after another becomes one box.
     const pairs = [...certificate.splits.matchAll(/[01]\.\./g)];
-    const merged = pairs.slice(0, 8).map(({ index }) => {
+    const merged = pairs.slice(0, 4).map(({ index }) => {
       const splits = `${certificate.splits.slice(0, index)}.${certificate.splits.slice(index + 3)}`;
       return checkCertificate(build, { ...certificate, boxes: certificate.boxes - 1, splits });
     });

@@ -77,8 +77,12 @@ export function boxPoints({ inputs }: Model, count: number, seed = 1): Float64Ar
 type Json = Record<string, unknown>;
 
 /** y = nodes over inputs x0, x1 in -1 .. 1 that a dense layer of 4 has gone through: the value `z`. */
-export function smallModel(nodes: Json[], value: string, options: { scale?: number; bias?: number[] } = {}): Model {
-  const { scale = 1, bias = [0.1, -0.2, 0.05, 0.3] } = options;
+export function smallModel(
+  nodes: Json[],
+  value: string,
+  options: { scale?: number; bias?: number[]; tensors?: Json } = {},
+): Model {
+  const { scale = 1, bias = [0.1, -0.2, 0.05, 0.3], tensors = {} } = options;
   const weights = [0.7, -0.4, -0.55, 0.8, 0.3, 0.6, -0.9, 0.2].map((w) => w * scale);
   return modelFrom({
     format: 'pinn-edge/1',
@@ -92,6 +96,7 @@ export function smallModel(nodes: Json[], value: string, options: { scale?: numb
       w: { shape: [4, 2], data: weights },
       b: { shape: [4], data: bias },
       v: { shape: [1, 4], data: [0.5, -0.7, 0.9, 0.4] },
+      ...tensors,
     },
     nodes: [
       { name: 'in', op: 'concat', inputs: ['x', 't'] },

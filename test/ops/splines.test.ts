@@ -1,6 +1,4 @@
 import { describe, expect, it, test } from 'vitest';
-import { readTableProgram } from '../../compiler/certify/read/block-table.js';
-import { readModelProgram } from '../../compiler/certify/read/model.js';
 import { createEngine } from '../../compiler/code/engines/create.js';
 import { ENGINE_NAMES } from '../../compiler/code/engines/engine.js';
 import { packageBuild } from '../../compiler/deliver/package/build-files.js';
@@ -256,15 +254,4 @@ describe.each([
       expect(new Set(splines.map(({ weights }) => weights)).size).toBe(1);
     },
   );
-});
-
-describe('a certificate', () => {
-  it('is refused by name', async () => {
-    const model = splineModel(3, [4, 4]);
-    expect(() => readModelProgram(model)).toThrow(/node "s" is a spline, which is not covered/);
-    const { table, claims } = (await compile(model, { tolerance: 1e-2 })).lowered;
-    expect(() => readTableProgram(table, claims, [{ scale: 1, offset: 0 }])).toThrow(
-      /is a spline, which is not covered/,
-    );
-  });
 });

@@ -1,14 +1,12 @@
 import type { Model } from '../../model/types.js';
-import { decodeTable } from '../../table/table.js';
+import { requireValidTable } from '../../table/check.js';
 import { type Certificate, sha256 } from '../certificate.js';
 import { readTableProgram } from '../read/block-table.js';
 import { cellsOver, type TableCell } from '../read/cells.js';
 import { readModelProgram } from '../read/model.js';
 import type { TableSpec } from '../read/program.js';
 import { enclose, type TableBound } from './enclose.js';
-import { Polynomials, power, size, UP } from './polynomials.js';
-
-type Ends = [low: number, high: number];
+import { type Ball, moved, Polynomials, power, size, UP } from './polynomials.js';
 
 /** The build that a certificate should be of; `modelHash` is computed from the model. */
 export interface CheckedBuild {
@@ -30,18 +28,16 @@ export function checkCertificate(
   const { orders, outputs, inputs, splits } = certificate;
   if (certificate.modelHash !== modelHash) return 'it is of another model';
   if (certificate.tableHash !== sha256(table)) return 'it is of another block table';
-  const isSame = (a: { name: string }[], b: { name: string }[]) =>
-    a.length === b.length && a.every((x, i) => x.name === b[i].name);
-  if (!isSame(inputs, model.inputs) || !isSame(outputs, model.outputs))
+  const names = (all: readonly { name: string }[]) => JSON.stringify(all.map(({ name }) => name));
+  if (names(inputs) !== names(model.inputs) || names(outputs) !== names(model.outputs))
     return "its inputs or outputs are not the model's";
   if (inputs.some(({ min, max }, i) => min !== model.inputs[i].min || max !== model.inputs[i].max))
     return 'it is of another input box';
   const scales = model.outputs.map(({ scale = 1, offset = 0 }) => ({ scale, offset }));
-  const edge = readTableProgram(decodeTable(table), certificate.functions, scales);
+  const edge = readTableProgram(requireValidTable(table), certificate.functions, scales);
   const reference = readModelProgram(model);
   const all = new Polynomials(inputs.length, orders.value);
-  const tables = new Map<TableSpec, Map<number, Ends>>();
-  const tableBound: TableBound = ({ table: spec }, low, high) => tableError(spec, low, high, tables);
+  const errors = tableErrors();
   // The tree of boxes: the axis of a split in its middle, or a dot.
   const stack: [number[], number[]][] = [[inputs.map(({ min }) => min), inputs.map(({ max }) => max)]];
   let boxes = 0;
@@ -57,13 +53,11 @@ export function checkCertificate(
       stack.push([at(low), high], [low, at(high)]);
       continue;
     }
-    const [p, q] = [edge, reference].map((program) =>
-      enclose(program, box, [orders.value, orders.slope], all, tableBound),
-    );
+    const [p, q] = [edge, reference].map((program) => enclose(program, box, [orders.value, orders.slope], all, errors));
     for (const [k, { name, bound }] of outputs.entries()) {
       const [middle, radius] = all.range(p[k].p.map((c, i) => c - q[k].p[i]));
       const rounded = 2 ** -50 * (size(p[k].p) + size(q[k].p));
-      const reached = (Math.abs(middle) + radius + rounded + p[k].off + q[k].off) * UP;
+      const reached = (Math.abs(middle) + radius + rounded + p[k].r + q[k].r) * UP;
       if (!(reached <= bound))
         return `output "${name}" may be off by ${reached} at ${low} .. ${high}, more than ${bound}`;
     }
@@ -74,34 +68,36 @@ export function checkCertificate(
   return boxes === certificate.boxes ? undefined : `it has ${boxes} boxes, not ${certificate.boxes}`;
 }
 
-/** What a table is off its function over arguments low .. high: middle and radius, its own rounding left out. */
-function tableError(spec: TableSpec, low: number, high: number, known: Map<TableSpec, Map<number, Ends>>): Ends {
-  const errors = known.get(spec) ?? new Map<number, Ends>();
-  known.set(spec, errors);
-  const join = (all: Ends[]): Ends => [Math.min(...all.map(([a]) => a)), Math.max(...all.map(([, b]) => b))];
-  const found = cellsOver(spec, low, high).map((cell): Ends => {
-    const ends =
-      errors.get(cell.index) ?? join(Array.from({ length: cell.parts }, (_, n) => difference(spec, cell, n)));
-    errors.set(cell.index, ends);
-    return ends;
-  });
-  const [least, most] = join(found);
-  const middle = least / 2 + most / 2;
-  return [middle, Math.max(most - middle, middle - least) * UP];
+/** What tables are off their functions over arguments low .. high: middle and radius, their own rounding left out. */
+function tableErrors(): TableBound {
+  const known = new Map<TableSpec, Map<number, Ball>>();
+  const join = (all: Ball[]): Ball => [Math.min(...all.map(([a]) => a)), Math.max(...all.map(([, b]) => b))];
+  return (table, low, high) => {
+    const errors = known.get(table) ?? new Map<number, Ball>();
+    known.set(table, errors);
+    const found = cellsOver(table, low, high).map((cell): Ball => {
+      const parts = Array.from({ length: cell.parts }, (_, n) => n);
+      const ends = errors.get(cell.index) ?? join(parts.map((n) => difference(table, cell, n)));
+      errors.set(cell.index, ends);
+      return ends;
+    });
+    const [least, most] = join(found);
+    const middle = least / 2 + most / 2;
+    return [middle, Math.max(most - middle, middle - least) * UP];
+  };
 }
 
+const LINE = new Polynomials(1, 5);
+
 /** Ends of what a cell's polynomial is off the claimed function over one of the cell's parts, held to the width. */
-function difference(spec: TableSpec, cell: TableCell, n: number): Ends {
-  const { from, to, start, width, parts, coefficients: c } = cell;
-  const all = new Polynomials(1, 5);
+function difference(spec: TableSpec, { from, to, start, width, parts, coefficients }: TableCell, n: number): Ball {
   const [a, b] = [from + (n * (to - from)) / parts, from + ((n + 1) * (to - from)) / parts];
-  const [{ p, off }] = enclose(spec.claim, [[a], [b]], [5, 1], all, () => [0, Number.POSITIVE_INFINITY]);
-  const [middle, radius] = all.range(p);
+  const [{ p, r }] = enclose(spec.claim, [[a], [b]], [5, 1], LINE, () => [0, Number.POSITIVE_INFINITY]);
+  const [middle, radius] = LINE.range(p);
   const [t, h] = [((a + b) / 2 - start) / width, (b - a) / 2 / width];
-  const shifted = Array.from(c);
-  for (let i = 0; i < c.length - 1; i++) for (let k = c.length - 2; k >= i; k--) shifted[k] += t * shifted[k + 1];
-  const [rest, spread] = all.range(p.map((q, k) => q - (shifted[k] ?? 0) * power(h, k)));
-  const slack = off + 2 ** -44 * size(c);
+  const c = moved(coefficients, t);
+  const [rest, spread] = LINE.range(p.map((q, k) => q - (c[k] ?? 0) * power(h, k)));
+  const slack = r + 2 ** -44 * size(coefficients);
   const [above, below] = [spec.high - middle + spec.rounding, spec.low - middle - spec.rounding];
   const error = (spread + slack) * UP;
   return [Math.min(-rest - error, above - radius - slack), Math.max(-rest + error, below + radius + slack)];

@@ -1,15 +1,15 @@
 import type { ElementaryName } from '../read/program.js';
+import { type Ball, power } from './polynomials.js';
 
-/** Taylor coefficients of the elementary functions as [value, radius], and bounds of them over intervals. */
-export type Ball = readonly [value: number, radius: number];
-
+/** Taylor coefficients of the elementary functions as balls, and bounds of them over intervals. */
 const E = 2 ** -46;
-const times = ([a, r]: Ball, [b, s]: Ball): Ball => [
-  a * b,
-  Math.abs(a) * s + r * Math.abs(b) + r * s + (E / 4) * Math.abs(a * b),
-];
-const scaled = (a: Ball, f: number) => times(a, [f, 0]);
+/** a (f b), off by up to 30 roundings of f and of the products. */
+const times = ([a, r]: Ball, [b, s]: Ball, f = 1): Ball => {
+  return [f * a * b, (Math.abs(a) * s + r * Math.abs(b) + r * s + (E / 4) * Math.abs(a * b)) * Math.abs(f) * (1 + E)];
+};
 const plus = ([a, r]: Ball, [b, s]: Ball): Ball => [a + b, r + s + (E / 4) * (Math.abs(a) + Math.abs(b))];
+const ONE: Ball = [1, 0];
+const UNKNOWN: Ball = [0, Number.POSITIVE_INFINITY];
 
 /** e^x = 2^n e^r, |r| <= 0.35: ln 2 in two parts, multiples of the first exact; 18 terms of the series. */
 function exp(x: number): Ball {
@@ -36,17 +36,15 @@ function sine(x: number, quarters: number): Ball {
 /** ln x, by a guess and twice the relative error of its power. */
 function log(x: number): Ball {
   const lack = Math.abs(x * exp(-Math.log(x))[0] - 1) + 2 ** -47;
-  return [Math.log(x), lack < 0.5 ? 2 * lack : Number.POSITIVE_INFINITY];
+  return lack < 0.5 ? [Math.log(x), 2 * lack] : UNKNOWN;
 }
 
 /** atan x, by a guess and the tangent of what it lacks. */
 function arctangent(x: number): Ball {
   const guess = Math.atan(x);
-  const [s, c] = [sine(guess, 0)[0], sine(guess, 1)[0]];
-  const slack = E * (1 + Math.abs(x));
+  const [s, c, slack] = [sine(guess, 0)[0], sine(guess, 1)[0], E * (1 + Math.abs(x))];
   const [rise, run] = [Math.abs(x * c - s) + slack, c + x * s - slack];
-  const isNear = Math.abs(guess) < 1.6 && guess * x >= 0 && run > 0;
-  return [guess, isNear ? (rise / run) * (1 + E) : Number.POSITIVE_INFINITY];
+  return Math.abs(guess) < 1.6 && guess * x >= 0 && run > 0 ? [guess, (rise / run) * (1 + E)] : UNKNOWN;
 }
 
 /** 2/sqrt pi e^(-x^2) sum of 2^n x^(2n+1) / (2n+1)!!; the terms left out are below the last one. */
@@ -70,84 +68,53 @@ function tanh(x: number): Ball {
 function tanhSeries(start: Ball, n: number): Ball[] {
   const c = [start];
   for (let j = 0; j < n; j++) {
-    let next: Ball = [j ? 0 : 1, 0];
-    for (let i = 0; i <= j; i++) next = plus(next, scaled(times(c[i], c[j - i]), -1));
-    c.push(scaled(next, 1 / (j + 1)));
+    const squares = c.map((ball, i) => times(ball, c[j - i], -1));
+    c.push(times(squares.reduce(plus, [j ? 0 : 1, 0]), ONE, 1 / (j + 1)));
   }
   return c;
 }
 
-const none = [0, Number.POSITIVE_INFINITY] as const;
+/** c_j = a c_(j-1) + b c_(j-2) from j = 2 on. */
+function recurrence(c0: Ball, c1: Ball, n: number, step: (j: number) => readonly [a: number, b: number]): Ball[] {
+  const c = [c0, c1];
+  for (let j = 2; j <= n; j++) c.push(plus(times(c[j - 1], ONE, step(j)[0]), times(c[j - 2], ONE, step(j)[1])));
+  return c.slice(0, n + 1);
+}
 
-/** f^(j)(w) / j! for j = 0 .. n; of infinite radius where there is none. */
+/** f^(j)(w) / j! for j = 0 .. n, from the functions' differential equations; of infinite radius where there is none. */
 export function series(name: ElementaryName, exponent: number, w: number, n: number): Ball[] {
-  const c: Ball[] = [];
-  const fill = (first: Ball, next: (j: number) => Ball) => {
-    c.push(first);
-    for (let j = 1; j <= n; j++) c.push(next(j));
-    return c;
-  };
-  const isWhole = Number.isInteger(exponent);
+  const quarter = name === 'cos' ? 1 : 0;
   switch (name) {
     case 'exp':
-      return fill(exp(w), (j) => scaled(c[j - 1], 1 / j));
+      return recurrence(exp(w), exp(w), n, (j) => [1 / j, 0]);
     case 'sin':
-    case 'cos': {
-      const from = name === 'sin' ? 0 : 1;
-      let size = 1;
-      return fill(sine(w, from), (j) => {
-        size /= j;
-        return scaled(sine(w, from + j), size);
-      });
-    }
+    case 'cos':
+      return recurrence(sine(w, quarter), sine(w, quarter + 1), n, (j) => [0, -1 / (j * (j - 1))]);
     case 'tanh':
       return tanhSeries(tanh(w), n);
     case 'atan': {
-      // The slope's: (1 + w^2) d_j + 2 w d_(j-1) + d_(j-2) is 1 for j = 0, else 0.
-      const d: Ball[] = [[0, 0]];
-      return fill(arctangent(w), (j) => {
-        const rest = plus(scaled(d[j - 1], -2 * w), scaled(d[j - 2] ?? [0, 0], -1));
-        d.push(scaled(plus([j === 1 ? 1 : 0, 0], rest), 1 / (1 + w * w)));
-        return scaled(d[j], 1 / j);
-      });
+      const scale = 1 / (1 + w * w);
+      const step = (j: number) => [((-2 * w * (j - 1)) / j) * scale, ((2 - j) / j) * scale] as const;
+      return recurrence(arctangent(w), [scale, E * scale], n, step);
     }
     case 'erf': {
-      // The slope's: (j + 1) g_(j+1) = -2 (w g_j + g_(j-1)).
       const slope = 1.1283791670955126 * exp(-w * w)[0];
-      const g: Ball[] = [
-        [0, 0],
-        [slope, slope * 2 ** -42],
-      ];
-      return fill(errorFunction(w), (j) => {
-        g.push(scaled(plus(scaled(g[j], w), g[j - 1]), -2 / j));
-        return scaled(g[j], 1 / j);
-      });
+      const step = (j: number) => [(-2 * w) / j, (-2 * (j - 2)) / (j * (j - 1))] as const;
+      return recurrence(errorFunction(w), [slope, slope * 2 ** -42 + 2 ** -900], n, step);
     }
     case 'log':
-      if (!(w > 0)) return fill(none, () => none);
-      return fill(log(w), (j) => (j === 1 ? [1 / w, E / w] : scaled(scaled(c[j - 1], (1 - j) / j), 1 / w)));
+      if (!(w > 0)) return new Array(n + 1).fill(UNKNOWN);
+      return recurrence(log(w), [1 / w, E / w], n, (j) => [(1 - j) / (j * w), 0]);
+    case 'power': {
+      if (!(w > 0 || (w < 0 && exponent === -1))) return new Array(n + 1).fill(UNKNOWN);
+      const [value, radius] = times(log(Math.abs(w)), ONE, exponent);
+      const start = times(exp(value), radius < 0.5 ? [Math.sign(w), 4 * radius] : UNKNOWN);
+      return recurrence(start, times(start, ONE, exponent / w), n, (j) => [(exponent - j + 1) / (j * w), 0]);
+    }
   }
-  if (Math.abs(exponent) > 64 || !(w > 0 || (isWhole && (w !== 0 || exponent >= 0)))) return fill(none, () => none);
-  let first: Ball = [1, 0];
-  for (let k = 0; isWhole && k < Math.abs(exponent); k++)
-    first = exponent > 0 ? scaled(first, w) : scaled(first, 1 / w);
-  if (isWhole && exponent >= 0) {
-    let binomial = 1;
-    return fill(first, (j) => {
-      binomial *= (exponent - j + 1) / j;
-      let power: Ball = [binomial, E * binomial];
-      for (let k = j; k < exponent; k++) power = scaled(power, w);
-      return power;
-    });
-  }
-  const root = Math.sqrt(w);
-  if (exponent === 0.5) first = [root, (Math.abs(w - root * root) / root) * (1 + E) + 2 ** -51 * root];
-  else if (!isWhole) {
-    const [value, radius] = scaled(log(w), exponent);
-    first = [exp(value)[0], exp(value)[0] * (2 ** -48 + 2 * radius)];
-  }
-  return fill(first, (j) => scaled(scaled(c[j - 1], (exponent - j + 1) / j), 1 / w));
 }
+
+const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));
 
 /** Sizes of tanh's coefficients over cells of |w|, 1/32 wide. */
 const cells = Array.from({ length: 128 }, (_, i) => {
@@ -157,26 +124,22 @@ const cells = Array.from({ length: 128 }, (_, i) => {
 
 /** Largest |f^(j)(w) / j!| over low .. high, j = 1 .. n; entry 0 is unused. */
 export function largest(name: ElementaryName, exponent: number, low: number, high: number, n: number): number[] {
-  const found = new Array<number>(n + 1).fill(0);
-  const near = low > 0 ? low : high < 0 ? -high : 0;
-  const far = Math.max(Math.abs(low), Math.abs(high));
-  const isWhole = name === 'exp' || (name === 'power' && Number.isInteger(exponent) && exponent >= 0);
+  const near = Math.max(low, -high, 0);
+  const far = Math.max(-low, high);
+  // Derivatives of one sign and monotone: the ends decide.
   const ends = name === 'exp' || name === 'log' || name === 'power' ? [low, high] : [];
+  const hasAll = low > 0 || high < 0 || name === 'exp' || !ends.length;
   const sizes = ends.map((end) => series(name, exponent, end, n).map(([value, radius]) => Math.abs(value) + radius));
-  if (name === 'tanh') {
-    for (let i = Math.floor(near * 32); i < 128 && i <= far * 32; i++) sizes.push(cells[i]);
-  }
-  let falling = exp(name === 'erf' ? (-near * near) / 2 : -2 * Math.min(300, Math.max(near, 4)))[0];
-  for (let j = 1, factorial = 1; j <= n; j++) {
-    factorial *= j;
-    if (ends.length && !isWhole && !(low > 0) && !(high < 0)) found[j] = Number.POSITIVE_INFINITY;
-    if (name === 'sin' || name === 'cos') found[j] = 1 / factorial;
-    if (name === 'atan') found[j] = (1 / Math.sqrt(1 + near * near) + 2 ** -50) ** j / j;
+  if (name === 'tanh') sizes.push(...cells.slice(Math.floor(near * 32), Math.floor(far * 32) + 1));
+  return Array.from({ length: n + 1 }, (_, j) => {
+    let found = hasAll ? 0 : Infinity;
+    if (name === 'sin' || name === 'cos') found = 1 / factorial(j);
+    if (name === 'atan') found = power(1 / Math.sqrt(1 + near * near) + 2 ** -50, j) / j;
     // Cramer's bound of Hermite polynomials; the series of tanh in e^(-2w).
-    if (name === 'erf') found[j] = (1.0865 * 1.1283791670955126 * falling) / j + 2 ** -900;
-    if (name === 'erf') falling *= Math.sqrt(2 / j);
-    if (name === 'tanh' && far >= 4) found[j] = (4 * 2 ** j * falling) / factorial;
-    found[j] = Math.max(found[j], ...sizes.map((size) => size[j])) * (1 + 4 * E);
-  }
-  return found;
+    const hermite = 1.22598 * Math.sqrt(2 ** (j - 1) / factorial(j - 1)) * exp((-near * near) / 2)[0] + 2 ** -900;
+    if (name === 'erf') found = hermite / j;
+    if (name === 'tanh' && far >= 4)
+      found = ((4 * 2 ** j) / factorial(j)) * exp(-2 * Math.min(300, Math.max(near, 4)))[0];
+    return Math.max(found, ...sizes.map((size) => size[j])) * (1 + 4 * E);
+  });
 }

@@ -1,12 +1,38 @@
 export const U = 2 ** -53;
 /** Covers the roundings of sums of fewer than 4000 numbers of one sign. */
 export const UP = 1 + 2 ** -40;
-export const size = (p: Float64Array, from = 0) => {
+
+/** A number up to a radius. */
+export type Ball = readonly [value: number, radius: number];
+
+/** What is within r of a polynomial p of the place in the box. */
+export interface Taylor {
+  p: number[];
+  r: number;
+}
+
+export function size(p: ArrayLike<number>, from = 0): number {
   let sum = 0;
   for (let i = from; i < p.length; i++) sum += Math.abs(p[i]);
   return sum * UP;
-};
+}
+
+export const zeros = (n: number): number[] => new Array(n).fill(0);
+
 export const power = (x: number, n: number): number => (n === 0 ? 1 : x * power(x, n - 1));
+
+/** Coefficients of q(t + x) by those of q(x). */
+export function moved(q: ArrayLike<number>, t: number): number[] {
+  const c = Array.from(q);
+  for (let i = 0; i < c.length - 1; i++) for (let k = c.length - 2; k >= i; k--) c[k] += t * c[k + 1];
+  return c;
+}
+
+const monomials = (dimension: number, degree: number): number[][] => {
+  if (dimension === 1) return [[degree]];
+  const first = Array.from({ length: degree + 1 }, (_, i) => degree - i);
+  return first.flatMap((e) => monomials(dimension - 1, degree - e).map((rest) => [e, ...rest]));
+};
 
 /** Polynomials in s in [-1, 1]^d up to a degree: coefficients by degree, the constant and the linear ones first. */
 export class Polynomials {
@@ -17,12 +43,8 @@ export class Polynomials {
   readonly upTo: number[] = [];
 
   constructor(dimension: number, degree: number) {
-    const add = (head: number[], rest: number) => {
-      if (head.length === dimension - 1) this.exponents.push([...head, rest]);
-      else for (let e = rest; e >= 0; e--) add([...head, e], rest - e);
-    };
     for (let k = 0; k <= degree; k++) {
-      add([], k);
+      this.exponents.push(...monomials(dimension, k));
       this.upTo.push(this.exponents.length);
     }
     const place = new Map(this.exponents.map((e, i) => [String(e), i]));
@@ -31,41 +53,34 @@ export class Polynomials {
     this.even = this.exponents.map((e) => e.every((k) => k % 2 === 0));
   }
 
-  constant(c: number): Float64Array {
-    const p = new Float64Array(this.exponents.length);
-    p[0] = c;
-    return p;
-  }
-
-  /** The product up to a degree, and the size of what is left out. */
-  multiply(a: Float64Array, b: Float64Array, degree: number): { p: Float64Array; left: number } {
-    const p = new Float64Array(this.upTo[degree]);
+  /** The product up to a degree; what is left out, and all roundings, are in its radius. */
+  times({ p: a, r }: Taylor, { p: b, r: s }: Taylor, degree: number): Taylor {
+    const p = zeros(this.upTo[degree]);
     let left = 0;
     for (let i = 0; i < a.length; i++) {
+      let beyond = 0;
       for (let j = 0; a[i] !== 0 && j < b.length; j++) {
         const at = this.product[i][j];
         if (at < p.length) p[at] += a[i] * b[j];
-        else left += Math.abs(a[i] * b[j]);
+        else beyond += Math.abs(a[i] * b[j]);
       }
+      left += beyond;
     }
-    return { p, left };
+    const [x, y] = [size(a), size(b)];
+    return { p, r: (left + x * s + r * y + r * s + (p.length + 8) * U * x * y) * UP };
   }
 
-  /** c_0 + u (c_1 + u (c_2 + ...)) up to a degree, |u| <= rho without a constant term; and the size of what is left out. */
-  horner(c: readonly number[], u: Float64Array, rho: number, degree: number): { p: Float64Array; left: number } {
-    let now: Float64Array = Float64Array.of(c[c.length - 1]);
-    let left = 0;
-    for (let j = c.length - 2; j >= 0; j--) {
-      const next = this.multiply(now, u, degree - j);
-      left += next.left * power(rho, j);
-      now = next.p;
-      now[0] += c[j];
-    }
-    return { p: Float64Array.from({ length: this.upTo[degree] }, (_, i) => now[i] ?? 0), left };
+  /** c_0 + u (c_1 + u (c_2 + ...)) up to a degree, for u without a constant term. */
+  horner(c: readonly Ball[], u: Taylor, degree: number): Taylor {
+    return c.reduceRight((inner: Taylor, [value, radius], j) => {
+      const sum = this.times(inner, u, Math.max(0, degree - j));
+      sum.p[0] += value;
+      return { p: sum.p, r: (sum.r + radius + U * Math.abs(sum.p[0])) * UP };
+    }, NOTHING);
   }
 
   /** Middle and half the width of the range over [-1, 1]^d; even monomials lie in [0, 1]. */
-  range(p: Float64Array): [middle: number, radius: number] {
+  range(p: readonly number[]): Ball {
     let [middle, radius] = [p[0], 2 ** -44 * size(p)];
     for (let i = 1; i < p.length; i++) {
       if (this.even[i]) middle += p[i] / 2;
@@ -74,3 +89,5 @@ export class Polynomials {
     return [middle, radius];
   }
 }
+
+const NOTHING: Taylor = { p: [], r: 0 };

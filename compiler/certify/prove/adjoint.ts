@@ -56,8 +56,7 @@ export class Adjoint {
   }
 
   private blameFor(op: Op, i: number, share: number, axes: Float64Array): void {
-    if (op.kind === 'function' || op.kind === 'piecewise') this.blame(op.x[i], share, axes);
-    else if (op.kind === 'select') this.blame(op.condition[i], share, axes);
+    if (op.kind === 'function' || op.kind === 'piecewise' || op.kind === 'jump') this.blame(op.x[i], share, axes);
   }
 
   /**
@@ -120,28 +119,20 @@ export class Adjoint {
           ]) {
             const from = other * al.size;
             const beyond = al.size === S ? 0 : spread[other] - sumOf(p, from + 1, from + S);
-            for (let c = 0; c < S; c++) this.factor[c] = op.factor * p[from + c];
-            const radius = Math.abs(op.factor) * (Math.max(0, beyond) + off[other] + 2 ** -45 * spread[other]) * UP;
+            for (let c = 0; c < S; c++) this.factor[c] = p[from + c];
+            const radius = (Math.max(0, beyond) + off[other] + 2 ** -45 * spread[other]) * UP;
             this.chain(op.out + i, one, this.factor, 0, radius);
           }
         });
         return;
       case 'function':
+      case 'piecewise':
         op.x.forEach((x, i) => {
           this.chain(op.out + i, x, slope, (op.out + i) * S, slopeRadius[op.out + i]);
         });
         return;
-      case 'piecewise':
-        op.x.forEach((x, i) => {
-          this.carry(op.out + i, x, slope[(op.out + i) * S]);
-        });
-        return;
-      case 'select':
-        op.a.forEach((a, i) => {
-          const share = slope[(op.out + i) * S];
-          if (share > 0) this.carry(op.out + i, a, share);
-          if (share < 1) this.carry(op.out + i, op.b[i], 1 - share);
-        });
+      case 'jump':
+        // Constant between jumps, and all that it may be off around one.
         return;
       case 'store':
         op.x.forEach((x, i) => {
@@ -184,7 +175,7 @@ export class Adjoint {
       mass += Math.abs(slope[at + c]);
     }
     const own = adjointRadius[from];
-    if (gain + own === 0) return;
+    if (gain + own === 0 || mass + radius === 0) return;
     const left = multiply(al, adjoint, from * S, m, slope, at, m, chained, 0, m);
     for (let c = 0; c < S; c++) adjoint[to * S + c] += chained[c];
     const rounded = (S + 16) * UNIT * gain * mass;

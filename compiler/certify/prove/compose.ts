@@ -1,6 +1,7 @@
-import type { FunctionOp } from '../read/program.js';
+import type { FunctionOp, PiecewiseOp } from '../read/program.js';
 import { multiply } from './algebra.js';
-import { type State, UP } from './element-bounds.js';
+import { SOURCES, type State, UP } from './element-bounds.js';
+import { moved, piecewiseOver } from './piecewise.js';
 import { UNIT } from './scalar.js';
 import { type Coefficients, coefficients, largestCoefficients, taylorAt } from './taylor.js';
 
@@ -17,26 +18,57 @@ export class Composer {
     this.horner = [new Float64Array(size), new Float64Array(size)];
   }
 
-  /** factor f(scale x + shift): Taylor about the middle, or its middle value where that is tighter. */
+  /** f(x): Taylor about the middle, or its middle value where that is tighter. */
   compose(op: FunctionOp, x: number, out: number): void {
-    const { terms, u } = this;
+    const { terms, largest } = this;
+    const k = this.state.al.degree;
+    const argument = this.argument(x, op.turns ? TWO_PI : 1);
+    const { w0, reach } = argument;
+    largestCoefficients(op.name, op.exponent, w0 - reach, w0 + reach, k + 1, largest);
+    taylorAt(op.name, op.exponent, w0, k, terms);
+    this.apply(x, out, argument);
+    const isUseful = this.state.off[out] < MOST[op.name] && Number.isFinite(this.state.slopeRadius[out]);
+    if (!isUseful) this.cut(out, functionRange(op, w0 + reach, terms));
+  }
+
+  /** A piecewise polynomial: the polynomial near it. */
+  piecewise(op: PiecewiseOp, x: number, out: number): void {
+    const { terms, largest, state } = this;
+    const k = state.al.degree;
+    const argument = this.argument(x, 1);
+    const { w0, reach } = argument;
+    const over = piecewiseOver(op, ...state.range(x));
+    const degree = over.coefficients.length - 1;
+    const [here, sizes] = [w0 - over.at, Math.abs(w0 - over.at)];
+    const about = moved(over.coefficients, here);
+    const size = moved(over.coefficients.map(Math.abs), sizes);
+    const around = moved(over.coefficients.map(Math.abs), sizes + reach);
+    for (let j = 0; j <= k + 1; j++) {
+      terms.value[j] = j <= degree ? about[j] : 0;
+      terms.radius[j] = j <= degree ? 2 ** -48 * size[j] : 0;
+      largest[j] = j <= degree ? around[j] * UP : 0;
+    }
+    this.apply(x, out, argument);
+    state.add(degree === 0 && over.isAcross ? 'choice' : 'method', out, over.gap);
+  }
+
+  /** Where scale x lies: its value in the middle, what that and the scale are off, and how far it reaches. */
+  private argument(x: number, scale: number): Argument {
+    const { al, p, off, spread } = this.state;
+    const p0 = p[x * al.size];
+    const unsure = scale === 1 ? 0 : 2 ** -50 * scale * (Math.abs(p0) + spread[x]);
+    return { scale, w0: scale * p0, unsure, reach: (scale * (spread[x] + off[x]) * UP + unsure) * UP };
+  }
+
+  /** f by its coefficients `terms` about w0 and their `largest` over all that the argument reaches. */
+  private apply(x: number, out: number, { scale, unsure }: Argument): void {
+    const { terms, largest, u } = this;
     const { al, p, off, spread, slopeSize: S } = this.state;
     const C = al.size;
     const k = al.degree;
     const m = this.state.orders.slope;
     const { method } = this.state.defects;
-    const unit = op.turns ? TWO_PI : 1;
-    const [scale, shift] = [unit * op.scale, unit * op.shift];
-    const p0 = p[x * C];
-    const w0 = scale * p0 + shift;
-    // What w0 and the scale are off.
-    const unsure = 2 ** -50 * (Math.abs(scale * p0) + Math.abs(shift)) + 2 ** -51 * Math.abs(scale) * spread[x];
-    const reach = (Math.abs(scale) * (spread[x] + off[x]) * UP + unsure) * UP;
-    const largest = this.largest;
-    largestCoefficients(op.name, op.exponent, w0 - reach, w0 + reach, k + 1, largest);
-    taylorAt(op.name, op.exponent, w0, k, terms);
-    const rho = Math.abs(scale) * spread[x] * UP;
-    const f = Math.abs(op.factor);
+    const rho = scale * spread[x] * UP;
     // The value: c_0 + u (c_1 + u (c_2 + ...)), u = scale (p - p0).
     u[0] = 0;
     for (let c = 1; c < C; c++) u[c] = scale * p[x * C + c];
@@ -50,9 +82,9 @@ export class Composer {
     defect += (k * (C + 3) + 4) * UNIT * mass;
     const poly = this.hornerOf(value, 1, k, k, rho);
     defect += this.hornerLeft;
-    for (let c = 0; c < C; c++) p[out * C + c] = op.factor * poly[c];
-    method[out] = f * defect * UP;
-    const carried = f * Math.abs(scale) * largest[1] * off[x];
+    for (let c = 0; c < C; c++) p[out * C + c] = poly[c];
+    method[out] = defect * UP;
+    const carried = scale * largest[1] * off[x];
     off[out] = (carried + method[out]) * UP;
     // The slope: c_1 + 2 c_2 u + ... up to degree m.
     let slopeOff = (k + 1) * largest[k + 1] * repeated(rho, k);
@@ -64,15 +96,12 @@ export class Composer {
       if (j - 1 > m) slopeOff += term;
     }
     // Second derivative times what the argument is off the polynomial.
-    slopeOff += 2 * largest[2] * (Math.abs(scale) * off[x] + unsure);
+    slopeOff += 2 * largest[2] * (scale * off[x] + unsure);
     slopeOff += (k * (C + 3) + 4) * UNIT * slopeMass;
     const slopes = this.hornerOf(value, 2, Math.min(k - 1, m), m, rho);
     slopeOff += this.hornerLeft;
-    const g = op.factor * scale;
-    for (let c = 0; c < S; c++) this.state.slope[out * S + c] = g * slopes[c];
-    this.state.slopeRadius[out] = Math.abs(g) * slopeOff * (1 + 2 ** -38) + 2 ** -50 * Math.abs(g) * slopeMass;
-    const isUseful = off[out] < f * MOST[op.name] && Number.isFinite(this.state.slopeRadius[out]);
-    if (!isUseful) this.cut(op, out, w0 + reach);
+    for (let c = 0; c < S; c++) this.state.slope[out * S + c] = scale * slopes[c];
+    this.state.slopeRadius[out] = scale * (slopeOff * (1 + 2 ** -38) + 2 ** -50 * slopeMass);
   }
 
   private hornerLeft = 0;
@@ -102,23 +131,27 @@ export class Composer {
   }
 
   /** A function by its middle value and half its range: for wide arguments, and ends of the domain. */
-  private cut(op: FunctionOp, out: number, high: number): void {
+  private cut(out: number, range: readonly [number, number] | undefined): void {
     const { al, p, off, slope, slopeRadius, slopeSize, defects } = this.state;
     const C = al.size;
-    const range = functionRange(op, high, this.terms);
-    const f = op.factor;
     p.fill(0, out * C, (out + 1) * C);
     slope.fill(0, out * slopeSize, (out + 1) * slopeSize);
     slopeRadius[out] = 0;
     const middle = range ? range[0] / 2 + range[1] / 2 : 0;
-    p[out * C] = f * middle;
-    const half = range
-      ? Math.abs(f) * (range[1] - middle) * UP + 4 * UNIT * Math.abs(f * middle)
-      : Number.POSITIVE_INFINITY;
+    p[out * C] = middle;
+    const half = range ? (range[1] - middle) * UP + 4 * UNIT * Math.abs(middle) : Number.POSITIVE_INFINITY;
     // All that the value may be off, whatever the argument is: nothing is carried on.
+    for (const source of SOURCES) defects[source][out] = 0;
     defects.method[out] = half;
     off[out] = half;
   }
+}
+
+interface Argument {
+  scale: number;
+  w0: number;
+  unsure: number;
+  reach: number;
 }
 
 const TWO_PI = 2 * Math.PI;

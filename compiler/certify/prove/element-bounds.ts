@@ -92,7 +92,6 @@ export function elementsOf(op: Op): number {
       return op.rows;
     case 'linear':
     case 'multiply':
-    case 'select':
       return op.a.length;
     default:
       return op.x.length;

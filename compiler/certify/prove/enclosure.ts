@@ -1,9 +1,9 @@
-import type { Op, PiecewiseOp, TableSpec } from '../read/program.js';
+import { JUMPS } from '../../model/functions.js';
+import type { JumpOp, Op, TableSpec } from '../read/program.js';
 import { Adjoint, type Contributions } from './adjoint.js';
 import { multiply } from './algebra.js';
 import { Composer } from './compose.js';
 import { elementsOf, type Source, State, UP } from './element-bounds.js';
-import { piecewiseOver } from './piecewise.js';
 import { UNIT } from './scalar.js';
 
 /** table - function is within `middle` +- `radius`. */
@@ -91,7 +91,7 @@ export class Enclosure extends State {
       }
       case 'multiply':
         op.a.forEach((a, i) => {
-          this.product(a, op.b[i], op.factor, op.out + i);
+          this.product(a, op.b[i], op.out + i);
         });
         break;
       case 'function':
@@ -101,12 +101,12 @@ export class Enclosure extends State {
         break;
       case 'piecewise':
         op.x.forEach((x, i) => {
-          this.piecewise(op, x, op.out + i);
+          this.composer.piecewise(op, x, op.out + i);
         });
         break;
-      case 'select':
-        op.condition.forEach((c, i) => {
-          this.select(c, op.a[i], op.b[i], op.out + i);
+      case 'jump':
+        op.x.forEach((x, i) => {
+          this.jump(op, x, op.out + i);
         });
         break;
       case 'store':
@@ -159,7 +159,7 @@ export class Enclosure extends State {
       let carried = 0;
       for (let j = 0; j < cols; j++) {
         const w = weights[r * cols + j];
-        if (w === 0) continue;
+        if (w === 0 || this.isZero(x[j])) continue;
         const from = x[j] * C;
         for (let c = 0; c < C; c++) p[at + c] += w * p[from + c];
         const size = Math.abs(w);
@@ -171,54 +171,33 @@ export class Enclosure extends State {
     }
   }
 
-  private product(a: number, b: number, factor: number, out: number): void {
+  /** Most basis functions of a spline are, over a small box. */
+  private isZero(id: number): boolean {
+    return this.off[id] === 0 && this.spread[id] === 0 && this.p[id * this.al.size] === 0;
+  }
+
+  private product(a: number, b: number, out: number): void {
     const { al, p, off, spread } = this;
     const C = al.size;
-    const k = al.degree;
-    const left = multiply(al, p, a * C, k, p, b * C, k, p, out * C, k);
-    for (let c = 0; c < C; c++) p[out * C + c] *= factor;
-    const [sizeA, sizeB] = [Math.abs(p[a * C]) + spread[a], Math.abs(p[b * C]) + spread[b]];
-    const f = Math.abs(factor);
-    this.defects.method[out] = f * (left + (C + 4) * UNIT * sizeA * sizeB) * UP;
-    off[out] = (f * (sizeA * off[b] + sizeB * off[a] + off[a] * off[b]) + this.defects.method[out]) * UP;
-  }
-
-  private piecewise(op: PiecewiseOp, x: number, out: number): void {
-    const { al, p, off } = this;
-    const C = al.size;
-    const [low, high] = this.range(x);
-    const line = piecewiseOver(op, low, high);
-    let mass = 0;
-    for (let c = 0; c < C; c++) {
-      p[out * C + c] = line.slope * p[x * C + c];
-      mass += Math.abs(p[out * C + c]);
-    }
-    p[out * C] += line.offset;
-    this.defects.method[out] = (line.gap + 4 * UNIT * (mass + Math.abs(line.offset))) * UP;
-    off[out] = (Math.abs(line.slope) * off[x] + this.defects.method[out]) * UP;
-    this.slope[out * this.slopeSize] = line.slope;
-  }
-
-  /** One of two where the condition is of one sign; else their mean, off by half of their largest difference. */
-  private select(condition: number, a: number, b: number, out: number): void {
-    const [low, high] = this.range(condition);
-    const S = this.slopeSize;
-    this.slope[out * S] = low > 0 ? 1 : high <= 0 ? 0 : 0.5;
-    if (low > 0 || high <= 0) {
-      this.copy(low > 0 ? a : b, out);
+    if (this.isZero(a) || this.isZero(b)) {
+      p.fill(0, out * C, (out + 1) * C);
+      off[out] = 0;
       return;
     }
-    const { al, p, off } = this;
-    const C = al.size;
-    let gap = off[a] + off[b];
-    let mass = 0;
-    for (let c = 0; c < C; c++) {
-      const [left, right] = [p[a * C + c], p[b * C + c]];
-      p[out * C + c] = left / 2 + right / 2;
-      gap += Math.abs(left - right);
-      mass += Math.abs(left) + Math.abs(right);
-    }
-    this.defects.choice[out] = (gap / 2 + 4 * UNIT * mass) * UP;
-    off[out] = (off[a] / 2 + off[b] / 2 + this.defects.choice[out]) * UP;
+    const k = al.degree;
+    const left = multiply(al, p, a * C, k, p, b * C, k, p, out * C, k);
+    const [sizeA, sizeB] = [Math.abs(p[a * C]) + spread[a], Math.abs(p[b * C]) + spread[b]];
+    this.defects.method[out] = (left + (C + 4) * UNIT * sizeA * sizeB) * UP;
+    off[out] = (sizeA * off[b] + sizeB * off[a] + off[a] * off[b] + this.defects.method[out]) * UP;
+  }
+
+  /** The middle of the whole numbers that may be reached. */
+  private jump({ name }: JumpOp, x: number, out: number): void {
+    const C = this.al.size;
+    const [low, high] = this.range(x).map(JUMPS[name]);
+    this.p.fill(0, out * C, (out + 1) * C);
+    this.p[out * C] = low / 2 + high / 2;
+    this.off[out] = 0;
+    this.add('choice', out, high / 2 - low / 2);
   }
 }

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { MapClaim } from '../../ir/map-function.js';
 import type { Model } from '../../model/types.js';
-import { decodeTable } from '../../table/table.js';
+import { requireValidTable } from '../../table/check.js';
 import { type OutputScale, readTableProgram } from '../read/block-table.js';
 import { readModelProgram } from '../read/model.js';
 import type { Orders } from './element-bounds.js';
@@ -20,7 +20,7 @@ export interface Subject {
 /** @throws PE4201 for what is not covered */
 export function pairOf({ model, table, claims, scales }: Subject, orders: Orders): Pair {
   const whole = { min: model.inputs.map(({ min }) => min), max: model.inputs.map(({ max }) => max) };
-  return new Pair(readTableProgram(decodeTable(table), claims, scales), readModelProgram(model), whole, orders);
+  return new Pair(readTableProgram(requireValidTable(table), claims, scales), readModelProgram(model), whole, orders);
 }
 
 export function boundBox(pair: Pair, { low, high }: Box): BoxResult {

@@ -1,4 +1,4 @@
-import { cannotProve, type ElementaryName } from '../read/program.js';
+import type { ElementaryName } from '../read/program.js';
 import { atanBall, ERF_SLOPE, erfBall, expBall, logBall, sineCosine, sqrtBall, tanhBall } from './scalar.js';
 
 /**
@@ -130,23 +130,10 @@ function gaussianFrom(g: number, radiusOfG: number, w: number, n: number, to: Co
   }
 }
 
-/** w^n where it is defined; for whole n >= 0 everywhere. */
+/** w^-1, or w^n of a broken n where w is above 0. */
 function powerAt(exponent: number, w: number, n: number, { value, radius }: Coefficients): boolean {
-  const whole = Number.isInteger(exponent);
-  if (!(w > 0 || (whole && (w !== 0 || exponent >= 0)))) return false;
-  if (whole && exponent >= 0) {
-    if (exponent > 64) throw cannotProve(`powers above 64 are not covered, found ${exponent}`);
-    let binomial = 1;
-    for (let j = 0; j <= n; j++) {
-      let p = j <= exponent ? binomial : 0;
-      for (let k = 0; k < exponent - j; k++) p *= w;
-      value[j] = p;
-      radius[j] = 2 ** -45 * Math.abs(p);
-      binomial *= (exponent - j) / (j + 1);
-    }
-    return true;
-  }
-  const start = whole ? wholeInverse(exponent, w) : fractional(exponent, w);
+  if (!(w > 0 || (exponent === -1 && w < 0))) return false;
+  const start = exponent === -1 ? { value: 1 / w, radius: STEP * Math.abs(1 / w) } : fractional(exponent, w);
   value[0] = start.value;
   radius[0] = start.radius;
   for (let j = 0; j < n; j++) {
@@ -156,20 +143,13 @@ function powerAt(exponent: number, w: number, n: number, { value, radius }: Coef
   return true;
 }
 
-function wholeInverse(exponent: number, w: number): { value: number; radius: number } {
-  if (exponent < -64) throw cannotProve(`powers below -64 are not covered, found ${exponent}`);
-  let value = 1;
-  for (let k = 0; k < -exponent; k++) value /= w;
-  return { value, radius: 2 ** -46 * Math.abs(value) };
-}
-
 function fractional(exponent: number, w: number): { value: number; radius: number } {
   if (exponent === 0.5) return sqrtBall(w);
   const log = logBall(w);
   const product = exponent * log.value;
   const off = Math.abs(exponent) * log.radius + 2 ** -52 * Math.abs(product);
   const { value, radius } = expBall(product);
-  return { value, radius: radius + value * 2 * off };
+  return { value, radius: off < 1 ? 4 * radius + value * 2 * off : Number.POSITIVE_INFINITY };
 }
 
 /** Cells of |w| that the largest coefficients of tanh are kept for, and where they end. */
@@ -238,8 +218,7 @@ export function largestCoefficients(
     case 'log':
     case 'power': {
       // Derivatives of one sign and monotone in |w|: the ends decide.
-      const whole = name === 'exp' || (name === 'power' && Number.isInteger(exponent) && exponent >= 0);
-      if (!whole && !(low > 0) && !(high < 0)) {
+      if (name !== 'exp' && !(low > 0) && !(high < 0)) {
         to.fill(Number.POSITIVE_INFINITY, 1, n + 1);
         return;
       }

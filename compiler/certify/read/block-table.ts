@@ -6,6 +6,7 @@ import type { BlockTable, TableRecord } from '../../table/table.js';
 import { appendClaim, claimArgument, mapPeak, readMap } from './maps.js';
 import { readBlock, readMatrix, requireRoom } from './matrices.js';
 import { cannotProve, type Program, ProgramBuilder, type StoreOp, type TableOp, type TableSpec } from './program.js';
+import { appendSplineRecord } from './splines.js';
 
 /** How the caller makes engineering values of the output words. */
 export interface OutputScale {
@@ -117,8 +118,12 @@ class TableReader {
       case KIND.SELECT:
         this.readCombine(record, index, shape);
         break;
-      case KIND.SPLINE:
-        throw cannotProve(`record ${index} is a spline, which is not covered`);
+      case KIND.SPLINE: {
+        const x = this.operand(record.a, shape.aCount, shape.aBytes, index);
+        const sums = appendSplineRecord(this.to, record, index, this.pool, x.ids);
+        this.storeResult(this.to.linear(sums, 2 ** -record.shift), record, shape, record.shift ? 0.5 : 0);
+        break;
+      }
       default:
         throw cannotProve(`record ${index}: records of kind ${record.kind} are not covered`);
     }
@@ -198,7 +203,7 @@ class TableReader {
     const [p, q] = [to.linear(a.ids, wa), to.linear(b.ids, wb)];
     if (kind !== KIND.SELECT) return to.extremum(kind === KIND.MIN ? 'min' : 'max', p, q);
     const condition = this.operand(record.cols, shape.conditionCount, shape.conditionBytes, index);
-    return to.select(condition.ids, p, q, `record ${index}`);
+    return to.select(condition.ids, p, q);
   }
 
   private readMapRecord(record: TableRecord, index: number, shape: RecordShape): void {

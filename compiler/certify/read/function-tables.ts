@@ -32,8 +32,7 @@ const inverse = (to: ProgramBuilder, x: Int32Array) => to.elementary('power', x,
 
 /** The root of scale x^2 + shift. */
 function root(to: ProgramBuilder, x: Int32Array, scale: number, shift: number): Int32Array {
-  const square = to.elementary('power', x, { exponent: 2, factor: scale });
-  return to.elementary('power', to.linear(square, 1, shift), { exponent: 0.5 });
+  return to.elementary('power', to.linear(to.multiply(x, x), scale, shift), { exponent: 0.5 });
 }
 
 /** Appends f(x) for a function of model/functions.ts. */
@@ -92,8 +91,8 @@ export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32A
     }
     case 'geluTanh': {
       const scale = Math.sqrt(2 / Math.PI);
-      const cube = to.elementary('power', x, { exponent: 3, factor: GELU_CUBE });
-      const half = to.elementary('tanh', to.linear(x, 1, 0, cube, 1), { scale, factor: 0.5 });
+      const sum = to.linear(x, 1, 0, appendPower(to, x, 3), GELU_CUBE);
+      const half = to.elementary('tanh', sum, { scale, factor: 0.5 });
       return to.multiply(x, to.linear(half, 1, 0.5));
     }
   }
@@ -102,11 +101,14 @@ export function appendFunction(to: ProgramBuilder, name: FunctionName, x: Int32A
 
 export const appendElu = (to: ProgramBuilder, x: Int32Array, alpha: number) => exponentialUnit(to, x, alpha, 1);
 
-/** x^n; 0 <= n <= 8 as it is, others where x is not 0 (n whole) or above 0. */
+/** x^n: of whole n by multiplication, of others where x is above 0. */
 export function appendPower(to: ProgramBuilder, x: Int32Array, exponent: number): Int32Array {
+  if (!Number.isInteger(exponent)) return to.elementary('power', x, { exponent });
+  if (exponent < 0) return inverse(to, appendPower(to, x, -exponent));
   if (exponent === 0) return to.linear(x, 0, 1);
-  if (exponent === 1) return to.linear(x, 1);
-  return to.elementary('power', x, { exponent });
+  const half = exponent > 1 ? appendPower(to, x, Math.floor(exponent / 2)) : undefined;
+  const even = half && to.multiply(half, half);
+  return exponent % 2 === 0 ? even! : even ? to.multiply(even, x) : x;
 }
 
 /** Appends the steps of a table's function to its argument; in turns where it is periodic. */
@@ -131,8 +133,8 @@ export function appendSteps(
     turns = true;
   }
   let x: Int32Array;
-  if (first?.op === 'function' && ELEMENTARY.includes(first.name)) {
-    x = to.elementary(first.name as 'tanh', argument, { scale, shift, turns });
+  if (turns && first?.op === 'function') {
+    x = to.elementary(first.name as 'sin', argument, { scale, shift, turns });
   } else {
     x = to.linear(argument, scale, shift);
     if (first) x = appendStep(to, first, x);
@@ -140,8 +142,6 @@ export function appendSteps(
   for (const step of rest) x = appendStep(to, step, x);
   return x;
 }
-
-const ELEMENTARY: readonly string[] = ['tanh', 'sin', 'cos', 'exp', 'atan', 'log', 'erf'];
 
 function appendStep(to: ProgramBuilder, step: MapStep, x: Int32Array): Int32Array {
   switch (step.op) {

@@ -1,6 +1,14 @@
-import { type Model, type ModelNode, type NetworkOutput, nodeInputs } from '../../model/types.js';
+import {
+  type Model,
+  type ModelNode,
+  type NetworkOutput,
+  nodeInputs,
+  splineOf,
+  type Tensor,
+} from '../../model/types.js';
 import { appendElu, appendFunction, appendPower } from './function-tables.js';
 import { cannotProve, type Program, ProgramBuilder } from './program.js';
+import { appendModelSpline } from './splines.js';
 
 /**
  * The exact real function that a model file defines, as a program: its numbers as the doubles they are read as, every
@@ -59,9 +67,7 @@ function appendNode(
     case 'hierarchical':
       return appendLeaves(to, model, node, join(node.inputs.map((name) => values.get(name)!)), bias);
     case 'tensor_train':
-      throw cannotProve(
-        `node "${node.name}" is a tensor train, which is not covered in a reference; give its matrix as a dense node`,
-      );
+      return appendTrain(to, node.outputCores.map(tensor), node.inputCores.map(tensor), x, bias);
     case 'add':
       return to.linear(x, 1, 0, y, 1);
     case 'sub':
@@ -74,13 +80,13 @@ function appendNode(
     case 'max':
       return to.extremum(node.op, x, y);
     case 'select':
-      return to.select(x, y, z, `node "${node.name}"`);
+      return to.select(x, y, z);
     case 'sum':
       return to.affine(x, new Float64Array(x.length).fill(1), new Float64Array(1));
     case 'mean': {
       // Divided by the number of elements exactly, which need not have a double as its inverse.
       const sum = to.affine(x, new Float64Array(x.length).fill(1), new Float64Array(1));
-      const count = to.affine(new Int32Array(0), new Float64Array(0), Float64Array.of(x.length));
+      const count = to.constants([x.length]);
       return to.multiply(sum, to.elementary('power', count, { exponent: -1 }));
     }
     case 'concat':
@@ -92,7 +98,7 @@ function appendNode(
     case 'neg':
       return to.linear(x, -1);
     case 'constant':
-      return to.affine(new Int32Array(0), new Float64Array(0), Float64Array.from(node.value));
+      return to.constants(node.value);
     case 'pow':
       return appendPower(to, x, node.exponent);
     case 'elu':
@@ -109,11 +115,11 @@ function appendNode(
     case 'lookup':
       return to.piecewise(x, node.points, node.values, 0, 0);
     case 'spline':
-      throw cannotProve(`node "${node.name}" is a spline, which is not covered`);
+      return appendModelSpline(to, splineOf(model, node), join(node.inputs.map((name) => values.get(name)!)));
     case 'floor':
     case 'ceil':
     case 'round':
-      throw cannotProve(`node "${node.name}" (${node.op}) jumps, which is not covered`);
+      return to.jump(node.op, x);
     case 'gelu':
       return appendFunction(to, node.approximate === 'tanh' ? 'geluTanh' : 'gelu', x);
     default:
@@ -130,7 +136,7 @@ function appendLeaves(
   bias: Float64Array | undefined,
 ): Int32Array {
   const tensor = (name: string) => model.tensors.get(name)!;
-  let sums = to.affine(new Int32Array(0), new Float64Array(0), bias ?? new Float64Array(node.width));
+  let sums = to.constants(bias ?? new Float64Array(node.width));
   for (const leaf of node.leaves) {
     let part = x.subarray(...leaf.cols);
     for (const name of 'weight' in leaf ? [leaf.weight] : [leaf.right, leaf.left]) {
@@ -142,4 +148,32 @@ function appendLeaves(
     sums = next;
   }
   return sums;
+}
+
+/** A tensor train, core by core from the last input to the first output; cores are [rank, mode, next rank]. */
+function appendTrain(
+  to: ProgramBuilder,
+  outputCores: readonly Tensor[],
+  inputCores: readonly Tensor[],
+  x: Int32Array,
+  bias: Float64Array | undefined,
+): Int32Array {
+  const affine = (z: Int32Array, { data }: Tensor) => to.affine(z, data, new Float64Array(data.length / z.length));
+  let z = x;
+  for (const core of [...inputCores].reverse()) {
+    const taken = core.shape[1] * core.shape[2];
+    z = join(Array.from({ length: z.length / taken }, (_, i) => affine(z.subarray(i * taken, (i + 1) * taken), core)));
+  }
+  for (const core of [...outputCores].reverse()) {
+    const [rank, mode, next] = core.shape;
+    const behind = z.length / next;
+    const given = Array.from({ length: behind }, (_, i) => {
+      return affine(
+        z.filter((_, at) => at % behind === i),
+        core,
+      );
+    });
+    z = Int32Array.from({ length: rank * mode * behind }, (_, at) => given[at % behind][Math.floor(at / behind)]);
+  }
+  return bias ? to.linear(z, 1, bias) : z;
 }

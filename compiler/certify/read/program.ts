@@ -1,4 +1,5 @@
 import { PinnEdgeError } from '../../diagnostics.js';
+import type { JumpName } from '../../model/functions.js';
 
 /**
  * A straight-line program over real numbers, one element at a time: what a model defines, or what the integers of a block
@@ -11,17 +12,14 @@ import { PinnEdgeError } from '../../diagnostics.js';
 /** Functions of one real variable that programs are made of. */
 export type ElementaryName = 'exp' | 'log' | 'sin' | 'cos' | 'tanh' | 'atan' | 'erf' | 'power';
 
-/** y_i = factor f(scale x_i + shift), with the argument times 2 pi, exactly, where `turns` is set. */
+/** y_i = f(x_i), of the argument times 2 pi, exactly, where `turns` is set. */
 export interface FunctionOp {
   readonly kind: 'function';
   readonly name: ElementaryName;
-  /** Of `power`. */
+  /** Of `power`: -1 or no whole number. */
   readonly exponent: number;
   readonly x: Int32Array;
   readonly out: number;
-  readonly scale: number;
-  readonly shift: number;
-  readonly factor: number;
   readonly turns: boolean;
 }
 
@@ -46,35 +44,33 @@ export interface LinearOp {
   readonly bias: Float64Array;
 }
 
-/** y_i = factor a_i b_i. */
+/** y_i = a_i b_i. */
 export interface MultiplyOp {
   readonly kind: 'multiply';
   readonly a: Int32Array;
   readonly b: Int32Array;
   readonly out: number;
-  readonly factor: number;
 }
 
-/** y_i = f(x_i), f linear between (points, values) and of slopes `left` and `right` beyond the ends. */
+/**
+ * y_i = f(x_i), f a polynomial between points and beyond the first and the last: piece j of x - points[max(0, j - 1)],
+ * constant term first. Coefficients may be off what they stand for by 2^-51 of themselves, which enclosures allow for.
+ */
 export interface PiecewiseOp {
   readonly kind: 'piecewise';
   readonly x: Int32Array;
   readonly out: number;
   readonly points: Float64Array;
-  readonly values: Float64Array;
-  readonly left: number;
-  readonly right: number;
+  /** One more than points, all of one length. */
+  readonly pieces: readonly Float64Array[];
 }
 
-/** y_i = a_i where condition_i > 0, else b_i. */
-export interface SelectOp {
-  readonly kind: 'select';
-  readonly condition: Int32Array;
-  readonly a: Int32Array;
-  readonly b: Int32Array;
+/** y_i is x_i taken to a whole number. */
+export interface JumpOp {
+  readonly kind: 'jump';
+  readonly name: JumpName;
+  readonly x: Int32Array;
   readonly out: number;
-  /** Of the model or the record, for messages. */
-  readonly place: string;
 }
 
 /** y_i is x_i, off by at most `error`, held to low .. high. */
@@ -103,7 +99,7 @@ export interface InputOp {
   readonly index: number;
 }
 
-export type Op = InputOp | AffineOp | LinearOp | FunctionOp | MultiplyOp | PiecewiseOp | SelectOp | StoreOp | TableOp;
+export type Op = InputOp | AffineOp | LinearOp | FunctionOp | MultiplyOp | PiecewiseOp | JumpOp | StoreOp | TableOp;
 
 export interface Program {
   readonly ops: readonly Op[];
@@ -186,23 +182,53 @@ export class ProgramBuilder {
 
   multiply(a: Int32Array, b: Int32Array, factor = 1): Int32Array {
     const count = Math.max(a.length, b.length);
-    return this.add<MultiplyOp>(count, { kind: 'multiply', a: repeat(a, count), b: repeat(b, count), factor });
+    return this.scaled(
+      this.add<MultiplyOp>(count, { kind: 'multiply', a: repeat(a, count), b: repeat(b, count) }),
+      factor,
+    );
   }
 
-  elementary(name: ElementaryName, x: Int32Array, options: Partial<FunctionOp> = {}): Int32Array {
-    const plain = { exponent: 0, scale: 1, shift: 0, factor: 1, turns: false };
-    return this.add<FunctionOp>(x.length, { kind: 'function', name, x, ...plain, ...options });
+  /** factor f(scale x + shift); in turns, where that is set, all of it. */
+  elementary(
+    name: ElementaryName,
+    x: Int32Array,
+    { exponent = 0, scale = 1, shift = 0, factor = 1, turns = false } = {},
+  ): Int32Array {
+    const argument = this.scaled(x, scale, shift);
+    return this.scaled(
+      this.add<FunctionOp>(x.length, { kind: 'function', name, x: argument, exponent, turns }),
+      factor,
+    );
   }
 
+  private scaled(x: Int32Array, scale: number, shift = 0): Int32Array {
+    return scale === 1 && shift === 0 ? x : this.linear(x, scale, shift);
+  }
+
+  pieces(x: Int32Array, points: ArrayLike<number>, pieces: readonly Float64Array[]): Int32Array {
+    return this.add<PiecewiseOp>(x.length, { kind: 'piecewise', x, points: Float64Array.from(points), pieces });
+  }
+
+  /** Linear between (points, values), of slopes `left` and `right` beyond the ends. */
   piecewise(x: Int32Array, points: number[], values: number[], left: number, right: number): Int32Array {
-    const at = { points: Float64Array.from(points), values: Float64Array.from(values), left, right };
-    return this.add<PiecewiseOp>(x.length, { kind: 'piecewise', x, ...at });
+    const slopes = points.slice(1).map((point, i) => (values[i + 1] - values[i]) / (point - points[i]));
+    const pieces = [left, ...slopes, right].map((slope, j) => Float64Array.of(values[Math.max(0, j - 1)], slope));
+    return this.pieces(x, points, pieces);
   }
 
-  select(condition: Int32Array, a: Int32Array, b: Int32Array, place: string): Int32Array {
-    const n = Math.max(condition.length, a.length, b.length);
-    const [c, p, q] = [condition, a, b].map((v) => repeat(v, n));
-    return this.add<SelectOp>(n, { kind: 'select', condition: c, a: p, b: q, place });
+  jump(name: JumpName, x: Int32Array): Int32Array {
+    return this.add<JumpOp>(x.length, { kind: 'jump', name, x });
+  }
+
+  /** Numbers that do not depend on the inputs. */
+  constants(values: ArrayLike<number>): Int32Array {
+    return this.affine(new Int32Array(0), new Float64Array(0), Float64Array.from(values));
+  }
+
+  /** a_i where condition_i > 0, else b_i. */
+  select(condition: Int32Array, a: Int32Array, b: Int32Array): Int32Array {
+    const isAbove = this.pieces(condition, [0], [Float64Array.of(0), Float64Array.of(1)]);
+    return this.linear(b, 1, 0, this.multiply(isAbove, this.linear(a, 1, 0, b, -1)), 1);
   }
 
   /** The smaller or the larger of two, by the positive part of their difference. */
