@@ -80,6 +80,13 @@ export function irParameterCount(graph: IrGraph): number {
   return count;
 }
 
+/** What one evaluation takes, in multiply-adds, about: every number once, and matrices of derivatives at every use. */
+export function evaluationWork(graph: IrGraph): number {
+  const weights = weightSites(graph).map(({ weight }) => weight);
+  const sizeOf = (arrays: readonly Float64Array[]) => arrays.reduce((size, { length }) => size + length, 0);
+  return irParameterCount(graph) + sizeOf(weights) - sizeOf([...new Set(weights)]);
+}
+
 /**
  * Numbers of the model file that the graph makes, as `inspect` counts them: a tensor train as its cores, and the scalings
  * between functions, which are nodes of their own there.

@@ -1,6 +1,6 @@
 import { evaluateIr, type IrValues, pullBackFrom } from '../ir/evaluate.js';
 import { mapValue } from '../ir/map-function.js';
-import { irParameterCount } from '../ir/parameters.js';
+import { evaluationWork } from '../ir/parameters.js';
 import type { InputNode, IrGraph, IrNode, MapNode } from '../ir/types.js';
 import type { Box } from '../model/box.js';
 import { concatPoints, coveringPoints } from './points/cover.js';
@@ -51,7 +51,7 @@ const GRID = 2048;
 export function featurePoints(graph: IrGraph, box: Box, seed = 0): Float64Array {
   const d = box.min.length;
   const random = uniform(seed + 17);
-  const affordable = Math.floor(WORK / (ROUNDS * ROUND_COST * (irParameterCount(graph) + graph.nodes.length + 64)));
+  const affordable = Math.floor(WORK / (ROUNDS * ROUND_COST * (evaluationWork(graph) + graph.nodes.length + 64)));
   const most = Math.max(16, Math.min(MOST_CLIMBERS, affordable));
   const starts = coveringPoints(box, STARTS, 1 + seed * STARTS);
   const values = evaluateIr(graph, starts, d);

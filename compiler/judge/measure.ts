@@ -1,9 +1,10 @@
 import { sentGraph } from '../ir/derive/derived-outputs.js';
 import { buildIr } from '../ir/from-model.js';
-import { irParameterCount } from '../ir/parameters.js';
+import { evaluationWork } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
 import type { IrGraph } from '../ir/types.js';
 import { type Box, inputBox } from '../model/box.js';
+import { onlyOutput } from '../model/derivatives.js';
 import type { Model } from '../model/types.js';
 import { errorsOf, type Measurement, type OutputError, relativeTo, summarizeErrors } from './errors.js';
 import { featurePoints } from './features.js';
@@ -67,16 +68,18 @@ export class Judge {
   readonly graph: IrGraph;
   private readonly samples = new Map<string, { points: Float64Array; wanted: Float64Array; interior: number }>();
   private readonly found = new Map<number, Float64Array>();
+  private readonly alone: readonly Model[];
   private jumps?: Jumps;
 
   constructor(private readonly model: Model) {
     this.box = inputBox(model.inputs);
+    this.alone = model.outputs.map((output) => onlyOutput(model, output));
     this.graph = sentGraph(model, foldGraph(buildIr(model)));
   }
 
   /** As many samples as suit the size of the network. */
   defaultLook(seed: number): Look {
-    const affordable = Math.floor(LOOK_WORK / (1 + irParameterCount(this.graph)));
+    const affordable = Math.floor(LOOK_WORK / (1 + evaluationWork(this.graph)));
     return { samples: Math.max(FEWEST_SAMPLES, Math.min(MOST_SAMPLES, affordable)), seed };
   }
 
@@ -110,6 +113,11 @@ export class Judge {
 
   reference(points: Float64Array): Float64Array {
     return evaluateReference(this.model, points);
+  }
+
+  /** Output k alone: with no more derivatives than it takes. */
+  private referenceOf(points: Float64Array, k: number): Float64Array {
+    return evaluateReference(this.alone[k], points);
   }
 
   /** Allowed errors by the largest |reference| at some points; infinite for an output that is zero there. */
@@ -150,18 +158,17 @@ export class Judge {
     const width = this.model.outputs.length;
     const d = this.box.min.length;
     return (at: Float64Array, above: Float64Array): Float64Array => {
-      const wanted = this.reference(at);
-      for (let i = k; i < wanted.length; i += width) {
-        output.largestReference = Math.max(output.largestReference, Math.abs(wanted[i]));
-      }
       const got = approximation(at);
-      const errors = errorsOf(wanted, got, k, width);
+      const alone = this.referenceOf(at, k);
+      for (const value of alone) output.largestReference = Math.max(output.largestReference, Math.abs(value));
+      const column = Float64Array.from(alone, (_, p) => got[p * width + k]);
+      const errors = errorsOf(alone, column, 0, 1);
       if (!this.jumps?.found.length) return errors;
       const suspects = Array.from(errors.keys()).filter((p) => errors[p] > above[p]);
       const rowsOf = (values: Float64Array, columns: number) =>
         concatPoints(suspects.map((p) => values.subarray(p * columns, (p + 1) * columns)));
-      const theirs = rowsOf(got, width);
-      errorsOf(this.nearerSide(rowsOf(at, d), rowsOf(wanted, width), theirs), theirs, k, width).forEach((error, i) => {
+      const [there, theirs] = [rowsOf(at, d), rowsOf(got, width)];
+      errorsOf(this.nearerSide(there, this.reference(there), theirs), theirs, k, width).forEach((error, i) => {
         errors[suspects[i]] = error;
       });
       return errors;
@@ -210,13 +217,13 @@ export class Judge {
   private errorSlopes(at: Float64Array, approximation: PointFunction, edge: IrGraph, k: number): Float64Array {
     const d = this.box.min.length;
     const width = this.model.outputs.length;
-    const [got, wanted] = [approximation(at), this.reference(at)];
+    const [got, wanted] = [approximation(at), this.referenceOf(at, k)];
     const ours = inputSlopes(edge, at, d, k);
     const theirs = inputSlopes(this.graph, at, d, k);
     const direction = Math.sign(this.model.outputs[k].scale ?? 1);
     return ours.map((slope, i) => {
-      const p = Math.floor(i / d) * width + k;
-      return Math.sign(got[p] - wanted[p]) * direction * (slope - theirs[i]);
+      const p = Math.floor(i / d);
+      return Math.sign(got[p * width + k] - wanted[p]) * direction * (slope - theirs[i]);
     });
   }
 }

@@ -129,3 +129,18 @@ export function highestOrder(model: Named): number {
     ),
   );
 }
+
+/** The model with one of its outputs alone, and what its expression needs hidden: as many derivatives as it takes. */
+export function onlyOutput(model: Model, output: ModelOutput): Model {
+  const needed = new Set<ModelOutput>();
+  const visit = ({ expression }: ModelOutput) => {
+    if (expression === undefined) return;
+    forEachMeaning(model, expression, (meaning) => {
+      if (meaning.kind !== 'output' || needed.has(meaning.output)) return;
+      needed.add(meaning.output);
+      visit(meaning.output);
+    });
+  };
+  visit(output);
+  return { ...model, outputs: [output], hidden: [...needed] };
+}

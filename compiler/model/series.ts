@@ -30,15 +30,23 @@ export function multiply(a: Series, b: Series): Series {
   return out;
 }
 
+/** Coefficient m of a b. */
+function productAt(a: Series, b: Series, m: number): number {
+  let sum = 0;
+  for (let i = 0; i <= m; i++) sum += a[i] * b[m - i];
+  return sum;
+}
+
 /**
  * The series of y = f(s) from f(s_0) and the series of dy/ds: k y_k = sum_j j s_j d_(k-j).
- * @param slope coefficients 0 .. k - 1 of dy/ds from coefficients 0 .. k - 1 of y
+ * @param slope coefficient m of dy/ds from coefficients 0 .. m of y
  */
-function integrate(s: Series, value: number, slope: (y: Series) => Series): Series {
+function integrate(s: Series, value: number, slope: (y: Series, m: number) => number): Series {
   const y = new Float64Array(s.length);
+  const d = new Float64Array(s.length);
   y[0] = value;
   for (let k = 1; k < s.length; k++) {
-    const d = slope(y.subarray(0, k));
+    d[k - 1] = slope(y, k - 1);
     for (let j = 1; j <= k; j++) y[k] += (j / k) * s[j] * d[k - j];
   }
   return y;
@@ -46,12 +54,12 @@ function integrate(s: Series, value: number, slope: (y: Series) => Series): Seri
 
 /** exp(s). */
 export function exponential(s: Series): Series {
-  return integrate(s, Math.exp(s[0]), (y) => y);
+  return integrate(s, Math.exp(s[0]), (y, m) => y[m]);
 }
 
 /** f with df/ds = d(s), a series that does not depend on f. */
 export function primitive(s: Series, value: number, derivative: Series): Series {
-  return integrate(s, value, (y) => derivative.subarray(0, y.length));
+  return integrate(s, value, (_, m) => derivative[m]);
 }
 
 /** s^n: a whole n >= 0 by products, any other by s y' = n s' y, for s_0 other than 0. */
@@ -77,17 +85,17 @@ export function logarithm(s: Series): Series {
 
 /** tanh(s), by y' = (1 - y^2) s'. */
 export function hyperbolicTangent(s: Series): Series {
-  return integrate(s, Math.tanh(s[0]), (y) => affine(multiply(y, y), -1, 1));
+  return integrate(s, Math.tanh(s[0]), (y, m) => (m ? 0 : 1) - productAt(y, y, m));
 }
 
 /** tan(s), by y' = (1 + y^2) s'. */
 export function tangent(s: Series): Series {
-  return integrate(s, Math.tan(s[0]), (y) => affine(multiply(y, y), 1, 1));
+  return integrate(s, Math.tan(s[0]), (y, m) => (m ? 0 : 1) + productAt(y, y, m));
 }
 
 /** 1 / (1 + exp(-s)), by y' = y (1 - y) s'. */
 export function logistic(s: Series, value: number): Series {
-  return integrate(s, value, (y) => multiply(y, affine(y, -1, 1)));
+  return integrate(s, value, (y, m) => y[m] - productAt(y, y, m));
 }
 
 /** sin s, or cos s, each by the derivative of the other. */

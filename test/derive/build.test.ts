@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import type { IrNode } from '../../compiler/ir/types.js';
-import { compile } from '../../compiler/pipeline/compile.js';
-import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
+import { approximateFast } from '../../compiler/formats/search/attempt-errors.js';
+import type { Attempt } from '../../compiler/formats/search/fitting.js';
+import type { IrGraph, IrNode } from '../../compiler/ir/types.js';
+import { coveringPoints } from '../../compiler/judge/points/cover.js';
+import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
+import { inputBox } from '../../compiler/model/box.js';
 import { modelFrom, perceptron, randoms, tensor } from '../helpers/models.js';
+import { planned, relativeErrors } from './helpers.js';
 
-/** Builds with derivatives: their errors, their bits on every engine, and the bytes of their weights. */
+/** Formats of derivatives: their errors, and the bytes of their weights. */
 
 type Json = ReturnType<typeof perceptron> & { outputs: object[]; tensors: Record<string, object>; nodes: object[] };
 
 const derived = (...names: string[]) => names.map((name) => ({ name, expression: name }));
 
 /** Arrays of weights of a graph, each with how many steps have it and how many arrays of integers these have. */
-function sharing({ graph, quantized }: CompiledModel): { uses: number; integers: number }[] {
+function sharing(graph: IrGraph, { quantized }: Attempt): { uses: number; integers: number }[] {
   const integers = new Map<Float64Array, Int32Array[]>();
   const add = (weight: Float64Array, ints: Int32Array) => integers.set(weight, [...(integers.get(weight) ?? []), ints]);
   for (const node of graph.nodes as readonly IrNode[]) {
@@ -69,12 +73,16 @@ function structured(kind: 'dense' | 'low_rank' | 'hierarchical' | 'tensor_train'
 describe.each(['dense', 'low_rank', 'hierarchical', 'tensor_train'] as const)(
   'derivatives of a network with a %s layer',
   (kind) => {
-    it('share the integers of every matrix and keep the tolerance', async () => {
+    it('share the integers of every matrix and keep the tolerance', () => {
       const json = structured(kind);
       json.outputs.push(...derived('y0_x0', 'y0_x1', 'y0_x0x0', 'y0_x0x1'));
-      const compiled = await compile(modelFrom(json), { tolerance: 2e-3 });
-      for (const { maxRelative } of compiled.measured.outputs) expect(maxRelative).toBeLessThan(2e-3);
-      const all = sharing(compiled);
+      const model = modelFrom(json);
+      const { graph, attempt } = planned(model, 2e-3);
+      const points = coveringPoints(inputBox(model.inputs), 2048);
+      const wanted = evaluateReference(model, points);
+      for (const error of relativeErrors(approximateFast(model, attempt)(points), wanted, model.outputs.length))
+        expect(error).toBeLessThan(2e-3);
+      const all = sharing(graph, attempt);
       expect(Math.max(...all.map(({ uses }) => uses))).toBeGreaterThanOrEqual(5);
       for (const { integers } of all) expect(integers).toBe(1);
     });
@@ -82,17 +90,14 @@ describe.each(['dense', 'low_rank', 'hierarchical', 'tensor_train'] as const)(
 );
 
 describe('the pool of a build with derivatives', () => {
-  it('has every matrix once', async () => {
-    const plain = perceptron([2, 16, 16, 1], 'sin', 6) as Json;
+  it('has every matrix once', () => {
     const json = perceptron([2, 16, 16, 1], 'sin', 6) as Json;
+    const matrices = () => {
+      const { records } = planned(modelFrom(json), 0.02, '16').attempt.lowered.table;
+      return new Set(records.filter(({ kind, cols }) => kind === 1 && cols > 0).map(({ weights }) => weights)).size;
+    };
+    const alone = matrices();
     json.outputs.push(...derived('y0_x0', 'y0_x1', 'y0_x0x1'));
-    const [small, large] = [
-      await compile(modelFrom(plain), { precision: '16', tolerance: 0.02 }),
-      await compile(modelFrom(json), { precision: '16', tolerance: 0.02 }),
-    ];
-    const matrices = (c: CompiledModel) =>
-      new Set(c.lowered.table.records.filter(({ kind, cols }) => kind === 1 && cols > 0).map(({ weights }) => weights))
-        .size;
-    expect(matrices(large)).toBe(matrices(small));
+    expect(matrices()).toBe(alone);
   });
 });

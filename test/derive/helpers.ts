@@ -1,12 +1,17 @@
+import type { Precision } from '../../compiler/formats/plan.js';
+import { type Attempt, Fitting } from '../../compiler/formats/search/fitting.js';
 import { sentGraph } from '../../compiler/ir/derive/derived-outputs.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import type { IrGraph } from '../../compiler/ir/types.js';
+import { Judge } from '../../compiler/judge/measure.js';
 import { interiorPoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
+import { type RequirementLike, requirementOf } from '../../compiler/judge/requirement.js';
 import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
+import { graphsOf } from '../../compiler/pipeline/graph-stage.js';
 
 /** The graph of what a model sends, as a build makes it. */
 export function derivedGraph(model: Model): IrGraph {
@@ -23,6 +28,20 @@ export function graphError(model: Model): number[] {
     .get(graph.output)!
     .map((v, i) => (model.outputs[i % width].scale ?? 1) * v + (model.outputs[i % width].offset ?? 0));
   return relativeErrors(got, wanted, width);
+}
+
+/** Share of the tolerances that the noise model plans with where nothing is measured before a test does. */
+const BUDGET = 0.4;
+
+/** The formats that the noise model proposes: a build's, without the search for cheaper ones. */
+export function planned(
+  model: Model,
+  tolerance: RequirementLike,
+  precision: Precision = 'auto',
+): { graph: IrGraph; attempt: Attempt } {
+  const { whole } = graphsOf(model, model.name, requirementOf(model, tolerance));
+  const attempt = new Fitting(model, new Judge(model), whole, precision).planned(BUDGET);
+  return { graph: whole.graph, attempt };
 }
 
 export function relativeErrors(got: ArrayLike<number>, wanted: Float64Array, width: number): number[] {

@@ -20,6 +20,12 @@ export const ATTEMPT_POINTS = 1024;
 /** Features of the graph among them, at most. */
 const ATTEMPT_FEATURES = 256;
 
+/** A lowered model and its table as bytes. */
+export interface LoweredTable {
+  lowered: LoweredModel;
+  tableBytes: Uint8Array;
+}
+
 /** The largest of {@link shareOfAllowance} over the outputs. */
 export function shareOfErrors(errors: readonly OutputError[], analysis: Analysis): number {
   return Math.max(...sharesOfErrors(errors, analysis));
@@ -30,7 +36,7 @@ export function sharesOfErrors(errors: readonly OutputError[], { allowances, lar
   return errors.map((error, k) => shareOfAllowance(error, allowances[k], largestReference[k]));
 }
 
-/** Errors of the integers themselves, by the oracle, at the points that formats are tried on. */
+/** Errors of the integers themselves, at the points that formats are tried on. */
 export class AttemptErrors {
   private readonly points: Float64Array;
   private readonly wanted: Float64Array;
@@ -49,8 +55,8 @@ export class AttemptErrors {
     this.wanted = judge.reference(this.points);
   }
 
-  of(lowered: LoweredModel): OutputError[] {
-    const got = approximate(this.model, lowered)(this.points);
+  of(attempt: LoweredTable): OutputError[] {
+    const got = approximateFast(this.model, attempt)(this.points);
     const wanted = this.judge.nearerSide(this.points, this.wanted, got);
     return summarizeErrors(this.model, this.points, wanted, got, ATTEMPT_POINTS);
   }
@@ -65,10 +71,7 @@ export function approximate(model: Model, lowered: LoweredModel): PointFunction 
 }
 
 /** The same by the kernels in C on this machine, which give the same integers several times as fast. */
-export function approximateFast(
-  model: Model,
-  { lowered, tableBytes }: { lowered: LoweredModel; tableBytes: Uint8Array },
-): PointFunction {
+export function approximateFast(model: Model, { lowered, tableBytes }: LoweredTable): PointFunction {
   const inputs = inputWordFormats(lowered.table);
   const outputs = outputWordFormats(lowered.table, model.outputs);
   return (points) => {

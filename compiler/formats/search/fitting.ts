@@ -13,7 +13,7 @@ import { type Plan, type Precision, planFormats, withWeightBits } from '../plan.
 import { type QuantizeOptions, quantize } from '../quantize.js';
 import { WeightRounder } from '../weight-rounder.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
-import { ATTEMPT_POINTS, AttemptErrors, approximate, shareOfErrors } from './attempt-errors.js';
+import { ATTEMPT_POINTS, AttemptErrors, approximateFast, shareOfErrors } from './attempt-errors.js';
 import { matricesOf, movesOf } from './moves.js';
 import { searchNoiseBudget } from './noise-budget.js';
 import { costOf, degreePrices, type Preference, planRules } from './preference.js';
@@ -106,7 +106,7 @@ export class Fitting {
     const identity = tableCrc(tableBytes);
     let attempt = this.known.get(identity);
     if (!attempt) {
-      const share = shareOfErrors(this.errors.of(lowered), this.analysis);
+      const share = shareOfErrors(this.errors.of({ lowered, tableBytes }), this.analysis);
       const cost = costOf(lowered, tableBytes.length, plan, this.prefer);
       attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
       this.known.set(identity, attempt);
@@ -134,7 +134,7 @@ export class Fitting {
     const fresh = watched.subarray(attempt.watched);
     attempt.watched = watched.length;
     if (!fresh.length) return attempt.share;
-    const got = approximate(model, attempt.lowered)(fresh);
+    const got = approximateFast(model, attempt)(fresh);
     const wanted = judge.nearerSide(fresh, judge.reference(fresh), got);
     got.forEach((v, i) => {
       const error = Math.abs(v - wanted[i]) / analysis.allowances[i % model.outputs.length];

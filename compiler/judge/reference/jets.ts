@@ -65,11 +65,12 @@ export class JetSpace {
     return { planes, order };
   }
 
-  multiply(a: Jet, b: Jet): Jet {
+  /** @param zero planes that are known to be zero: those of a from one on, those of b below one */
+  multiply(a: Jet, b: Jet, zero = { from: a.planes.length, below: 0 }): Jet {
     const order = Math.min(a.order, b.order);
     const out = this.zero(a.planes[0].length, order);
     for (const [i, j, k] of this.monomials.products) {
-      if (k >= out.planes.length) continue;
+      if (k >= out.planes.length || i >= zero.from || j < zero.below) continue;
       const [x, y, z] = [a.planes[i], b.planes[j], out.planes[k]];
       for (let p = 0; p < z.length; p++) z[p] += x[p] * y[p];
     }
@@ -89,7 +90,7 @@ export class JetSpace {
     const displacement: Jet = { planes: [new Float64Array(length), ...a.planes.slice(1)], order: a.order };
     let out: Jet = this.zero(length, a.order);
     for (let k = a.order; k >= 0; k--) {
-      out = k === a.order ? out : this.multiply(out, displacement);
+      if (k < a.order) out = this.multiply(out, displacement, { from: this.planesOf(a.order - k - 1), below: 1 });
       for (let p = 0; p < length; p++) out.planes[0][p] += coefficients[k][p];
     }
     return out;
