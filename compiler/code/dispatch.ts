@@ -34,7 +34,7 @@ export function dispatchSource(
   const kernels = kernelsOf(table.records);
   const body = hasCalls(table)
     ? callsSource(table.records, kernels, places, callsInARow, onceRecords)
-    : walkSource([...kernels.values()]);
+    : walkSource(table.records, kernels, places);
   const sources = [...kernels.values()].flatMap(({ source }) => source ?? []);
   const text = `${body}${sources.map((source) => `\n${source}`).join('')}`;
   return `// ${title}: kernels\n// ${NOTE}\n${imports([...kernels.values()], text)}\n\n${text}`;
@@ -139,7 +139,26 @@ function literal(
 
 // --- a walk over the table -------------------------------------------------------------------------------------------
 
-function walkSource(kernels: readonly Kernel[]): string {
+/**
+ * A kernel reads what it takes from the record, but for what all its records say alike: that is a literal, as where each
+ * record has a call. It takes no operations and leads to shorter code, and nests nothing on the native stack.
+ */
+function walkSource(records: readonly TableRecord[], byIdentity: Map<string, Kernel>, places: Places): string {
+  const calls = new Map<Kernel, number[][]>();
+  for (let i = 0; i < records.length; i++) {
+    const kernel = byIdentity.get(kernelIdentity(records[i]))!;
+    const values = kernel.args.map((argument) => argument.value(records[i], records[i + 1], places));
+    calls.set(kernel, [...(calls.get(kernel) ?? []), values]);
+    if (kernel.fused) i++;
+  }
+  // Tables that fused kernels read are records that no kernel of their own runs.
+  const kernels = [...byIdentity.values()].filter((kernel) => calls.has(kernel));
+  const passed = (kernel: Kernel) =>
+    kernel.args.map(({ read, isBase }, k) => {
+      const [first, ...others] = calls.get(kernel)!;
+      const isSame = !isBase && others.every((values) => values[k] === first[k]);
+      return isSame ? String(first[k]) : read;
+    });
   const keys = [...new Set(kernels.map(({ key }) => key))];
   const name = (kernel: Kernel) => `kernel${kernels.indexOf(kernel)}`;
   /** One case per key; kernels that share it are told apart by shape. */
@@ -157,7 +176,7 @@ function walkSource(kernels: readonly Kernel[]): string {
     (kernel) => `
 function ${name(kernel)}(record: usize, arena: usize, pool: usize): void {
   ${kernel.call}(
-${['false', ...kernel.args.map(({ read }) => read)].map((text) => `    ${text},`).join('\n')}
+${['false', ...passed(kernel)].map((text) => `    ${text},`).join('\n')}
   );
 }
 `,

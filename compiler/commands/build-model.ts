@@ -47,6 +47,7 @@ export async function buildModel(
       onProof: ({ share, boxes }) =>
         say(`  certify   ${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(boxes)} boxes\n`),
       onTooLarge: ({ message }) => say(`\n  for speed it does not fit: ${message}\n  so it is built for size\n\n`),
+      onTry: (option) => say(`\n  it does not fit; trying ${option}\n\n`),
     },
   );
 }

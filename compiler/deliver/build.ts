@@ -3,15 +3,16 @@ import type { Goal } from '../code/cost/goal.js';
 import type { BuildEngine } from '../code/engines/build-engine.js';
 import { type Compressor, compressModel } from '../compress/compress.js';
 import { EFFORTS, type Effort, type Method } from '../compress/compress-options.js';
-import { PinnEdgeError } from '../diagnostics.js';
+import type { PinnEdgeError } from '../diagnostics.js';
 import type { Precision } from '../formats/plan.js';
 import type { FitOutputs } from '../import/fit-tangents.js';
-import type { RequirementLike } from '../judge/requirement.js';
+import { type RequirementLike, requirementOf } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
 import { compile } from '../pipeline/compile.js';
 import type { CompiledModel, StageResult } from '../pipeline/compiled-model.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../table/layout/interpreter.js';
 import { type ProofAttempt, provedCompile } from './certified-build.js';
+import { type Choice, isTooLarge, withNearestFit } from './nearest-fit.js';
 import { type PackagedBuild, packageBuild } from './package/build-files.js';
 import { CERTIFICATE_FILE } from './package/certificate-file.js';
 import type { Target } from './package/target.js';
@@ -57,6 +58,8 @@ export interface BuildWatch {
   onProof?: (attempt: ProofAttempt) => void;
   /** Called where a build for speed does not fit, before one for size is made. */
   onTooLarge?: (reason: PinnEdgeError) => void;
+  /** Called with an option before it is tried, where a build does not fit. */
+  onTry?: (option: string) => void;
   /** Asked once, whatever is built of its answer. */
   compressor?: Compressor;
 }
@@ -69,7 +72,7 @@ export interface BuiltModel extends PackagedBuild {
 /**
  * Compiles a model for a target and packs what the device and its makers need; `writeBuild` writes the files.
  *
- * @throws PinnEdgeError: as `compile`; PE9203 for an engine that the target has no room for; PE4002 where no goal fits the target; PE4205 where the tolerance cannot be proved
+ * @throws PinnEdgeError: as `compile`; PE9203 for an engine that the target has no room for; PE4002 where no goal fits the target, with an option that was tried and does; PE4205 where the tolerance cannot be proved
  */
 export async function buildForTarget(
   model: Model,
@@ -82,37 +85,46 @@ export async function buildForTarget(
   const compressWith = once(watch.compressor ?? compressModel);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
   const smaller = goal === 'speed' ? 'speed' : 'size';
+  const make = (choice: Choice, formatBudget?: number) =>
+    compile(model, {
+      ...choice,
+      isa: target.isa,
+      precision,
+      kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
+      compress: compress === 'none' ? undefined : { method: compress, goal: smaller, maxWork: EFFORTS[effort] },
+      compressWith,
+      file: watch.file,
+      formatBudget,
+      onStage: watch.onStage,
+    });
   const buildFor = async (chosen: Goal): Promise<BuiltModel> => {
-    const make = (formatBudget?: number) =>
-      compile(model, {
-        isa: target.isa,
-        tolerance,
-        precision,
-        engine,
-        goal: chosen,
-        kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-        compress: compress === 'none' ? undefined : { method: compress, goal: smaller, maxWork: EFFORTS[effort] },
-        compressWith,
-        file: watch.file,
-        formatBudget,
-        onStage: watch.onStage,
-      });
+    const choice = { engine, goal: chosen, tolerance };
     const { compiled, certificate } = wishes.certify
-      ? await provedCompile(make, watch.onProof)
-      : { compiled: await make(), certificate: undefined };
+      ? await provedCompile((budget) => make(choice, budget), watch.onProof)
+      : { compiled: await make(choice), certificate: undefined };
     const { modelVersion: version, name: prefix, fit } = wishes;
     const packaged = packageBuild(compiled, target, { version, prefix, fit });
     if (certificate) packaged.files.set(CERTIFICATE_FILE, `${JSON.stringify(certificate)}\n`);
     packaged.files.set(REPORT_PAGE, reportPage([pageOfPackage(compiled, packaged, certificate)]));
     return { compiled, certificate, ...packaged };
   };
-  if (goal) return buildFor(goal);
+  const orNearest = async (chosen: Goal): Promise<BuiltModel> => {
+    try {
+      return await buildFor(chosen);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      const fits = async (choice: Choice) => packageBuild(await make(choice), target, { fit: wishes.fit });
+      const asked = { engine, goal: chosen, tolerance };
+      throw await withNearestFit(error, asked, requirementOf(model, tolerance), target, fits, watch.onTry);
+    }
+  };
+  if (goal) return orNearest(goal);
   try {
     return await buildFor('speed');
   } catch (error) {
-    if (!(error instanceof PinnEdgeError) || error.code !== 'PE4002') throw error;
+    if (!isTooLarge(error)) throw error;
     watch.onTooLarge?.(error);
-    return buildFor('size');
+    return orNearest('size');
   }
 }
 

@@ -23,8 +23,8 @@
 #define PE_FRAMES_ARM_CLANG {6u, 4u, 5u, 5u, 6u, 4u, 6u, 5u, 11u, 35u}
 #define PE_FRAMES_XTENSA_LX106 {2u, 4u, 4u, 4u, 6u, 2u, 6u, 4u, 12u, 34u}
 #define PE_FRAMES_X86_64 {2u, 4u, 4u, 2u, 2u, 2u, 6u, 6u, 18u, 48u}
-#define PE_FRAMES_XTENSA_WINDOWED {4u, 6u, 6u, 6u, 8u, 4u, 8u, 6u, 16u, 42u}
-#define PE_FRAMES_LARGEST {6u, 6u, 6u, 7u, 8u, 4u, 8u, 6u, 18u, 48u}
+#define PE_FRAMES_XTENSA_WINDOWED {4u, 4u, 4u, 6u, 6u, 4u, 4u, 4u, 12u, 42u}
+#define PE_FRAMES_LARGEST {6u, 4u, 5u, 7u, 8u, 4u, 6u, 6u, 18u, 48u}
 #define PE_FRAMES_TAIL_CALLS {0u, 0u, 0u, 0u, 0u, 0u, 5u, 0u, 7u, 32u}
 #define PE_FRAMES_TAIL_CALLS_64 {0u, 0u, 0u, 0u, 0u, 0u, 6u, 0u, 10u, 48u}
 

@@ -121,6 +121,14 @@ typedef struct {
 // ones at most so many times more), and what makes the arena's address a multiple of 8.
 #define PE_ARENA_BYTES(memory_bytes, heap_bytes) ((memory_bytes) + (heap_bytes) * (sizeof(void *) / 4) + 8)
 
+// What the mark that a stack bears may understate (uxTaskGetStackHighWaterMark): on Xtensa with register windows the
+// deepest frames may never leave the registers; 32 to 208 bytes were measured on the ESP32's core.
+#if defined(__XTENSA_WINDOWED_ABI__)
+#define PE_UNMARKED_STACK_BYTES 208u
+#else
+#define PE_UNMARKED_STACK_BYTES 0u
+#endif
+
 // A model: everything that is known when it is built. pinn_model.h defines one; all of it may lie in flash.
 typedef struct {
   const char *name;

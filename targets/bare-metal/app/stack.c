@@ -4,6 +4,14 @@
 
 #define PAINT 0x5aa5c33cu
 
+// On Xtensa with register windows the deepest frames may never leave the registers, and so leave no mark: measured on the
+// ESP32's core, paint understates by 32 to 208 bytes.
+#if defined(__XTENSA_WINDOWED_ABI__)
+#define UNPAINTED_BYTES 208u
+#else
+#define UNPAINTED_BYTES 0u
+#endif
+
 // Not painted below the painter's own frame, which is still in use.
 #define MARGIN_WORDS 16
 
@@ -28,5 +36,5 @@ __attribute__((noinline)) uint32_t stack_used_by(void (*task)(void *), void *arg
     board_print("FAIL stack: the native stack overflowed\n");
     board_exit(1);
   }
-  return (uint32_t)((uintptr_t)here - (uintptr_t)lowest_used(here));
+  return (uint32_t)((uintptr_t)here - (uintptr_t)lowest_used(here)) + UNPAINTED_BYTES;
 }
