@@ -106,7 +106,7 @@ export function harnessFigures(model: Pick<Model, 'inputs' | 'outputs'>, board: 
 
 const LIMIT_SECONDS = 1800;
 
-function runRival(
+export function runRival(
   board: Board,
   program: RivalProgram,
   inputs: Int32Array,

@@ -3,20 +3,21 @@
 #include <stdbool.h>
 
 #include "pe_fit_algebra.h"
+#include "pe_fit_condition.h"
 #include "pe_fit_observe.h"
 
 #define DEFAULT_STEPS 20u
 #define DEFAULT_CONDITION 1000.0
-// Of the mean square of a residual: a step that promises less moves by a hundredth of a standard error.
-#define NO_GAIN 1e-4
+// Of the mean square of a residual: a step that promises less moves by a fiftieth of a standard error.
+#define NO_GAIN 4e-4
 // The same for a step that did not keep its promise: what is left is the rounding of the answers.
-#define SMALL_GAIN 1e-2
+#define SMALL_GAIN 5e-2
 #define FIRST_DAMPING 1e-3
 #define LEAST_DAMPING 1e-7
 #define MOST_DAMPING 1e8
-// Off the diagonal of a matrix whose diagonal is 1.
-#define DIAGONAL 1e-12
-#define SWEEPS 12u
+// A step that did not keep its promise is halved at first: less damping would hardly make it shorter.
+#define HALVING 1.0
+#define MORE_DAMPING 8.0
 
 // The least squares at one place.
 typedef struct {
@@ -87,6 +88,8 @@ static double propose(fit_t *f, const place_t *here, double damping, double *roo
   return gain;
 }
 
+static double more(double damping) { return damping < HALVING ? HALVING : pe_mul(damping, MORE_DAMPING); }
+
 // From f->shares to the least chi-square. `here` is the look at them, and in the end at the result.
 static pe_fit_result_t descend(fit_t *f, place_t *here, place_t *there, uint32_t max_steps, pe_fit_t *fit) {
   const uint32_t n = f->observer.count;
@@ -96,7 +99,7 @@ static pe_fit_result_t descend(fit_t *f, place_t *here, place_t *there, uint32_t
     const double unit = here->chi_square / (double)freedom;
     double gain = propose(f, here, damping, there->normal);
     while (gain < 0 && damping < MOST_DAMPING) {
-      damping = pe_mul(damping < LEAST_DAMPING ? LEAST_DAMPING : damping, 10);
+      damping = more(damping);
       gain = propose(f, here, damping, there->normal);
     }
     if (gain <= pe_mul(NO_GAIN, unit)) return PE_FIT_OK;
@@ -114,57 +117,9 @@ static pe_fit_result_t descend(fit_t *f, place_t *here, place_t *there, uint32_t
       fit->iterations++;
       return PE_FIT_OK;
     }
-    damping = pe_mul(damping < LEAST_DAMPING ? LEAST_DAMPING : damping, 10);
+    damping = more(damping);
   }
   return PE_FIT_ERROR_STEPS;
-}
-
-// One rotation of Jacobi's method (Golub and Van Loan, Matrix Computations, section 8.5), which makes a[p, q] zero.
-static void rotate(double *a, uint32_t n, uint32_t p, uint32_t q) {
-  const double off = a[pe_at(q, p)];
-  const double ratio = (a[pe_at(q, q)] - a[pe_at(p, p)]) / pe_mul(2, off);
-  const double size = ratio < 0 ? -ratio : ratio;
-  const double up = 1 / (size + pe_root(1 + pe_mul(ratio, ratio)));
-  const double tangent = ratio < 0 ? -up : up;
-  const double cosine = 1 / pe_root(1 + pe_mul(tangent, tangent));
-  const double sine = pe_mul(tangent, cosine);
-  a[pe_at(p, p)] -= pe_mul(tangent, off);
-  a[pe_at(q, q)] += pe_mul(tangent, off);
-  a[pe_at(q, p)] = 0;
-  for (uint32_t k = 0; k < n; k++) {
-    if (k == p || k == q) continue;
-    const double ap = a[pe_of(k, p)], aq = a[pe_of(k, q)];
-    a[pe_of(k, p)] = pe_mul(cosine, ap) - pe_mul(sine, aq);
-    a[pe_of(k, q)] = pe_mul(sine, ap) + pe_mul(cosine, aq);
-  }
-}
-
-// Singular values of R^-1/2 J with its columns scaled to length 1; `a` has room for the matrix.
-static void look_at_condition(const double *normal, double *a, double *lengths, uint32_t n, pe_fit_t *fit) {
-  for (uint32_t i = 0; i < n; i++) lengths[i] = pe_root(normal[pe_at(i, i)]);
-  for (uint32_t i = 0; i < n; i++) {
-    a[pe_at(i, i)] = 1;
-    for (uint32_t j = 0; j < i; j++) a[pe_at(i, j)] = normal[pe_at(i, j)] / lengths[i] / lengths[j];
-  }
-  bool is_diagonal = false;
-  for (uint32_t sweep = 0; sweep < SWEEPS && !is_diagonal; sweep++) {
-    is_diagonal = true;
-    for (uint32_t q = 1; q < n; q++) {
-      for (uint32_t p = 0; p < q; p++) {
-        const double off = a[pe_at(q, p)];
-        if (off <= DIAGONAL && off >= -DIAGONAL) continue;
-        is_diagonal = false;
-        rotate(a, n, p, q);
-      }
-    }
-  }
-  double least = a[0], most = a[0];
-  for (uint32_t i = 1; i < n; i++) {
-    if (a[pe_at(i, i)] < least) least = a[pe_at(i, i)];
-    if (a[pe_at(i, i)] > most) most = a[pe_at(i, i)];
-  }
-  fit->smallest = pe_root(least);
-  fit->condition = fit->smallest > 0 ? pe_root(most) / fit->smallest : DBL_MAX;
 }
 
 // Whether effects and their differences are larger than what the tangents may be wrong by. A matrix E of errors moves no
@@ -183,7 +138,7 @@ static pe_fit_result_t tell_apart(fit_t *f, const place_t *here, const place_t *
     if (!(own > error)) return PE_FIT_ERROR_NO_EFFECT;
     total += error / own;
   }
-  look_at_condition(here->normal, room->normal, room->gradient, n, fit);
+  pe_look_at_condition(here->normal, room->normal, room->gradient, n, fit);
   fit->at = 0;
   if (n == 1u) return PE_FIT_OK;
   const bool is_apart = fit->condition <= limit && pe_mul(fit->smallest, fit->smallest) > total;

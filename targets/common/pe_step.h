@@ -37,28 +37,54 @@ extern "C" {
 // Evaluates words: pinn_model_step_run, around pe_run_words or pinn_model_run_words. Below 0: it failed.
 typedef int (*pe_step_run_t)(void *context, const int32_t *inputs, int32_t *outputs);
 
-typedef struct {
-  uint16_t input;
-  uint16_t output;  // its next value
-  int8_t shift;     // exponent of the output less that of the input, from -31 to 31
-  int32_t min;      // range of the input, in words
-  int32_t max;
-} pe_step_state_t;
+// Puts the next states of `outputs` in the place of the states. Returns `result`, or PE_STEP_LEFT where one had to be held.
+typedef int (*pe_step_next_t)(int32_t *words, const int32_t *outputs, int result);
 
 // What is known of a step model when it is built. All of it may lie in flash.
 typedef struct {
   uint16_t input_count;
-  uint16_t state_count;
-  const pe_step_state_t *states;
+  pe_step_next_t next;
   const double *units;  // words per unit of every input: powers of two
 } pe_step_model_t;
 
+// Inlined, so that what is constant of a model costs nothing: a step of a small network has some hundred instructions in all.
+#if defined(__GNUC__)
+#define PE_STEP_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define PE_STEP_INLINE static inline
+#endif
+
+// The right shift of a negative number is arithmetic.
+typedef char pe_step_right_shifts_are_arithmetic[((-3) >> 1) == -2 ? 1 : -1];
+
+// The word of a state: the nearest integer to next * 2^-shift, held to its range; `result` says where it had to be. `shift` is
+// the exponent of the output less that of the input, from -31 to 31.
+PE_STEP_INLINE int32_t pe_step_word(int32_t next, int shift, int32_t min, int32_t max, int *result) {
+  int32_t word = next, lowest = min, highest = max;
+  if (shift > 0) {
+    // floor((next + half) / 2^shift) in 32 bits: the bit below the last one is the half.
+    word = (next >> shift) + ((next >> (shift - 1)) & 1);
+  } else if (shift < 0) {
+    // Nothing overflows: what is beyond max * 2^shift rounded down, or below min * 2^shift rounded up, is outside.
+    lowest = (min >> -shift) + ((min & (int32_t)(((uint32_t)1 << -shift) - 1u)) != 0);
+    highest = max >> -shift;
+  }
+  // One comparison for both ends.
+  const uint32_t above = (uint32_t)word - (uint32_t)lowest;
+  if (above <= (uint32_t)highest - (uint32_t)lowest && lowest <= highest) return shift < 0 ? (int32_t)((uint32_t)word << -shift) : word;
+  *result = PE_STEP_LEFT;
+  return word < lowest ? min : max;
+}
+
 // One step: evaluates the words of all inputs, and puts the next states in the place of the states. `outputs` holds all
-// outputs of the step. After an error `words` is unchanged. No pointer may be null but the context, which is for `run`: a step
-// of a small network costs some hundred instructions, and has none to spare for what is known when it is written.
+// outputs of the step. After an error `words` is unchanged. No pointer may be null but the context, which is for `run`.
 //
 // Returns PE_STEP_OK, PE_STEP_CLAMPED, PE_STEP_LEFT or an error.
-int pe_step(const pe_step_model_t *model, pe_step_run_t run, void *context, int32_t *words, int32_t *outputs);
+PE_STEP_INLINE int pe_step(const pe_step_model_t *model, pe_step_run_t run, void *context, int32_t *words,
+                           int32_t *outputs) {
+  const int result = run(context, words, outputs);
+  return result < 0 ? result : model->next(words, outputs, result);
+}
 
 // Sets an input, a state or not, to a value in its unit: word = floor(value * units + 1/2), held to int32.
 // Returns PE_STEP_OK, PE_STEP_CLAMPED where it had to be held, or an error, after which `words` is unchanged.

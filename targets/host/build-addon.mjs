@@ -54,7 +54,7 @@ const OWN_UNITS = ['counted_heap', 'fit_node', 'instance', 'node_values', 'priva
 // The block kernels and the checks of tables and modules of the firmware library: the same C as on the devices.
 const LIBRARY_UNITS = [
   ...['pe_crc32', 'pe_kernels', 'pe_native', 'pe_table'],
-  ...['pe_fit', 'pe_fit_job', 'pe_fit_observe', 'pe_filter'],
+  ...['pe_fit', 'pe_fit_condition', 'pe_fit_job', 'pe_fit_observe', 'pe_filter'],
   ...['pe_check_read', 'pe_check_sections', 'pe_check_code', 'pe_check_stack', 'pe_validate'],
 ];
 const OWN_HEADERS = [

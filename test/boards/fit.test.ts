@@ -19,6 +19,9 @@ const measured = Array.from({ length: 16 }, (_, k): Measurement => {
   return { inputs: [x, 0, 0, 0.5], output: 'y', value: Math.tanh(2.6 * x + 0.2) + 0.01 * Math.cos(9 * k), sigma: 0.02 };
 });
 
+/** Bytes beyond the model where it is more than 1 kB: 16 registers to save. */
+const RAM: Record<string, number> = { rv32imc: 1072 };
+
 for (const { name, board, isSkipped } of BOARDS) {
   test.skipIf(isSkipped || name === 'xtensa')(
     `${name}: a fit, a filter and a refusal`,
@@ -27,7 +30,7 @@ for (const { name, board, isSkipped } of BOARDS) {
         const here = await fitBuild(build, measured, settings);
         const figures = fitOnBoard(board, build, jobNumbers(build.report, measured, settings), here.numbers);
         expect(figures.iterations).toBe(here.iterations);
-        expect(figures.memoryBytes + figures.stackBytes).toBeLessThan(1536);
+        expect(figures.memoryBytes + figures.stackBytes).toBeLessThanOrEqual(RAM[name] ?? 1024);
       }
     },
     120_000,

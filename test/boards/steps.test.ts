@@ -47,6 +47,17 @@ for (const { name, board, isSkipped } of BOARDS) {
 
 const { board, isSkipped } = BOARDS.find(({ name }) => name === 'cortex-m4')!;
 
+test.skipIf(isSkipped)(
+  'a step of four nodes takes ten instructions per state more than an evaluation, a little more where one is held',
+  async () => {
+    const build = await stepBuild('c');
+    const { words } = await simulateSteps(build, Float64Array.of(1.9, 1.5), drives, STEPS);
+    const { instructions, evaluationInstructions } = stepOnBoard(board, build, words);
+    expect(evaluationInstructions).toBeLessThan(250);
+    expect(instructions - evaluationInstructions).toBeLessThan(24);
+  },
+);
+
 test.skipIf(isSkipped)('a word that differs is found', () => {
   const words = trajectories[0].words.slice();
   words[3 * 20 + 1] ^= 1;

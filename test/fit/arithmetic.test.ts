@@ -7,7 +7,9 @@ import { temporaryFolder } from '../helpers/cli.js';
 import { randoms } from '../helpers/models.js';
 
 const COMMON = join(PACKAGE_ROOT, 'targets', 'common');
-const SOURCES = ['pe_fit.c', 'pe_fit_observe.c', 'pe_filter.c', 'pe_fit_job.c'].map((name) => join(COMMON, name));
+const SOURCES = ['pe_fit.c', 'pe_fit_condition.c', 'pe_fit_observe.c', 'pe_filter.c', 'pe_fit_job.c'].map((name) =>
+  join(COMMON, name),
+);
 const MODEL = Float64Array.from([...[3, 3, 1, 2], ...[-1, 1, 0.5, 2, -1, 1], ...[1, 2], ...[1, 2], ...[1e-9, 1e-9]]);
 const folder = temporaryFolder();
 

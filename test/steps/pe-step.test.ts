@@ -53,7 +53,11 @@ describe('a build of a step model', () => {
       expect(text).toContain('#define PENDULUM_STATE_COUNT 2');
       expect(text).toContain('return pe_run_words((pe_t *)context, inputs, outputs);');
       const shift = report.outputs[1].exponent - report.inputs[1].exponent;
-      expect(text).toMatch(new RegExp(`\\{1, 1, ${shift}, -\\d+, \\d+\\},\\n +\\{2, 0, `));
+      expect(text).toMatch(
+        new RegExp(
+          `words\\[1\\] = pe_step_word\\(outputs\\[1\\], ${shift}, -\\d+, \\d+, &result\\);\\n +words\\[2\\] = `,
+        ),
+      );
       const names = [...files.keys()];
       expect(names.some((name) => /^firmware\/bare-metal(-update)?\/.*pe_step\.c$/.test(name))).toBe(true);
       if (engine === 'c') expect(files.get('c/step.h')).toContain('return pendulum_run_words(inputs, outputs);');

@@ -16,19 +16,24 @@ static int fail(void *context, const int32_t *inputs, int32_t *outputs) {
   return -7;
 }
 
+static int32_t values[4];
+
+static int next(int32_t *words, const int32_t *outputs, int result) {
+  words[1] = pe_step_word(outputs[1], (int)values[0], values[1], values[2], &result);
+  return result;
+}
+
 int main(void) {
-  int32_t values[4];
   while (fread(values, sizeof values, 1, stdin) == 1) {
-    const pe_step_state_t state = {1, 1, (int8_t)values[0], values[1], values[2]};
     const double units[] = {1.0, 1.0};
-    const pe_step_model_t model = {2, 1, &state, units};
+    const pe_step_model_t model = {2, next, units};
     int32_t words[2] = {7, 8}, outputs[2] = {0, 0};
     const int32_t result[2] = {pe_step(&model, answer, &values[3], words, outputs), words[1]};
     if (words[0] != 7 || fwrite(result, sizeof result, 1, stdout) != 1) return 1;
   }
   // What is refused leaves the words alone.
   const double units[] = {1073741824.0, 0.25};
-  const pe_step_model_t model = {2, 0, NULL, units};
+  const pe_step_model_t model = {2, next, units};
   int32_t words[2] = {7, 8}, outputs[2] = {0, 0};
   if (pe_step(&model, fail, NULL, words, outputs) != -7 || words[0] != 7 || words[1] != 8) return 2;
   if (pe_step_set(&model, words, 2, 0.0) != PE_STEP_ERROR_ARGUMENT) return 2;

@@ -25,7 +25,9 @@ const INSTRUCTIONS: Record<string, number> = {
   xtensa: 11_229,
 };
 const GROWTH = 1.03;
-const STEPS = 100;
+const STEPS = 1000;
+/** The rp2040 is emulated in this process, which takes its time. */
+const stepsOn = (name: string) => (name === 'rp2040' ? 100 : STEPS);
 const drives = Float64Array.from({ length: 2 * STEPS }, (_, i) => (i % 2 ? 1 : 25 + 15 * Math.sin(i)));
 const trajectory = await simulateSteps(build, Float64Array.of(2, 18), drives, STEPS);
 
@@ -44,7 +46,8 @@ it('keeps its size', () => {
 
 for (const { name, board, isSkipped } of BOARDS) {
   it.skipIf(isSkipped)(`makes the host's words on ${name}, within its budget`, () => {
-    const { instructions, evaluationInstructions } = stepOnBoard(board, build, trajectory.words);
+    const words = trajectory.words.subarray(0, stepsOn(name) * build.runnable.inputCount);
+    const { instructions, evaluationInstructions } = stepOnBoard(board, build, words);
     expect(instructions / evaluationInstructions).toBeLessThan(1.1);
     expect(instructions, name).toBeLessThanOrEqual(GROWTH * (INSTRUCTIONS[name] ?? 0));
   });

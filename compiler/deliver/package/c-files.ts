@@ -99,7 +99,9 @@ export function cProjectFiles(target: Target, sources: ReadonlyMap<string, strin
 const APPLICATION = 'bare-metal/app';
 const C_APPLICATION = 'bare-metal/app-c';
 /** What both applications need of a board. */
-const SHARED_WITH_WASM3: readonly string[] = ['board.h', 'figures.c', 'figures.h', 'points.h', 'stack.c', 'stack.h'];
+const SHARED_WITH_WASM3: readonly string[] = [
+  ...['board.h', 'figures.c', 'figures.h', 'open_model.h', 'points.h', 'stack.c', 'stack.h'],
+];
 
 /** The files of targets/common that C sources include, directly or not. */
 function includedFiles(source: string, found = new Map<string, string>()): Map<string, string> {

@@ -48,7 +48,8 @@ const NATIVE_FILES = ['pe_native.c', 'pe_native_engine.c'] as const;
 
 /** What fits and filters of models with tangents need besides. */
 export const FIT_FILES = [
-  ...['pe_fit.c', 'pe_fit.h', 'pe_fit_algebra.h', 'pe_fit_observe.c', 'pe_fit_observe.h', 'pe_filter.c'],
+  ...['pe_fit.c', 'pe_fit.h', 'pe_fit_algebra.h', 'pe_fit_observe.c', 'pe_fit_observe.h'],
+  ...['pe_fit_condition.c', 'pe_fit_condition.h', 'pe_filter.c'],
 ] as const;
 
 /** What the example of a fit needs besides. */

@@ -27,16 +27,18 @@ export function stepHeader(
 #include "pe_step.h"
 
 #define PINN_MODEL_STATE_COUNT ${states.length}
+// The inputs that are the state, as an initialiser.
+#define PINN_MODEL_STATE_INPUTS {${states.map(({ input }) => input).join(', ')}}
 
-// Input, its next value, shift, smallest and largest word.
-static const pe_step_state_t pinn_model_step_states[] = {
-${states.map(({ input, output, shift, min, max }) => `    {${input}, ${output}, ${shift}, ${word(min)}, ${word(max)}},`).join('\n')}
-};
+static inline int pinn_model_step_next(int32_t *words, const int32_t *outputs, int result) {
+${states.map(({ input, output, shift, min, max }) => `  words[${input}] = pe_step_word(outputs[${output}], ${shift}, ${word(min)}, ${word(max)}, &result);`).join('\n')}
+  return result;
+}
+
 static const double pinn_model_step_units[] = {${inputs.map(({ exponent }) => unit(exponent)).join(', ')}};
 static const pe_step_model_t pinn_model_step = {
     ${inputs.length},
-    ${states.length},
-    pinn_model_step_states,
+    pinn_model_step_next,
     pinn_model_step_units,
 };
 
@@ -45,7 +47,7 @@ static inline int pinn_model_step_run(void *context, const int32_t *inputs, int3
 ${isLibrary ? '' : '  (void)context;\n'}  return ${call};
 }
 `;
-  const names = ['pinn_model_step', ...['states', 'units', 'run'].map((part) => `pinn_model_step_${part}`)];
+  const names = ['pinn_model_step', ...['next', 'units', 'run'].map((part) => `pinn_model_step_${part}`)];
   return namedHeader({ prefix, guard: 'STEP_H', head, body, names }).replace(LIBRARY_RUN, 'pe_run_words');
 }
 

@@ -18,14 +18,15 @@ export function evaluateDerived(model: Model, points: Float64Array): Float64Arra
   const count = points.length / inputCount;
   const results = new Float64Array(count * outputCount);
   const space = new JetSpace(differentiatedBy(model), highestOrder(model));
-  const graph = new JetGraph(model, space);
-  for (let start = 0; start < count; start += BLOCK) {
-    const size = Math.min(BLOCK, count - start);
+  const block = Math.min(BLOCK, count);
+  const graph = new JetGraph(model, space, block);
+  for (let start = 0; start < count; start += block) {
+    const size = Math.min(block, count - start);
     const inputs = model.inputs.map((_, k) =>
-      Float64Array.from({ length: BLOCK }, (_, p) => points[(start + Math.min(p, size - 1)) * inputCount + k]),
+      Float64Array.from({ length: block }, (_, p) => points[(start + Math.min(p, size - 1)) * inputCount + k]),
     );
     graph.run(inputs);
-    const outputs = new OutputJets(model, space, graph, inputs);
+    const outputs = new OutputJets(model, space, graph, inputs, block);
     model.outputs.forEach((output, k) => {
       const [values] = outputs.of(output).planes;
       for (let p = 0; p < size; p++) results[(start + p) * outputCount + k] = values[p];
@@ -54,8 +55,9 @@ class JetGraph {
   constructor(
     private readonly model: Model,
     private readonly space: JetSpace,
+    private readonly block: number,
   ) {
-    for (const [name, width] of model.widths) this.values.set(name, space.zero(BLOCK * width));
+    for (const [name, width] of model.widths) this.values.set(name, space.zero(this.block * width));
     this.steps = model.nodes.map((node) => this.compile(node));
   }
 
@@ -63,7 +65,7 @@ class JetGraph {
     this.model.inputs.forEach(({ name }, k) => {
       this.write(name, this.space.input(k, inputs[k]));
     });
-    for (const step of this.steps) step(BLOCK);
+    for (const step of this.steps) step(this.block);
   }
 
   private write(name: string, jet: Jet): void {
@@ -128,10 +130,10 @@ class JetGraph {
     const parts = names.map((name) => ({ jet: this.values.get(name)!, width: this.model.widths.get(name)! }));
     const width = parts.reduce((n, part) => n + part.width, 0);
     const planes = parts[0].jet.planes.map((_, m) => {
-      const plane = new Float64Array(BLOCK * width);
+      const plane = new Float64Array(this.block * width);
       let at = 0;
       for (const { jet, width: own } of parts) {
-        for (let p = 0; p < BLOCK; p++) plane.set(jet.planes[m].subarray(p * own, (p + 1) * own), p * width + at);
+        for (let p = 0; p < this.block; p++) plane.set(jet.planes[m].subarray(p * own, (p + 1) * own), p * width + at);
         at += own;
       }
       return plane;
@@ -146,7 +148,7 @@ class JetGraph {
     const width = this.model.widths.get(node.name)!;
     if (this.model.widths.get(name) === width) return jet;
     const planes = jet.planes.map((plane) =>
-      Float64Array.from({ length: BLOCK * width }, (_, i) => plane[Math.floor(i / width)]),
+      Float64Array.from({ length: this.block * width }, (_, i) => plane[Math.floor(i / width)]),
     );
     return { planes, order: jet.order };
   }
@@ -175,6 +177,7 @@ class OutputJets {
     private readonly space: JetSpace,
     private readonly graph: JetGraph,
     private readonly inputs: readonly Float64Array[],
+    private readonly block: number,
   ) {}
 
   of(output: ModelOutput): Jet {
@@ -189,7 +192,7 @@ class OutputJets {
     const { planes, order } = this.graph.values.get(value)!;
     const width = this.model.widths.get(value)!;
     const part = planes.map((plane, m) =>
-      Float64Array.from({ length: BLOCK }, (_, p) => scale * plane[p * width + index] + (m ? 0 : offset)),
+      Float64Array.from({ length: this.block }, (_, p) => scale * plane[p * width + index] + (m ? 0 : offset)),
     );
     return { planes: part, order };
   }
@@ -199,7 +202,7 @@ class OutputJets {
   }
 
   private jet(value: Value): Jet {
-    return typeof value === 'number' ? this.space.constant(value, BLOCK) : value;
+    return typeof value === 'number' ? this.space.constant(value, this.block) : value;
   }
 
   private named(name: string): Value {

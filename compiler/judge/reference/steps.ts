@@ -23,7 +23,7 @@ export const BLOCK = 128;
 /** Computes a node's value at so many points. */
 export type Step = (size: number) => void;
 
-/** @param values of every name, row-major [BLOCK x width]; the node's own is what the step writes */
+/** @param values of every name, row-major [block x width], with blocks of at most {@link BLOCK} points; the node's own is what the step writes */
 export function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<string, Float64Array>): Step {
   const out = values.get(node.name)!;
   const width = model.widths.get(node.name)!;
@@ -121,15 +121,16 @@ export function compileNode(model: Model, node: ModelNode, values: ReadonlyMap<s
   }
 }
 
-/** Fills `out` with the named values side by side, row-major [BLOCK x total width], and gives it. */
+/** Fills `out` with the named values side by side, row-major [points x total width], and gives it. */
 function sideBySide(
   model: Model,
   names: readonly string[],
   values: ReadonlyMap<string, Float64Array>,
-  out: Float64Array = new Float64Array(BLOCK * names.reduce((n, name) => n + model.widths.get(name)!, 0)),
+  given?: Float64Array,
 ): (size: number) => Float64Array {
   const parts = names.map((name) => ({ data: values.get(name)!, width: model.widths.get(name)! }));
-  const width = out.length / BLOCK;
+  const width = parts.reduce((n, part) => n + part.width, 0);
+  const out = given ?? new Float64Array(BLOCK * width);
   return (size) => {
     let at = 0;
     for (const part of parts) {

@@ -19,7 +19,7 @@ export interface BoardFit {
   iterations: number;
   /** Native stack below the caller. */
   stackBytes: number;
-  /** The array that the caller gives, of the filter, which is the larger one. */
+  /** The array that the caller gives. */
   memoryBytes: number;
 }
 

@@ -11,6 +11,9 @@
 #include "pe_fit_job.h"
 #include "stack.h"
 
+// After the model's header.
+#include "open_model.h"
+
 #define MEASUREMENTS 64
 #define JOB_DOUBLES PE_FIT_JOB_DOUBLES(PINN_MODEL_INPUT_COUNT, PINN_MODEL_FIT_PARAMETER_COUNT, MEASUREMENTS)
 #define ANSWER_DOUBLES PE_FIT_ANSWER_DOUBLES(PINN_MODEL_FIT_PARAMETER_COUNT)
@@ -20,18 +23,6 @@ static double job[JOB_DOUBLES];
 static pe_measurement_t measurements[MEASUREMENTS];
 static double memory[PINN_MODEL_FILTER_DOUBLES];
 static double answer[ANSWER_DOUBLES];
-
-#ifdef PINN_MODEL_ARENA_BYTES
-static pe_t pe;
-static uint8_t arena[PINN_MODEL_ARENA_BYTES];
-
-static void *open_model(void) {
-  if (pe_open(&pe, &pinn_model, arena, sizeof arena) != PE_OK) stop("the model cannot be opened");
-  return &pe;
-}
-#else
-static void *open_model(void) { return 0; }
-#endif
 
 typedef struct {
   void *model;
@@ -107,6 +98,6 @@ int main(void) {
   print_figure("fit_instructions", task.instructions);
   print_figure("fit_iterations", (uint64_t)answer[3]);
   print_figure("fit_stack_bytes", stack);
-  print_figure("fit_memory_bytes", sizeof memory);
+  print_figure("fit_memory_bytes", (job[0] != 0 ? PINN_MODEL_FILTER_DOUBLES : PINN_MODEL_FIT_DOUBLES) * sizeof memory[0]);
   finish(0);
 }

@@ -13,24 +13,15 @@
 #include "stack.h"
 #include "step_model.h"
 
+// After the model's header.
+#include "open_model.h"
+
 #define STEPS_AT_ONCE 32
 #define ROW_WORDS (1 + PINN_MODEL_OUTPUT_COUNT + PINN_MODEL_INPUT_COUNT)
 
 static int32_t inputs[STEPS_AT_ONCE * PINN_MODEL_INPUT_COUNT];
 static int32_t rows[STEPS_AT_ONCE * ROW_WORDS];
 static int32_t words[PINN_MODEL_INPUT_COUNT];
-
-#ifdef PINN_MODEL_ARENA_BYTES
-static pe_t pe;
-static uint8_t arena[PINN_MODEL_ARENA_BYTES];
-
-static void *open_model(void) {
-  if (pe_open(&pe, &pinn_model, arena, sizeof arena) != PE_OK) stop("the model cannot be opened");
-  return &pe;
-}
-#else
-static void *open_model(void) { return 0; }
-#endif
 
 typedef struct {
   void *model;
@@ -40,8 +31,9 @@ typedef struct {
 } task_t;
 
 static int is_state(uint32_t input) {
+  static const uint16_t states[PINN_MODEL_STATE_COUNT] = PINN_MODEL_STATE_INPUTS;
   for (uint32_t k = 0; k < PINN_MODEL_STATE_COUNT; k++) {
-    if (pinn_model_step.states[k].input == input) return 1;
+    if (states[k] == input) return 1;
   }
   return 0;
 }
