@@ -6,7 +6,7 @@ import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
 import { type BuiltModel, buildForTarget } from '../compiler/deliver/build.js';
 import { loadTarget } from '../compiler/deliver/package/targets.js';
 import { PinnEdgeError } from '../compiler/diagnostics.js';
-import { approximate } from '../compiler/formats/search/attempt-errors.js';
+import { approximateFast } from '../compiler/formats/search/attempt-errors.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { Judge, type PointFunction, SEEDS } from '../compiler/judge/measure.js';
@@ -16,33 +16,39 @@ import { modelHash } from '../compiler/model/hash.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
 import { keptCompression } from '../compiler/pipeline/compression-cache.js';
-import { type CertifyRow, certifyDocument } from './certify-document.js';
+import { attackAltered } from './certify-attack.js';
+import { ALTERED_POINTS, type CertifyRow, certifyDocument } from './certify-document.js';
 
 const USAGE = `Certificates of every example, compressed and not, for wasm3 and c: npm run bench:certify, with
 
   --only front,burgers    what to run; default: every example
   --models <folder>       the models of that folder: pinn-edge import has to have written them as *.json
-  --points 20000          random points per build that must not be above the bound
+  --compress auto         auto or none; default: both
+  --engine c              wasm3 or c; default: both
+  --points 20000          random points per build that must not be above the bound (10000000: half an hour each)
+  --altered 200           so many tables with one bit altered per build, none of which may be above its own bound
   --seconds 300           after so many seconds of CPU a proof ends with what it has
-  --write                 docs/benchmarks-certify.md from the cache
+  --rows <file>           where rows are kept; default: build/bench-certify.jsonl
+  --write                 docs/benchmarks-certify.md, after every row
   --help                  this
 
-Rows are kept in build/bench-certify.jsonl as they come, so a run that was interrupted goes on where it stopped.
+Rows are kept as they come, and those that are there are not measured again: a run that was interrupted goes on where it
+stopped.
 `;
 
-const CACHE = join(PACKAGE_ROOT, 'build/bench-certify.jsonl');
 const DOCUMENT = join(PACKAGE_ROOT, 'docs/benchmarks-certify.md');
 const TOLERANCE = 1e-3;
 const LOOSER = 3e-3;
 const SKIP = 50_000;
+const BLOCK = 4096;
 
 type Case = Pick<CertifyRow, 'model' | 'compress' | 'engine' | 'certified' | 'tolerance'>;
 
 const keyOf = (c: Case) => [c.model, c.compress, c.engine, c.certified, c.tolerance].join(' ');
 
-function readRows(): CertifyRow[] {
-  if (!existsSync(CACHE)) return [];
-  const lines = readFileSync(CACHE, 'utf8').split('\n').filter(Boolean);
+function readRows(file: string): CertifyRow[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   return [...new Map(lines.map((line) => JSON.parse(line) as CertifyRow).map((row) => [keyOf(row), row])).values()];
 }
 
@@ -51,7 +57,11 @@ async function main(): Promise<void> {
     options: {
       only: { type: 'string' },
       models: { type: 'string' },
+      compress: { type: 'string' },
+      engine: { type: 'string' },
       points: { type: 'string', default: '20000' },
+      altered: { type: 'string', default: '0' },
+      rows: { type: 'string', default: join(PACKAGE_ROOT, 'build/bench-certify.jsonl') },
       seconds: { type: 'string', default: '300' },
       write: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -61,20 +71,25 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  mkdirSync(dirname(CACHE), { recursive: true });
-  const chosen = [...models(values.models)].filter(({ name }) => !values.only || values.only.split(',').includes(name));
+  const { rows: file, only, write } = values;
+  mkdirSync(dirname(file), { recursive: true });
+  const chosen = [...models(values.models)].filter(({ name }) => !only || only.split(',').includes(name));
+  const isWanted = ({ compress, engine }: Case) =>
+    (!values.compress || compress === values.compress) && (!values.engine || engine === values.engine);
+  const effort = { points: Number(values.points), seconds: Number(values.seconds), altered: Number(values.altered) };
   for (const kind of KINDS) {
     for (const { name, load } of chosen) {
-      for (const one of casesOf(name, kind)) {
-        if (values.write || readRows().some((row) => keyOf(row) === keyOf(one))) continue;
-        const row = await measure(load(), one, Number(values.points), Number(values.seconds));
-        appendFileSync(CACHE, `${JSON.stringify(row)}\n`);
+      for (const one of casesOf(name, kind).filter(isWanted)) {
+        if (readRows(file).some((row) => keyOf(row) === keyOf(one))) continue;
+        const row = await measure(load(), one, effort);
+        appendFileSync(file, `${JSON.stringify(row)}\n`);
         process.stdout.write(`${JSON.stringify(row)}\n`);
+        if (write) writeFileSync(DOCUMENT, certifyDocument(readRows(file)));
       }
     }
   }
-  const text = certifyDocument(readRows());
-  if (values.write) writeFileSync(DOCUMENT, text);
+  const text = certifyDocument(readRows(file));
+  if (write) writeFileSync(DOCUMENT, text);
   else process.stdout.write(text);
 }
 
@@ -105,7 +120,13 @@ function casesOf(model: string, kind: (typeof KINDS)[number]): Case[] {
   );
 }
 
-async function measure(model: Model, one: Case, points: number, seconds: number): Promise<CertifyRow> {
+interface Effort {
+  points: number;
+  seconds: number;
+  altered: number;
+}
+
+async function measure(model: Model, one: Case, { points, seconds, altered }: Effort): Promise<CertifyRow> {
   const { compress, engine, certified, tolerance } = one;
   const settings = { engine, compress, tolerance, certify: certified };
   let built: BuiltModel;
@@ -119,7 +140,7 @@ async function measure(model: Model, one: Case, points: number, seconds: number)
     return { ...one, refused: error.message };
   }
   const { compiled, report } = built;
-  const edge = approximate(model, compiled.lowered);
+  const edge = approximateFast(model, { lowered: compiled.lowered, tableBytes: compiled.table });
   const observed = observe(model, edge, points);
   const before = process.cpuUsage();
   const spent = () => {
@@ -127,23 +148,18 @@ async function measure(model: Model, one: Case, points: number, seconds: number)
     return (user + system) / 1e6;
   };
   let refused: string | undefined;
+  const { outputs } = report;
+  const { table, lowered } = compiled;
+  const build = { model, table, claims: lowered.claims, modelHash: modelHash(model), outputs };
   const certificate =
     built.certificate ??
-    (await certify(
-      {
-        model,
-        table: compiled.table,
-        claims: compiled.lowered.claims,
-        modelHash: modelHash(model),
-        outputs: report.outputs,
-      },
-      { stop: () => spent() > seconds },
-    ).then(
+    (await certify(build, { stop: () => spent() > seconds }).then(
       (done) => done.certificate,
       (error: Error) => {
         refused = error.message;
       },
     ));
+  const took = spent();
   const cost = { bytes: report.modelBytes, instructions: report.instructions, bits: bitsOf(compiled) };
   if (!certificate) return { ...one, ...cost, refused };
   const worst = certificate.outputs.map(({ bound }, k) => ({
@@ -159,8 +175,9 @@ async function measure(model: Model, one: Case, points: number, seconds: number)
     largestProved: Math.max(...worst.map(({ proved }) => proved)),
     shares: certificate.outputs[k].shares,
     boxes: certificate.boxes,
-    seconds: built.certificate ? undefined : spent(),
+    seconds: built.certificate ? undefined : took,
     above: worst.filter((w) => w.observed > w.proved).length,
+    ...(altered ? { altered: await attackAltered(build, somePoints(model, 0, ALTERED_POINTS), altered) } : {}),
   };
 }
 
@@ -169,10 +186,8 @@ function observe(model: Model, edge: PointFunction, points: number) {
   const judge = new Judge(model);
   const look = judge.defaultLook(SEEDS.verify);
   const { outputs } = judge.measure(edge, look);
-  const box = inputBox(model.inputs);
-  const BLOCK = 4096;
   for (let from = 0; from < points; from += BLOCK) {
-    const some = interiorPoints(box, Math.min(BLOCK, points - from), SKIP + from);
+    const some = somePoints(model, from, Math.min(BLOCK, points - from));
     const [got, wanted] = [edge(some), judge.reference(some)];
     got.forEach((value, i) => {
       const output = outputs[i % outputs.length];
@@ -180,6 +195,10 @@ function observe(model: Model, edge: PointFunction, points: number) {
     });
   }
   return outputs.map((output) => ({ ...output, maxRelative: output.maxAbsolute / output.largestReference }));
+}
+
+function somePoints(model: Model, from: number, count: number): Float64Array {
+  return interiorPoints(inputBox(model.inputs), count, SKIP + from);
 }
 
 function bitsOf({ quantized }: BuiltModel['compiled']): string {

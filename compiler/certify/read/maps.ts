@@ -1,6 +1,6 @@
 import type { MapClaim } from '../../ir/map-function.js';
 import type { PoolReader } from '../../table/oracle/memory.js';
-import { recordShape } from '../../table/record.js';
+import { type RecordShape, recordShape } from '../../table/record.js';
 import { FLAG, KIND } from '../../table/specification.js';
 import type { TableRecord } from '../../table/table.js';
 import { appendSteps } from './function-tables.js';
@@ -36,7 +36,7 @@ export function readMap(record: TableRecord, index: number, pool: PoolReader, cl
     widths[s] = 2 ** (shift + Math.max(0, octave - 1));
     starts[s] = octave === 0 ? s * widths[s] : (2 ** octaveBits + (s % 2 ** octaveBits)) * widths[s];
   }
-  const limit = shape.outBytes === 4 ? 2 ** 31 : 2 ** 15;
+  const limit = widthLimit(shape);
   const direction = flags & FLAG.MIRRORED ? -1 : 1;
   return {
     record: index,
@@ -65,6 +65,8 @@ function claimProgram(record: TableRecord, claim: MapClaim, direction: 1 | -1): 
   return to.finish(1, out);
 }
 
+const widthLimit = ({ outBytes }: RecordShape): number => (outBytes === 4 ? 2 ** 31 : 2 ** 15);
+
 type Segments = Pick<TableSpec, 'coefficients' | 'degree' | 'rounding'>;
 
 function segmentPolynomials(
@@ -76,6 +78,7 @@ function segmentPolynomials(
 ): Segments {
   const shape = recordShape(record);
   const { cols, shiftB } = record;
+  const limit = widthLimit(shape);
   const entries = pool.integers(record.weights, shape.weightCount, shape.weightEntryBytes);
   if (record.kind === KIND.MAP_LINEAR) {
     const coefficients = new Float64Array(2 * cols);
@@ -92,6 +95,11 @@ function segmentPolynomials(
       const first = (entries[2 * s] + Math.imul(entries[2 * s + 1], starts[s])) | 0;
       const rise = entries[2 * s + 1] * widths[s];
       if (Math.abs(first + rise) >= 2 ** 31) throw cannotProve(`record ${index}: a segment leaves int32`);
+      // Stored as it is: it does not saturate.
+      const last = first + entries[2 * s + 1] * (widths[s] - 1);
+      const ends = [first, last].map((sum) => Math.floor(sum * 2 ** -shiftB));
+      if (ends.some((end) => end < -limit || end >= limit))
+        throw cannotProve(`record ${index}: a segment leaves the width of the result`);
       coefficients[2 * s] = first * 2 ** -shiftB - 0.5;
       coefficients[2 * s + 1] = rise * 2 ** -shiftB;
     }
