@@ -10,6 +10,7 @@ import { type CompileOptions, settingsOf } from './compile-options.js';
 import type { CompiledModel } from './compiled-model.js';
 import { compressWithin } from './formats-stage.js';
 import { graphsOf } from './graph-stage.js';
+import { otherEngines } from './other-engines.js';
 import { StageLog } from './stage-log.js';
 import { requireParts } from './two-parts.js';
 
@@ -53,7 +54,8 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
   log.finish('compile', wasm.length ? `${(wasm.length / 1000).toFixed(1)} kB module` : 'C sources');
 
   const choices = { engine, goal, precision, tolerance };
-  const network = { graph: analysis.graph, ranges: analysis.ranges, quantized, lowered };
+  const others = otherEngines(settings, attempt.lowered);
+  const network = { graph: analysis.graph, ranges: analysis.ranges, quantized, lowered, others };
   const checks = { measured, stateRanges, jumps, spent, stages: log.stages };
   return { model, ...choices, ...network, table, sources, wasm, compressed, ...checks };
 }

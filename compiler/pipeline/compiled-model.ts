@@ -11,6 +11,7 @@ import type { StateRange } from '../judge/state-ranges.js';
 import type { Model } from '../model/types.js';
 import type { LoweredModel } from '../table/lower/lower.js';
 import type { QuantizedGraph } from '../table/quantized-graph.js';
+import type { OtherEngine } from './other-engines.js';
 
 /** What one stage did, for people and reports. */
 export interface StageResult {
@@ -48,5 +49,7 @@ export interface CompiledModel {
   spent: { compress: number; tables: number; formats: number };
   /** What compression did, when it was asked for. */
   compressed?: CompressedModel;
+  /** What an answer would take on other engines. */
+  others: readonly OtherEngine[];
   stages: StageResult[];
 }

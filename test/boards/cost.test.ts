@@ -7,6 +7,8 @@ import { loadModel } from '../../compiler/model/load.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import { loadBoard } from '../../compiler/run/boards/boards.js';
 import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { nativeTable } from '../../compiler/table/layout/native.js';
+import { encodeTable } from '../../compiler/table/table.js';
 import { BOARDS, exampleFile } from './setup.js';
 
 /** The cost model against the board, on a network that it was not fitted to. */
@@ -22,6 +24,20 @@ test.skipIf(isSkipped).each(['size', 'speed'] as Goal[])(
     const { instructions } = createBoardEngine(board, builtInMemory(compiled, packaged)).figures();
     expect(packaged.report.instructions).toBeGreaterThan(0.85 * instructions);
     expect(packaged.report.instructions).toBeLessThan(1.15 * instructions);
+    if (goal === 'speed') return;
+    // The same formats as C sources.
+    const lowered = { ...compiled.lowered, table: nativeTable(compiled.lowered.table, compiled.lowered.peaks) };
+    const sources = {
+      ...compiled,
+      engine: 'c' as const,
+      lowered,
+      table: encodeTable(lowered.table),
+      wasm: new Uint8Array(),
+    };
+    const native = createBoardEngine(board, builtInMemory(sources, packageBuild(sources, board))).figures();
+    const estimate = packaged.report.engines!.find(({ engine }) => engine === 'c')!.instructions;
+    expect(estimate).toBeGreaterThan(0.6 * native.instructions);
+    expect(estimate).toBeLessThan(1.4 * native.instructions);
   },
   300_000,
 );

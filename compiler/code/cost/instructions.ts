@@ -3,6 +3,7 @@ import { lanesShape, rowWords } from '../../table/lanes.js';
 import { FLAG, FORMAT, KIND } from '../../table/specification.js';
 import type { BlockTable, TableRecord } from '../../table/table.js';
 import { knownIsas, nearestMeasured } from './nearest.js';
+import { WINDOWED_ISAS, windowedPrices } from './windowed.js';
 
 /**
  * The cost model of the interpreter: instructions per answer as a sum over what the records of a table make it do, each
@@ -101,8 +102,13 @@ function countRecord(record: TableRecord, add: (feature: Feature, times: number)
 
 export type InterpreterPrices = Record<Feature, number>;
 
+/** As measured, and for windowed cores what follows from that. */
 function measuredPrices(): Record<string, InterpreterPrices> {
-  return (readPackageJson('compiler/code/cost/instructions.json') as { isas: Record<string, InterpreterPrices> }).isas;
+  const { isas } = readPackageJson('compiler/code/cost/instructions.json') as {
+    isas: Record<string, InterpreterPrices>;
+  };
+  const windowed = windowedPrices(isas['xtensa-lx106']);
+  return { ...isas, ...Object.fromEntries(WINDOWED_ISAS.map((isa) => [isa, windowed])) };
 }
 
 /** Instruction sets that have prices, of their own or of the nearest one. */

@@ -10,7 +10,7 @@ const NEAREST: Readonly<Record<string, string>> = {
 
 /** Instruction sets that builds can be made for, of those that were measured. */
 export function knownIsas(isas: Readonly<Record<string, unknown>>): string[] {
-  return [...Object.keys(isas), ...Object.keys(NEAREST)].sort();
+  return [...new Set([...Object.keys(isas), ...Object.keys(NEAREST)])].sort();
 }
 
 /** What was measured for an instruction set, by its own name or else by that of the nearest one, and that name. */

@@ -15,6 +15,7 @@ import type { StateRange } from '../../judge/state-ranges.js';
 import { modelHash } from '../../model/hash.js';
 import { parameterCount } from '../../model/types.js';
 import type { CompiledModel } from '../../pipeline/compiled-model.js';
+import type { OtherEngine } from '../../pipeline/other-engines.js';
 import { tableBytes } from '../../table/function-table.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
 import { readHeader, type TableRecord } from '../../table/table.js';
@@ -99,6 +100,8 @@ export interface Report {
   layers: LayerReport[];
   /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts); `time` has the same. */
   instructions?: number;
+  /** About the instructions per answer on other engines that the target runs; absent for computers. */
+  engines?: OtherEngine[];
   /** About how long an answer takes, an estimate (cost/time.ts); absent where the clock is not known. */
   time?: TimeEstimate;
   values: { name: string; kind: string; width: number; min: number; max: number; bits: number; exponent: number }[];
@@ -146,6 +149,11 @@ export interface RunFigures {
   wasm3StackBytes: number;
   nativeStackBytes: number;
   nestedOperations: number;
+}
+
+/** Interpreters have no room everywhere. */
+function runnableOf(engines: readonly OtherEngine[], { wasm3 }: Target): OtherEngine[] {
+  return wasm3 ? [...engines] : [];
 }
 
 /** What `report.json` says (report.schema.json describes every field); `version` is that of the model in its image. */
@@ -203,6 +211,7 @@ export function makeReport(
     weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
     layers,
     instructions: predicted?.instructions,
+    engines: target.isa === 'native' ? undefined : runnableOf(compiled.others, target),
     time: predicted && target.clockHz ? estimateTime(predicted, target.clockHz) : undefined,
     ...formatTables(compiled),
   };
