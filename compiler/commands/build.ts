@@ -231,8 +231,12 @@ function time({ seconds, instructions, isa, clockHz }: TimeEstimate): string {
 /** What an answer would take elsewhere. */
 function enginesLine(built: BuildEngine, engines: NonNullable<Report['engines']>): string {
   if (!engines.length) return built === 'c' ? 'this target runs no other' : 'splines have no price in the kernels in C';
-  const each = engines.map(({ engine, instructions }) => `--engine ${engine} about ${count(instructions)}`);
-  return `${each.join(', ')} instructions per answer, an estimate`;
+  const counts = [...new Set(engines.map(({ instructions }) => instructions))];
+  const each = counts.map((instructions) => {
+    const names = engines.filter((other) => other.instructions === instructions).map(({ engine }) => engine);
+    return `--engine ${names.join(' or ')} about ${count(instructions)}`;
+  });
+  return `${each.join(', ')} instructions per answer in these formats, an estimate`;
 }
 
 function work(report: Report): string {
