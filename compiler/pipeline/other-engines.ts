@@ -1,10 +1,10 @@
+import type { Goal } from '../code/cost/goal.js';
 import { interpreterPrices, predictInstructions, pricedIsas } from '../code/cost/instructions.js';
 import { predictNative } from '../code/cost/native.js';
 import type { BuildEngine } from '../code/engines/build-engine.js';
-import { layOut } from '../table/layout/interpreter.js';
+import { type KernelLimits, layOut } from '../table/layout/interpreter.js';
 import { nativeTable } from '../table/layout/native.js';
 import type { LoweredModel } from '../table/lower/lower.js';
-import type { CompileSettings } from './compile-options.js';
 
 /** What an answer would take on an engine that the build is not for. */
 export interface OtherEngine {
@@ -13,16 +13,21 @@ export interface OtherEngine {
   instructions: number;
 }
 
+/** What a build is for; of the settings. */
+interface BuiltFor {
+  engine: BuildEngine;
+  goal: Goal;
+  isa: string;
+  kernels: KernelLimits;
+}
+
 const ENGINES: readonly BuildEngine[] = ['wasm3', 'wasm3+native', 'c'];
 
 /**
  * Estimates for the other engines, of one lowered model before it is laid out; none for instruction sets that have no
  * prices, and none of the kernels in C for splines, which have no price there.
  */
-export function otherEngines(
-  { engine, goal, isa, kernels }: Pick<CompileSettings, 'engine' | 'goal' | 'isa' | 'kernels'>,
-  lowered: LoweredModel,
-): OtherEngine[] {
+export function otherEngines({ engine, goal, isa, kernels }: BuiltFor, lowered: LoweredModel): OtherEngine[] {
   if (!pricedIsas().includes(isa)) return [];
   const interpreted = () => {
     const { table } = goal === 'speed' ? layOut(lowered, kernels, interpreterPrices(isa)) : lowered;

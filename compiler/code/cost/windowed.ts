@@ -1,5 +1,3 @@
-import type { Feature, InterpreterPrices } from './instructions.js';
-
 /**
  * What the interpreter takes on the windowed registers of the ESP32's cores (LX6, LX7), of which no compiler is to be had
  * as a package, so that `npm run calibrate` cannot measure them: the LX106's prices times what windows add. Nearly every
@@ -14,7 +12,8 @@ const WORDS = 1.15;
 const ROWS = 2.07;
 const PLAIN = 1.4;
 
-const FACTORS: Partial<Record<Feature, number>> = {
+/** By the features that have a price (instructions.ts); all others are ROWS. */
+const FACTORS: Readonly<Record<string, number>> = {
   'lanes.word': WORDS,
   'lanes.single': WORDS,
   'lanes.hop': WORDS,
@@ -30,11 +29,8 @@ const FACTORS: Partial<Record<Feature, number>> = {
 /** Instruction sets with register windows. */
 export const WINDOWED_ISAS = ['xtensa-lx6', 'xtensa-lx7'] as const;
 
-/** @param prices of the LX106, which runs the same instructions without windows */
-export function windowedPrices(prices: InterpreterPrices): InterpreterPrices {
-  const scaled = (Object.entries(prices) as [Feature, number][]).map(([feature, price]) => [
-    feature,
-    price * (FACTORS[feature] ?? ROWS),
-  ]);
-  return Object.fromEntries(scaled) as InterpreterPrices;
+/** @param prices of the LX106, which runs the same instructions without windows, by feature */
+export function windowedPrices<Prices extends Readonly<Record<string, number>>>(prices: Prices): Prices {
+  const scaled = Object.entries(prices).map(([feature, price]) => [feature, price * (FACTORS[feature] ?? ROWS)]);
+  return Object.fromEntries(scaled) as Prices;
 }
