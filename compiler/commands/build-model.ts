@@ -8,6 +8,8 @@ import type { StageResult } from '../pipeline/compiled-model.js';
 import { compressionSession } from './compress-session.js';
 import { requestedTolerance, type ToleranceOption } from './options.js';
 import { count, error } from './output.js';
+import { isLarge } from './progress-line.js';
+import { STAGES, type Stage, StageClock } from './stage-clock.js';
 
 /** The options of `build`; `verify` builds model files in the same way. */
 export interface BuildOptions extends Omit<BuildSettings, 'tolerance' | 'goal'> {
@@ -36,20 +38,34 @@ export async function buildModel(
     `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${engineFor(target, settings.engine)})\n\n`,
   );
   const tolerance = requestedTolerance({ tol, tolAbs });
-  return buildForTarget(
+  const clock = new StageClock(isLarge(model));
+  // A search tells of itself.
+  const search: Compressor = async (...task) => {
+    clock.show();
+    const found = await compressor(...task);
+    clock.show('compress');
+    return found;
+  };
+  clock.show('ir');
+  const building = buildForTarget(
     model,
     target,
     { ...settings, tolerance, goal },
     {
       file,
-      compressor,
-      onStage: (stage) => say(stageLine(stage)),
+      compressor: search,
+      onStage: (stage) => {
+        clock.show();
+        say(stageLine(stage));
+        clock.show(STAGES[STAGES.indexOf(stage.stage as Stage) + 1]);
+      },
       onProof: ({ share, boxes }) =>
         say(`  certify   ${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(boxes)} boxes\n`),
       onTooLarge: ({ message }) => say(`\n  for speed it does not fit: ${message}\n  so it is built for size\n\n`),
       onTry: (option) => say(`\n  it does not fit; trying ${option}\n\n`),
     },
   );
+  return building.finally(() => clock.stop());
 }
 
 function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {

@@ -1,16 +1,16 @@
-import { setImmediate } from 'node:timers/promises';
-import { type CompressedModel, type Compressor, compressModel } from '../compress/compress.js';
+import type { CompressedModel, Compressor } from '../compress/compress.js';
 import type { Attempt } from '../compress/search/one-method.js';
 import { signalsDelivered } from '../host/signals.js';
 import { cacheFile, readCache, writeCache } from '../pipeline/compression-cache.js';
 import { attemptError } from './attempts-text.js';
 import { Interrupt } from './interrupt.js';
 import { bytes, writeNote } from './output.js';
-import { ProgressLine } from './progress-line.js';
+import { isLarge, ProgressLine } from './progress-line.js';
+import { searchAside } from './search-thread.js';
 
 /**
- * What commands put around compression: a cache of finished searches, progress for those that take longer than two
- * seconds, and Ctrl-C, which ends the search with the best so far.
+ * What commands put around compression: a cache of finished searches, progress for those that take longer than a
+ * second, and Ctrl-C, which ends the search with the best so far.
  */
 
 export interface SessionOptions {
@@ -25,7 +25,7 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
   return async (model, graph, allowances, options) => {
     const file = cacheFile(model, allowances, options);
     const cached = cache ? readCache(file) : undefined;
-    const progress = onAttempt || cached ? undefined : new Progress();
+    const progress = onAttempt || cached ? undefined : new Progress(undefined, isLarge(model));
     const tried: Attempt[] = [];
     let best: Attempt | undefined;
     const tell = (attempt: Attempt) => {
@@ -41,15 +41,10 @@ export function compressionSession({ cache, onAttempt, onCached }: SessionOption
     }
     const interrupt = new Interrupt();
     try {
-      const result = await compressModel(model, graph, allowances, {
-        ...options,
-        onAttempt: tell,
-        checkpoint: async () => {
-          await setImmediate();
-          progress?.goOn();
-          return interrupt.requested;
-        },
-      });
+      const result = await searchAside(
+        { model, graph, allowances, options },
+        { onAttempt: tell, tick: () => progress?.goOn(), isStopped: () => interrupt.requested },
+      );
       if (cache && !interrupt.requested) {
         writeCache(file, { result, tried }, writeNote);
         // What comes after this may take long.
@@ -69,9 +64,9 @@ export class Progress {
   private within = false;
   private state = 'nothing tried to its end yet';
 
-  /** @param clock milliseconds */
-  constructor(clock?: () => number) {
-    this.line = new ProgressLine('compress', clock);
+  /** As {@link ProgressLine}. */
+  constructor(clock?: () => number, early?: boolean) {
+    this.line = new ProgressLine('compress', clock, early);
   }
 
   show(attempt: Attempt, best: Attempt | undefined): void {

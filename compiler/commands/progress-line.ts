@@ -1,20 +1,34 @@
+import { type Model, parameterCount } from '../model/types.js';
 import { writeNote } from './output.js';
 
-const QUIET_SECONDS = 2;
-const NOTE_SECONDS = 10;
+/** Nothing is said of what takes less. */
+export const QUIET_SECONDS = 1;
+/** Between two lines where there is no terminal. */
+export const NOTE_SECONDS = 10;
+/** Models of so many parameters take long enough that the first second is told there, too. */
+const LARGE = 50_000;
+
+export function isLarge(model: Model): boolean {
+  return parameterCount(model) >= LARGE;
+}
 
 /** How far long work has come: one line on a terminal, rewritten; elsewhere a line every ten seconds. Nothing at first. */
 export class ProgressLine {
   private readonly start: number;
-  private lastNote = 0;
+  private nextNote: number;
   private shown = false;
 
-  /** @param clock milliseconds */
+  /**
+   * @param clock milliseconds
+   * @param early whether the first second is told where there is no terminal, too
+   */
   constructor(
     private readonly what: string,
     private readonly clock: () => number = () => performance.now(),
+    early = false,
   ) {
     this.start = clock();
+    this.nextNote = early ? QUIET_SECONDS : NOTE_SECONDS;
   }
 
   show(state: string): void {
@@ -24,8 +38,8 @@ export class ProgressLine {
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${text}`);
       this.shown = true;
-    } else if (seconds - this.lastNote >= NOTE_SECONDS) {
-      this.lastNote = seconds;
+    } else if (seconds >= this.nextNote) {
+      this.nextNote = seconds + NOTE_SECONDS;
       writeNote(text);
     }
   }
