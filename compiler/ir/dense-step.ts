@@ -1,4 +1,9 @@
-/** out[p, r] = bias[r] + sum_c weight[r, c] x[p, c]; four rows at a time share the loads of x. */
+import { laneDense } from './lanes/jobs.js';
+
+/** So many products are worth their way to the SIMD kernel, which makes the same bits of them. */
+const WORTH_LANES = 1e5;
+
+/** out[p, r] = bias[r] + sum_c weight[r, c] x[p, c], summed in the order of c; four rows at a time share the loads of x. */
 export function denseStep(
   weight: Float64Array,
   bias: Float64Array | undefined,
@@ -8,6 +13,7 @@ export function denseStep(
   rows: number,
   cols: number,
 ): void {
+  if (size * rows * cols >= WORTH_LANES && laneDense(weight, true, bias, x, out, size, rows, cols)) return;
   for (let p = 0; p < size; p++) {
     const xAt = p * cols;
     const outAt = p * rows;
@@ -34,6 +40,25 @@ export function denseStep(
       let sum = 0;
       for (let c = 0, w = r * cols; c < cols; c++, w++) sum += weight[w] * x[xAt + c];
       out[outAt + r] = sum + (bias ? bias[r] : 0);
+    }
+  }
+}
+
+/** gx[p, c] += sum_r g[p, r] weight[r, c], added in the order of r. */
+export function pullBackDense(
+  weight: Float64Array,
+  g: Float64Array,
+  gx: Float64Array,
+  size: number,
+  rows: number,
+  cols: number,
+): void {
+  if (size * rows * cols >= WORTH_LANES && laneDense(weight, false, 'more', g, gx, size, cols, rows)) return;
+  for (let p = 0; p < size; p++) {
+    for (let r = 0; r < rows; r++) {
+      const gr = g[p * rows + r];
+      if (gr === 0) continue;
+      for (let c = 0, w = r * cols; c < cols; c++, w++) gx[p * cols + c] += gr * weight[w];
     }
   }
 }

@@ -1,5 +1,5 @@
 import { evaluateSpline } from '../model/spline.js';
-import { denseStep } from './dense-step.js';
+import { denseStep, pullBackDense } from './dense-step.js';
 import { mapDerivative, mapValue } from './map-function.js';
 import { pullBackSpline } from './splines.js';
 import { type BlockLeaf, type IrGraph, type IrNode, operands } from './types.js';
@@ -207,7 +207,7 @@ function pullBack(node: IrNode, values: IrValues, gradients: Map<IrNode, Float64
   const { width } = node;
   switch (node.kind) {
     case 'affine':
-      pullBackLeaf({ row: 0, rows: width, ...node }, g, gradients.get(node.x)!, count, width);
+      pullBackDense(node.weight, g, gradients.get(node.x)!, count, width, node.x.width);
       break;
     case 'blocks':
       for (const leaf of node.leaves) pullBackLeaf(leaf, g, gradients.get(leaf.x)!, count, width);

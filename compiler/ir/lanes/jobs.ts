@@ -3,9 +3,9 @@ import type { IrGraph } from '../types.js';
 import { LANES, type Program, programOf, ROW } from './program.js';
 import { JOB_AT, Threads } from './threads.js';
 
-/** Jobs for lanes.as.ts: outputs of graphs at points, and normal equations. Each puts all that it needs into memory. */
+/** Jobs for lanes.as.ts: outputs of graphs at points, normal equations, single matrices. Each puts all that it needs into memory. */
 
-const TASK = { outputs: 0, jacobian: 1, gram: 2 } as const;
+const TASK = { outputs: 0, jacobian: 1, gram: 2, dense: 3 } as const;
 /** Bytes of the blocks of the Jacobian that are made before they are summed. */
 const GROUP_BYTES = 24e6;
 /** Rows of a tile of J^T J, and tasks that it is cut into at least. */
@@ -215,4 +215,51 @@ export function laneEquations(
     threads.run(Math.ceil(size / rowsPerTask), (rows * size * size) / 2);
   }
   return { sum, size, gradient };
+}
+
+/** Rows of sums that are made at a time, and points that a task takes. */
+const DENSE_ROWS = 8;
+const DENSE_POINTS = 32;
+
+/**
+ * out[p, r] = bias[r] + sum over k of m[k, r] x[p, k], in the order of k, or `out` and the products.
+ * @param matrix row-major [length x height], or its transpose [height x length]
+ * @param bias 'more' adds to `out`, product by product
+ */
+export function laneDense(
+  matrix: Float64Array,
+  isTransposed: boolean,
+  bias: Float64Array | undefined | 'more',
+  x: Float64Array,
+  out: Float64Array,
+  size: number,
+  height: number,
+  length: number,
+  threads = sharedThreads(),
+): boolean {
+  const padded = DENSE_ROWS * Math.ceil(height / DENSE_ROWS);
+  const memory = new Layout();
+  const tape = memory.take(8 * padded * length);
+  const gradient = memory.take(8 * padded);
+  const points = memory.take(8 * size * length);
+  const outAt = memory.take(8 * size * padded);
+  if (!threads.fits(memory.bytes)) return false;
+  const buffer = memory.write(threads);
+  const m = new Float64Array(buffer, tape, padded * length);
+  if (isTransposed) {
+    for (let r = 0; r < height; r++) for (let k = 0; k < length; k++) m[k * padded + r] = matrix[r * length + k];
+  } else for (let k = 0; k < length; k++) m.set(matrix.subarray(k * height, (k + 1) * height), k * padded);
+  const isMore = bias === 'more';
+  if (!isMore) {
+    const shifts = new Float64Array(buffer, gradient, padded).fill(0);
+    if (bias) shifts.set(bias);
+  }
+  new Float64Array(buffer, points, size * length).set(x.subarray(0, size * length));
+  const sums = new Float64Array(buffer, outAt, size * padded);
+  if (isMore) for (let p = 0; p < size; p++) sums.set(out.subarray(p * height, (p + 1) * height), p * padded);
+  const fields = { points, inputs: length, outputs: padded, count: size, out: outAt, tape };
+  setFields(buffer, { ...fields, task: TASK.dense, gradient: isMore ? 0 : gradient, clear: isMore ? 1 : 0 });
+  threads.run(Math.ceil(size / DENSE_POINTS), size * height * length);
+  for (let p = 0; p < size; p++) out.set(sums.subarray(p * padded, p * padded + height), p * height);
+  return true;
 }

@@ -1,4 +1,5 @@
 import { addGram } from '../linear-algebra/simd/gram.as';
+import { denseRows } from './dense.as';
 import { apply } from './functions.as';
 
 /**
@@ -60,6 +61,7 @@ const enum Task {
   outputs = 0,
   jacobian = 1,
   gram = 2,
+  dense = 3,
 }
 
 @unmanaged
@@ -105,7 +107,8 @@ export function work(at: usize, thread: i32): void {
     if (left <= 0) return;
     if (job.task === Task.outputs) outputsOf(job, left - 1, thread);
     else if (job.task === Task.jacobian) jacobianOf(job, left - 1, thread);
-    else gramOf(job, left - 1);
+    else if (job.task === Task.gram) gramOf(job, left - 1);
+    else denseOf(job, left - 1);
     atomic.add<i32>(at + offsetof<Job>('done'), 1);
   }
 }
@@ -428,4 +431,14 @@ function gramOf(job: Job, task: i32): void {
       store<f64>(at, load<f64>(at) + sum);
     }
   }
+}
+
+/** Points of a dense step that a task takes. */
+const DENSE_POINTS: i32 = 32;
+
+/** One matrix at row-major points: `tape` is the matrix, `gradient` the bias, `clear` whether products are added to `out`. */
+function denseOf(job: Job, task: i32): void {
+  const first = task * DENSE_POINTS;
+  const last = min(job.count, first + DENSE_POINTS);
+  denseRows(job.tape, job.gradient, job.points, job.out, first, last, job.outputs, job.inputs, job.clear !== 0);
 }
