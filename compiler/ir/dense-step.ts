@@ -1,7 +1,28 @@
-import { laneDense } from './lanes/jobs.js';
+/**
+ * Makes the same bits faster: out[p, r] = bias[r] + sum over k of m[k, r] x[p, k], in the order of k, or `out` and the products.
+ * @param matrix row-major [length x height], or its transpose [height x length]
+ * @param bias 'more' adds to `out`, product by product
+ * @returns whether it has done so
+ */
+export type DenseKernel = (
+  matrix: Float64Array,
+  isTransposed: boolean,
+  bias: Float64Array | undefined | 'more',
+  x: Float64Array,
+  out: Float64Array,
+  size: number,
+  height: number,
+  length: number,
+) => boolean;
 
-/** So many products are worth their way to the SIMD kernel, which makes the same bits of them. */
-const WORTH_LANES = 1e5;
+/** The kernel of lanes/, where there are threads and shared memory for it: not in the page of a report. */
+let kernel: DenseKernel | undefined;
+/** So many products are worth their way to it. */
+const WORTH_KERNEL = 1e5;
+
+export function useDenseKernel(fast: DenseKernel): void {
+  kernel = fast;
+}
 
 /** out[p, r] = bias[r] + sum_c weight[r, c] x[p, c], summed in the order of c; four rows at a time share the loads of x. */
 export function denseStep(
@@ -13,7 +34,7 @@ export function denseStep(
   rows: number,
   cols: number,
 ): void {
-  if (size * rows * cols >= WORTH_LANES && laneDense(weight, true, bias, x, out, size, rows, cols)) return;
+  if (size * rows * cols >= WORTH_KERNEL && kernel?.(weight, true, bias, x, out, size, rows, cols)) return;
   for (let p = 0; p < size; p++) {
     const xAt = p * cols;
     const outAt = p * rows;
@@ -53,7 +74,7 @@ export function pullBackDense(
   rows: number,
   cols: number,
 ): void {
-  if (size * rows * cols >= WORTH_LANES && laneDense(weight, false, 'more', g, gx, size, cols, rows)) return;
+  if (size * rows * cols >= WORTH_KERNEL && kernel?.(weight, false, 'more', g, gx, size, cols, rows)) return;
   for (let p = 0; p < size; p++) {
     for (let r = 0; r < rows; r++) {
       const gr = g[p * rows + r];

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { denseStep, pullBackDense } from '../../compiler/ir/dense-step.js';
+import '../../compiler/ir/lanes/jobs.js';
 import { randoms } from '../helpers/models.js';
 
 /** Dense steps in SIMD WebAssembly, from so many products on: the bits of the loop that the documents describe. */

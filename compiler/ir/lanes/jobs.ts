@@ -1,3 +1,4 @@
+import { type DenseKernel, useDenseKernel } from '../dense-step.js';
 import type { ParameterLayout } from '../parameters.js';
 import type { IrGraph } from '../types.js';
 import { LANES, type Program, programOf, ROW } from './program.js';
@@ -221,22 +222,8 @@ export function laneEquations(
 const DENSE_ROWS = 8;
 const DENSE_POINTS = 32;
 
-/**
- * out[p, r] = bias[r] + sum over k of m[k, r] x[p, k], in the order of k, or `out` and the products.
- * @param matrix row-major [length x height], or its transpose [height x length]
- * @param bias 'more' adds to `out`, product by product
- */
-export function laneDense(
-  matrix: Float64Array,
-  isTransposed: boolean,
-  bias: Float64Array | undefined | 'more',
-  x: Float64Array,
-  out: Float64Array,
-  size: number,
-  height: number,
-  length: number,
-  threads = sharedThreads(),
-): boolean {
+const laneDense: DenseKernel = (matrix, isTransposed, bias, x, out, size, height, length) => {
+  const threads = sharedThreads();
   const padded = DENSE_ROWS * Math.ceil(height / DENSE_ROWS);
   const memory = new Layout();
   const tape = memory.take(8 * padded * length);
@@ -262,4 +249,7 @@ export function laneDense(
   threads.run(Math.ceil(size / DENSE_POINTS), size * height * length);
   for (let p = 0; p < size; p++) out.set(sums.subarray(p * padded, p * padded + height), p * height);
   return true;
-}
+};
+
+// Whoever evaluates graphs by jobs has them for single matrices, too.
+useDenseKernel(laneDense);
