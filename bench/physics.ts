@@ -1,13 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { distances } from '../compiler/compress/physics/distances.js';
 import { type TrainSettings, trainModel } from '../compiler/compress/physics/train.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
-import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { loadModel } from '../compiler/model/load.js';
-import type { Model } from '../compiler/model/types.js';
 import { compressOnly } from '../compiler/pipeline/compress-only.js';
+import { fileOf, withReference, withWidths } from './physics-problems.js';
 import { markdown, short } from './tables.js';
 
 /** The figures of docs/training.md: small networks trained from fresh weights, and the physics as a teacher of compression. */
@@ -35,39 +32,6 @@ const TRAININGS: Record<string, Training> = {
 
 /** Tolerances near the errors that the networks have themselves. */
 const COMPRESSIONS: Record<string, number> = { front: 2e-5, 'heat-rod': 2e-4, kovasznay: 5e-4, 'poisson-wide': 2e-5 };
-
-const fileOf = (example: string, name = 'model.json') => join(PACKAGE_ROOT, 'examples', example, name);
-
-/** The model of an example with fewer and narrower layers in the place of its own. */
-export function withWidths(example: string, widths: readonly number[]): Model {
-  const { weights: _, ...json } = JSON.parse(readFileSync(fileOf(example), 'utf8'));
-  const isLayer = ({ name }: { name: string }) => /^([zh]\d+|net)$/.test(name);
-  const at = json.nodes.findIndex(isLayer);
-  const tensors: Record<string, object> = {};
-  const zeros = (...shape: number[]) => ({ shape, data: new Array(shape.reduce((n, d) => n * d, 1)).fill(0) });
-  let [from] = json.nodes[at].inputs;
-  const layers = widths.slice(1).flatMap((width, k) => {
-    const isLast = k === widths.length - 2;
-    const [weight, bias, name] = [`l${k}.weight`, `l${k}.bias`, isLast ? 'net' : `z${k}`];
-    Object.assign(tensors, { [weight]: zeros(width, widths[k]), [bias]: zeros(width) });
-    const dense = { name, op: 'dense', inputs: [from], weight, bias };
-    from = `h${k}`;
-    return isLast ? [dense] : [dense, { name: from, op: 'tanh', inputs: [name] }];
-  });
-  const rest = json.nodes.filter((node: { name: string }) => !isLayer(node));
-  const nodes = [...rest.slice(0, at), ...layers, ...rest.slice(at)];
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...json, nodes, tensors }));
-  return loadModel(example, { read: () => bytes, beside: (_file, name) => name });
-}
-
-/** With the points of the example's reference file, where it has one, as data to measure against. */
-function withReference(model: Model, example: string): Model {
-  if (example !== 'burgers') return model;
-  const { points, outputs } = JSON.parse(readFileSync(fileOf(example, 'reference.json'), 'utf8'));
-  const rows = points.map((point: number[], p: number) => [...point, outputs.u[p]]);
-  const data = [{ name: 'reference', columns: ['x', 't', 'u'], rows, weight: 0 }];
-  return { ...model, physics: { ...model.physics, data } };
-}
 
 async function trainingRow([name, { example, widths, settings }]: [string, Training]): Promise<string[]> {
   const model = withReference(withWidths(example, widths), example);

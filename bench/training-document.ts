@@ -1,17 +1,23 @@
+import { type BlockRow, blockText } from './training-blocks.js';
 import { type BoardRow, DEVICE } from './training-boards.js';
 import { estimatorText } from './training-estimators.js';
 import { casesOf, MODES, type Row, STRUCTURES } from './training-rows.js';
 
 /** The text of docs/benchmarks-training.md. */
-export function trainingDocument(rows: readonly Row[], boards: readonly BoardRow[]): string {
+export function trainingDocument(
+  rows: readonly Row[],
+  boards: readonly BoardRow[],
+  blocks: readonly BlockRow[],
+): string {
   return `# Training in integers
 
 Written by \`npm run bench:training -- --seeds ${Math.max(...rows.map(({ seed }) => seed))} --write\`; what is trained, and in which numbers, says [training.md](training.md).
+The column seeds says how many rows there were at the time.
 
 ${LEGEND}
 
 ${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}${boards.length ? `\n${boardText(boards)}` : ''}
-${estimatorText()}`;
+${blockText(blocks)}${estimatorText()}`;
 }
 
 const LEGEND = `Networks of sines learn a differential equation by AdaMax, with the same number of steps and, per seed, the same first
@@ -29,7 +35,7 @@ stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or ten
 - Error: ||u - solution|| / ||solution|| on 128 points, median over seeds, smallest and largest. \`integers\`: the network in
   the numbers that it was trained in. \`weights\`: its weights in their blocks, with values that are not rounded,
   as a build with 16-bit values has them. In floating point both are the same.
-- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits.
+- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits, of Poisson 16.
 - MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
   through memory between them. s: processor seconds of a training.`;
 
@@ -97,8 +103,7 @@ function findings(rows: readonly Row[]): string {
   const fewer = (mode: Row['mode'], structure: Row['structure']) => times(bytes(mode, 'dense'), bytes(mode, structure));
   return `Medians, of the error of \`stein\` with tensor trains: \`differences\` merged ${times(error('differences', 'merged'), float)} in integers and
 ${times(error('differences', 'merged', 'weightsError'), float)} by its weights, \`wide\` merged ${times(error('wide', 'merged'), float)} in integers, \`direct\` merged ${times(error('direct', 'merged'), float)}. Tensor trains have ${fewer('stein', 'train')} fewer bytes
-than dense matrices in float32 at ${times(float, error('stein', 'dense'))} their error, and ${fewer('differences', 'merged')} fewer in integers, where biases of 32 bits weigh
-more, at ${times(error('differences', 'merged'), error('differences', 'dense'))} with differences.`;
+than dense matrices in float32 at ${times(float, error('stein', 'dense'))} their error, and ${fewer('differences', 'merged')} fewer in integers at ${times(error('differences', 'merged'), error('differences', 'dense'))} with differences.`;
 }
 
 function boardText(rows: readonly BoardRow[]): string {

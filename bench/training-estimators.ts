@@ -1,6 +1,5 @@
-import { forward, type Network } from '../compiler/compress/integer-training/group.js';
+import { createNetwork, forward, type Network } from '../compiler/compress/integer-training/group.js';
 import { createLayers } from '../compiler/compress/integer-training/layers.js';
-import { factorsOf } from '../compiler/compress/integer-training/matrices.js';
 import { smxNumbers } from '../compiler/compress/integer-training/numbers.js';
 import { mxBytes, mxValues, roundToMx } from '../compiler/compress/integer-training/ocp-mx.js';
 import { exactPlan, type PathPlan, steinPlan, valuePlan } from '../compiler/compress/integer-training/paths.js';
@@ -27,8 +26,7 @@ function steepNetwork(): Network {
   const layers = createLayers({ inputs: INPUTS, hidden: [64, 64], structure: 'dense', rank: 1 }, uniform(5));
   const [{ matrices }] = layers[0].halves;
   matrices[0].values.set(matrices[0].values.map((w) => Math.min(3.9, Math.max(-3.9, 8 * w))));
-  const biasGradients = new Map(layers.map(({ bias }) => [bias, new Float64Array(bias.cols)]));
-  return { layers, factors: factorsOf(layers, smxNumbers()), biasGradients };
+  return { ...createNetwork(layers, smxNumbers()), numbers: undefined };
 }
 
 const POINTS = sobolPoints(COUNT, INPUTS).map((x) => Math.round(x * 2 ** 14) / 2 ** 14);

@@ -1,6 +1,7 @@
 import {
   type Layer,
   macsPerRow,
+  type NetworkShape,
   parametersOf,
   STRUCTURES,
   type Structure,
@@ -31,6 +32,9 @@ export interface Case {
   options: Omit<TrainingOptions, 'shape' | 'seed' | 'derivatives' | 'carry' | 'numbers'>;
   hidden: readonly number[];
   rank: number;
+  /** How the weights of the output are drawn, and bits of biases in integers; default: as all others, and 32. */
+  output?: NetworkShape['output'];
+  biasBits?: 16;
 }
 
 const POISSON = { rule: 'gauss-hermite', sigma: 0.01, pairs: 8 } as const;
@@ -40,9 +44,11 @@ const REDUCED: readonly Case[] = [
   {
     problem: poisson,
     name: 'poisson',
-    options: { ...POISSON, steps: 500, points: 8, conditionPoints: 8, rate: 0.02 },
-    hidden: [64, 64],
+    options: { ...POISSON, steps: 200, points: 8, conditionPoints: 8, rate: 0.01 },
+    hidden: [96, 96],
     rank: 2,
+    output: 'small',
+    biasBits: 16,
   },
   {
     problem: () => hjbConstant(15),
@@ -115,7 +121,7 @@ export interface Row {
   /** The same with values that are not rounded, weights as they are used: in blocks of INT8, or in float. */
   weightsError: number;
   loss: number;
-  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, or float32. */
+  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, of Poisson 16, or float32. */
   weightBytes: number;
   /** Multiply-accumulates of a step: forward, backward, gradients of weights. */
   macs: number;
@@ -137,12 +143,12 @@ const references = new Map<string, { points: Float64Array; reference: Float64Arr
 
 export function measure(size: Row['size'], given: Case, mode: Mode, structure: Structure, seed: number): Row {
   const problem = given.problem();
-  const { hidden, rank, options } = given;
-  const numbers = numbersOf(mode);
+  const { hidden, rank, output, biasBits, options } = given;
+  const numbers = numbersOf(mode, biasBits);
   const start = process.cpuUsage();
   const training = createTraining(problem, {
     ...options,
-    shape: { inputs: problem.inputs, hidden, structure, rank },
+    shape: { inputs: problem.inputs, hidden, structure, rank, output },
     derivatives: mode === 'exact' ? 'exact' : 'stein',
     carry: mode === 'direct' ? 'direct' : 'difference',
     numbers,
@@ -168,7 +174,7 @@ export function measure(size: Row['size'], given: Case, mode: Mode, structure: S
     error: errorOf(training.values(points)),
     weightsError: errorOf(networkValues(layers, points, numbers)),
     loss,
-    weightBytes: weightBytesOf(layers, numbers),
+    weightBytes: weightBytesOf(layers, numbers, biasBits),
     macs: 3 * rows * macsPerRow(layers),
     bits: trafficOf(layers, rows, (options.points + options.conditionPoints) / 4, numbers),
     seconds: (user + system) / 1e6,
@@ -189,14 +195,15 @@ export function structuresOf(mode: Mode): readonly Structure[] {
   return mode === 'exact' || mode === 'stein' ? ['dense', 'train'] : STRUCTURES;
 }
 
-function numbersOf(mode: Mode): Numbers | undefined {
-  if (mode === 'wide') return smxNumbers({ bits: 12, gradientBits: 16 });
-  return mode === 'direct' || mode === 'differences' ? smxNumbers() : undefined;
+function numbersOf(mode: Mode, biasBits?: 16): Numbers | undefined {
+  if (mode === 'wide') return smxNumbers({ bits: 12, gradientBits: 16, biasBits });
+  return mode === 'direct' || mode === 'differences' ? smxNumbers({ biasBits }) : undefined;
 }
 
-function weightBytesOf(layers: readonly Layer[], numbers?: Numbers): number {
+function weightBytesOf(layers: readonly Layer[], numbers?: Numbers, biasBits = 32): number {
   return parametersOf(layers).reduce((sum, { rows, cols, isBias }) => {
-    return sum + (numbers && !isBias ? smxBytes(rows, cols, numbers.weights) : 4 * rows * cols);
+    if (!numbers) return sum + 4 * rows * cols;
+    return sum + (isBias ? (biasBits / 8) * cols : smxBytes(rows, cols, numbers.weights));
   }, 0);
 }
 

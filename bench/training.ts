@@ -3,13 +3,15 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
+import { BLOCK_CASES, BLOCK_KINDS, type BlockRow, blockKey, measureBlocks } from './training-blocks.js';
 import { BOARD_NAMES, type BoardRow, measureBoard } from './training-boards.js';
 import { trainingDocument } from './training-document.js';
 import { casesOf, keyOf, MODES, type Mode, measure, type Row, structuresOf } from './training-rows.js';
 
 const USAGE = `Training in integers and in floating point: npm run bench:training, with
 
-  --only poisson,boards  problems, and boards, on which Poisson is learned; default: all
+  --only poisson,boards  problems; boards, on which Poisson is learned; blocks-poisson and blocks-burgers, learned with
+                         matrices in blocks; default: all
   --mode direct,wide     how they are trained; default: all
   --seeds 5              networks of each kind
   --full                 the sizes of the publications: hours and days
@@ -22,7 +24,9 @@ Emulated boards whose tools are not installed are left out. Rows are kept in bui
 
 const CACHE = join(PACKAGE_ROOT, 'build/bench-training.jsonl');
 const BOARD_CACHE = join(PACKAGE_ROOT, 'build/bench-training-boards.jsonl');
+const BLOCK_CACHE = join(PACKAGE_ROOT, 'build/bench-training-blocks.jsonl');
 const BOARDS = 'boards';
+const BLOCKS = 'blocks-';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -41,7 +45,8 @@ async function main(): Promise<void> {
     return;
   }
   const cases = casesOf(values.full);
-  const names = [...cases.map(({ name }) => name), BOARDS];
+  const problems = Object.keys(BLOCK_CASES);
+  const names = [...cases.map(({ name }) => name), ...problems.map((problem) => BLOCKS + problem), BOARDS];
   const wanted = values.only?.split(',') ?? names;
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown !== undefined) {
@@ -69,6 +74,14 @@ async function main(): Promise<void> {
       }
     }
   }
+  const blocks = new Set(values.fresh ? [] : rowsIn(BLOCK_CACHE, blockKey).map(blockKey));
+  for (let seed = 1; seed <= seeds; seed++) {
+    for (const problem of problems.filter((name) => wanted.includes(BLOCKS + name))) {
+      for (const kind of BLOCK_KINDS) {
+        if (!blocks.has(blockKey({ problem, kind, seed }))) keep(BLOCK_CACHE, await measureBlocks(problem, kind, seed));
+      }
+    }
+  }
   const boards = new Set(values.fresh ? [] : rowsIn(BOARD_CACHE, boardOf).map(boardOf));
   for (const name of wanted.includes(BOARDS) ? BOARD_NAMES : []) {
     const row = boards.has(name) ? undefined : await measureBoard(name);
@@ -78,6 +91,7 @@ async function main(): Promise<void> {
     const text = trainingDocument(
       rowsIn<Row>(CACHE, keyOf).filter(({ seed }) => seed <= seeds),
       rowsIn<BoardRow>(BOARD_CACHE, boardOf),
+      rowsIn<BlockRow>(BLOCK_CACHE, blockKey).filter(({ seed }) => seed <= seeds),
     );
     writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-training.md'), text);
   }
@@ -85,7 +99,7 @@ async function main(): Promise<void> {
 
 const boardOf = ({ board }: BoardRow) => board;
 
-function keep(file: string, row: Row | BoardRow): void {
+function keep(file: string, row: Row | BoardRow | BlockRow): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, `${JSON.stringify(row)}\n`);
   process.stdout.write(`${JSON.stringify(row)}\n`);

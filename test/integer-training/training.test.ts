@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backward, forward, type Network } from '../../compiler/compress/integer-training/group.js';
+import { backward, createNetwork, forward, type Network } from '../../compiler/compress/integer-training/group.js';
 import {
   createLayers,
   macsPerRow,
@@ -19,9 +19,7 @@ import { uniform } from '../../compiler/judge/points/random.js';
 import { sobolPoints } from '../../compiler/judge/points/sobol.js';
 
 function network(structure: Structure, numbers?: Numbers, hidden: readonly number[] = [32, 32], inputs = 2): Network {
-  const layers = createLayers({ inputs, hidden, structure, rank: 3 }, uniform(5));
-  const biasGradients = new Map(layers.map(({ bias }) => [bias, new Float64Array(bias.cols)]));
-  return { layers, factors: factorsOf(layers, numbers), biasGradients, numbers };
+  return createNetwork(createLayers({ inputs, hidden, structure, rank: 3 }, uniform(5)), numbers);
 }
 
 const POINTS = Float64Array.of(0.25, 0.5, 0.75, 0.125, 0.5, 0.875, 0.0625, 0.3125);
@@ -198,6 +196,24 @@ describe('training on Poisson', () => {
     expect(float).toBeLessThan(0.05);
     expect(differences).toBeLessThan(2 * float);
     expect(direct).toBeGreaterThan(5 * float);
+  });
+
+  it('has weights of the output that are small where asked for, and biases of 16 bits', () => {
+    const shape = { ...OPTIONS.shape, hidden: [64, 64], output: 'small' } as const;
+    const outputOf = (output?: 'small') => {
+      const { layers } = createTraining(poisson(), { ...OPTIONS, shape: { ...shape, output } });
+      const { values } = layers.at(-1)!.halves[0].matrices[0];
+      return Math.sqrt(values.reduce((sum, w) => sum + w * w, 0) / values.length);
+    };
+    expect(outputOf('small') * 64).toBeCloseTo(1, 0);
+    expect(outputOf() / outputOf('small')).toBeCloseTo(64 * Math.sqrt(2 / 65), 6);
+    const { layers } = createTraining(poisson(), { ...OPTIONS, shape, numbers: smxNumbers() });
+    const isMultiple = (biasBits: 16 | 32) =>
+      createNetwork(layers, smxNumbers({ biasBits })).biases.every((bias) =>
+        bias.every((b) => (b * 2 ** 13) % 1 === 0),
+      );
+    expect(isMultiple(16)).toBe(true);
+    expect(isMultiple(32)).toBe(false);
   });
 
   it('learns in blocks of 8 x 8', () => {

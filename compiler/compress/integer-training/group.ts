@@ -1,6 +1,6 @@
 import { type Paths, sineBackward, sineForward } from './activations.js';
 import type { Layer, Parameter } from './layers.js';
-import type { Factor } from './matrices.js';
+import { type Factor, factorsOf } from './matrices.js';
 import { FIXED, fixed, GRADIENT_SUM_LIMIT, type Numbers } from './numbers.js';
 import type { PathPlan } from './paths.js';
 import { addOuter, times, timesTransposed } from './products.js';
@@ -11,9 +11,20 @@ export interface Network {
   layers: readonly Layer[];
   /** Per layer the matrices of its products. */
   factors: readonly (readonly Factor[])[];
+  /** Per layer its biases as they are added. */
+  biases: readonly Float64Array[];
   /** Sums of gradients by the biases, as those of the factors. */
   biasGradients: ReadonlyMap<Parameter, Float64Array>;
   numbers?: Numbers;
+}
+
+/** A network with its weights in blocks and its biases as they are added, or both as they are. */
+export function createNetwork(layers: readonly Layer[], numbers?: Numbers): Network {
+  const biasGradients = new Map(layers.map(({ bias }) => [bias, new Float64Array(bias.cols)]));
+  const biases = layers.map(({ bias: { values } }) =>
+    numbers ? values.map((v) => fixed(v, numbers.biasPoint, 4)) : values,
+  );
+  return { layers, factors: factorsOf(layers, numbers), biases, biasGradients, numbers };
 }
 
 /** Values that the forward pass leaves for the backward one. */
@@ -31,11 +42,11 @@ const shapeOf = (plan: PathPlan, points: number, width: number): Paths => {
 
 /** Outputs of all paths of a group of points [paths x points], and what the way back needs. */
 export function forward(net: Network, plan: PathPlan, points: Float64Array, count: number): [Float64Array, Trace] {
-  const { layers, factors, numbers } = net;
+  const { layers, factors, biases, numbers } = net;
   const rows = plan.paths * count;
   const trace: Trace = { inputs: [], angles: [] };
   let value = plan.spread(points, count);
-  layers.forEach(({ outputs, bias }, l) => {
+  layers.forEach(({ outputs }, l) => {
     const inputs: Float64Array[] = [];
     factors[l].forEach(({ rows: m, cols: n, values }, s) => {
       if (s > 0 && numbers) {
@@ -48,7 +59,7 @@ export function forward(net: Network, plan: PathPlan, points: Float64Array, coun
     });
     trace.inputs.push(inputs);
     const withBias = plan.carry === 'direct' ? rows : count;
-    for (let r = 0; r < withBias; r++) for (let j = 0; j < outputs; j++) value[r * outputs + j] += bias.values[j];
+    for (let r = 0; r < withBias; r++) for (let j = 0; j < outputs; j++) value[r * outputs + j] += biases[l][j];
     if (l === layers.length - 1) return;
     trace.angles.push(value);
     const h = new Float64Array(rows * outputs);

@@ -45,20 +45,26 @@ export interface NetworkShape {
   structure: Structure;
   /** Of the tensor trains. */
   rank: number;
+  /** Weights of the output are drawn as all others, or small. */
+  output?: 'glorot' | 'small';
 }
 
 /** Layers with fewer inputs or outputs than this stay dense. */
 const SMALLEST_TRAIN = 32;
 
-/** Weights drawn as for tanh networks (Glorot), biases between -pi / 2 and pi / 2 so that sines are met at all phases. */
+/**
+ * Weights drawn as for tanh networks (Glorot), biases between -pi / 2 and pi / 2 so that sines are met at all phases. Those of
+ * the output may be drawn small, with deviation 1 / inputs: what values are off by when they are rounded, they carry to the output.
+ */
 export function createLayers(shape: NetworkShape, random: Random): Layer[] {
   const sizes = [shape.inputs, ...shape.hidden, 1];
   return sizes.slice(1).map((outputs, i): Layer => {
     const inputs = sizes[i];
     const isTrain = shape.structure !== 'dense' && Math.min(inputs, outputs) >= SMALLEST_TRAIN;
-    const deviation = Math.sqrt(2 / (inputs + outputs));
+    const isLast = i === sizes.length - 2;
+    const deviation = isLast && shape.output === 'small' ? 1 / inputs : Math.sqrt(2 / (inputs + outputs));
     const bias: Parameter = { rows: 1, cols: outputs, isBias: true, values: new Float64Array(outputs) };
-    if (i < sizes.length - 2) bias.values.set(bias.values.map(() => (random() - 0.5) * Math.PI));
+    if (!isLast) bias.values.set(bias.values.map(() => (random() - 0.5) * Math.PI));
     const halves = isTrain
       ? trainHalves(inputs, outputs, shape.rank, deviation, random)
       : [{ inputs, outputs, matrices: [drawn(outputs, inputs, deviation, random)] }];

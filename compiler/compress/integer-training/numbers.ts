@@ -25,6 +25,8 @@ export interface Numbers {
   intermediates: SmxFormat;
   gradients: SmxFormat;
   weightGradients: SmxFormat;
+  /** Bits behind the point of biases as they are added to values, within +-4. */
+  biasPoint: number;
   /** Of gradients. */
   rounding: 'nearest' | 'stochastic';
 }
@@ -34,10 +36,18 @@ export interface Widths {
   bits?: number;
   gradientBits?: number;
   block?: number;
+  /** 16, or as they are stored: 32. */
+  biasBits?: 16 | 32;
   rounding?: Numbers['rounding'];
 }
 
-export function smxNumbers({ bits = 8, gradientBits = 12, block = 4, rounding = 'stochastic' }: Widths = {}): Numbers {
+export function smxNumbers({
+  bits = 8,
+  gradientBits = 12,
+  block = 4,
+  biasBits = 32,
+  rounding = 'stochastic',
+}: Widths = {}): Numbers {
   // The largest values stay what they are, and so does the smallest unit.
   const of = (width: number, lowest: number, belowLog2: number) =>
     smxFormat(width, block, lowest, Math.max(lowest, belowLog2 + 1 - width));
@@ -48,6 +58,7 @@ export function smxNumbers({ bits = 8, gradientBits = 12, block = 4, rounding = 
     intermediates: of(bits, -18, 4),
     gradients: of(gradientBits, -22, 1),
     weightGradients: of(gradientBits, -20, 9),
+    biasPoint: biasBits === 16 ? 13 : FIXED.stored,
     rounding,
   };
 }

@@ -1,6 +1,6 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import { uniform } from '../../judge/points/random.js';
-import { backward, forward, type Network } from './group.js';
+import { backward, createNetwork, forward, type Network } from './group.js';
 import { createLayers, type Layer, type NetworkShape, type Parameter, parametersOf } from './layers.js';
 import { factorsOf } from './matrices.js';
 import { FIXED, fixed, type Numbers } from './numbers.js';
@@ -145,11 +145,6 @@ function firstRule(problem: Problem, options: TrainingOptions, random: Random): 
 function nextRule({ inputs }: Problem, { rule, sigma, pairs, seed }: TrainingOptions, random: Random, step: number) {
   if (rule === 'random') return randomRule(sigma, pairs, inputs, random);
   return sobolRule(sigma, pairs, inputs, 1 + pairs * (step + 65536 * (seed % 256)));
-}
-
-function createNetwork(layers: readonly Layer[], numbers?: Numbers): Network {
-  const biasGradients = new Map(layers.map(({ bias }) => [bias, new Float64Array(bias.cols)]));
-  return { layers, factors: factorsOf(layers, numbers), biasGradients, numbers };
 }
 
 function drawMany<T>(count: number, draw: () => T): T[] {
