@@ -1,5 +1,6 @@
 import type { MapStep } from '../../ir/map-function.js';
 import type { FunctionName } from '../../model/functions.js';
+import { appendDerivatives } from './derivatives.js';
 import { cannotProve, type ProgramBuilder } from './program.js';
 
 /**
@@ -147,8 +148,11 @@ function appendStep(to: ProgramBuilder, step: MapStep, x: Int32Array): Int32Arra
   switch (step.op) {
     case 'function':
       return appendFunction(to, step.name, x);
-    case 'derivative':
-      throw cannotProve('tables of derivatives are not covered');
+    case 'derivative': {
+      let y = step.steps.reduce((value, inner) => appendStep(to, inner, value), x);
+      for (let n = 0; n < step.order; n++) y = appendDerivatives(to, x, y);
+      return y;
+    }
     case 'power':
       return appendPower(to, x, step.exponent);
     case 'elu':

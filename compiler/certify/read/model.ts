@@ -2,12 +2,14 @@ import {
   type Model,
   type ModelNode,
   type NetworkOutput,
+  networkOutputs,
   nodeInputs,
   splineOf,
   type Tensor,
 } from '../../model/types.js';
 import { appendElu, appendFunction, appendPower } from './function-tables.js';
-import { cannotProve, type Program, ProgramBuilder } from './program.js';
+import { OutputReader } from './outputs.js';
+import { type Program, ProgramBuilder } from './program.js';
 import { appendModelSpline } from './splines.js';
 
 /**
@@ -20,17 +22,13 @@ export function readModelProgram(model: Model): Program {
   model.inputs.forEach(({ name }, index) => {
     values.set(name, to.input(index));
   });
-  const sent = model.outputs.map((output) => {
-    if (output.expression === undefined) return output;
-    throw cannotProve(`output "${output.name}" is an expression: only outputs of the network itself are covered`);
-  });
-  const needed = neededNodes(model, sent);
+  const needed = neededNodes(model, networkOutputs(model));
   for (const node of model.nodes) if (needed.has(node.name)) values.set(node.name, appendNode(to, model, node, values));
-  const outputs = sent.map(({ value, index = 0, scale = 1, offset = 0 }) => {
-    const x = values.get(value)!.subarray(index, index + 1);
-    return to.linear(x, scale, offset)[0];
-  });
-  return to.finish(model.inputs.length, Int32Array.from(outputs));
+  const outputs = new OutputReader(to, model, values);
+  return to.finish(
+    model.inputs.length,
+    Int32Array.from(model.outputs, (output) => to.linear(outputs.of(output), 1)[0]),
+  );
 }
 
 /** Names of what the outputs need. */
