@@ -7,7 +7,7 @@ import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
 import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { loadBoard } from '../compiler/run/boards/boards.js';
-import { splitSummary } from './compress-document.js';
+import { writtenByOthers } from './derivatives-document.js';
 import { document, report } from './document.js';
 import { measureHost, measureReference } from './host.js';
 import { type KernelRow, measureKernels } from './kernels.js';
@@ -74,12 +74,12 @@ async function run(options: Options): Promise<void> {
   else process.stdout.write(report(rows, kernels));
 }
 
-/** docs/benchmarks.md, with what `bench:compress` has written there. */
+/** docs/benchmarks.md, with what other benchmarks have written there. */
 function writeDocument(rows: readonly Row[], kernels: readonly KernelRow[]): void {
   const file = join(PACKAGE_ROOT, 'docs', 'benchmarks.md');
-  const { summary } = splitSummary(readFileSync(file, 'utf8'));
+  const others = writtenByOthers(readFileSync(file, 'utf8'));
   const text = document(rows, kernels);
-  writeFileWhole(file, summary ? `${text}\n${summary}` : text);
+  writeFileWhole(file, others ? `${text}\n${others}` : text);
 }
 
 interface Measured {

@@ -9,18 +9,12 @@ export function writeDocuments(rows: readonly Row[]): void {
   const docs = join(PACKAGE_ROOT, 'docs');
   writeFileWhole(join(docs, 'benchmarks-compress.md'), document(rows));
   const benchmarks = join(docs, 'benchmarks.md');
-  const { rest } = splitSummary(readFileSync(benchmarks, 'utf8'));
-  writeFileWhole(benchmarks, `${rest}\n${summary(rows)}`);
+  // It stands last.
+  const [before] = readFileSync(benchmarks, 'utf8').split(`\n${SUMMARY}`);
+  writeFileWhole(benchmarks, `${before}\n${summary(rows)}`);
 }
 
 const SUMMARY = '## Compression\n';
-
-/** docs/benchmarks.md without what is said of compression, which stands last, and that. */
-export function splitSummary(text: string): { rest: string; summary: string } {
-  const at = text.indexOf(`\n${SUMMARY}`);
-  if (at < 0) return { rest: text, summary: '' };
-  return { rest: text.slice(0, at), summary: text.slice(at + 1) };
-}
 
 function summary(rows: readonly Row[]): string {
   return `${SUMMARY}

@@ -5,6 +5,7 @@ import type { Target } from '../deliver/package/target.js';
 import { engineFor } from '../deliver/package/target-engine.js';
 import { type Model, parameterCount } from '../model/types.js';
 import type { StageResult } from '../pipeline/compiled-model.js';
+import { residualTolerances } from '../run/physics.js';
 import { compressionSession } from './compress-session.js';
 import { requestedTolerance, type ToleranceOption } from './options.js';
 import { count, error } from './output.js';
@@ -18,6 +19,8 @@ export interface BuildOptions extends Omit<BuildSettings, 'tolerance' | 'goal'> 
   for?: Goal;
   cache?: boolean;
 }
+
+type Tolerances = Pick<BuildOptions, 'tol' | 'tolAbs'>;
 
 /**
  * Builds a model for a target and says so, stage by stage.
@@ -37,7 +40,7 @@ export async function buildModel(
   say(
     `${model.name}: ${inputs}, ${outputs}, ${count(parameterCount(model))} parameters -> ${target.name} (${engineFor(target, settings.engine)})\n\n`,
   );
-  const tolerance = requestedTolerance({ tol, tolAbs });
+  const tolerance = requestedTolerance(withResiduals(model, { tol, tolAbs }, say));
   const clock = new StageClock(isLarge(model));
   // A search tells of itself.
   const search: Compressor = async (...task) => {
@@ -66,6 +69,16 @@ export async function buildModel(
     },
   );
   return building.finally(() => clock.stop());
+}
+
+/** Residuals that are sent and have no tolerance of their own get one, which is said. */
+function withResiduals(model: Model, { tol, tolAbs }: Tolerances, say: (text: string) => void): Tolerances {
+  const isNamed = (name: string) => [tol, tolAbs].some((option) => Object.hasOwn(option?.outputs ?? {}, name));
+  const own = Object.entries(residualTolerances(model)).filter(([name]) => !isNamed(name));
+  if (!own.length) return { tol, tolAbs };
+  for (const [name, value] of own)
+    say(`  residual  ${name} is held to ${value}, a hundredth of the largest term of its sum\n`);
+  return { tol, tolAbs: { ...tolAbs, outputs: { ...Object.fromEntries(own), ...tolAbs?.outputs } } };
 }
 
 function stageLine({ stage, detail, error: spent, seconds }: StageResult): string {

@@ -85,8 +85,10 @@ export function shareOfAllowance(
   allowance: number,
   largestReference: number,
 ): number {
-  const relativeAllowance = largestReference > 0 ? allowance / largestReference : Number.POSITIVE_INFINITY;
-  return Math.max(maxAbsolute / allowance, relativeL2 / (RELATIVE_L2_SHARE * relativeAllowance));
+  const largest = maxAbsolute / allowance;
+  // Of an output that may be off by more than it ever is, a residual for instance, a relative error says nothing.
+  if (allowance >= largestReference) return largest;
+  return Math.max(largest, relativeL2 / (RELATIVE_L2_SHARE * (allowance / largestReference)));
 }
 
 /** True where an output's errors are within its tolerance. */

@@ -1,6 +1,8 @@
 import type { PointFunction } from '../judge/measure.js';
 import { conditionPoints, measuredOutputs } from '../judge/points/condition-points.js';
+import { coveringPoints } from '../judge/points/cover.js';
 import { evaluateReference } from '../judge/reference/evaluate.js';
+import { inputBox } from '../model/box.js';
 import { conditionName } from '../model/conditions.js';
 import { forEachMeaning, type Meaning, meaningOf } from '../model/derivatives.js';
 import { applyFunction, applyOperator, type ExpressionAlgebra, interpretExpression } from '../model/expression.js';
@@ -93,6 +95,25 @@ export function measurePhysics(
 
 interface Asked {
   expression: string;
+}
+
+/** A residual is about zero: what is sent of it is held to this share of the largest term of its sum. */
+const RESIDUAL_SHARE = 1e-2;
+const TERM_POINTS = 4096;
+
+/** Of every residual that a model sends, by the name of its output: its absolute tolerance, unless the file says one. */
+export function residualTolerances(model: Model): Record<string, number> {
+  const box = inputBox(model.inputs);
+  const tolerances = (model.physics?.residuals ?? []).flatMap(({ expression }) => {
+    const output = model.outputs.find((one) => one.expression === expression);
+    if (!output || (output.tolerance ?? output.toleranceAbsolute) !== undefined) return [];
+    const points = coveringPoints(box, TERM_POINTS);
+    const answers = networkAnswers(model, [{ expression }], [], points);
+    const { largestTerm } = evaluateTerms(model, expression, answers, points)!;
+    const isKnown = largestTerm > 0 && Number.isFinite(largestTerm);
+    return isKnown ? [[output.name, Number((RESIDUAL_SHARE * largestTerm).toPrecision(2))] as const] : [];
+  });
+  return Object.fromEntries(tolerances);
 }
 
 /** All networks at the same points. */

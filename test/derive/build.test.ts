@@ -93,7 +93,7 @@ describe('the pool of a build with derivatives', () => {
   it('has every matrix once', () => {
     const json = perceptron([2, 16, 16, 1], 'sin', 6) as Json;
     const matrices = () => {
-      const { records } = planned(modelFrom(json), 0.02, '16').attempt.lowered.table;
+      const { records } = planned(modelFrom(json), 0.02, { precision: '16' }).attempt.lowered.table;
       return new Set(records.filter(({ kind, cols }) => kind === 1 && cols > 0).map(({ weights }) => weights)).size;
     };
     const alone = matrices();

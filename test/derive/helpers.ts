@@ -1,5 +1,6 @@
 import type { Precision } from '../../compiler/formats/plan.js';
 import { type Attempt, Fitting } from '../../compiler/formats/search/fitting.js';
+import type { Preference } from '../../compiler/formats/search/preference.js';
 import { sentGraph } from '../../compiler/ir/derive/derived-outputs.js';
 import { evaluateIr } from '../../compiler/ir/evaluate.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
@@ -30,19 +31,19 @@ export function graphError(model: Model): number[] {
   return relativeErrors(got, wanted, width);
 }
 
-/** Share of the tolerances that the noise model plans with where nothing is measured before a test does. */
-const BUDGET = 0.4;
-
 /** The formats that the noise model proposes: a build's, without the search for cheaper ones. */
 export function planned(
   model: Model,
   tolerance: RequirementLike,
-  precision: Precision = 'auto',
+  { precision = 'auto', prefer, budget = BUDGET }: { precision?: Precision; prefer?: Preference; budget?: number } = {},
 ): { graph: IrGraph; attempt: Attempt } {
   const { whole } = graphsOf(model, model.name, requirementOf(model, tolerance));
-  const attempt = new Fitting(model, new Judge(model), whole, precision).planned(BUDGET);
+  const attempt = new Fitting(model, new Judge(model), whole, precision, prefer).planned(budget);
   return { graph: whole.graph, attempt };
 }
+
+/** Share of the tolerances that the noise model plans with where nothing is measured before a test does. */
+const BUDGET = 0.4;
 
 export function relativeErrors(got: ArrayLike<number>, wanted: Float64Array, width: number): number[] {
   const largest = new Float64Array(width);

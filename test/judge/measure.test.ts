@@ -210,6 +210,8 @@ describe('the judge', () => {
     expect(keepsTolerance(requirement, { ...error, name: 'v', maxAbsolute: 1.99 })).toBe(true);
     expect(keepsTolerance(requirement, { ...error, name: 'v', maxAbsolute: 2.01 })).toBe(false);
     expect(shareOfAllowance({ maxAbsolute: 1, relativeL2: 0 }, 4, 100)).toBe(0.25);
+    // Of a residual, which is smaller than what it may be off by.
+    expect(shareOfAllowance({ maxAbsolute: 1, relativeL2: 50 }, 4, 3)).toBe(0.25);
     expect(roundUpTolerance(0.00101)).toBe('0.0011');
     expect(roundUpTolerance(0.5)).toBe('0.50');
   });

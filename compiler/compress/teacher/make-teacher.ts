@@ -42,7 +42,10 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
     inputCount: model.inputs.length,
     largestOutputs: largest.map((v, k) => v / units[k]),
     allowances: Float64Array.from(allowances, (a, k) => a / units[k]),
-    rmsLimits: rms.map((r, k) => (largest[k] > 0 ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY)),
+    // As judge/requirement.ts has it.
+    rmsLimits: rms.map((r, k) =>
+      largest[k] > allowances[k] ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY,
+    ),
     seed,
   };
 }

@@ -1,0 +1,70 @@
+import { count, markdown, short } from './tables.js';
+
+/** The section of docs/benchmarks.md on derivatives. */
+
+export interface DerivativesRow {
+  example: string;
+  /** Errors are relative to the largest value; order 0 is the value itself. */
+  outputs: { name: string; order: number; error: number }[];
+  /** Of central differences of the values that the same build sends. */
+  differences: { name: string; errors: { step: number; error: number }[] }[];
+  /** Largest error by the largest term of the residual. */
+  residuals: { name: string; error: number }[];
+  instructions: { alone: number; whole: number };
+  weightBytes: { alone: number; whole: number };
+}
+
+const TITLE = 'Derivatives';
+
+export function derivativesSection(rows: readonly DerivativesRow[]): string {
+  const steps = rows[0]?.differences[0]?.errors.map(({ step }) => step) ?? [];
+  const exact = rows.flatMap((row) =>
+    row.differences.map(({ name, errors }) => [
+      row.example,
+      name,
+      short(row.outputs.find((output) => output.name === name)!.error),
+      ...errors.map(({ error }) => short(error)),
+    ]),
+  );
+  const costs = rows.map(({ example, outputs, residuals, instructions, weightBytes }) => [
+    example,
+    outputs.map(({ name }) => name).join(', '),
+    count(instructions.alone),
+    count(instructions.whole),
+    (instructions.whole / instructions.alone).toFixed(2),
+    count(weightBytes.alone),
+    count(weightBytes.whole),
+    residuals.map(({ name, error }) => `${name} ${short(error)}`).join(', '),
+  ]);
+  return `## ${TITLE}
+
+What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, values within 1e-3, first
+derivatives within 2e-3, second ones within 1e-2), written by \`npm run bench:derivatives -- --write\`. Beside the largest error
+of the exact tangents stand those of central differences of the values that the same build sends, by their step as a share of
+the input's range; all are relative to the largest derivative.
+
+${markdown(['example', 'output', 'tangents', ...steps.map((step) => `2^${Math.log2(step)}`)], exact)}
+
+What that costs on a Cortex-M4, beside a build of the example's own outputs alone: instructions per answer and bytes of
+weights. The last column is the largest error of a residual made of these outputs, by the largest of its terms.
+
+${markdown(['example', 'outputs', 'alone', 'with derivatives', 'times', 'weights alone', 'with derivatives', 'residuals'], costs)}
+`;
+}
+
+const startOf = (text: string, title: string): number => {
+  const at = text.indexOf(`\n## ${title}\n`);
+  return at < 0 ? text.length : at + 1;
+};
+
+/** docs/benchmarks.md with this section, which stands before what is said of compression. */
+export function withSection(text: string, section: string): string {
+  const after = text.slice(startOf(text, 'Compression'));
+  const before = text.slice(0, text.length - writtenByOthers(text).length);
+  return `${before}${section}${after && `\n${after}`}`;
+}
+
+/** What `npm run bench` does not write itself of docs/benchmarks.md: derivatives and compression, which stand last. */
+export function writtenByOthers(text: string): string {
+  return text.slice(Math.min(startOf(text, TITLE), startOf(text, 'Compression')));
+}
