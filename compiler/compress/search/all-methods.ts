@@ -45,6 +45,11 @@ export type SingleName = Exclude<Method, 'auto'>;
 
 /** Part of the work of a search over all that each single method may take, there or alone. */
 const SINGLE_WORK = 1 / 8;
+/**
+ * The same for all methods together after neurons were taken out with success, and as much again after each that wins: what
+ * gains nothing for so long is unlikely to.
+ */
+const AFTER_WORK = 1 / 2;
 
 export async function runMethod(
   method: SingleName,
@@ -54,17 +59,20 @@ export async function runMethod(
   all: SearchAllOptions,
 ): Promise<Found> {
   let { share } = all;
+  let work = 0;
   for (let search = 1; ; search++) {
-    const options = { ...all, share, maxWork: all.maxWork * SINGLE_WORK };
-    const found = await (method === 'spline'
+    const options = { ...all, share, maxWork: Math.min(all.maxWork * SINGLE_WORK, all.workLeft ?? all.maxWork) };
+    const ended = await (method === 'spline'
       ? runSpline(teacher, points, options)
       : runSingle(method, teacher, graph, points, options));
+    work += ended.work ?? 0;
+    const found: Found = { ...ended, work };
     if (!found.graph || !all.check || !wins(found, all)) return found;
     const { error, spent, peaks } = all.check(found.graph);
     if (spent <= 1) return found;
     // Rather no network than one that breaks its promise.
     if (search === SEARCHES)
-      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
+      return { work, attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
     points = addPeaks(points, peaks);
     share *= RETRY_SHARE;
   }
@@ -93,6 +101,8 @@ export interface SearchAllOptions extends CompressOptions {
   beat?: number;
   /** What a network must be besides small and accurate. */
   accepts?: (graph: IrGraph) => boolean;
+  /** Of a single method: multiply-adds of refinement at most, where that is less than its part of all. */
+  workLeft?: number;
 }
 
 export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
@@ -106,14 +116,17 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
       ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
       : costOf(best.graph ?? teacher.graph, goal);
 
+  let workLeft = Number.POSITIVE_INFINITY;
   const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
     const beat = measure();
     if ((await options.checkpoint?.()) || lowerBoundBytes(method, start, goal) >= beat) return;
+    if (refine && workLeft <= 0) return;
     const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
       beat,
+      workLeft,
       onAttempt: (attempt) => {
         const measured = goal !== 'speed' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.
@@ -138,6 +151,7 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
   if (pruned) {
     const bytes = storedBytes(pruned.graph);
     const less = wins({ ...pruned, bytes }, { goal, beat: measure() });
+    workLeft = options.maxWork * AFTER_WORK;
     if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
   for (const method of structures) await tryMethod(method, whole, method);

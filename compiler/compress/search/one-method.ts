@@ -70,6 +70,8 @@ export interface Found extends Partial<Candidate> {
   refined?: boolean;
   /** The network before its weights were rounded. */
   unrounded?: IrGraph;
+  /** Multiply-adds of refinement that it took. */
+  work?: number;
 }
 
 const STEPS = 100;
@@ -126,7 +128,7 @@ class Run {
   ) {}
 
   found(): Found {
-    return { ...this.best, attempts: this.attempts };
+    return { ...this.best, attempts: this.attempts, work: this.work };
   }
 
   /** @param again the family of a network that the search has found */
