@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { compressionSession, Progress } from '../../compiler/commands/compress-session.js';
 import type { Attempt } from '../../compiler/compress/search/one-method.js';
 import { compressOnly } from '../../compiler/pipeline/compress-only.js';
-import { cli, temporaryFolder } from '../helpers/cli.js';
+import { CLI, cli, temporaryFolder } from '../helpers/cli.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
 
 /** What `pinn-edge compress` puts around a search: events, the cache, Ctrl-C, and its answer where nothing helps. */
@@ -15,7 +16,7 @@ const json = perceptron([2, 8, 8, 1], 'tanh', 5, 0.8);
 writeFileSync(file, JSON.stringify(json));
 const env = { XDG_CACHE_HOME: join(folder, 'cache') };
 
-type Event = { event: string; best?: { bytes: number; error: number }; kept?: boolean; bytes: number } & Record<
+type Event = { event: string; best?: { bytes: number; error: number }; kept?: boolean; bytes: unknown } & Record<
   string,
   unknown
 >;
@@ -69,6 +70,33 @@ describe('compress', () => {
     expect(err).toMatch(/int16/);
     expect(err).toMatch(/\de-\d/);
   });
+});
+
+test('Ctrl-C ends the search of the command with the best so far, whatever its thread is at', async () => {
+  const wide = join(folder, 'wide.json');
+  writeFileSync(wide, JSON.stringify(perceptron([2, 60, 60, 1], 'tanh', 5, 0.8)));
+  const output = join(folder, 'interrupted.json');
+  const args = ['compress', wide, '--effort', 'thorough', '--tol', '1e-3', '--json', '-o', output];
+  const command = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env } });
+  let [out, err] = ['', ''];
+  command.stderr.on('data', (text) => {
+    err += text;
+  });
+  command.stdout.on('data', (text) => {
+    const isFirst = !out.includes('"kept":true');
+    out += text;
+    if (isFirst && out.includes('"kept":true')) command.kill('SIGINT');
+  });
+  const code = await new Promise((resolve) => command.on('close', resolve));
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringContaining('stopping: the best so far is kept; once more to end at once'),
+  });
+  const lines: Event[] = out.trim().split('\n').map((line) => JSON.parse(line)); // biome-ignore format: one line
+  const best = lines.findLast(({ best: known }) => known)!.best!;
+  const result = lines.at(-1) as Event & { bytes: { after: number } };
+  expect(result).toMatchObject({ event: 'result', cached: false });
+  expect(result.bytes.after).toBeLessThanOrEqual(best.bytes);
 });
 
 test('Ctrl-C leaves the best so far, and nothing in the cache', async () => {
