@@ -7,7 +7,6 @@ import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
 import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { loadBoard } from '../compiler/run/boards/boards.js';
-import { writtenByOthers } from './derivatives-document.js';
 import { document, report } from './document.js';
 import { measureHost, measureReference } from './host.js';
 import { type KernelRow, measureKernels } from './kernels.js';
@@ -16,6 +15,7 @@ import { rivalRow } from './rival-rows.js';
 import { fetchPackage, PACKAGES, packageFolder } from './rivals/packages.js';
 import { RIVALS } from './rivals/rivals.js';
 import { HOST, type Row } from './rows.js';
+import { writtenByOthers } from './sections.js';
 import { variantText } from './tables.js';
 
 /** `npm run bench`: every engine and every rival, on every emulated board and the host, over every example. */

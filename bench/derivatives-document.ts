@@ -1,3 +1,4 @@
+import { DERIVATIVES } from './sections.js';
 import { count, markdown, short } from './tables.js';
 
 /** The section of docs/benchmarks.md on derivatives. */
@@ -13,8 +14,6 @@ export interface DerivativesRow {
   instructions: { alone: number; whole: number };
   weightBytes: { alone: number; whole: number };
 }
-
-const TITLE = 'Derivatives';
 
 export function derivativesSection(rows: readonly DerivativesRow[]): string {
   const steps = rows[0]?.differences[0]?.errors.map(({ step }) => step) ?? [];
@@ -36,7 +35,7 @@ export function derivativesSection(rows: readonly DerivativesRow[]): string {
     count(weightBytes.whole),
     residuals.map(({ name, error }) => `${name} ${short(error)}`).join(', '),
   ]);
-  return `## ${TITLE}
+  return `## ${DERIVATIVES}
 
 What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, values within 1e-3, first
 derivatives within 2e-3, second ones within 1e-2), written by \`npm run bench:derivatives -- --write\`. Beside the largest error
@@ -50,21 +49,4 @@ weights. The last column is the largest error of a residual made of these output
 
 ${markdown(['example', 'outputs', 'alone', 'with derivatives', 'times', 'weights alone', 'with derivatives', 'residuals'], costs)}
 `;
-}
-
-const startOf = (text: string, title: string): number => {
-  const at = text.indexOf(`\n## ${title}\n`);
-  return at < 0 ? text.length : at + 1;
-};
-
-/** docs/benchmarks.md with this section, which stands before what is said of compression. */
-export function withSection(text: string, section: string): string {
-  const after = text.slice(startOf(text, 'Compression'));
-  const before = text.slice(0, text.length - writtenByOthers(text).length);
-  return `${before}${section}${after && `\n${after}`}`;
-}
-
-/** What `npm run bench` does not write itself of docs/benchmarks.md: derivatives and compression, which stand last. */
-export function writtenByOthers(text: string): string {
-  return text.slice(Math.min(startOf(text, TITLE), startOf(text, 'Compression')));
 }

@@ -17,9 +17,10 @@ import { loadBoard } from '../compiler/run/boards/boards.js';
 import { runTableOnBoard } from '../compiler/run/boards/run-table.js';
 import { measurePhysics } from '../compiler/run/physics.js';
 import { decodeTable } from '../compiler/table/table.js';
-import { type DerivativesRow, derivativesSection, withSection } from './derivatives-document.js';
+import { type DerivativesRow, derivativesSection } from './derivatives-document.js';
 import { exampleNames } from './examples.js';
 import { exampleModel } from './product.js';
+import { DERIVATIVES, withSection } from './sections.js';
 
 const USAGE = `Derivatives of the examples' residuals as outputs, beside differences of the same quantised network, and what they
 cost on a Cortex-M4: npm run bench:derivatives -- , with
@@ -159,6 +160,6 @@ if (values.help) {
     appendFileSync(CACHE, `${JSON.stringify(await measure(example))}\n`);
   }
   const section = derivativesSection(readRows());
-  if (values.write) writeFileWhole(DOCUMENT, withSection(readFileSync(DOCUMENT, 'utf8'), section));
+  if (values.write) writeFileWhole(DOCUMENT, withSection(readFileSync(DOCUMENT, 'utf8'), DERIVATIVES, section));
   else process.stdout.write(section);
 }

@@ -39,10 +39,10 @@ const NORMAL_95 = 1.959963984540054;
 
 export const HEAT_ROD = { example: 'heat-rod', output: 'T', parameter: 'alpha', sigma: 0.2, count: 20 } as const;
 export const BATTERY = { example: 'battery-health', output: 'V', parameter: 'Q', sigma: 5e-3, count: 30 } as const;
-/** Of the largest value of what is measured, and of its derivative. */
-const TOLERANCE = {
-  'heat-rod': { output: 1e-3, tangent: 2e-2 },
-  'battery-health': { output: 1e-4, tangent: 5e-3 },
+/** Tolerances are of the largest value of what is measured, and of its derivative. */
+const BUILDS = {
+  'heat-rod': { output: 1e-3, tangent: 2e-2, compress: 'auto' },
+  'battery-health': { output: 1e-4, tangent: 5e-3, compress: 'none' },
 } as const;
 
 /** The part of an example that answers what is measured. */
@@ -54,14 +54,14 @@ export function measuredModel({ example, output }: typeof HEAT_ROD | typeof BATT
 /** As `build --fit <parameter> --outputs <output> --tol <output>=...,<tangent>=... --engine c --for speed`. */
 export async function fitBuildOf(task: typeof HEAT_ROD | typeof BATTERY, target: string): Promise<LoadedBuild> {
   const { model, fit } = withTangents(measuredModel(task), [task.parameter]);
-  const { output, tangent } = TOLERANCE[task.example];
+  const { output, tangent, compress } = BUILDS[task.example];
   const tolerance = {
     outputs: {
       [task.output]: { relative: output },
       ...Object.fromEntries(fit.tangents.map(({ name }) => [name, { relative: tangent }])),
     },
   };
-  const settings = { engine: 'c', goal: 'speed', tolerance, fit } as const;
+  const settings = { engine: 'c', goal: 'speed', compress, tolerance, fit } as const;
   const made = await buildForTarget(model, loadTarget(target), settings, { compressor: keptCompression });
   return builtInMemory(made.compiled, made);
 }
@@ -85,18 +85,17 @@ export function heatTrials(trials: number): Trial[] {
   });
 }
 
-/** The discharges of the example's reference.json, which are of the equations and not of the network, with noise. */
-export function batteryTrials(trials: number): Trial[] {
+/** The discharges of the example's reference.json, each of another cell, of the equations and not of the network, with noise. */
+export function batteryTrials(): Trial[] {
   const { output, sigma, count } = BATTERY;
   const file = join(PACKAGE_ROOT, 'examples', BATTERY.example, 'reference.json');
   const { points, outputs } = JSON.parse(readFileSync(file, 'utf8')) as {
     points: number[][];
     outputs: Record<string, number[]>;
   };
-  const cells = points.length / count;
-  return Array.from({ length: trials }, (_, trial) => {
-    const random = uniform(2000 + trial);
-    const first = (trial % cells) * count;
+  return Array.from({ length: points.length / count }, (_, cell) => {
+    const random = uniform(2000 + cell);
+    const first = cell * count;
     const measured = Array.from({ length: count }, (_, k): Measurement => {
       const value = outputs[output][first + k] + sigma * normal(random);
       return { inputs: points[first + k], output, value, sigma };

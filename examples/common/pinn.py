@@ -26,6 +26,7 @@ jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.interpolate
 import scipy.linalg
 from jax.flatten_util import ravel_pytree
 from safetensors.numpy import load_file, save
@@ -279,6 +280,7 @@ _UNARY = {
     "sqrt": np.sqrt,
     "neg": np.negative,
     "reciprocal": np.reciprocal,
+    "asinh": np.arcsinh,
 }
 _BINARY = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 
@@ -307,6 +309,8 @@ def evaluate(folder, points):
             result = arguments[0] * np.array(node.get("scale", [1.0])) + np.array(node.get("shift", [0.0]))
         elif op == "pow":
             result = arguments[0] ** node["exponent"]
+        elif op == "spline":
+            result = _spline(arguments[0], tensors[node["coefficients"]], node["degree"], *node["ranges"])
         elif op == "constant":
             result = np.tile(np.array(node["value"], dtype=np.float64), (len(points), 1))
         elif op in _UNARY:
@@ -320,6 +324,13 @@ def evaluate(folder, points):
         out["name"]: out.get("scale", 1.0) * values[out["value"]][:, out.get("index", 0)] + out.get("offset", 0.0)
         for out in model["outputs"]
     }
+
+
+def _spline(x, coefficients, degree, ends):
+    """Splines of one argument, x [n, 1], with equal segments: coefficients [out, segments + degree] -> [n, out]."""
+    segments = coefficients.shape[1] - degree
+    knots = ends[0] + (ends[1] - ends[0]) * np.arange(-degree, segments + degree + 1) / segments
+    return scipy.interpolate.BSpline(knots, coefficients.T, degree)(x[:, 0])
 
 
 # ---------------------------------------------------------------- reports

@@ -5,7 +5,7 @@ import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 
 it.each([
   ['--method', 'foo', 'known are int8'],
-  ['--only', 'nosuch', 'known are battery-spm'],
+  ['--only', 'nosuch', 'known are battery-health, battery-spm'],
   ['--tol', 'x', 'found x'],
   ['--tol', '2', 'below 1'],
   ['--effort', 'max', 'quick'],

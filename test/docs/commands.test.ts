@@ -51,7 +51,29 @@ const tank = {
   ],
 };
 
+/** A voltage that falls with the charge that was taken. */
+const battery = {
+  format: 'pinn-edge/1',
+  name: 'battery',
+  inputs: [
+    { name: 't', min: 0, max: 1800 },
+    { name: 'I', min: 0, max: 5 },
+    { name: 'Q', min: 3.5, max: 5.25 },
+    { name: 'D', min: 0.002, max: 0.006 },
+  ],
+  outputs: [{ name: 'V', value: 'V' }],
+  nodes: [
+    { name: 'rate', op: 'div', inputs: ['I', 'Q'] },
+    { name: 'taken', op: 'mul', inputs: ['rate', 't'] },
+    { name: 'V', op: 'scale', inputs: ['taken'], scale: [-2.2e-4], shift: [3.98] },
+  ],
+};
+
 function layOutFiles(): void {
+  mkdirSync(join(folder, 'examples', 'battery-health'), { recursive: true });
+  writeFileSync(join(folder, 'examples', 'battery-health', 'model.json'), JSON.stringify(battery));
+  const discharge = join('examples', 'battery-health', 'discharge.csv');
+  copyFileSync(join(PACKAGE_ROOT, discharge), join(folder, discharge));
   mkdirSync(join(folder, 'examples', 'tank-step'), { recursive: true });
   writeFileSync(join(folder, 'examples', 'tank-step', 'model.json'), JSON.stringify(tank));
   const physics = {
