@@ -30,8 +30,8 @@ const TRAININGS: Record<string, Training> = {
   },
 };
 
-/** Tolerances near the errors that the networks have themselves. */
-const COMPRESSIONS: Record<string, number> = { front: 2e-5, 'heat-rod': 2e-4, kovasznay: 5e-4, 'poisson-wide': 2e-5 };
+/** Tolerances of some times the errors that the networks have themselves. */
+const COMPRESSIONS: Record<string, number> = { front: 2e-5, 'heat-rod': 2e-4, kovasznay: 4e-3, 'poisson-wide': 5e-5 };
 
 async function trainingRow([name, { example, widths, settings }]: [string, Training]): Promise<string[]> {
   const model = withReference(withWidths(example, widths), example);
