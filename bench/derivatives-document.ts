@@ -38,9 +38,9 @@ export function derivativesSection(rows: readonly DerivativesRow[]): string {
   return `## ${DERIVATIVES}
 
 What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, values within 1e-3, first
-derivatives within 2e-3, second ones within 1e-2), written by \`npm run bench:derivatives -- --write\`. Beside the largest error
-of the exact tangents stand those of central differences of the values that the same build sends, by their step as a share of
-the input's range; all are relative to the largest derivative.
+derivatives within 2e-3, second ones within 1e-2, or the nearest tolerance that can be kept), written by
+\`npm run bench:derivatives -- --write\`. Beside the largest error of the exact tangents stand those of central differences of
+the values that the same build sends, by their step as a share of the input's range; all are relative to the largest derivative.
 
 ${markdown(['example', 'output', 'tangents', ...steps.map((step) => `2^${Math.log2(step)}`)], exact)}
 

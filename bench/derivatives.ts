@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { layerReports } from '../compiler/deliver/package/layer-report.js';
+import { PinnEdgeError } from '../compiler/diagnostics.js';
 import { approximate } from '../compiler/formats/search/attempt-errors.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
@@ -56,10 +57,20 @@ function derivativesOf(model: Model): Map<string, Sent> {
   return known;
 }
 
-function build(model: Model, orders: ReadonlyMap<string, Sent>): Promise<CompiledModel> {
-  const outputs = [...orders].map(([name, { by }]) => [name, { relative: TOLERANCES[by.length] }]);
-  const tolerance = { all: { relative: TOLERANCES[0] }, outputs: Object.fromEntries(outputs) };
-  return compile(model, { tolerance, engine: 'c', goal: 'speed', isa: loadBoard(BOARD).isa });
+async function build(model: Model, orders: ReadonlyMap<string, Sent>): Promise<CompiledModel> {
+  const outputs = Object.fromEntries([...orders].map(([name, { by }]) => [name, { relative: TOLERANCES[by.length] }]));
+  const options = { engine: 'c', goal: 'speed', isa: loadBoard(BOARD).isa } as const;
+  for (;;) {
+    try {
+      return await compile(model, { ...options, tolerance: { all: { relative: TOLERANCES[0] }, outputs } });
+    } catch (error) {
+      // Such as c_t=0.0038: the nearest tolerance that can be kept.
+      const nearest = error instanceof PinnEdgeError && error.code === 'PE4001' ? String(error.values.nearest) : '';
+      const [name, relative] = nearest.split('=');
+      if (!Object.hasOwn(outputs, name)) throw error;
+      outputs[name] = { relative: Number(relative) };
+    }
+  }
 }
 
 async function measure(example: string): Promise<DerivativesRow> {
