@@ -28,6 +28,8 @@ export const JOB_AT = 1024;
 const [GENERATION, LEFT, DONE] = [0, 1, 2];
 /** Multiply-adds before other threads are started: less is over before they are. */
 const WORTH_THREADS = 5e8;
+/** Each has rows of its own in memory; jobs have not many more tasks than this to give. */
+const MOST_THREADS = 8;
 
 const HELPER = `
 const { module, memory, at, thread } = require('node:worker_threads').workerData;
@@ -54,7 +56,7 @@ export class Threads {
    * @param worth multiply-adds before they are started
    */
   constructor(
-    private readonly most = availableParallelism(),
+    private readonly most = Math.min(MOST_THREADS, availableParallelism()),
     private readonly worth = WORTH_THREADS,
   ) {}
 
