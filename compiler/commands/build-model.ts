@@ -49,6 +49,11 @@ export async function buildModel(
     clock.show('compress');
     return found;
   };
+  const aside = (text: string, next?: Stage) => {
+    clock.show();
+    say(text);
+    clock.show(next);
+  };
   clock.show('ir');
   const building = buildForTarget(
     model,
@@ -58,14 +63,16 @@ export async function buildModel(
       file,
       compressor: search,
       onStage: (stage) => {
-        clock.show();
-        say(stageLine(stage));
-        clock.show(STAGES[STAGES.indexOf(stage.stage as Stage) + 1]);
+        const next = STAGES[STAGES.indexOf(stage.stage as Stage) + 1];
+        aside(stageLine(stage), next === 'package' && settings.certify ? 'certify' : next);
       },
-      onProof: ({ share, boxes }) =>
-        say(`  certify   ${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(boxes)} boxes\n`),
-      onTooLarge: ({ message }) => say(`\n  for speed it does not fit: ${message}\n  so it is built for size\n\n`),
-      onTry: (option) => say(`\n  it does not fit; trying ${option}\n\n`),
+      onProof: ({ share, boxes }) => {
+        const proved = `${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(boxes)} boxes`;
+        aside(`  certify   ${proved}\n`, 'certify');
+      },
+      onTooLarge: ({ message }) =>
+        aside(`\n  for speed it does not fit: ${message}\n  so it is built for size\n\n`, 'ir'),
+      onTry: (option) => aside(`\n  it does not fit; trying ${option}\n\n`, 'ir'),
     },
   );
   return building.finally(() => clock.stop());

@@ -6,7 +6,7 @@ import { NOTE_SECONDS, QUIET_SECONDS } from './progress-line.js';
  * own writes it, as {@link ProgressLine} does.
  */
 
-export const STAGES = ['ir', 'compress', 'quantize', 'tables', 'compile', 'package'] as const;
+export const STAGES = ['ir', 'compress', 'quantize', 'tables', 'compile', 'package', 'certify'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** Words: the number of the stage or QUIET, and whether there is something to clear from the terminal's line. */
