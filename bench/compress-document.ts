@@ -84,6 +84,8 @@ output; a relative L2 error of more than a third of it counts as exceeded too. \
 - \`auto\` takes the smallest of them all. NTK distance 0: the network is left as it is, only its formats are narrower.
 - \`build\` is \`auto\` taken through formats and tables: bytes of the integer weights and biases in the module, error of the
   module itself, all within the tolerance.
+- \`bilinear\`, \`cubic\`: no network but a table of the outputs at the points of a regular grid, 16 bits each, with interpolation
+  along every axis: what one would do without a compiler ([\`lookup-table.ts\`](../bench/lookup-table.ts)).
 - \`none keeps it\`: the error is the smallest that the method reached.
 - Errors are measured on points that the compression never saw. NTK distance: ||Theta - Theta_H||_F / ||Theta||_F on sample
   points. MACs: multiply-accumulates per answer. Seconds are CPU time, mostly of one core.

@@ -1,7 +1,11 @@
 import { type Effort, METHODS } from '../compiler/compress/compress-options.js';
 
+/** Plain tables of the outputs with interpolation, to compare with. */
+export const LOOKUP_TABLES = ['bilinear', 'cubic'] as const;
+export type LookupTable = (typeof LOOKUP_TABLES)[number];
+
 /** Rows of `npm run bench:compress`. `build`: `auto` taken through formats and tables. */
-export const ROWS = [...METHODS, 'build'] as const;
+export const ROWS = [...METHODS, ...LOOKUP_TABLES, 'build'] as const;
 
 export interface Row {
   group: 'example' | 'shared' | 'scaling';

@@ -17,8 +17,9 @@ import { compile } from '../compiler/pipeline/compile.js';
 import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { compressOnly } from '../compiler/pipeline/compress-only.js';
 import { writeDocuments } from './compress-document.js';
-import { ROWS, type Row } from './compress-rows.js';
+import { LOOKUP_TABLES, ROWS, type Row } from './compress-rows.js';
 import { exampleModelFile, exampleNames } from './examples.js';
+import { lookupTable } from './lookup-table.js';
 import { sineNetwork } from './sine-network.js';
 
 const USAGE = `Compression of every example by every method: npm run bench:compress, with
@@ -35,12 +36,12 @@ const USAGE = `Compression of every example by every method: npm run bench:compr
 Rows are kept in build/bench-compress.jsonl as they come, so a run that was interrupted goes on where it stopped.
 All methods have the whole tolerance for the weights, and their bytes are those of the weights as the method stores them;
 build is what then becomes of auto with formats and tables, all within the tolerance: bytes of the integer weights and
-biases in the module, error of the module. Errors are measured on points that nothing was chosen on.
+biases in the module, error of the module; bilinear and cubic are plain tables of the outputs. Errors are measured on points that nothing was chosen on.
 `;
 
 /** The methods whose rows are quick come first. */
 const ORDER: readonly Row['method'][] = [
-  'int8', 'int16', 'svd', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
+  'bilinear', 'cubic', 'int8', 'int16', 'svd', 'spline', 'student', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
 ]; // biome-ignore format: one line
 const CACHE = join(PACKAGE_ROOT, 'build/bench-compress.jsonl');
 const FRESH_POINTS = 16384;
@@ -132,7 +133,13 @@ function cases(values: { tol?: string; method?: string; models?: string; scaling
     return files.sort().map((file): Case => {
       const load = () => loadModel(join(models, file), nodeFiles);
       const name = file.replace(/\.json$/, '');
-      return { group: 'shared', name, load, tolerances: tolerances ?? [1e-3], methods: chosen(['auto', 'build']) };
+      return {
+        group: 'shared',
+        name,
+        load,
+        tolerances: tolerances ?? [1e-3],
+        methods: chosen(['auto', ...LOOKUP_TABLES, 'build']),
+      };
     });
   }
   if (scaling) {
@@ -197,6 +204,14 @@ async function measure(
     const { parameters, tangentKernel, model: small } = built.compressed!;
     const row = { bytes: integerBytes(built), error, kernel: tangentKernel?.distance ?? 0 };
     return finish(row, small ? parameters.after : before, small ?? model);
+  }
+  if (method === 'bilinear' || method === 'cubic') {
+    const { shape, bytes, error, reads } = lookupTable(model, tolerance, method);
+    const count = model.outputs.length;
+    const parameters = [before, bytes / 2] as [number, number];
+    const macs = [macsOf(model), count * reads] as [number, number];
+    process.stderr.write(`${model.name}: ${shape.join(' x ')} points\n`);
+    return { tolerance, method, effort, parameters, macs, bytes, error, seconds: Number(elapsed().toFixed(1)) };
   }
   const result = await compressOnly(model, { tolerance, compress: { ...common, method, share: 1 } });
   const { model: small, bytes, parameters, tangentKernel, attempts } = result;

@@ -9,6 +9,7 @@ import type { Attempt } from './search/one-method.js';
 export const METHODS = [
   'auto',
   'prune',
+  'student',
   'spline',
   'hmatrix',
   'tt',

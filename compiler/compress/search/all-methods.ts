@@ -20,11 +20,13 @@ import { FAMILY_METHODS } from './families.js';
 import { type Attempt, type Found, runSingle } from './one-method.js';
 import { searchPruned } from './prune-search.js';
 import { runSpline } from './spline-search.js';
+import { runStudent } from './student-search.js';
 
 /**
- * The search over all methods: a glance at all of them without refinement, neurons taken out step by step, then every
- * single method as it would run alone, as long as it can still win, then those that make matrices smaller once more on what
- * is left, and a spline where that is still large. The network of fewest bytes wins (of least work for `speed`).
+ * The search over all methods, the cheapest first: a glance at those that need no refinement, a student, a spline where that
+ * is still large, neurons taken out step by step, then every single method as it would run alone, as long as it can still
+ * win, and those that make matrices smaller once more on what is left. The network of fewest bytes wins (of least work for
+ * `speed`).
  */
 
 /** What a search ends with. */
@@ -50,6 +52,8 @@ const SINGLE_WORK = 1 / 8;
  * gains nothing for so long is unlikely to.
  */
 const AFTER_WORK = 1 / 2;
+/** The same of students, which are grown from nothing. */
+const STUDENT_WORK = 1 / 3;
 
 export async function runMethod(
   method: SingleName,
@@ -58,6 +62,7 @@ export async function runMethod(
   points: SearchPoints,
   all: SearchAllOptions,
 ): Promise<Found> {
+  if (method === 'student') return studentOf(teacher, graph, points, all);
   let { share } = all;
   let work = 0;
   for (let search = 1; ; search++) {
@@ -76,6 +81,20 @@ export async function runMethod(
     points = addPeaks(points, peaks);
     share *= RETRY_SHARE;
   }
+}
+
+/** A student as it is stored; where the last check finds peaks it is refined again, not grown again. */
+async function studentOf(
+  teacher: Teacher,
+  graph: IrGraph,
+  points: SearchPoints,
+  all: SearchAllOptions,
+): Promise<Found> {
+  const found = await runStudent({ ...teacher, graph }, points, { ...all, maxWork: all.maxWork * STUDENT_WORK });
+  if (!found.graph || !wins({ graph: found.graph, bytes: weightBytes(found.graph, 8) }, all)) return found;
+  const stored = await roundAndRecheck(teacher, found.graph, points, all);
+  if (!stored) return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false } : a)) };
+  return { ...found, ...stored, bytes: storedBytes(stored.graph) };
 }
 
 /** @returns whether the network measures less than what it has to beat, if anything */
@@ -145,7 +164,9 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
-  const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share });
+  await tryMethod('student', whole, 'student');
+  if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
+  const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share, beat: measure() });
   attempts.push(...search.attempts);
   const pruned = search.graph && (await roundAndRecheck(teacher, search.graph, points, options));
   if (pruned) {
@@ -159,7 +180,6 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     const from = best.graph;
     for (const method of AFTER_PRUNING) await tryMethod(method, from, `${best.how}, ${method}`);
   }
-  if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
   const rounded = goal !== 'speed' ? await tryPlainRounding(teacher, points, options, best) : undefined;
   return { ...best, closest, rounded };
 }
@@ -199,7 +219,7 @@ function isStructure({ graph, bytes }: Found, start: IrGraph): boolean {
 
 /** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
 function lowerBoundBytes(method: SingleName, graph: IrGraph, goal: Goal): number {
-  if (goal === 'speed' || method === 'prune') return 0;
+  if (goal === 'speed' || method === 'prune' || method === 'student' || method === 'spline') return 0;
   const ranks = method === 'lowrank' || method === 'svd' || method === 'tt';
   return weightSites(graph).reduce((n, { rows, x, bias }) => {
     return n + (ranks ? Math.min(rows * x.width, rows + x.width) : 0) + 4 * (bias?.length ?? 0);

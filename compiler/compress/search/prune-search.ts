@@ -22,6 +22,10 @@ import type { Teacher } from '../teacher/teacher.js';
  */
 
 export interface SearchOptions {
+  /** A network to refine to the last step in place of pruned ones of growing width, and what its attempts are called. */
+  start?: { graph: IrGraph; points: SearchPoints; by: string; what: string };
+  /** Only networks of fewer bytes are of interest. */
+  beat?: number;
   /** Share of the tolerance that may be spent. */
   target: number;
   goal: Goal;
@@ -75,10 +79,21 @@ class Search {
     private readonly original: IrGraph,
     private readonly options: SearchOptions,
   ) {
-    this.points = searchPoints(teacher);
+    this.points = options.start?.points ?? searchPoints(teacher);
   }
 
   async run(): Promise<SearchResult> {
+    const { start } = this.options;
+    if (start && (await this.attempt(start.graph, start.what, COLD_STEPS))) {
+      await this.takeNeurons();
+      await this.polish();
+    }
+    if (!start) await this.searchWidths();
+    const { best, closest, attempts } = this;
+    return { graph: best?.graph, closest, error: best?.error ?? closest?.error ?? Number.POSITIVE_INFINITY, attempts };
+  }
+
+  private async searchWidths(): Promise<void> {
     const analysis = analyzeChannels(this.teacher, this.original);
     if (analysis.groups.length) {
       await this.growWidth(analysis);
@@ -87,8 +102,6 @@ class Search {
         await this.polish();
       }
     }
-    const { best, closest, attempts } = this;
-    return { graph: best?.graph, closest, error: best?.error ?? closest?.error ?? Number.POSITIVE_INFINITY, attempts };
   }
 
   private async growWidth(analysis: PruneAnalysis): Promise<void> {
@@ -108,7 +121,7 @@ class Search {
       const predicted = predictError(failed, width);
       if (predicted > HOPELESS * this.options.target && k + 1 < widths.length) continue;
       const pruned = trial(width);
-      if (costOf(pruned, this.options.goal) >= limit || this.exhausted(FIRST_PHASE)) return;
+      if (costOf(pruned, this.options.goal) >= limit || this.isBeaten(pruned) || this.exhausted(FIRST_PHASE)) return;
       if (!(await this.attempt(pruned, `width ${width}`, COLD_STEPS))) {
         failed.push({ width, error: this.attempts.at(-1)!.error });
         continue;
@@ -145,6 +158,12 @@ class Search {
     await this.attempt(best.graph, 'polish', POLISH_STEPS, target);
   }
 
+  /** Neurons that are taken out later, and narrower weights, halve the bytes at best. */
+  private isBeaten(graph: IrGraph): boolean {
+    const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
+    return goal !== 'speed' && weightBytes(graph, 16) >= 2 * beat;
+  }
+
   private exhausted(share: number): boolean {
     return this.work > share * this.options.maxWork || this.stopped;
   }
@@ -160,7 +179,7 @@ class Search {
       this.stopped ||= (await options.checkpoint?.()) ?? false;
       return this.stopped;
     };
-    const settings = { target, maxSteps, checkpoint };
+    const settings = { target, maxSteps, checkpoint, patient: what === options.start?.what };
     const refined = await refineWithin(teacher, pruned, this.points, options.target, settings);
     this.work += refined.work;
     this.points = refined.points;
@@ -171,7 +190,7 @@ class Search {
     const bytes = weightBytes(refined.graph, 16);
     const within = worst <= options.target;
     const parameters = modelParameterCount(refined.graph);
-    const made = { by: STEP_BY_STEP, what, parameters, refined: true };
+    const made = { by: options.start?.by ?? STEP_BY_STEP, what, parameters, refined: true };
     const attempt = { ...made, bytes, cost, error: worst, within, kept: within && (cheaper || better) };
     if (attempt.kept) this.best = { graph: refined.graph, error: worst, cost };
     if (!this.closest || worst < this.closest.error) this.closest = { graph: refined.graph, error: worst };
