@@ -41,7 +41,7 @@ biases in the module, error of the module; bilinear and cubic are plain tables o
 
 /** The methods whose rows are quick come first. */
 const ORDER: readonly Row['method'][] = [
-  'bilinear', 'cubic', 'int8', 'int16', 'svd', 'spline', 'student', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
+  'int8', 'int16', 'bilinear', 'cubic', 'svd', 'spline', 'student', 'lowrank', 'prune', 'magnitude', 'tt', 'auto', 'hmatrix', 'build',
 ]; // biome-ignore format: one line
 const CACHE = join(PACKAGE_ROOT, 'build/bench-compress.jsonl');
 const FRESH_POINTS = 16384;
