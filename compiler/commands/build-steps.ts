@@ -8,7 +8,7 @@ import { verifySteps } from '../run/steps/verify-steps.js';
 import type { BuildOptions } from './build-model.js';
 import { count, error } from './output.js';
 
-/** Builds that keep a trajectory, not only one step: build --tol-steps. */
+/** Builds that keep a trajectory, not only one step: build --tol-steps. Networks are refined on trajectories, too. */
 
 export interface Rollout {
   /** Largest distance of 99 % of the trajectories, as a share of the range of each state. */
@@ -47,7 +47,7 @@ export async function buildWithin(
   build: (wishes: BuildOptions) => Promise<BuiltModel>,
   say: (text: string) => void,
 ): Promise<BuiltModel> {
-  let now = wishes;
+  let now: BuildOptions = { ...wishes, trajectorySteps: steps };
   for (let attempt = 1; ; attempt++) {
     const built = await build(now);
     const loaded = builtInMemory(built.compiled, built);

@@ -42,6 +42,8 @@ export interface CompressOptions {
   maxInstructions?: number;
   /** What the weights of the result are refined on in the end, beside or in place of the float network. */
   teacher: TeacherKind;
+  /** Of a step model: learn on trajectories of so many steps, too. */
+  trajectorySteps?: number;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
   onAttempt?: (attempt: Attempt) => void;

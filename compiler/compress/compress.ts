@@ -84,7 +84,11 @@ export const compressModel: Compressor = async (model, graph, allowances, option
     changed,
     how = '',
     ...facts
-  } = await compressGraph(makeTeacher(model, graph, allowances, settings.seed), settings, model);
+  } = await compressGraph(
+    makeTeacher(model, graph, allowances, settings.seed, settings.trajectorySteps),
+    settings,
+    model,
+  );
   // Of the model as it was given, before anything was folded: what `inspect` counts.
   const before = parameterCount(model);
   const bytes = { ...facts.bytes, before: 4 * before };

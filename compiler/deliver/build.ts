@@ -39,6 +39,8 @@ export interface BuildSettings {
   name?: string;
   /** What fits need, where the model has their tangents among its outputs: see `withTangents`. */
   fit?: FitOutputs;
+  /** Of a step model: networks are refined on trajectories of so many steps, too. */
+  trajectorySteps?: number;
   /** Finer formats until the tolerance is proved at every point. */
   certify?: boolean;
 }
@@ -80,7 +82,16 @@ export async function buildForTarget(
   settings: Partial<BuildSettings> = {},
   watch: BuildWatch = {},
 ): Promise<BuiltModel> {
-  const { tolerance, precision, engine: asked, compress, goal, effort, ...wishes } = { ...BUILD_DEFAULTS, ...settings };
+  const {
+    tolerance,
+    precision,
+    engine: asked,
+    compress,
+    goal,
+    effort,
+    trajectorySteps,
+    ...wishes
+  } = { ...BUILD_DEFAULTS, ...settings };
   const engine = engineFor(target, asked);
   const compressWith = once(watch.compressor ?? compressModel);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
@@ -91,7 +102,10 @@ export async function buildForTarget(
       isa: target.isa,
       precision,
       kernels: target.tailCalls ? LARGEST_KERNELS : SHALLOW_KERNELS,
-      compress: compress === 'none' ? undefined : { method: compress, goal: smaller, maxWork: EFFORTS[effort] },
+      compress:
+        compress === 'none'
+          ? undefined
+          : { method: compress, goal: smaller, maxWork: EFFORTS[effort], trajectorySteps },
       compressWith,
       file: watch.file,
       formatBudget,

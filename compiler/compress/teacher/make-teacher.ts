@@ -7,6 +7,7 @@ import { inputBox } from '../../model/box.js';
 import { isDerived, type Model } from '../../model/types.js';
 import { POINT_COUNTS } from './point-counts.js';
 import type { Teacher } from './teacher.js';
+import { trajectoryPoints } from './trajectory-points.js';
 
 /** The graphs of what a model sends, each made once. */
 function derivedOnce(model: Model): Teacher['sent'] {
@@ -19,8 +20,17 @@ function derivedOnce(model: Model): Teacher['sent'] {
   };
 }
 
-/** @param allowances allowed absolute error of each output that is sent, in its engineering unit */
-export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly number[], seed: number): Teacher {
+/**
+ * @param allowances allowed absolute error of each output that is sent, in its engineering unit
+ * @param trajectorySteps of a step model: learn on trajectories of so many steps, too
+ */
+export function makeTeacher(
+  model: Model,
+  graph: IrGraph,
+  allowances: readonly number[],
+  seed: number,
+  trajectorySteps = 0,
+): Teacher {
   const box = inputBox(model.inputs);
   const width = model.outputs.length;
   const reference = evaluateReference(
@@ -47,5 +57,6 @@ export function makeTeacher(model: Model, graph: IrGraph, allowances: readonly n
       largest[k] > allowances[k] ? (RELATIVE_L2_SHARE * r) / largest[k] : Number.POSITIVE_INFINITY,
     ),
     seed,
+    trajectories: trajectorySteps ? trajectoryPoints(model, trajectorySteps) : undefined,
   };
 }

@@ -27,6 +27,8 @@ export interface Teacher {
   readonly rmsLimits: Float64Array;
   /** Part of the Sobol sequence from which points are drawn: different seeds use disjoint stretches. */
   readonly seed: number;
+  /** Further points to learn from, row-major [points x inputs]: where a step model is when it runs. */
+  readonly trajectories?: Float64Array;
 }
 
 /** Points with the teacher's answers there. */
@@ -39,6 +41,8 @@ export interface Samples {
   /** Row-major [count x outputs], in the units of the graph's output. */
   readonly wanted: Float64Array;
 }
+
+const NONE = new Float64Array(0);
 
 /** Points per call of the evaluator: bounds memory, and keeps the values of wide layers near the cache. */
 const CHUNK = 512;
@@ -76,18 +80,18 @@ export function askTeacher(teacher: Teacher, points: Float64Array, interior = 0)
 }
 
 /** Interior, faces and corners to learn from. */
-export function trainingPoints({ box, seed }: Teacher, count: number): Float64Array {
+export function trainingPoints({ box, seed, trajectories = NONE }: Teacher, count: number): Float64Array {
   const skip = TRAINING_SKIP + (seed % 4) * SEED_STRIDE;
-  return concatPoints([cornerPoints(box), edgePoints(box, count >> 2), interiorPoints(box, count, skip)]);
+  return concatPoints([cornerPoints(box), edgePoints(box, count >> 2), interiorPoints(box, count, skip), trajectories]);
 }
 
 /** A dense set in which the points with the largest errors are looked for. */
 export function makePool(teacher: Teacher): Samples {
-  const { box, seed } = teacher;
+  const { box, seed, trajectories = NONE } = teacher;
   const interior = interiorPoints(box, POOL_POINTS, POOL_SKIP + (seed % 4) * SEED_STRIDE);
   return askTeacher(
     teacher,
-    concatPoints([interior, edgePoints(box, POOL_POINTS >> 1), cornerPoints(box)]),
+    concatPoints([interior, edgePoints(box, POOL_POINTS >> 1), cornerPoints(box), trajectories]),
     POOL_POINTS,
   );
 }
