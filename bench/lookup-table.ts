@@ -81,10 +81,10 @@ export function lookupTable(model: Model, tolerance: number, kind: LookupTable):
       }
       return true;
     };
-    // Points of the table are points of the lines: the distances are whole numbers of theirs.
-    for (let step = (LINE_POINTS - 1) / (STENCIL[kind] - 1); step > 1; step /= 2) {
-      const count = Math.floor((LINE_POINTS - 1) / step) + 1;
-      if (count >= STENCIL[kind] && keeps(count)) return count;
+    // Points of the table are points of the lines: the distances are powers of two of theirs.
+    for (let step = (LINE_POINTS - 1) / 4; step > 1; step /= 2) {
+      const count = (LINE_POINTS - 1) / step + 1;
+      if (keeps(count)) return count;
     }
     return LINE_POINTS;
   }
