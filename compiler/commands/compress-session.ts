@@ -72,6 +72,8 @@ export class Progress {
   show(attempt: Attempt, best: Attempt | undefined): void {
     const soFar = best ? `best ${bytes(best.bytes)}, ${attemptError(best)}` : this.nothingYet(attempt);
     this.state = `${soFar}; ${attempt.what}: ${bytes(attempt.bytes)}, ${attemptError(attempt)}`;
+    const { done = 0, left = 0 } = attempt.work ?? {};
+    if (done > 0) this.line.expect(left / done);
     this.goOn();
   }
 

@@ -130,11 +130,19 @@ test('progress goes on while a single network takes long, a line every ten secon
     const attempt = { ...made, error: 0.5, within: true, kept: true };
     progress.show(attempt, attempt);
     for (; now <= 40_000; now += 500) progress.goOn();
-    expect(written.map((line) => / (\d+ s), (nothing tried|best 80 B)/.exec(line)?.slice(1))).toEqual([
+    // A quarter of the work is done after 40 s, at most: what is left takes three times as long.
+    progress.show({ ...attempt, work: { done: 1e9, left: 3e9 } }, attempt);
+    for (; now <= 50_000; now += 500) progress.goOn();
+    expect(
+      written.map((line) =>
+        / (\d+ s|50 s \(at most about \d+ s more\)), (nothing tried|best 80 B)/.exec(line)?.slice(1),
+      ),
+    ).toEqual([
       ['10 s', 'nothing tried'],
       ['20 s', 'nothing tried'],
       ['30 s', 'best 80 B'],
       ['40 s', 'best 80 B'],
+      ['50 s (at most about 112 s more)', 'best 80 B'],
     ]);
   } finally {
     process.stderr.isTTY = terminal;

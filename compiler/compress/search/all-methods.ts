@@ -64,20 +64,17 @@ export async function runMethod(
 ): Promise<Found> {
   if (method === 'student') return studentOf(teacher, graph, points, all);
   let { share } = all;
-  let work = 0;
   for (let search = 1; ; search++) {
     const options = { ...all, share, maxWork: Math.min(all.maxWork * SINGLE_WORK, all.workLeft ?? all.maxWork) };
-    const ended = await (method === 'spline'
+    const found = await (method === 'spline'
       ? runSpline(teacher, points, options)
       : runSingle(method, teacher, graph, points, options));
-    work += ended.work ?? 0;
-    const found: Found = { ...ended, work };
     if (!found.graph || !all.check || !wins(found, all)) return found;
     const { error, spent, peaks } = all.check(found.graph);
     if (spent <= 1) return found;
     // Rather no network than one that breaks its promise.
     if (search === SEARCHES)
-      return { work, attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
+      return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false, error } : a)) };
     points = addPeaks(points, peaks);
     share *= RETRY_SHARE;
   }
@@ -120,12 +117,28 @@ export interface SearchAllOptions extends CompressOptions {
   beat?: number;
   /** What a network must be besides small and accurate. */
   accepts?: (graph: IrGraph) => boolean;
+  /** Told of multiply-adds that were taken. */
+  onWork?: (taken: number) => void;
   /** Of a single method: multiply-adds of refinement at most, where that is less than its part of all. */
   workLeft?: number;
 }
 
-export async function searchAll(teacher: Teacher, options: SearchAllOptions): Promise<SearchAllResult> {
-  const { goal, share } = options;
+export async function searchAll(teacher: Teacher, given: SearchAllOptions): Promise<SearchAllResult> {
+  const { goal, share, maxWork } = given;
+  const work = { done: 0, limit: maxWork * (STUDENT_WORK + 1 + AFTER_WORK) };
+  /** From here on no more than so much, unless a method wins. */
+  const allow = (left: number) => {
+    work.limit = work.done + left;
+  };
+  const options: SearchAllOptions = {
+    ...given,
+    onWork: (taken) => {
+      work.done += taken;
+    },
+    onAttempt: (attempt) => {
+      given.onAttempt?.({ ...attempt, work: { done: work.done, left: Math.max(0, work.limit - work.done) } });
+    },
+  };
   const whole = withoutBlocks(teacher.graph);
   const attempts: Attempt[] = [];
   const points = searchPoints(teacher);
@@ -135,17 +148,17 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
       ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
       : costOf(best.graph ?? teacher.graph, goal);
 
-  let workLeft = Number.POSITIVE_INFINITY;
+  let isAfterPruning = false;
   const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
     const beat = measure();
     if ((await options.checkpoint?.()) || lowerBoundBytes(method, start, goal) >= beat) return;
-    if (refine && workLeft <= 0) return;
+    if (refine && isAfterPruning && work.done >= work.limit) return;
     const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
       beat,
-      workLeft,
+      workLeft: isAfterPruning ? work.limit - work.done : undefined,
       onAttempt: (attempt) => {
         const measured = goal !== 'speed' ? attempt.bytes : attempt.cost;
         // Narrower weights alone are no structure: see below.
@@ -156,7 +169,9 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
     attempts.push(...found.attempts.map(named));
     const { graph } = found;
     if (!graph || !isStructure(found, start) || options.accepts?.(graph) === false) return;
-    if (wins(found, { goal, beat })) best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+    if (!wins(found, { goal, beat })) return;
+    best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
+    if (isAfterPruning) allow(maxWork * AFTER_WORK);
   };
 
   // The runtime multiplies by zeros as by any weight.
@@ -166,15 +181,17 @@ export async function searchAll(teacher: Teacher, options: SearchAllOptions): Pr
   }
   await tryMethod('student', whole, 'student');
   if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
+  allow(maxWork * (1 + AFTER_WORK));
   const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share, beat: measure() });
   attempts.push(...search.attempts);
   const pruned = search.graph && (await roundAndRecheck(teacher, search.graph, points, options));
   if (pruned) {
     const bytes = storedBytes(pruned.graph);
     const less = wins({ ...pruned, bytes }, { goal, beat: measure() });
-    workLeft = options.maxWork * AFTER_WORK;
+    isAfterPruning = true;
     if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
+  allow(maxWork * (isAfterPruning ? AFTER_WORK : SINGLE_WORK * (structures.length + AFTER_PRUNING.length)));
   for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
     const from = best.graph;

@@ -45,6 +45,8 @@ export interface Attempt {
   within: boolean;
   /** Whether the search takes it: within the share, and less than what it had. */
   kept: boolean;
+  /** Of a search over all methods: multiply-adds of refinement that it has taken, and that it may still take. */
+  work?: { done: number; left: number };
 }
 
 export interface SingleOptions extends FamilyOptions {
@@ -57,6 +59,8 @@ export interface SingleOptions extends FamilyOptions {
   refine: boolean;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
+  /** Told of multiply-adds that were taken. */
+  onWork?: (taken: number) => void;
   /** Only networks that measure less than this are of interest: bytes as the method stores them, or multiply-adds. */
   beat?: number;
   onAttempt?: (attempt: Attempt) => void;
@@ -70,8 +74,6 @@ export interface Found extends Partial<Candidate> {
   refined?: boolean;
   /** The network before its weights were rounded. */
   unrounded?: IrGraph;
-  /** Multiply-adds of refinement that it took. */
-  work?: number;
 }
 
 const STEPS = 100;
@@ -127,8 +129,13 @@ class Run {
     private readonly options: SingleOptions,
   ) {}
 
+  private spend(work: number): void {
+    this.work += work;
+    this.options.onWork?.(work);
+  }
+
   found(): Found {
-    return { ...this.best, attempts: this.attempts, work: this.work };
+    return { ...this.best, attempts: this.attempts };
   }
 
   /** @param again the family of a network that the search has found */
@@ -223,13 +230,13 @@ class Run {
       start = await family.regularised(setting, async (graph) => {
         const { blockRank, share } = options;
         const first = await refineAny(teacher, graph, this.points.pool, { ...settings, target: share / 4, blockRank });
-        this.work += first.work;
+        this.spend(first.work);
         return foldGraph(family.stored?.(first.graph) ?? first.graph);
       });
     }
     const within = await refineWithin(teacher, start.graph, this.points, limit, settings);
     this.points = within.points;
-    this.work += within.work;
+    this.spend(within.work);
     const even = balanced(teacher, within.graph);
     const stored = family.stored?.(even) ?? even;
     const what = `${family.what} ${setting.toPrecision(2)}${family.regularised ? ', blocks regularised' : ''}, refined`;

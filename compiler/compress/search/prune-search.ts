@@ -31,6 +31,8 @@ export interface SearchOptions {
   goal: Goal;
   /** Multiply-adds of refinement at most. */
   maxWork: number;
+  /** Told of multiply-adds that were taken. */
+  onWork?: (taken: number) => void;
   onAttempt?: (attempt: Attempt) => void;
   /** Awaited now and then: true ends the search with the best so far. */
   checkpoint?: Checkpoint;
@@ -182,6 +184,7 @@ class Search {
     const settings = { target, maxSteps, checkpoint, patient: what === options.start?.what };
     const refined = await refineWithin(teacher, pruned, this.points, options.target, settings);
     this.work += refined.work;
+    options.onWork?.(refined.work);
     this.points = refined.points;
     const cost = costOf(refined.graph, options.goal);
     const worst = Math.max(refined.unseen, refined.error);

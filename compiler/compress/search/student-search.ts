@@ -116,6 +116,7 @@ class StudentSearch {
     const before = student.work;
     student.grow(Math.max(1, Math.floor((GROWTH * student.neurons) / student.depth)), steps);
     this.work += student.work - before;
+    this.options.onWork?.(student.work - before);
   }
 
   private async refined(student: GrowingStudent): Promise<IrGraph | undefined> {
@@ -125,6 +126,7 @@ class StudentSearch {
       target: limit,
       goal: options.goal,
       maxWork: Math.max(0, options.maxWork - this.work),
+      onWork: options.onWork,
       checkpoint: () => this.checkpoint(),
       onAttempt: options.onAttempt,
     });
