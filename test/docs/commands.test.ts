@@ -69,7 +69,30 @@ const battery = {
   ],
 };
 
+/** A temperature with its flux, which the README of heat-rod derives from. */
+const rod = {
+  format: 'pinn-edge/1',
+  name: 'heat-rod',
+  inputs: [
+    { name: 'x', min: 0, max: 1 },
+    { name: 't', min: 0, max: 1 },
+    { name: 'alpha', min: 1, max: 2 },
+  ],
+  outputs: [
+    { name: 'T', value: 'T' },
+    { name: 'q', value: 'q' },
+  ],
+  nodes: [
+    { name: 'place', op: 'add', inputs: ['x', 't'] },
+    { name: 'T', op: 'tanh', inputs: ['place'] },
+    { name: 'q', op: 'mul', inputs: ['alpha', 'T'] },
+  ],
+  physics: { residuals: [{ name: 'energy', expression: 'T_t + q_x' }] },
+};
+
 function layOutFiles(): void {
+  mkdirSync(join(folder, 'examples', 'heat-rod'), { recursive: true });
+  writeFileSync(join(folder, 'examples', 'heat-rod', 'model.json'), JSON.stringify(rod));
   mkdirSync(join(folder, 'examples', 'battery-health'), { recursive: true });
   writeFileSync(join(folder, 'examples', 'battery-health', 'model.json'), JSON.stringify(battery));
   const discharge = join('examples', 'battery-health', 'discharge.csv');
