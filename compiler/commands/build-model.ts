@@ -46,7 +46,8 @@ export async function buildModel(
   const search: Compressor = async (...task) => {
     clock.show();
     const found = await compressor(...task);
-    clock.show('compress');
+    // Formats of what it has found.
+    clock.show('quantize');
     return found;
   };
   const aside = (text: string, next?: Stage) => {
