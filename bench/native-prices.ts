@@ -1,11 +1,11 @@
-import type { NativePrices } from '../compiler/code/cost/native.js';
+import type { NativePrices } from '../compiler/code/cost/native-instructions.js';
 import type { Board } from '../compiler/run/boards/boards.js';
 import { runTableOnBoard } from '../compiler/run/boards/run-table.js';
 import { PoolBuilder } from '../compiler/table/lower/pool.js';
 import { FORMAT, KIND } from '../compiler/table/specification.js';
 import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/table/table.js';
 
-/** Prices of the native kernels (cost/native.ts) on one board: differences between tables that have more of one thing. */
+/** Prices of the native kernels (cost/native-instructions.ts) on one board: differences between tables that have more of one thing. */
 
 /** Words that the records read, each of which is also two int16, and two sizes to compare. */
 interface Sizes {

@@ -1,7 +1,7 @@
-import { type BlockSettings, tangentKernelOf } from '../compiler/compress/physics/blocks.js';
 import { kernelDistance } from '../compiler/compress/physics/tangent-kernel.js';
 import { traineeOf } from '../compiler/compress/physics/terms.js';
 import { type TrainSettings, trainModel } from '../compiler/compress/physics/train.js';
+import { type BlockSettings, tangentKernelOf } from '../compiler/compress/physics/trained-blocks.js';
 import { interiorPoints } from '../compiler/judge/points/cover.js';
 import { uniform } from '../compiler/judge/points/random.js';
 import { evaluateReference } from '../compiler/judge/reference/evaluate.js';

@@ -5,9 +5,9 @@ import {
   lossOf,
   trainingOptions,
 } from '../compiler/compress/integer-training/device/step-module.js';
-import { macsPerRow } from '../compiler/compress/integer-training/layers.js';
 import { errorAgainst, poisson, referenceAt } from '../compiler/compress/integer-training/problems.js';
 import { gaussHermiteRule } from '../compiler/compress/integer-training/stein.js';
+import { macsPerRow } from '../compiler/compress/integer-training/trained-layers.js';
 import { createTraining } from '../compiler/compress/integer-training/training.js';
 import { sobolPoints } from '../compiler/judge/points/sobol.js';
 import { loadBoard } from '../compiler/run/boards/boards.js';

@@ -1,6 +1,5 @@
 import { createNetwork, forward, type Network } from '../compiler/compress/integer-training/group.js';
-import { createLayers } from '../compiler/compress/integer-training/layers.js';
-import { smxNumbers } from '../compiler/compress/integer-training/numbers.js';
+import { smxNumbers } from '../compiler/compress/integer-training/number-formats.js';
 import { mxBytes, mxValues, roundToMx } from '../compiler/compress/integer-training/ocp-mx.js';
 import { exactPlan, type PathPlan, steinPlan, valuePlan } from '../compiler/compress/integer-training/paths.js';
 import { roundToBlocks, smxBytes, smxFormat } from '../compiler/compress/integer-training/smx.js';
@@ -11,6 +10,7 @@ import {
   type SteinRule,
   sobolRule,
 } from '../compiler/compress/integer-training/stein.js';
+import { createLayers } from '../compiler/compress/integer-training/trained-layers.js';
 import { uniform } from '../compiler/judge/points/random.js';
 import { sobolPoints } from '../compiler/judge/points/sobol.js';
 

@@ -1,12 +1,4 @@
-import {
-  type Layer,
-  macsPerRow,
-  type NetworkShape,
-  parametersOf,
-  STRUCTURES,
-  type Structure,
-} from '../compiler/compress/integer-training/layers.js';
-import { type Numbers, smxNumbers } from '../compiler/compress/integer-training/numbers.js';
+import { type Numbers, smxNumbers } from '../compiler/compress/integer-training/number-formats.js';
 import {
   errorAgainst,
   heat,
@@ -18,6 +10,14 @@ import {
 } from '../compiler/compress/integer-training/problems.js';
 import { smxBytes } from '../compiler/compress/integer-training/smx.js';
 import { gaussHermiteRule } from '../compiler/compress/integer-training/stein.js';
+import {
+  type Layer,
+  macsPerRow,
+  type NetworkShape,
+  parametersOf,
+  STRUCTURES,
+  type Structure,
+} from '../compiler/compress/integer-training/trained-layers.js';
 import { createTraining, networkValues, type TrainingOptions } from '../compiler/compress/integer-training/training.js';
 import { sobolPoints } from '../compiler/judge/points/sobol.js';
 

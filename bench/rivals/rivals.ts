@@ -1,4 +1,4 @@
-import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/compile.js';
+import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/run-asc.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import type { Model } from '../../compiler/model/types.js';
 import type { Board } from '../../compiler/run/boards/boards.js';

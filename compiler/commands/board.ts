@@ -1,7 +1,7 @@
 import type { LoadedBuild } from '../deliver/package/store.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import { type BoardEngine, createBoardEngine } from '../run/boards/board-engine.js';
 import { loadBoard } from '../run/boards/boards.js';
-import { type BoardEngine, createBoardEngine } from '../run/boards/engine.js';
 import type { BoardFigures } from '../run/boards/figures.js';
 import { bytes, count, writeNote } from './output.js';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Adaptation, BlockSettings } from '../compress/physics/blocks.js';
+import type { Adaptation, BlockSettings } from '../compress/physics/trained-blocks.js';
 import { PinnEdgeError } from '../diagnostics.js';
 import { countOption, isGiven } from './options.js';
 import { columns, count, error } from './output.js';

@@ -1,6 +1,6 @@
-import { compileAssemblyScript, ENTRY, runtimeSources } from '../code/asc/compile.js';
 import { requireDeviceModule } from '../code/asc/device.js';
 import { requireMvp } from '../code/asc/mvp.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../code/asc/run-asc.js';
 import { interpreterPrices } from '../code/cost/instructions.js';
 import { generateSources } from '../code/entry.js';
 import { linearMemoryBytes } from '../code/linear-memory.js';

@@ -1,6 +1,6 @@
 import type { Goal } from '../code/cost/goal.js';
 import { interpreterPrices } from '../code/cost/instructions.js';
-import { nativePrices } from '../code/cost/native.js';
+import { nativePrices } from '../code/cost/native-instructions.js';
 import type { BuildEngine } from '../code/engines/build-engine.js';
 import type { Compressor } from '../compress/compress.js';
 import { compressModel } from '../compress/compress.js';

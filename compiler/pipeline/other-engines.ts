@@ -1,6 +1,6 @@
 import type { Goal } from '../code/cost/goal.js';
 import { interpreterPrices, predictInstructions, pricedIsas } from '../code/cost/instructions.js';
-import { predictNative } from '../code/cost/native.js';
+import { predictNative } from '../code/cost/native-instructions.js';
 import type { BuildEngine } from '../code/engines/build-engine.js';
 import { type KernelLimits, layOut } from '../table/layout/interpreter.js';
 import { nativeTable } from '../table/layout/native.js';

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { EXAMPLES, exampleModel } from '../../bench/product.js';
 import { floatC } from '../../bench/rivals/float-c.js';
 import { floatAssemblyScript } from '../../bench/rivals/float-wasm.js';
-import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/compile.js';
+import { compileAssemblyScript, ENTRY } from '../../compiler/code/asc/run-asc.js';
 import { coveringPoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';

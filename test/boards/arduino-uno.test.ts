@@ -8,7 +8,7 @@ import { cTableFiles } from '../../compiler/deliver/package/c-files.js';
 import { builtInMemory, type LoadedBuild } from '../../compiler/deliver/package/store.js';
 import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { runAvr } from '../../compiler/run/boards/avr.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { runTableOnBoard } from '../../compiler/run/boards/run-table.js';
 import { nativeTable } from '../../compiler/table/layout/native.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';

@@ -7,8 +7,8 @@ import { type Compressor, compressModel } from '../../compiler/compress/compress
 import type { Golden } from '../../compiler/deliver/package/golden.js';
 import type { LoadedBuild } from '../../compiler/deliver/package/store.js';
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { listBoards } from '../../compiler/run/boards/boards.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
 import type { BoardFigures } from '../../compiler/run/boards/figures.js';
 import { RP2040JS } from '../../compiler/run/boards/rp2040.js';
 import { temporaryFolder } from '../helpers/cli.js';

@@ -8,8 +8,8 @@ import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import type { Board } from '../../compiler/run/boards/boards.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { BOARDS, exampleFile } from './setup.js';
 

@@ -6,7 +6,7 @@ import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { type KernelLimits, LARGEST_KERNELS, SHALLOW_KERNELS } from '../../compiler/table/layout/interpreter.js';
 import { BOARDS, exampleFile } from './setup.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inParts } from '../../compiler/commands/board.js';
-import type { BoardEngine } from '../../compiler/run/boards/engine.js';
+import type { BoardEngine } from '../../compiler/run/boards/board-engine.js';
 
 /** Long runs on emulated boards: the same answers in parts, and a word every ten seconds. */
 describe('points on an emulated board', () => {

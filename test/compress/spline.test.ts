@@ -1,8 +1,14 @@
 import { describe, expect, it, test } from 'vitest';
 import { compressModel } from '../../compiler/compress/compress.js';
 import { type CompressOptions, DEFAULT_COMPRESS } from '../../compiler/compress/compress-options.js';
+import {
+  axisBasis,
+  everyOther,
+  fitAll,
+  type Tensor,
+  valuesOf,
+} from '../../compiler/compress/splines/coefficient-tensor.js';
 import { leastSquares, polish } from '../../compiler/compress/splines/polish.js';
-import { axisBasis, everyOther, fitAll, type Tensor, valuesOf } from '../../compiler/compress/splines/tensor.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints, interiorPoints } from '../../compiler/judge/points/cover.js';

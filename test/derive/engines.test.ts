@@ -10,7 +10,7 @@ import { builtInMemory, loadBuild, writeBuild } from '../../compiler/deliver/pac
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import type { CompiledModel } from '../../compiler/pipeline/compiled-model.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { SHALLOW_KERNELS } from '../../compiler/table/layout/interpreter.js';
 import { BOARDS } from '../boards/setup.js';
 import { temporaryFolder } from '../helpers/cli.js';

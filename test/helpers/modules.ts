@@ -1,5 +1,5 @@
-import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/compile.js';
 import { requireMvp } from '../../compiler/code/asc/mvp.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/run-asc.js';
 import type { Runnable } from '../../compiler/code/engines/create.js';
 import { generateSources } from '../../compiler/code/entry.js';
 import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';

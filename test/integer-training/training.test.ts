@@ -1,19 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { factorsOf } from '../../compiler/compress/integer-training/factors.js';
 import { backward, createNetwork, forward, type Network } from '../../compiler/compress/integer-training/group.js';
+import {
+  GRADIENT_SUM_LIMIT,
+  type Numbers,
+  smxNumbers,
+} from '../../compiler/compress/integer-training/number-formats.js';
+import { exactPlan, type PathPlan, steinPlan } from '../../compiler/compress/integer-training/paths.js';
+import { errorAgainst, poisson, referenceAt } from '../../compiler/compress/integer-training/problems.js';
+import { cosineOf, phaseOf, sineOf } from '../../compiler/compress/integer-training/sine.js';
+import { exactTerms, type SmxFormat } from '../../compiler/compress/integer-training/smx.js';
+import { gaussHermiteRule, randomRule } from '../../compiler/compress/integer-training/stein.js';
 import {
   createLayers,
   macsPerRow,
   type Parameter,
   parametersOf,
   type Structure,
-} from '../../compiler/compress/integer-training/layers.js';
-import { factorsOf } from '../../compiler/compress/integer-training/matrices.js';
-import { GRADIENT_SUM_LIMIT, type Numbers, smxNumbers } from '../../compiler/compress/integer-training/numbers.js';
-import { exactPlan, type PathPlan, steinPlan } from '../../compiler/compress/integer-training/paths.js';
-import { errorAgainst, poisson, referenceAt } from '../../compiler/compress/integer-training/problems.js';
-import { cosineOf, phaseOf, sineOf } from '../../compiler/compress/integer-training/sine.js';
-import { exactTerms, type SmxFormat } from '../../compiler/compress/integer-training/smx.js';
-import { gaussHermiteRule, randomRule } from '../../compiler/compress/integer-training/stein.js';
+} from '../../compiler/compress/integer-training/trained-layers.js';
 import { createTraining, type TrainingOptions } from '../../compiler/compress/integer-training/training.js';
 import { uniform } from '../../compiler/judge/points/random.js';
 import { sobolPoints } from '../../compiler/judge/points/sobol.js';

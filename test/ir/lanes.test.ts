@@ -5,7 +5,7 @@ import { evaluateIr } from '../../compiler/ir/evaluate.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { forEachJacobianBlock } from '../../compiler/ir/jacobian.js';
 import { laneEquations, laneOutputs } from '../../compiler/ir/lanes/jobs.js';
-import { programOf } from '../../compiler/ir/lanes/program.js';
+import { programOf } from '../../compiler/ir/lanes/lanes-program.js';
 import { Threads } from '../../compiler/ir/lanes/threads.js';
 import { GRAM_BLOCK } from '../../compiler/ir/linear-algebra/gram.js';
 import { parameterLayout } from '../../compiler/ir/parameters.js';

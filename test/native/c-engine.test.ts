@@ -7,7 +7,7 @@ import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { nodeFiles } from '../../compiler/host/node-files.js';
 import { loadModel } from '../../compiler/model/load.js';
 import { compile } from '../../compiler/pipeline/compile.js';
-import { createBoardEngine } from '../../compiler/run/boards/engine.js';
+import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { RP2040JS } from '../../compiler/run/boards/rp2040.js';
 import { verify } from '../../compiler/run/verify.js';
 import { BOARDS, buildInto, EXAMPLES, exampleFile } from '../boards/setup.js';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/compile.js';
+import { compileAssemblyScript, ENTRY, runtimeSources } from '../../compiler/code/asc/run-asc.js';
 import { createEngine } from '../../compiler/code/engines/create.js';
 import { generateSources } from '../../compiler/code/entry.js';
 import { congruential } from '../../compiler/judge/points/random.js';

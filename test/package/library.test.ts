@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compileAssemblyScript } from '../../compiler/code/asc/compile.js';
+import { compileAssemblyScript } from '../../compiler/code/asc/run-asc.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../../compiler/code/engines/engine.js';
 import { linearMemoryBytes } from '../../compiler/code/linear-memory.js';
 import { firmwareFiles, VALIDATE_SOURCES } from '../../compiler/deliver/package/firmware-files.js';

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { distances } from '../../compiler/compress/physics/distances.js';
+import { initialWeights } from '../../compiler/compress/physics/initial-weights.js';
+import { blockRankPenalty, type Penalty } from '../../compiler/compress/physics/penalties.js';
+import { parametersOf, setParameters, type Trainee, traineeOf } from '../../compiler/compress/physics/terms.js';
+import { type TrainSettings, trainModel } from '../../compiler/compress/physics/train.js';
 import {
   type BlockSettings,
   distanceFrom,
   tangentKernelOf,
   withBlocks,
   withDenseMatrices,
-} from '../../compiler/compress/physics/blocks.js';
-import { distances } from '../../compiler/compress/physics/distances.js';
-import { initialWeights } from '../../compiler/compress/physics/initial-weights.js';
-import { blockRankPenalty, type Penalty } from '../../compiler/compress/physics/penalties.js';
-import { parametersOf, setParameters, type Trainee, traineeOf } from '../../compiler/compress/physics/terms.js';
-import { type TrainSettings, trainModel } from '../../compiler/compress/physics/train.js';
+} from '../../compiler/compress/physics/trained-blocks.js';
 import { createGram } from '../../compiler/ir/linear-algebra/gram.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { type Model, parameterCount } from '../../compiler/model/types.js';

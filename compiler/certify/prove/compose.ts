@@ -1,7 +1,7 @@
 import type { FunctionOp, PiecewiseOp } from '../read/program.js';
 import { multiply } from './algebra.js';
 import { SOURCES, type State, UP } from './element-bounds.js';
-import { moved, piecewiseOver } from './piecewise.js';
+import { moved, piecewiseOver } from './piecewise-bounds.js';
 import { UNIT } from './scalar.js';
 import { type Coefficients, coefficients, largestCoefficients, taylorAt } from './taylor.js';
 

@@ -4,9 +4,9 @@ import { type RecordShape, recordShape } from '../../table/record.js';
 import { FLAG, KIND } from '../../table/specification.js';
 import type { BlockTable, TableRecord } from '../../table/table.js';
 import { appendClaim, claimArgument, mapPeak, readMap } from './maps.js';
-import { readBlock, readMatrix, requireRoom } from './matrices.js';
+import { readBlock, readMatrix, requireRoom } from './matrix-records.js';
 import { cannotProve, type Program, ProgramBuilder, type StoreOp, type TableOp, type TableSpec } from './program.js';
-import { appendSplineRecord } from './splines.js';
+import { appendSplineRecord } from './spline-programs.js';
 
 /** How the caller makes engineering values of the output words. */
 export interface OutputScale {

@@ -1,6 +1,6 @@
 import type { MapStep } from '../../ir/map-function.js';
 import type { FunctionName } from '../../model/functions.js';
-import { appendDerivatives } from './derivatives.js';
+import { appendDerivatives } from './operation-slopes.js';
 import { cannotProve, type ProgramBuilder } from './program.js';
 
 /**

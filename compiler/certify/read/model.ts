@@ -8,9 +8,9 @@ import {
   type Tensor,
 } from '../../model/types.js';
 import { appendElu, appendFunction, appendPower } from './function-tables.js';
-import { OutputReader } from './outputs.js';
 import { type Program, ProgramBuilder } from './program.js';
-import { appendModelSpline } from './splines.js';
+import { OutputReader } from './sent-outputs.js';
+import { appendModelSpline } from './spline-programs.js';
 
 /**
  * The exact real function that a model file defines, as a program: its numbers as the doubles they are read as, every

@@ -1,10 +1,10 @@
-import { type Paths, sineBackward, sineForward } from './activations.js';
-import type { Layer, Parameter } from './layers.js';
-import { type Factor, factorsOf } from './matrices.js';
-import { FIXED, fixed, GRADIENT_SUM_LIMIT, type Numbers } from './numbers.js';
+import { addOuter, times, timesTransposed } from './exact-products.js';
+import { type Factor, factorsOf } from './factors.js';
+import { FIXED, fixed, GRADIENT_SUM_LIMIT, type Numbers } from './number-formats.js';
 import type { PathPlan } from './paths.js';
-import { addOuter, times, timesTransposed } from './products.js';
+import { type Paths, sineBackward, sineForward } from './sine-of-paths.js';
 import { type Random, roundRows } from './smx.js';
+import type { Layer, Parameter } from './trained-layers.js';
 
 /** A network as a step sees it. */
 export interface Network {
@@ -112,7 +112,7 @@ export function backward(
   if (numbers) for (const sums of biasGradients.values()) hold(sums);
 }
 
-/** After so many rows sums are held to their limit, so that those until then are exact (numbers.ts). */
+/** After so many rows sums are held to their limit, so that those until then are exact (number-formats.ts). */
 const ROWS_AT_ONCE = 128;
 
 /** gradient += g' x: g [rows x m], x [rows x n]. */

@@ -1,6 +1,6 @@
-import type { Parameter } from './layers.js';
-import { FIXED, fixed, type Numbers } from './numbers.js';
+import { FIXED, fixed, type Numbers } from './number-formats.js';
 import { type Random, roundInteger, roundRows } from './smx.js';
+import type { Parameter } from './trained-layers.js';
 
 /**
  * AdaMax (Kingma and Ba, arXiv 1412.6980, section 7.1), which needs neither squares nor roots: m is the running mean of the

@@ -1,6 +1,6 @@
 import { PinnEdgeError } from '../../diagnostics.js';
-import type { Carry } from './activations.js';
-import { FIXED, fixed, type Numbers } from './numbers.js';
+import { FIXED, fixed, type Numbers } from './number-formats.js';
+import type { Carry } from './sine-of-paths.js';
 import { type SteinFactors, type SteinRule, steinFactors } from './stein.js';
 
 /** What a network gives at a point: its value, its derivatives by the inputs, the sum of some second ones. */

@@ -1,5 +1,5 @@
 import { congruential, uniform } from '../../judge/points/random.js';
-import { FIXED } from './numbers.js';
+import { FIXED } from './number-formats.js';
 import type { Derivatives } from './paths.js';
 import { ANGLE_BITS, phaseOf, SINE_BITS, sineOf } from './sine.js';
 import type { Random } from './smx.js';

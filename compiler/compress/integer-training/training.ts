@@ -1,17 +1,17 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import { uniform } from '../../judge/points/random.js';
+import { factorsOf } from './factors.js';
 import { backward, createNetwork, forward, type Network } from './group.js';
-import { createLayers, type Layer, type NetworkShape, type Parameter, parametersOf } from './layers.js';
-import { factorsOf } from './matrices.js';
-import { FIXED, fixed, type Numbers } from './numbers.js';
+import { FIXED, fixed, type Numbers } from './number-formats.js';
 import { AdaMax } from './optimiser.js';
 import { type Derivatives, exactPlan, type PathPlan, steinPlan, valuePlan } from './paths.js';
 import type { Problem } from './problems.js';
 import { floorLog2, type Random } from './smx.js';
 import { gaussHermiteRule, type RuleName, randomRule, type SteinRule, sobolRule } from './stein.js';
+import { createLayers, type Layer, type NetworkShape, type Parameter, parametersOf } from './trained-layers.js';
 
 /**
- * Training of a small network of sines on a differential equation: in floating point, or in integers throughout (numbers.ts),
+ * Training of a small network of sines on a differential equation: in floating point, or in integers throughout (number-formats.ts),
  * then the same to the bit wherever it runs.
  */
 export interface TrainingOptions {

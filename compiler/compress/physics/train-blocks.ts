@@ -1,4 +1,7 @@
 import { type Model, parameterCount } from '../../model/types.js';
+import { type Descent, type DescentOptions, descend, type Ending } from './descend.js';
+import type { Penalty } from './penalties.js';
+import { type Trainee, termsOf, traineeOf } from './terms.js';
 import {
   type Adaptation,
   type BlockSettings,
@@ -8,12 +11,9 @@ import {
   tangentKernelOf,
   withBlocks,
   withDenseMatrices,
-} from './blocks.js';
-import { type Descent, type DescentOptions, descend, type Ending } from './descend.js';
-import type { Penalty } from './penalties.js';
-import { type Trainee, termsOf, traineeOf } from './terms.js';
+} from './trained-blocks.js';
 
-/** Training with matrices in blocks that are adapted every few steps; see blocks.ts. */
+/** Training with matrices in blocks that are adapted every few steps; see trained-blocks.ts. */
 
 export interface BlockTraining {
   model: Model;

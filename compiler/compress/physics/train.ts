@@ -1,7 +1,6 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import type { Model } from '../../model/types.js';
 import type { Checkpoint } from '../refine/refine.js';
-import type { Adaptation, BlockSettings } from './blocks.js';
 import { Collocation } from './collocation.js';
 import { descend, type Ending, type Method } from './descend.js';
 import { initialWeights } from './initial-weights.js';
@@ -9,6 +8,7 @@ import { type Loss, lossOf } from './objective.js';
 import { stagesOf } from './stages.js';
 import { type Trainee, termsOf, traineeOf } from './terms.js';
 import { trainBlocks } from './train-blocks.js';
+import type { Adaptation, BlockSettings } from './trained-blocks.js';
 
 /**
  * Training on the physics: residuals, conditions and data of the physics block are least-squares terms, with exact

@@ -12,8 +12,8 @@ import {
 import { concatPoints } from '../../judge/points/cover.js';
 import { costOf, storedBytes } from '../graph-cost.js';
 import { PEAK } from '../refine/refine-within.js';
+import { axisBasis, fitAlong, type Tensor, valuesAlong } from '../splines/coefficient-tensor.js';
 import { type GridFit, GridSearch, type Sampled } from '../splines/grids.js';
-import { axisBasis, fitAlong, type Tensor, valuesAlong } from '../splines/tensor.js';
 import type { SearchPoints } from '../teacher/search-points.js';
 import { evaluateOutputs, shareOf, type Teacher } from '../teacher/teacher.js';
 import { climb } from '../teacher/worst-points.js';

@@ -1,6 +1,6 @@
 import { MAX_SPLINE_SEGMENTS } from '../../model/spline.js';
+import { type AxisBasis, axisBasis, everyOther, fitAlong, type Tensor, valuesAlong } from './coefficient-tensor.js';
 import { leastSquares, polish, type SplineFit, type Wanted } from './polish.js';
-import { type AxisBasis, axisBasis, everyOther, fitAlong, type Tensor, valuesAlong } from './tensor.js';
 
 /** The segments of a spline's axes: as few coefficients as keep a limit. */
 

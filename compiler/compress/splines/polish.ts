@@ -1,4 +1,4 @@
-import { type AxisBasis, fitAll, type Tensor, valuesOf } from './tensor.js';
+import { type AxisBasis, fitAll, type Tensor, valuesOf } from './coefficient-tensor.js';
 
 /**
  * Coefficients whose largest error at the samples is as small as can be: least squares first, which leaves errors of all

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { pricedIsas } from '../../code/cost/instructions.js';
-import { nativelyPricedIsas } from '../../code/cost/native.js';
+import { nativelyPricedIsas } from '../../code/cost/native-instructions.js';
 import { formatProblems, nearestNames, PinnEdgeError, type Problem } from '../../diagnostics.js';
 import { readText } from '../../host/node-files.js';
 import { PACKAGE_ROOT, readPackageJson } from '../../host/package-root.js';

@@ -1,4 +1,4 @@
-import type { NativePrices } from '../../code/cost/native.js';
+import type { NativePrices } from '../../code/cost/native-instructions.js';
 import type { AffineNode, BlockLeaf, SplineNode } from '../../ir/types.js';
 import { segmentsOf, type WeightBits } from '../../table/quantized-graph.js';
 import { type Plan, WIDE_VALUE_BYTES, withWeightBits } from '../plan.js';

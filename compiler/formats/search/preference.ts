@@ -1,5 +1,5 @@
 import type { InterpreterPrices } from '../../code/cost/instructions.js';
-import { type NativePrices, nativeInstructions } from '../../code/cost/native.js';
+import { type NativePrices, nativeInstructions } from '../../code/cost/native-instructions.js';
 import { nativeTable } from '../../table/layout/native.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
 import { FEW_BYTES, FOR_LANES, type Plan, type PlanRules, WIDE_VALUE_BYTES } from '../plan.js';

@@ -1,7 +1,7 @@
 import { type DenseKernel, useDenseKernel } from '../dense-step.js';
 import type { ParameterLayout } from '../parameters.js';
 import type { IrGraph } from '../types.js';
-import { LANES, type Program, programOf, ROW } from './program.js';
+import { LANES, type Program, programOf, ROW } from './lanes-program.js';
 import { JOB_AT, Threads } from './threads.js';
 
 /** Jobs for lanes.as.ts: outputs of graphs at points, normal equations, single matrices. Each puts all that it needs into memory. */

@@ -5,7 +5,7 @@ import { apply } from './functions.as';
 /**
  * Graphs at 128 points at a time, by threads that share this memory: values, gradients, Jacobians and J^T J. A graph is a
  * tape of operations; a value is rows of 128 lanes. What a task writes depends on its number alone, and every sum has one
- * order, so results do not depend on how many threads there are. program.ts writes the tapes and jobs.ts the jobs.
+ * order, so results do not depend on how many threads there are. lanes-program.ts writes the tapes and jobs.ts the jobs.
  */
 
 const ROW: usize = 1024;

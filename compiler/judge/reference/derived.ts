@@ -2,9 +2,9 @@ import { forEachMeaning, highestOrder, meaningOf } from '../../model/derivatives
 import { applyFunction, applyOperator, type ExpressionAlgebra, interpretExpression } from '../../model/expression.js';
 import { FUNCTIONS, type FunctionName, JUMPS, power } from '../../model/functions.js';
 import { allOutputs, type Model, type ModelNode, type ModelOutput, nodeInputs, splineOf } from '../../model/types.js';
+import { BLOCK, compileNode, type Step, scalarFunction } from './block-operations.js';
 import { type Jet, JetSpace } from './jets.js';
 import { splineJet } from './spline-jets.js';
-import { BLOCK, compileNode, type Step, scalarFunction } from './steps.js';
 
 /** Outputs that are expressions of others and their derivatives, exactly: the graph is evaluated in jets. */
 

@@ -1,6 +1,6 @@
 import { isDerived, type Model, networkOutputs } from '../../model/types.js';
+import { BLOCK, compileNode } from './block-operations.js';
 import { evaluateDerived } from './derived.js';
-import { BLOCK, compileNode } from './steps.js';
 
 /**
  * The float64 reference: evaluates the graph of a model exactly as it is written, over many points at once.

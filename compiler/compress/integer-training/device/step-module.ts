@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileAssemblyScript, ENTRY } from '../../../code/asc/compile.js';
 import { requireDeviceModule } from '../../../code/asc/device.js';
+import { compileAssemblyScript, ENTRY } from '../../../code/asc/run-asc.js';
 import { PinnEdgeError } from '../../../diagnostics.js';
 import { PACKAGE_ROOT } from '../../../host/package-root.js';
 import { spread } from '../../../judge/points/random.js';
-import { type Layer, parametersOf } from '../layers.js';
-import { FIXED, smxNumbers } from '../numbers.js';
+import { FIXED, smxNumbers } from '../number-formats.js';
 import { steinPlan } from '../paths.js';
 import { poisson } from '../problems.js';
 import { QUARTER_WAVE } from '../sine.js';
 import { gaussHermiteRule } from '../stein.js';
+import { type Layer, parametersOf } from '../trained-layers.js';
 import { createTraining, type TrainingOptions } from '../training.js';
 
 /**

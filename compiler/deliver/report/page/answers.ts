@@ -1,6 +1,6 @@
 import type { State } from './chosen.js';
 import { h } from './dom.js';
-import { percent, short, withUnit } from './numbers.js';
+import { percent, short, withUnit } from './short-numbers.js';
 
 /** What the module answers at the point, beside the float64 reference. */
 

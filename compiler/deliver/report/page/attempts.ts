@@ -1,7 +1,7 @@
 import type { Report } from '../../package/report.js';
 import { axes, drawing, scalesOf } from './axes.js';
 import { h, svg } from './dom.js';
-import { count } from './numbers.js';
+import { count } from './short-numbers.js';
 
 /** The networks that compression tried: bytes against the share of the tolerance that each takes, both as powers of ten. */
 

@@ -1,6 +1,6 @@
 import { ticks } from 'd3-array';
 import { svg } from './dom.js';
-import { short } from './numbers.js';
+import { short } from './short-numbers.js';
 
 /** The axes that heat maps and curves share. User units of the SVG; its style comes with it, so that a download has it. */
 

@@ -1,6 +1,6 @@
 import type { State } from './chosen.js';
 import { h } from './dom.js';
-import { short, withUnit } from './numbers.js';
+import { short, withUnit } from './short-numbers.js';
 
 /** A slider and a number field per input, and buttons that lead to the worst points. */
 

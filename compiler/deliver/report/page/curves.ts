@@ -2,7 +2,7 @@ import { axes, axisOf, drawing, FRAME, pointerAt, type Scales, scalesOf } from '
 import type { State } from './chosen.js';
 import { choice, h, svg } from './dom.js';
 import { downloadButtons } from './downloads.js';
-import { short, withUnit } from './numbers.js';
+import { short, withUnit } from './short-numbers.js';
 
 /** A quantity along one input through the point: the module over the reference, or its error between its limits. */
 

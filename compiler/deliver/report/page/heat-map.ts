@@ -4,8 +4,8 @@ import type { State } from './chosen.js';
 import { choice, h, svg } from './dom.js';
 import { downloadButtons } from './downloads.js';
 import { type Grid, GridSearch, gridPoints } from './grid.js';
-import { largestOf, short, withUnit } from './numbers.js';
 import { signed, viridis } from './palettes.js';
+import { largestOf, short, withUnit } from './short-numbers.js';
 
 /** A quantity over two inputs in colours that the colour-blind tell apart, with contours. */
 

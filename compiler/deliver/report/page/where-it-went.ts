@@ -2,8 +2,8 @@ import { describeTolerance, toleranceOf } from '../../../judge/requirement.js';
 import type { PackedBuild } from '../page-data.js';
 import { attemptsChart } from './attempts.js';
 import { h, table } from './dom.js';
-import { bytes, count, percent, short, withUnit } from './numbers.js';
 import type { Runtime } from './runtime.js';
+import { bytes, count, percent, short, withUnit } from './short-numbers.js';
 
 /** Where the tolerance and the bytes went: report.json for people. */
 

@@ -1,4 +1,4 @@
-import { FIXED, type Numbers } from './numbers.js';
+import { FIXED, type Numbers } from './number-formats.js';
 import { ANGLE_BITS, ANGLE_LIMIT, cosineOf, halfPhaseOf, phaseOf, SINE_BITS, sineOf } from './sine.js';
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Products of matrices of doubles, row-major. In integers all sums are exact (numbers.ts), so that no order of them matters.
+ * Products of matrices of doubles, row-major. In integers all sums are exact (number-formats.ts), so that no order of them matters.
  */
 
 /** y = x w': x [rows x n], w [m x n]. */

@@ -1,7 +1,7 @@
-import type { Chain, Layer, Parameter } from './layers.js';
-import { FIXED, fixed, type Numbers } from './numbers.js';
-import { addOuter, times, timesTransposed } from './products.js';
+import { addOuter, times, timesTransposed } from './exact-products.js';
+import { FIXED, fixed, type Numbers } from './number-formats.js';
 import { type Random, roundRows, roundToBlocks } from './smx.js';
+import type { Chain, Layer, Parameter } from './trained-layers.js';
 
 /** The matrices that a step multiplies by: a layer's own, each in blocks, or merged halves of its tensor train. */
 export interface Factor {

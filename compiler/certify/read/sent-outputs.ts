@@ -2,8 +2,8 @@ import { meaningOf } from '../../model/derivatives.js';
 import { applyFunction, applyOperator, type ExpressionAlgebra, interpretExpression } from '../../model/expression.js';
 import { type FunctionName, JUMPS, type JumpName } from '../../model/functions.js';
 import type { Model, ModelOutput } from '../../model/types.js';
-import { appendDerivatives } from './derivatives.js';
 import { appendFunction, appendPower } from './function-tables.js';
+import { appendDerivatives } from './operation-slopes.js';
 import type { ProgramBuilder } from './program.js';
 
 /** A number, or the id of an element. */
