@@ -65,7 +65,9 @@ export async function compileVariant(
 
 /** A build of `wasm3+native` as one of `c`: the same table, and no module. */
 export function withoutModule(compiled: CompiledModel): CompiledModel {
-  return { ...compiled, engine: 'c', sources: new Map(), wasm: new Uint8Array() };
+  // To either of the two the other one is another engine, which takes the same.
+  const others = compiled.others.map((other) => (other.engine === 'c' ? { ...other, engine: compiled.engine } : other));
+  return { ...compiled, engine: 'c', sources: new Map(), wasm: new Uint8Array(), others };
 }
 
 function compileFor(
