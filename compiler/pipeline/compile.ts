@@ -41,7 +41,6 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
 
   const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
   log.finish('compress', compressed?.detail ?? 'off', compressed?.relativeError ?? 0);
-
   requireParts(model, analysis.graph, engine, settings.file);
   const { attempt, measured } = fit();
   const { quantized } = attempt;
