@@ -118,6 +118,13 @@ describe('firmware', () => {
     );
   });
 
+  it("has the library's own names where its functions are meant", async () => {
+    const { files } = await operatorBuild('wasm3', 'size');
+    expect(files.get('pinn_once.h')).toContain('the model "operator" by pe_once.h.');
+    expect(files.get('pinn_once.h')).toContain('of inputs of pe_once and pe_each, by name');
+    expect(files.get('pinn_once.h')).toContain('static const pe_once_parts_t operator_once = {');
+  });
+
   it('has none of it where no input is given once', async () => {
     const { files } = await operatorBuild('wasm3', 'size', { change: withoutOnce });
     expect([...files.keys()].filter((name) => /once/.test(name))).toEqual([]);
