@@ -190,6 +190,15 @@ describe('build --once', () => {
       ...options,
     ]);
 
+  it('refuses a model whose outputs do not depend on the others', async () => {
+    const onlyMean = (json: Record<string, unknown>) => {
+      json.outputs = (json.outputs as object[]).slice(1);
+    };
+    await expect(operatorBuild('wasm3', 'size', { change: onlyMean })).rejects.toThrow(
+      /no output depends on any other input/,
+    );
+  });
+
   it('takes ranges of names, and says what either part takes', async () => {
     write();
     const made = await build('--once', 'v[0:7]', '--engine', 'c');
