@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certificate, parseCertificate } from '../../compiler/certify/certificate.js';
 import { type CertifiedBuild, certify } from '../../compiler/certify/certify.js';
@@ -62,6 +65,21 @@ describe('a certificate of a network', () => {
 describe('the checker', () => {
   it('agrees with the prover', () => {
     expect(checkCertificate(build, certificate)).toBeUndefined();
+  });
+
+  it('is small, and has nothing of the prover but its readers of model and table', () => {
+    const folder = fileURLToPath(new URL('../../compiler/certify/check/', import.meta.url));
+    const texts = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+    const isCode = (line: string) => !/^\s*($|\/\/|\/\*|\*)/.test(line);
+    expect(texts.flatMap((text) => text.split('\n').filter(isCode)).length).toBeLessThanOrEqual(400);
+    const imported = texts.flatMap((text) => [...text.matchAll(/from '([^']*)'/g)].map(([, from]) => from));
+    const others = imported.filter((from) => !from.startsWith('./') && !from.startsWith('../read/'));
+    expect([...new Set(others)].sort()).toEqual([
+      '../../model/functions.js',
+      '../../model/types.js',
+      '../../table/check.js',
+      '../certificate.js',
+    ]);
   });
 
   it('refuses a bound lowered by 1 %', () => {

@@ -1,4 +1,4 @@
-import type { Model } from '../../model/types.js';
+import type { Model, ModelInput } from '../../model/types.js';
 import { requireValidTable } from '../../table/check.js';
 import { type Certificate, sha256 } from '../certificate.js';
 import { readTableProgram } from '../read/block-table.js';
@@ -6,7 +6,7 @@ import { cellsOver, type TableCell } from '../read/cells.js';
 import { readModelProgram } from '../read/model.js';
 import type { TableSpec } from '../read/program.js';
 import { enclose, type TableBound } from './enclose.js';
-import { type Ball, moved, Polynomials, power, size, UP } from './polynomials.js';
+import { type Ball, hull, moved, Polynomials, power, size, UP } from './polynomials.js';
 
 /** The build that a certificate should be of; `modelHash` is computed from the model. */
 export interface CheckedBuild {
@@ -28,11 +28,9 @@ export function checkCertificate(
   const { orders, outputs, inputs, splits } = certificate;
   if (certificate.modelHash !== modelHash) return 'it is of another model';
   if (certificate.tableHash !== sha256(table)) return 'it is of another block table';
-  const names = (all: readonly { name: string }[]) => JSON.stringify(all.map(({ name }) => name));
-  if (names(inputs) !== names(model.inputs) || names(outputs) !== names(model.outputs))
-    return "its inputs or outputs are not the model's";
-  if (inputs.some(({ min, max }, i) => min !== model.inputs[i].min || max !== model.inputs[i].max))
-    return 'it is of another input box';
+  const ends = (all: Partial<ModelInput>[]) => JSON.stringify(all.map(({ name, min, max }) => [name, min, max]));
+  if (ends(outputs) !== ends(model.outputs)) return "its outputs are not the model's";
+  if (ends(inputs) !== ends(model.inputs)) return 'it is of another input box';
   const scales = model.outputs.map(({ scale = 1, offset = 0 }) => ({ scale, offset }));
   const edge = readTableProgram(requireValidTable(table), certificate.functions, scales);
   const reference = readModelProgram(model);
@@ -70,35 +68,32 @@ export function checkCertificate(
 
 /** What tables are off their functions over arguments low .. high: middle and radius, their own rounding left out. */
 function tableErrors(): TableBound {
-  const known = new Map<TableSpec, Map<number, Ball>>();
-  const join = (all: Ball[]): Ball => [Math.min(...all.map(([a]) => a)), Math.max(...all.map(([, b]) => b))];
+  const known = new Map<TableSpec, Ball[]>();
   return (table, low, high) => {
-    const errors = known.get(table) ?? new Map<number, Ball>();
+    const errors = known.get(table) ?? [];
     known.set(table, errors);
-    const found = cellsOver(table, low, high).map((cell): Ball => {
-      const parts = Array.from({ length: cell.parts }, (_, n) => n);
-      const ends = errors.get(cell.index) ?? join(parts.map((n) => difference(table, cell, n)));
-      errors.set(cell.index, ends);
-      return ends;
-    });
-    const [least, most] = join(found);
-    const middle = least / 2 + most / 2;
-    return [middle, Math.max(most - middle, middle - least) * UP];
+    const cells = cellsOver(table, low, high);
+    for (const cell of cells) errors[cell.index] ??= difference(table, cell);
+    return hull(cells.map(({ index }) => errors[index]));
   };
 }
 
 const LINE = new Polynomials(1, 5);
 
-/** Ends of what a cell's polynomial is off the claimed function over one of the cell's parts, held to the width. */
-function difference(spec: TableSpec, { from, to, start, width, parts, coefficients }: TableCell, n: number): Ball {
-  const [a, b] = [from + (n * (to - from)) / parts, from + ((n + 1) * (to - from)) / parts];
-  const [{ p, r }] = enclose(spec.claim, [[a], [b]], [5, 1], LINE, () => [0, Number.POSITIVE_INFINITY]);
-  const [middle, radius] = LINE.range(p);
-  const [t, h] = [((a + b) / 2 - start) / width, (b - a) / 2 / width];
-  const c = moved(coefficients, t);
-  const [rest, spread] = LINE.range(p.map((q, k) => q - (c[k] ?? 0) * power(h, k)));
-  const slack = r + 2 ** -44 * size(coefficients);
-  const [above, below] = [spec.high - middle + spec.rounding, spec.low - middle - spec.rounding];
-  const error = (spread + slack) * UP;
-  return [Math.min(-rest - error, above - radius - slack), Math.max(-rest + error, below + radius + slack)];
+/** What a cell's polynomial is off the claimed function, held to the width. */
+function difference(spec: TableSpec, { from, to, start, width, parts, coefficients }: TableCell): Ball {
+  const overPart = (n: number): Ball => {
+    const [a, b] = [from + (n * (to - from)) / parts, from + ((n + 1) * (to - from)) / parts];
+    const [{ p, r }] = enclose(spec.claim, [[a], [b]], [5, 1], LINE, () => [0, Number.POSITIVE_INFINITY]);
+    const [middle, radius] = LINE.range(p);
+    const [t, h] = [((a + b) / 2 - start) / width, (b - a) / 2 / width];
+    const c = moved(coefficients, t);
+    const [rest, spread] = LINE.range(p.map((q, k) => q - (c[k] ?? 0) * power(h, k)));
+    const slack = r + 2 ** -44 * size(coefficients);
+    const [above, below] = [spec.high - middle + spec.rounding, spec.low - middle - spec.rounding];
+    const error = (spread + slack) * UP;
+    const ends = [Math.min(-rest - error, above - radius - slack), Math.max(-rest + error, below + radius + slack)];
+    return hull(ends.map((end) => [end, 0]));
+  };
+  return hull(Array.from({ length: parts }, (_, n) => overPart(n)));
 }

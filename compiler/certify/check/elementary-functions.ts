@@ -47,15 +47,12 @@ function arctangent(x: number): Ball {
   return Math.abs(guess) < 1.6 && guess * x >= 0 && run > 0 ? [guess, (rise / run) * (1 + E)] : UNKNOWN;
 }
 
-/** 2/sqrt pi e^(-x^2) sum of 2^n x^(2n+1) / (2n+1)!!; the terms left out are below the last one. */
+/** 2/sqrt pi e^(-x^2) x (1 + 2x^2/3 (1 + 2x^2/5 (1 + ...))): what is left out is below 2^-100 of it. */
 function errorFunction(x: number): Ball {
   if (Math.abs(x) > 6) return [Math.sign(x), 2 ** -54];
-  let [sum, term] = [0, x];
-  for (let n = 1; n < 4 * x * x + 61; n++) {
-    sum += term;
-    term *= (2 * x * x) / (2 * n + 1);
-  }
-  const value = 1.1283791670955126 * exp(-x * x)[0] * sum;
+  let sum = 1;
+  for (let n = Math.floor(4 * x * x) + 61; n > 0; n--) sum = 1 + ((2 * x * x) / (2 * n + 1)) * sum;
+  const value = 1.1283791670955126 * exp(-x * x)[0] * x * sum;
   return [value, 2 ** -42 * Math.abs(value) + 2 ** -60];
 }
 
@@ -83,35 +80,28 @@ function recurrence(c0: Ball, c1: Ball, n: number, step: (j: number) => readonly
 
 /** f^(j)(w) / j! for j = 0 .. n, from the functions' differential equations; of infinite radius where there is none. */
 export function series(name: ElementaryName, exponent: number, w: number, n: number): Ball[] {
-  const quarter = name === 'cos' ? 1 : 0;
-  switch (name) {
-    case 'exp':
-      return recurrence(exp(w), exp(w), n, (j) => [1 / j, 0]);
-    case 'sin':
-    case 'cos':
-      return recurrence(sine(w, quarter), sine(w, quarter + 1), n, (j) => [0, -1 / (j * (j - 1))]);
-    case 'tanh':
-      return tanhSeries(tanh(w), n);
-    case 'atan': {
-      const scale = 1 / (1 + w * w);
-      const step = (j: number) => [((-2 * w * (j - 1)) / j) * scale, ((2 - j) / j) * scale] as const;
-      return recurrence(arctangent(w), [scale, E * scale], n, step);
-    }
-    case 'erf': {
-      const slope = 1.1283791670955126 * exp(-w * w)[0];
-      const step = (j: number) => [(-2 * w) / j, (-2 * (j - 2)) / (j * (j - 1))] as const;
-      return recurrence(errorFunction(w), [slope, slope * 2 ** -42 + 2 ** -900], n, step);
-    }
-    case 'log':
-      if (!(w > 0)) return new Array(n + 1).fill(UNKNOWN);
-      return recurrence(log(w), [1 / w, E / w], n, (j) => [(1 - j) / (j * w), 0]);
-    case 'power': {
-      if (!(w > 0 || (w < 0 && exponent === -1))) return new Array(n + 1).fill(UNKNOWN);
-      const [value, radius] = times(log(Math.abs(w)), ONE, exponent);
-      const start = times(exp(value), radius < 0.5 ? [Math.sign(w), 4 * radius] : UNKNOWN);
-      return recurrence(start, times(start, ONE, exponent / w), n, (j) => [(exponent - j + 1) / (j * w), 0]);
-    }
+  if (name === 'tanh') return tanhSeries(tanh(w), n);
+  if (name === 'exp') return recurrence(exp(w), exp(w), n, (j) => [1 / j, 0]);
+  const wave = (quarter: number) =>
+    recurrence(sine(w, quarter), sine(w, quarter + 1), n, (j) => [0, -1 / (j * (j - 1))]);
+  if (name === 'sin' || name === 'cos') return wave(name === 'sin' ? 0 : 1);
+  if (name === 'atan') {
+    const scale = 1 / (1 + w * w);
+    const step = (j: number) => [((-2 * w * (j - 1)) / j) * scale, ((2 - j) / j) * scale] as const;
+    return recurrence(arctangent(w), [scale, E * scale], n, step);
   }
+  if (name === 'erf') {
+    const slope = 1.1283791670955126 * exp(-w * w)[0];
+    const step = (j: number) => [(-2 * w) / j, (-2 * (j - 2)) / (j * (j - 1))] as const;
+    return recurrence(errorFunction(w), [slope, slope * 2 ** -42 + 2 ** -900], n, step);
+  }
+  // A power, or the logarithm, whose slope is the power -1: its exponent is 0.
+  if (!(w > 0 || (w < 0 && exponent === -1))) return new Array(n + 1).fill(UNKNOWN);
+  const step = (j: number) => [(exponent - j + 1) / (j * w), 0] as const;
+  if (name === 'log') return recurrence(log(w), [1 / w, E / w], n, step);
+  const [value, radius] = times(log(Math.abs(w)), ONE, exponent);
+  const start = times(exp(value), radius < 0.5 ? [Math.sign(w), 4 * radius] : UNKNOWN);
+  return recurrence(start, times(start, ONE, exponent / w), n, step);
 }
 
 const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));
@@ -124,20 +114,19 @@ const cells = Array.from({ length: 128 }, (_, i) => {
 
 /** Largest |f^(j)(w) / j!| over low .. high, j = 1 .. n; entry 0 is unused. */
 export function largest(name: ElementaryName, exponent: number, low: number, high: number, n: number): number[] {
-  const near = Math.max(low, -high, 0);
-  const far = Math.max(-low, high);
-  // Derivatives of one sign and monotone: the ends decide.
-  const ends = name === 'exp' || name === 'log' || name === 'power' ? [low, high] : [];
-  const hasAll = low > 0 || high < 0 || name === 'exp' || !ends.length;
+  const nearest = Math.min(high, Math.max(low, 0));
+  const [near, far] = [Math.abs(nearest), Math.max(-low, high)];
+  // Derivatives of one sign and monotone: the ends decide, and 0, where powers and the logarithm have none.
+  const ends = name === 'exp' || name === 'log' || name === 'power' ? [low, nearest, high] : [];
   const sizes = ends.map((end) => series(name, exponent, end, n).map(([value, radius]) => Math.abs(value) + radius));
   if (name === 'tanh') sizes.push(...cells.slice(Math.floor(near * 32), Math.floor(far * 32) + 1));
   return Array.from({ length: n + 1 }, (_, j) => {
-    let found = hasAll ? 0 : Infinity;
+    let found = 0;
     if (name === 'sin' || name === 'cos') found = 1 / factorial(j);
     if (name === 'atan') found = power(1 / Math.sqrt(1 + near * near) + 2 ** -50, j) / j;
     // Cramer's bound of Hermite polynomials; the series of tanh in e^(-2w).
-    const hermite = 1.22598 * Math.sqrt(2 ** (j - 1) / factorial(j - 1)) * exp((-near * near) / 2)[0] + 2 ** -900;
-    if (name === 'erf') found = hermite / j;
+    if (name === 'erf')
+      found = (1.22598 * Math.sqrt(2 ** (j - 1) / factorial(j - 1)) * exp((-near * near) / 2)[0] + 2 ** -900) / j;
     if (name === 'tanh' && far >= 4)
       found = ((4 * 2 ** j) / factorial(j)) * exp(-2 * Math.min(300, Math.max(near, 4)))[0];
     return Math.max(found, ...sizes.map((size) => size[j])) * (1 + 4 * E);

@@ -1,13 +1,15 @@
 import { JUMPS } from '../../model/functions.js';
 import type { FunctionOp, Op, PiecewiseOp, Program, TableSpec } from '../read/program.js';
 import { largest, series } from './elementary-functions.js';
-import { type Ball, moved, type Polynomials, power, size, type Taylor, U, UP, zeros } from './polynomials.js';
+import { type Ball, hull, moved, type Polynomials, power, size, type Taylor, U, UP, zeros } from './polynomials.js';
 
 /** An element: a polynomial and how far it is off that, what its own operation adds, its slopes. */
 interface Element extends Taylor {
   own: number;
-  by: [id: number, slope: Taylor][];
+  by: Slopes;
 }
+
+type Slopes = [id: number, slope: Taylor][];
 
 /** What a table is off over a range of its argument: middle and radius. */
 export type TableBound = (table: TableSpec, low: number, high: number) => Ball;
@@ -21,24 +23,20 @@ export function enclose(
   tableBound: TableBound,
 ): Taylor[] {
   const v: Element[] = [];
-  /** Anything within r of a number; nothing is carried on from what it is made of. */
-  const around = (value: number, r: number): Element => ({ p: [value], r, own: r, by: [] });
-  const make = (p: number[], own: number, off: number, ...by: Element['by']): Element => {
-    return { p, r: (off + own) * UP, own, by };
-  };
+  const make = (p: number[], own: number, off: number, ...by: Slopes): Element => ({ p, r: (off + own) * UP, own, by });
   const range = ({ p, r }: Element): [number, number] => {
     const reach = (size(p, 1) + r) * UP + 4 * U * Math.abs(p[0]);
     return [p[0] - reach, p[0] + reach];
   };
-  /** The sum of weighted elements and a bias, off by `extra` more. */
+  /** The sum of weighted elements and a bias, off by `extra` more: without elements, anything so far from the bias. */
   const sum = (ids: ArrayLike<number>, weights: ArrayLike<number>, bias: number, extra = 0): Element => {
     const p = zeros(all.upTo[k]);
     p[0] = bias;
     let [mass, r] = [Math.abs(bias), 0];
-    const by: Element['by'] = [];
+    const by: Slopes = [];
     for (let j = 0; j < ids.length; j++) {
       const [w, x] = [weights[j], v[ids[j]]];
-      if (w === 0 || (x.p.length === 1 && x.p[0] === 0 && x.r === 0)) continue;
+      if (w === 0) continue;
       for (let c = 0; c < x.p.length; c++) p[c] += w * x.p[c];
       mass += Math.abs(w) * size(x.p);
       r += Math.abs(w) * x.r;
@@ -71,17 +69,17 @@ export function enclose(
     const isBounded = ['tanh', 'sin', 'cos', 'atan', 'erf'].includes(name);
     const isUseful = smooth.r < (isBounded ? 2 : Infinity) && smooth.by[0][1].r < Infinity;
     if (isUseful || name === 'exp' || name === 'log' || exponent < 0) return smooth;
-    if (isBounded) return around(0, name === 'atan' ? 1.5708 : 1);
+    if (isBounded) return sum([], [], 0, name === 'atan' ? 1.5708 : 1);
     const [root, off] = end > 0 ? series(name, exponent, end, 0)[0] : [0, end < 0 ? Infinity : 0];
-    return around(root / 2, (root / 2 + off) * UP);
+    return sum([], [], root / 2, (root / 2 + off) * UP);
   };
   const piecewise = (op: PiecewiseOp, id: number): Element => {
-    const { q, at, gap } = near(op, ...range(v[id]));
+    const [q, at, gap] = near(op, ...range(v[id]));
     const about = moved(q, v[id].p[0] - at);
-    const far = moved(q.map(Math.abs), Math.abs(v[id].p[0] - at) + (size(v[id].p, 1) + v[id].r) * UP);
-    const c = Array.from({ length: k + 1 }, (_, j): Ball => [about[j] ?? 0, 2 ** -48 * (far[j] ?? 0)]);
-    const most = Array.from({ length: k + 2 }, (_, j) => (far[j] ?? 0) * UP);
-    return compose(id, 1, c, most, gap);
+    const reach = Math.abs(v[id].p[0] - at) + (size(v[id].p, 1) + v[id].r) * UP;
+    const far = moved(q.map(Math.abs), reach).map((sum) => sum * UP);
+    const c = about.slice(0, k + 1).map((value, j): Ball => [value, 2 ** -48 * far[j]]);
+    return compose(id, 1, c, far, gap);
   };
   const product = (a: number, b: number): Element => {
     const [x, y] = [v[a], v[b]];
@@ -89,8 +87,7 @@ export function enclose(
     return make(p, own, size(x.p) * y.r + size(y.p) * x.r + x.r * y.r, [a, y], [b, x]);
   };
   const element = (op: Op, i: number): Element => {
-    const n = op.kind === 'affine' ? op.x.length : 0;
-    if (op.kind === 'affine') return sum(op.x, op.weights.subarray(i * n, (i + 1) * n), op.bias[i]);
+    if (op.kind === 'affine') return sum(op.x, op.weights.subarray(i * op.x.length), op.bias[i]);
     if (op.kind === 'linear') return sum(op.b ? [op.a[i], op.b[i]] : [op.a[i]], [op.wa[i], op.wb[i]], op.bias[i]);
     if (op.kind === 'multiply') return product(op.a[i], op.b[i]);
     if (op.kind === 'input') {
@@ -104,20 +101,12 @@ export function enclose(
     if (op.kind === 'function') return elementary(op, id);
     if (op.kind === 'piecewise') return piecewise(op, id);
     if (op.kind === 'store') return sum([id], [1], 0, Math.max(op.error, to - op.high, op.low - from));
-    if (op.kind === 'jump') {
-      const [a, b] = [from, to].map(JUMPS[op.name]);
-      return around(a / 2 + b / 2, b / 2 - a / 2);
-    }
+    if (op.kind === 'jump') return sum([], [], ...hull([from, to].map((end): Ball => [JUMPS[op.name](end), 0])));
     const [middle, radius] = tableBound(op.table, from, to);
     return sum([op.f[i]], [1], middle, op.table.rounding + radius);
   };
-  for (const op of program.ops) {
-    const list = op.kind === 'input' ? [0] : op.kind === 'affine' ? op.bias : 'x' in op ? op.x : op.a;
-    for (let i = 0; i < list.length; i++) {
-      v.push(element(op, i));
-      if (!(v[v.length - 1].r < Number.MAX_VALUE)) return Array.from(program.outputs, () => around(0, Infinity));
-    }
-  }
+  // What nothing can be said of is infinite, or no number, and so is what is made of it.
+  for (const op of program.ops) for (let i = 0; i < op.count; i++) v.push(element(op, i));
   return Array.from(program.outputs, (out) => ({ p: v[out].p, r: deviation(v, out, all, m) }));
 }
 
@@ -132,38 +121,35 @@ function deviation(v: readonly Element[], out: number, all: Polynomials, m: numb
     for (const [to, slope] of v[id].by) {
       const more = all.times(g, slope, m);
       const has = gain.get(to) ?? { p: zeros(more.p.length), r: 0 };
-      for (let c = 0; c < more.p.length; c++) has.p[c] += more.p[c];
-      has.r += (more.r + 2 ** -40 * size(more.p)) * UP;
-      gain.set(to, has);
+      const r = (has.r + more.r + 2 ** -40 * size(more.p)) * UP;
+      gain.set(to, { p: more.p.map((c, i) => c + has.p[i]), r });
     }
   }
   return total * UP;
 }
 
-/** Near a piecewise polynomial over low .. high: the piece in the middle, of lines the chord; and how far it is off. */
-function near({ points, pieces }: PiecewiseOp, low: number, high: number): { q: number[]; at: number; gap: number } {
+/**
+ * Near a piecewise polynomial over low .. high, off by no more than `gap`: the piece in the middle, of lines one with the
+ * slope of the chord. It is q of x - `at`, with zeros for what higher terms are asked for.
+ */
+function near({ points, pieces }: PiecewiseOp, low: number, high: number): [q: number[], at: number, gap: number] {
   const parts = pieces.flatMap((piece, j) => {
     const [from, to] = [Math.max(low, points[j - 1] ?? low), Math.min(high, points[j] ?? high)];
-    return from <= to ? [{ piece, from, to, start: points[Math.max(0, j - 1)] }] : [];
+    return from > to ? [] : [{ piece, from, to, start: points[Math.max(0, j - 1)] }];
   });
-  const [first, last] = [parts[0], parts[parts.length - 1]];
-  const { piece, start } = parts.find(({ to }) => to >= low / 2 + high / 2) ?? last;
-  const value = (part: typeof first, x: number) => part.piece[0] + part.piece[1] * (x - part.start);
+  const { piece, start } = parts.find(({ to }) => to >= low / 2 + high / 2) ?? parts[parts.length - 1];
+  const q = Array.from({ length: Math.max(8, piece.length) }, (_, i) => piece[i] ?? 0);
   const isChord = parts.length > 1 && piece.length === 2 && high > low;
-  const at = isChord ? low : start;
-  const rise = isChord ? (value(last, high) - value(first, low)) / (high - low) : 0;
-  const q = isChord ? [value(first, low), rise] : Array.from(piece);
+  if (isChord) q[1] = parts.reduce((rise, { piece, from, to }) => rise + piece[1] * (to - from), 0) / (high - low);
   const terms = (c: ArrayLike<number>, x: number) => Array.from(c).reduceRight((sum, y) => sum * x + Math.abs(y), 0);
-  const differences = parts.map((part): Ball => {
-    const { from, to } = part;
+  const differences = parts.map(({ from, to, ...part }): Ball => {
     const [x, h] = [from / 2 + to / 2, to / 2 - from / 2 + 2 ** -51 * (Math.abs(from) + Math.abs(to))];
-    const less = moved(q, x - at);
+    const less = moved(q, x - start);
     const c = moved(part.piece, x - part.start).map((y, i) => y - less[i]);
-    const rounded = 2 ** -44 * (terms(part.piece, Math.abs(x - part.start) + h) + terms(q, Math.abs(x - at) + h));
+    const rounded = 2 ** -44 * (terms(part.piece, Math.abs(x - part.start) + h) + terms(q, Math.abs(x - start) + h));
     return [c[0], (terms(c, h) - Math.abs(c[0]) + rounded) * UP];
   });
-  const least = Math.min(...differences.map(([c, r]) => c - r));
-  const most = Math.max(...differences.map(([c, r]) => c + r));
-  q[0] += least / 2 + most / 2;
-  return { q, at, gap: (most / 2 - least / 2 + 4 * U * (Math.abs(q[0]) + Math.abs(least) + Math.abs(most))) * UP };
+  const [middle, radius] = hull(differences);
+  q[0] += middle;
+  return [q, start, (radius + 2 * U * Math.abs(q[0])) * UP];
 }

@@ -28,29 +28,31 @@ export function moved(q: ArrayLike<number>, t: number): number[] {
   return c;
 }
 
-const monomials = (dimension: number, degree: number): number[][] => {
-  if (dimension === 1) return [[degree]];
-  const first = Array.from({ length: degree + 1 }, (_, i) => degree - i);
-  return first.flatMap((e) => monomials(dimension - 1, degree - e).map((rest) => [e, ...rest]));
-};
+/** The smallest ball around others. */
+export function hull(balls: readonly Ball[]): Ball {
+  const ends = balls.flatMap(([value, radius]) => [value - radius, value + radius]);
+  const middle = Math.min(...ends) / 2 + Math.max(...ends) / 2;
+  return [middle, Math.max(...balls.map(([value, radius]) => Math.abs(value - middle) + radius)) * UP];
+}
 
 /** Polynomials in s in [-1, 1]^d up to a degree: coefficients by degree, the constant and the linear ones first. */
 export class Polynomials {
-  private readonly exponents: number[][] = [];
   private readonly product: number[][];
   private readonly even: boolean[];
   /** Number of monomials up to each degree. */
-  readonly upTo: number[] = [];
+  readonly upTo: number[];
 
   constructor(dimension: number, degree: number) {
-    for (let k = 0; k <= degree; k++) {
-      this.exponents.push(...monomials(dimension, k));
-      this.upTo.push(this.exponents.length);
-    }
-    const place = new Map(this.exponents.map((e, i) => [String(e), i]));
+    const total = (e: readonly number[]) => e.reduce((a, b) => a + b, 0);
+    let all: number[][] = [[]];
+    for (let i = 0; i < dimension; i++)
+      all = all.flatMap((e) => Array.from({ length: degree + 1 - total(e) }, (_, k) => [k, ...e]));
+    all.sort((a, b) => total(a) - total(b));
+    this.upTo = Array.from({ length: degree + 1 }, (_, k) => all.filter((e) => total(e) <= k).length);
+    const place = new Map(all.map((e, i) => [String(e), i]));
     const placeOf = (a: number[], b: number[]) => place.get(String(a.map((e, i) => e + b[i]))) ?? Number.MAX_VALUE;
-    this.product = this.exponents.map((a) => this.exponents.map((b) => placeOf(a, b)));
-    this.even = this.exponents.map((e) => e.every((k) => k % 2 === 0));
+    this.product = all.map((a) => all.map((b) => placeOf(a, b)));
+    this.even = all.map((e) => e.every((k) => k % 2 === 0));
   }
 
   /** The product up to a degree; what is left out, and all roundings, are in its radius. */

@@ -1,6 +1,6 @@
 import type { Op } from '../read/program.js';
 import { multiply } from './algebra.js';
-import { elementsOf, SOURCES, type Source, type State, UP } from './element-bounds.js';
+import { SOURCES, type Source, type State, UP } from './element-bounds.js';
 import { UNIT } from './scalar.js';
 
 /** What an output may be off its polynomial; and estimates of what remains of that over smaller and smaller boxes. */
@@ -36,7 +36,7 @@ export class Adjoint {
     const { ops } = this.state.program;
     for (let n = ops.length - 1; n >= 0; n--) {
       const op = ops[n];
-      const last = op.out + elementsOf(op);
+      const last = op.out + op.count;
       for (let id = op.out; id < last; id++) {
         let gain = adjointRadius[id];
         for (let c = 0; c < S; c++) gain += Math.abs(adjoint[id * S + c]);

@@ -1,4 +1,4 @@
-import type { Op, Program } from '../read/program.js';
+import type { Program } from '../read/program.js';
 import { type Algebra, algebra } from './algebra.js';
 import { UNIT } from './scalar.js';
 
@@ -81,19 +81,5 @@ export class State {
     const C = this.al.size;
     this.p.copyWithin(to * C, from * C, (from + 1) * C);
     this.off[to] = this.off[from];
-  }
-}
-
-export function elementsOf(op: Op): number {
-  switch (op.kind) {
-    case 'input':
-      return 1;
-    case 'affine':
-      return op.rows;
-    case 'linear':
-    case 'multiply':
-      return op.a.length;
-    default:
-      return op.x.length;
   }
 }

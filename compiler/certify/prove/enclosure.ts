@@ -3,7 +3,7 @@ import type { JumpOp, Op, TableSpec } from '../read/program.js';
 import { Adjoint, type Contributions } from './adjoint.js';
 import { multiply } from './algebra.js';
 import { Composer } from './compose.js';
-import { elementsOf, type Source, State, UP } from './element-bounds.js';
+import { type Source, State, UP } from './element-bounds.js';
 import { UNIT } from './scalar.js';
 
 /** table - function is within `middle` +- `radius`. */
@@ -136,7 +136,7 @@ export class Enclosure extends State {
         });
         break;
     }
-    const last = op.out + elementsOf(op);
+    const last = op.out + op.count;
     for (let id = op.out; id < last; id++) {
       let sum = 0;
       for (let c = 1; c < C; c++) sum += Math.abs(p[id * C + c]);

@@ -9,75 +9,74 @@ import type { JumpName } from '../../model/functions.js';
  * follow one another. In a table's program the unit of an element is one step of its integer.
  */
 
+interface Elements {
+  /** Id of the first element that is defined, and their number. */
+  readonly out: number;
+  readonly count: number;
+}
+
 /** Functions of one real variable that programs are made of. */
 export type ElementaryName = 'exp' | 'log' | 'sin' | 'cos' | 'tanh' | 'atan' | 'erf' | 'power';
 
 /** y_i = f(x_i), of the argument times 2 pi, exactly, where `turns` is set. */
-export interface FunctionOp {
+export interface FunctionOp extends Elements {
   readonly kind: 'function';
   readonly name: ElementaryName;
   /** Of `power`: -1 or no whole number. */
   readonly exponent: number;
   readonly x: Int32Array;
-  readonly out: number;
   readonly turns: boolean;
 }
 
 /** y = W x + b, W row-major [rows x x.length]. */
-export interface AffineOp {
+export interface AffineOp extends Elements {
   readonly kind: 'affine';
   readonly x: Int32Array;
-  readonly out: number;
   readonly rows: number;
   readonly weights: Float64Array;
   readonly bias: Float64Array;
 }
 
 /** y_i = wa_i a_i + wb_i b_i + bias_i; without b, wa_i a_i + bias_i. */
-export interface LinearOp {
+export interface LinearOp extends Elements {
   readonly kind: 'linear';
   readonly a: Int32Array;
   readonly b?: Int32Array;
-  readonly out: number;
   readonly wa: Float64Array;
   readonly wb: Float64Array;
   readonly bias: Float64Array;
 }
 
 /** y_i = a_i b_i. */
-export interface MultiplyOp {
+export interface MultiplyOp extends Elements {
   readonly kind: 'multiply';
   readonly a: Int32Array;
   readonly b: Int32Array;
-  readonly out: number;
 }
 
 /**
  * y_i = f(x_i), f a polynomial between points and beyond the first and the last: piece j of x - points[max(0, j - 1)],
  * constant term first. Coefficients may be off what they stand for by 2^-51 of themselves, which enclosures allow for.
  */
-export interface PiecewiseOp {
+export interface PiecewiseOp extends Elements {
   readonly kind: 'piecewise';
   readonly x: Int32Array;
-  readonly out: number;
   readonly points: Float64Array;
   /** One more than points, all of one length. */
   readonly pieces: readonly Float64Array[];
 }
 
 /** y_i is x_i taken to a whole number. */
-export interface JumpOp {
+export interface JumpOp extends Elements {
   readonly kind: 'jump';
   readonly name: JumpName;
   readonly x: Int32Array;
-  readonly out: number;
 }
 
 /** y_i is x_i, off by at most `error`, held to low .. high. */
-export interface StoreOp {
+export interface StoreOp extends Elements {
   readonly kind: 'store';
   readonly x: Int32Array;
-  readonly out: number;
   readonly error: number;
   readonly low: number;
   readonly high: number;
@@ -85,17 +84,15 @@ export interface StoreOp {
 }
 
 /** y_i is f_i, off by what a function table of the argument x_i is off. */
-export interface TableOp {
+export interface TableOp extends Elements {
   readonly kind: 'table';
   readonly x: Int32Array;
   readonly f: Int32Array;
-  readonly out: number;
   readonly table: TableSpec;
 }
 
-export interface InputOp {
+export interface InputOp extends Elements {
   readonly kind: 'input';
-  readonly out: number;
   readonly index: number;
 }
 
@@ -141,10 +138,10 @@ export class ProgramBuilder {
   size = 0;
 
   /** Adds an operation that defines `count` elements and gives their ids. */
-  add<T extends Op>(count: number, op: Omit<T, 'out'>): Int32Array {
+  add<T extends Op>(count: number, op: Omit<T, keyof Elements>): Int32Array {
     const out = this.size;
     this.size += count;
-    this.ops.push({ ...op, out } as unknown as Op);
+    this.ops.push({ ...op, out, count } as unknown as Op);
     return Int32Array.from({ length: count }, (_, i) => out + i);
   }
 
