@@ -35,6 +35,9 @@
 #define PE_IS_SMALL 0
 #endif
 
+// Defined where code may be as long as it likes, as on the machine that compiles: PE_LONG_KERNELS. The kernel of most
+// products then has an instance for every format, and its loop is left to a compiler that makes vectors of it.
+
 // What a kernel's instance is chosen by; small ones have no choice.
 #define PE_CHOICE(key) (PE_IS_SMALL ? UINT32_MAX : (key))
 
@@ -75,8 +78,44 @@
 // The kernels that take most of the time have one instance per format; of the width of results most look at the record.
 #define PE_OUT(r) ((r)->format & PE_FORMAT_OUT_WIDE)
 
-// Where results may need more than 32 bits, which is rare.
+// Where results may need more than 32 bits, which is rare: one instance, unless code may be long.
+#ifdef PE_LONG_KERNELS
+#define PE_DENSE_MASK (PE_FORMAT_WEIGHT_MASK | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+#define PE_DENSE_KERNEL(name, known) PE_KERNEL(name, pe_dense, (known) | PE_OUT(r))
+#define PE_DENSE_KERNELS(name, weight)                                               \
+  PE_DENSE_KERNEL(name##_16_32, weight)                                              \
+  PE_DENSE_KERNEL(name##_32_32, (weight) | PE_FORMAT_A_WIDE)                         \
+  PE_DENSE_KERNEL(name##_16_64, (weight) | PE_FORMAT_ACC_WIDE)                       \
+  PE_DENSE_KERNEL(name##_32_64, (weight) | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE)
+PE_DENSE_KERNELS(dense_8, PE_FORMAT_WEIGHT_8)
+PE_DENSE_KERNELS(dense_16, PE_FORMAT_WEIGHT_16)
+PE_DENSE_KERNELS(dense_32, PE_FORMAT_WEIGHT_32)
+
+#define PE_DENSE_CASES(name, weight)                                                 \
+  case weight:                                                                       \
+    name##_16_32(r, arena, pool);                                                    \
+    break;                                                                           \
+  case (weight) | PE_FORMAT_A_WIDE:                                                  \
+    name##_32_32(r, arena, pool);                                                    \
+    break;                                                                           \
+  case (weight) | PE_FORMAT_ACC_WIDE:                                                \
+    name##_16_64(r, arena, pool);                                                    \
+    break;                                                                           \
+  case (weight) | PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE:                             \
+    name##_32_64(r, arena, pool);                                                    \
+    break;
+static void dense(const pe_record_t *r, void *arena, const uint8_t *pool) {
+  switch (r->format & PE_DENSE_MASK) {
+    PE_DENSE_CASES(dense_8, PE_FORMAT_WEIGHT_8)
+    PE_DENSE_CASES(dense_16, PE_FORMAT_WEIGHT_16)
+    PE_DENSE_CASES(dense_32, PE_FORMAT_WEIGHT_32)
+    default:
+      break;
+  }
+}
+#else
 PE_KERNEL(dense, pe_dense, r->format)
+#endif
 
 // Sums that tables read: 32 bits, with one shift or one for each row.
 #define PE_STARTS_32 (PE_FORMAT_ACC_WIDE | PE_FORMAT_A_WIDE | PE_FORMAT_OUT_WIDE)

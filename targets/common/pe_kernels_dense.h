@@ -66,9 +66,10 @@ PE_INLINE uint64_t pe_add_two_64(uint64_t sum, const uint8_t *weights, const voi
   return sum + pe_product_64(weights, x, col + 1u, format);
 }
 
-// The columns that are multiplied four a round, as compilers do not unroll the loop by themselves.
+// The columns that are multiplied four a round, as compilers do not unroll the loop by themselves; where they make vectors
+// of it, rounds are in their way.
 PE_INLINE pe_count_t pe_in_rounds(pe_count_t cols) {
-#if defined(PE_SMALL_KERNELS) || PE_FLASH_IS_APART
+#if defined(PE_SMALL_KERNELS) || defined(PE_LONG_KERNELS) || PE_FLASH_IS_APART
   (void)cols;
   return 0;
 #else

@@ -79,7 +79,7 @@ const COMMON_FLAGS = ['-std=gnu11', '-O3', '-fPIC', '-fvisibility=hidden', '-fno
 // wasm3's operations rely on wrapping signed arithmetic and read stack slots as several types.
 const WASM3_FLAGS = ['-w', '-fwrapv', '-fno-strict-aliasing', '-include', 'redirect_heap.h'];
 // No -Werror here: a compiler of next year must not lock users out. CI adds it by PINN_EDGE_CFLAGS.
-const OWN_FLAGS = ['-Wall', '-Wextra'];
+const OWN_FLAGS = ['-Wall', '-Wextra', '-DPE_LONG_KERNELS=1'];
 // Symbols are bound on loading: binding at the first call would happen, some 3 kB deep, on the measured stack.
 const LINK_FLAGS =
   process.platform === 'darwin'

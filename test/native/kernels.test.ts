@@ -15,8 +15,15 @@ import { buildWalker, SANITIZERS, walk } from './walk.js';
 
 const folder = temporaryFolder();
 const POINTS = 400;
-let program: string | undefined;
-const sanitized = () => (program ??= buildWalker(folder, ['-O1', ...SANITIZERS]));
+const programs = new Map<string, string>();
+
+function walker(...flags: string[]): string {
+  const key = flags.join(' ');
+  if (!programs.has(key)) programs.set(key, buildWalker(folder, flags));
+  return programs.get(key)!;
+}
+
+const sanitized = (...flags: string[]) => walker('-O1', ...SANITIZERS, ...flags);
 
 it.each([1, 2, 3])('random records, seed %i: every kind in every format', (seed) => {
   requireEqual(sanitized(), nativeOnly(randomTable(seed)), seed);
@@ -35,23 +42,30 @@ it.each([1, 2, 3, 4])('random records as the native engines read them, seed %i: 
   const kinds = new Set(native.records.map(({ kind }) => kind));
   for (const kind of [KIND.DENSE_DUAL, KIND.DENSE_STARTS, KIND.MAP_HORNER]) expect(kinds).toContain(kind);
   requireEqual(sanitized(), native, seed);
-  requireEqual(buildWalker(folder, ['-O3']), native, seed);
+  requireEqual(walker('-O3'), native, seed);
 });
 
 it.each([1, 2, 3])('dual blocks, seed %i: odd rows, any columns, shifts, groups, accumulators', (seed) => {
   requireEqual(sanitized(), dualTable(seed), seed);
-  requireEqual(buildWalker(folder, ['-O3']), dualTable(seed), seed);
+  requireEqual(walker('-O3'), dualTable(seed), seed);
 });
 
 it('kernels that are small instead of fast give the same integers', () => {
-  const walker = buildWalker(folder, ['-Os', '-DPE_SMALL_KERNELS']);
+  const small = walker('-Os', '-DPE_SMALL_KERNELS');
   const table = nativeOnly(randomTable(4, 4));
-  for (const each of [table, asNativeEnginesRead(table), dualTable(4)]) requireEqual(walker, each, 4);
+  for (const each of [table, asNativeEnginesRead(table), dualTable(4)]) requireEqual(small, each, 4);
+});
+
+it('kernels with an instance for every format, as on the machine that compiles, give the same integers', () => {
+  for (const long of [sanitized('-DPE_LONG_KERNELS'), walker('-O3', '-DPE_LONG_KERNELS')]) {
+    for (const seed of [1, 2, 3, 4]) requireEqual(long, nativeOnly(randomTable(seed, 2)), seed);
+    requireEqual(long, asNativeEnginesRead(nativeOnly(randomTable(5, 4))), 5);
+  }
 });
 
 it('kernels for processors without products of 64 bits give the same integers, without undefined behaviour', () => {
-  const walker = buildWalker(folder, ['-O1', ...SANITIZERS, '-DPE_WIDE_PRODUCTS=0']);
-  for (const seed of [1, 2, 3]) requireEqual(walker, asNativeEnginesRead(nativeOnly(randomTable(seed, 4))), seed);
+  const narrow = sanitized('-DPE_WIDE_PRODUCTS=0');
+  for (const seed of [1, 2, 3]) requireEqual(narrow, asNativeEnginesRead(nativeOnly(randomTable(seed, 4))), seed);
 });
 
 /** Kinds for the interpreter's packed kernels. */
@@ -61,11 +75,11 @@ function nativeOnly(table: BlockTable): BlockTable {
   return { ...table, records: table.records.filter(({ kind }) => !FOREIGN.includes(kind)) };
 }
 
-function requireEqual(walker: string, table: BlockTable, seed: number): void {
+function requireEqual(program: string, table: BlockTable, seed: number): void {
   const bytes = encodeTable(table);
   const inputs = randomWords(seed + 100, POINTS);
   const wanted = createOracle(table).run(inputs).outputs;
-  const [{ check, outputs }] = walk(walker, [{ table: bytes, arenaCapacity: table.arenaBytes, inputs }]);
+  const [{ check, outputs }] = walk(program, [{ table: bytes, arenaCapacity: table.arenaBytes, inputs }]);
   expect(check).toBe(CHECK.OK);
   const at = outputs.findIndex((word, i) => word !== wanted[i]);
   const word = INPUT_WORDS + (at % table.outputs.length);
