@@ -11,7 +11,7 @@ import type { Model } from '../model/types.js';
 import { compile } from '../pipeline/compile.js';
 import type { CompiledModel, StageResult } from '../pipeline/compiled-model.js';
 import { LARGEST_KERNELS, SHALLOW_KERNELS } from '../table/layout/interpreter.js';
-import { type ProofAttempt, provedCompile } from './certified-build.js';
+import { type ProofAttempt, type ProofSettings, provedCompile } from './certified-build.js';
 import { type Choice, isTooLarge, withNearestFit } from './nearest-fit.js';
 import { type PackagedBuild, packageBuild } from './package/build-files.js';
 import { CERTIFICATE_FILE } from './package/certificate-file.js';
@@ -96,7 +96,7 @@ export async function buildForTarget(
   const compressWith = once(watch.compressor ?? compressModel);
   // Without a wish the smallest network is looked for: it is small for either goal, and one search does for both.
   const smaller = goal === 'speed' ? 'speed' : 'size';
-  const make = (choice: Choice, formatBudget?: number) =>
+  const make = (choice: Choice, proof: ProofSettings = {}) =>
     compile(model, {
       ...choice,
       isa: target.isa,
@@ -108,13 +108,13 @@ export async function buildForTarget(
           : { method: compress, goal: smaller, maxWork: EFFORTS[effort], trajectorySteps },
       compressWith,
       file: watch.file,
-      formatBudget,
+      ...proof,
       onStage: watch.onStage,
     });
   const buildFor = async (chosen: Goal): Promise<BuiltModel> => {
     const choice = { engine, goal: chosen, tolerance };
     const { compiled, certificate } = wishes.certify
-      ? await provedCompile((budget) => make(choice, budget), watch.onProof)
+      ? await provedCompile((proof) => make(choice, proof), watch.onProof)
       : { compiled: await make(choice), certificate: undefined };
     const { modelVersion: version, name: prefix, fit } = wishes;
     const packaged = packageBuild(compiled, target, { version, prefix, fit });

@@ -1,8 +1,10 @@
 import type { Certificate } from '../certify/certificate.js';
 import { certify } from '../certify/certify.js';
+import { withProvedRanges } from '../certify/ranges.js';
 import { EXIT, PinnEdgeError } from '../diagnostics.js';
 import { allowancesOf, describeRequirement } from '../judge/requirement.js';
 import { modelHash } from '../model/hash.js';
+import type { CompileOptions } from '../pipeline/compile-options.js';
 import type { CompiledModel } from '../pipeline/compiled-model.js';
 
 /**
@@ -13,6 +15,9 @@ const BUDGETS = [undefined, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 64];
 /** Boxes that a proof of one choice of formats may take. */
 const BOXES = 12_000;
 
+/** How formats are chosen for a proof. */
+export type ProofSettings = Pick<CompileOptions, 'formatBudget' | 'refineRanges'>;
+
 /** What was proved of one choice of formats. */
 export interface ProofAttempt {
   /** Of the tolerance; the worst output counts. */
@@ -21,19 +26,20 @@ export interface ProofAttempt {
 }
 
 /**
- * The first of ever finer formats with which the tolerance is proved at every point.
+ * The first of ever finer formats with which the tolerance is proved at every point. Formats hold proved ranges of values
+ * where those are narrower than sampled ones with their margin, or where sampling has missed a peak.
  *
- * @param make compiles the model for a share of the tolerance that formats may take
+ * @param make compiles the model
  * @throws PE4205 where none is, with the least bound that was proved
  */
 export async function provedCompile(
-  make: (formatBudget?: number) => Promise<CompiledModel>,
+  make: (settings: ProofSettings) => Promise<CompiledModel>,
   onProof: (attempt: ProofAttempt) => void = () => {},
 ): Promise<{ compiled: CompiledModel; certificate: Certificate }> {
   let best = Number.POSITIVE_INFINITY;
   let tolerance = '';
-  for (const budget of BUDGETS) {
-    const compiled = await make(budget);
+  for (const formatBudget of BUDGETS) {
+    const compiled = await make({ formatBudget, refineRanges: withProvedRanges });
     const { outputs } = compiled.measured;
     tolerance = describeRequirement(compiled.tolerance);
     const allowed = allowancesOf(

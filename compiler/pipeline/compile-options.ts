@@ -6,6 +6,7 @@ import type { Compressor } from '../compress/compress.js';
 import { compressModel } from '../compress/compress.js';
 import type { CompressOptions } from '../compress/compress-options.js';
 import type { Precision } from '../formats/plan.js';
+import type { Analysis } from '../formats/search/analysis.js';
 import type { Preference } from '../formats/search/preference.js';
 import type { RequirementLike } from '../judge/requirement.js';
 import type { Model } from '../model/types.js';
@@ -32,6 +33,8 @@ export interface CompileOptions {
   kernels?: KernelLimits;
   /** Share of the tolerance that the noise model gives to formats, for proofs; default: what measurement allows. */
   formatBudget?: number;
+  /** Makes the ranges that formats are chosen by better than sampling does. */
+  refineRanges?: (analysis: Analysis) => Analysis;
   /** How to make the network smaller first; default: not at all. */
   compress?: Partial<CompressOptions>;
   /** Looks a compressed graph up instead of making it, where it was made before. */
@@ -50,6 +53,7 @@ export interface CompileSettings {
   isa: string;
   kernels: KernelLimits;
   formatBudget?: number;
+  refineRanges: (analysis: Analysis) => Analysis;
   compress?: Partial<CompressOptions>;
   compressWith: Compressor;
   file: string;
@@ -60,9 +64,10 @@ export interface CompileSettings {
 export function settingsOf(model: Model, options: CompileOptions): CompileSettings {
   const { precision = 'auto', engine = 'wasm3', goal = 'size', isa = DEFAULT_ISA } = options;
   const { kernels = LARGEST_KERNELS, compressWith = compressModel, file = model.name } = options;
-  const { compress, formatBudget } = options;
+  const { compress, formatBudget, refineRanges = (analysis: Analysis) => analysis } = options;
   const prefer = preferenceFor(engine, goal, precision, isa);
-  return { precision, engine, goal, isa, kernels, formatBudget, compress, compressWith, file, prefer };
+  const formats = { precision, formatBudget, refineRanges, prefer };
+  return { ...formats, engine, goal, isa, kernels, compress, compressWith, file };
 }
 
 const DEFAULT_ISA = 'armv7e-m';

@@ -30,15 +30,17 @@ export type Fitted = ReturnType<typeof quantizeWithin>;
 export async function compressWithin(
   model: Model,
   judge: Judge,
-  { source, whole }: Graphs,
+  { source, whole: sampled }: Graphs,
   tolerance: Requirement,
   settings: CompileSettings,
 ): Promise<Chosen> {
   const fit = (analysis: Analysis) => quantizeCheapest(model, judge, analysis, tolerance, settings);
-  const { compress, compressWith, file } = settings;
+  const { compress, compressWith, refineRanges, file } = settings;
+  const whole = refineRanges(sampled);
   const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
   if (!compressed?.model) return { compressed, analysis: whole, fit: () => fit(whole) };
-  const smaller = analyze(model, sentGraph(model, foldGraph(buildIr(compressed.model))), file, tolerance);
+  const graph = sentGraph(model, foldGraph(buildIr(compressed.model)));
+  const smaller = refineRanges(analyze(model, graph, file, tolerance));
   const { analysis, fitted } = cheaper(smaller, whole, fit);
   const left = analysis === whole ? leftForFormats(compressed, source) : compressed;
   return { compressed: left, analysis, fit: () => fitted };

@@ -2,7 +2,7 @@ import type { Model, ModelInput } from '../../model/types.js';
 import { requireValidTable } from '../../table/check.js';
 import { type Certificate, sha256 } from '../certificate.js';
 import { readTableProgram } from '../read/block-table.js';
-import { cellsOver, type TableCell } from '../read/cells.js';
+import { cellAt, cellsOver, type TableCell } from '../read/cells.js';
 import { readModelProgram } from '../read/model.js';
 import type { TableSpec } from '../read/program.js';
 import { enclose, type TableBound } from './enclose.js';
@@ -73,8 +73,8 @@ function tableErrors(): TableBound {
     const errors = known.get(table) ?? [];
     known.set(table, errors);
     const cells = cellsOver(table, low, high);
-    for (const cell of cells) errors[cell.index] ??= difference(table, cell);
-    return hull(cells.map(({ index }) => errors[index]));
+    for (const index of cells) errors[index] ??= difference(table, cellAt(table, index));
+    return hull(cells.map((index) => errors[index]));
   };
 }
 

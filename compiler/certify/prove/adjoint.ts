@@ -27,10 +27,11 @@ export class Adjoint {
   contributions(output: number, to: Record<Source, number>, axes?: Float64Array): Contributions {
     const { adjoint, adjointRadius } = this;
     const { slopeSize: S, defects, lasting } = this.state;
+    const sources = SOURCES.map((source) => defects[source]);
+    const shares = new Float64Array(SOURCES.length);
     adjoint.fill(0);
     adjointRadius.fill(0);
     adjoint[output * S] = 1;
-    let total = 0;
     let least = 0;
     let settled = 0;
     const { ops } = this.state.program;
@@ -41,17 +42,18 @@ export class Adjoint {
         let gain = adjointRadius[id];
         for (let c = 0; c < S; c++) gain += Math.abs(adjoint[id * S + c]);
         if (gain === 0) continue;
-        for (const source of SOURCES) {
-          const share = gain * defects[source][id] * UP;
-          to[source] += share;
-          total += share;
-        }
+        for (let s = 0; s < shares.length; s++) shares[s] += gain * sources[s][id] * UP;
         least += Math.abs(adjoint[id * S]) * lasting[id];
         settled += gain * lasting[id];
         if (axes) this.blameFor(op, id - op.out, gain * (defects.method[id] + defects.choice[id]), axes);
       }
       this.backward(op);
     }
+    let total = 0;
+    SOURCES.forEach((source, s) => {
+      to[source] += shares[s];
+      total += shares[s];
+    });
     return { total: total * UP, least, settled };
   }
 

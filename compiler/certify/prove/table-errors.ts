@@ -1,4 +1,4 @@
-import { cellCount, cellsOver, type TableCell } from '../read/cells.js';
+import { cellAt, cellCount, cellsOver, type TableCell } from '../read/cells.js';
 import type { TableSpec } from '../read/program.js';
 import { polynomialRange } from './algebra.js';
 import { noShares } from './element-bounds.js';
@@ -48,10 +48,10 @@ class OneTable {
 
   private largest(low: number, high: number): ErrorRange {
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const cell of cellsOver(this.spec, low, high)) {
-      this.know(cell);
-      least = Math.min(least, this.least[cell.index]);
-      most = Math.max(most, this.most[cell.index]);
+    for (const index of cellsOver(this.spec, low, high)) {
+      if (Number.isNaN(this.least[index])) this.know(cellAt(this.spec, index));
+      least = Math.min(least, this.least[index]);
+      most = Math.max(most, this.most[index]);
     }
     if (!(most - least < Number.MAX_VALUE)) return { middle: 0, radius: Number.POSITIVE_INFINITY };
     const middle = least / 2 + most / 2;
@@ -60,7 +60,6 @@ class OneTable {
 
   private know(cell: TableCell): void {
     const { index, from, to, parts } = cell;
-    if (!Number.isNaN(this.least[index])) return;
     const part = (to - from) / parts;
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let n = 0; n < parts; n++) {

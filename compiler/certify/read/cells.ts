@@ -27,46 +27,61 @@ export function cellCount({ starts }: TableSpec): number {
 }
 
 /**
- * The cells that arguments low .. high, integers of the record's operand, may lie in: segments and pieces of them, and
- * beyond the ends of a table that is not periodic the value at the end; all segments of a periodic one.
+ * Indices of the cells that arguments low .. high, integers of the record's operand, may lie in: segments and pieces of
+ * them, and beyond the ends of a table that is not periodic the value at the end; all segments of a periodic one.
  */
-export function cellsOver(spec: TableSpec, low: number, high: number): TableCell[] {
-  const { starts, widths, coefficients, degree, reach, origin, direction, periodic } = spec;
+export function cellsOver(spec: TableSpec, low: number, high: number): number[] {
+  const { starts, widths, reach, origin, direction, periodic } = spec;
   const ends = [(low - origin) * direction, (high - origin) * direction];
   const [from, to] = periodic ? [0, reach] : [Math.min(...ends), Math.max(...ends)];
   const count = starts.length;
-  const cells: TableCell[] = [];
-  const polynomial = (s: number) => coefficients.subarray(s * (degree + 1), (s + 1) * (degree + 1));
+  const cells: number[] = [];
   for (let s = segmentOf(starts, from); s < count && starts[s] <= to; s++) {
     const [start, width] = [starts[s], widths[s]];
-    const segment = { start, width, coefficients: polynomial(s) };
     if (start >= from && start + width <= to) {
-      cells.push({ index: s, from: start, to: start + width, parts: PARTS, ...segment });
+      cells.push(s);
       continue;
     }
     const piece = width / PIECES;
     for (let n = 0; n < PIECES; n++) {
-      const [a, b] = [start + n * piece, start + (n + 1) * piece];
-      const index = count + 2 * OUTER_CELLS + s * PIECES + n;
-      if (a <= to && b >= from) cells.push({ index, from: a, to: b, parts: 1, ...segment });
+      if (start + n * piece <= to && start + (n + 1) * piece >= from)
+        cells.push(count + 2 * OUTER_CELLS + s * PIECES + n);
     }
   }
   if (periodic) return cells;
-  // Integers held to 0 or to reach - 1.
   const outer = (side: 0 | 1, s: number, beyond: number) => {
-    const t = side ? 1 - 1 / widths[s] : 0;
-    const value = polynomial(s).reduceRight((sum, c) => sum * t + c, 0);
-    const cell = widths[s] * FIRST_CELL;
-    for (let i = 0; i < OUTER_CELLS && cell * (2 ** i - 1) <= beyond; i++) {
-      const [a, b] = [cell * (2 ** i - 1), cell * (2 ** (i + 1) - 1)];
-      const index = count + side * OUTER_CELLS + i;
-      const bounds = side ? { from: reach + a, to: reach + b } : { from: -b, to: -a };
-      cells.push({ index, ...bounds, parts: PARTS, start: 0, width: 1, coefficients: Float64Array.of(value) });
-    }
+    for (let i = 0; i < OUTER_CELLS && outerStart(widths[s], i) <= beyond; i++)
+      cells.push(count + side * OUTER_CELLS + i);
   };
   if (to >= reach) outer(1, count - 1, to - reach);
   if (from < 0) outer(0, 0, -from);
   return cells;
+}
+
+/** How far from a table's end its outer cell `i` begins, by the width of the segment at that end. */
+const outerStart = (width: number, i: number) => width * FIRST_CELL * (2 ** i - 1);
+
+export function cellAt({ starts, widths, coefficients, degree, reach }: TableSpec, index: number): TableCell {
+  const count = starts.length;
+  const polynomial = (s: number) => coefficients.subarray(s * (degree + 1), (s + 1) * (degree + 1));
+  if (index < count || index >= count + 2 * OUTER_CELLS) {
+    const at = index - count - 2 * OUTER_CELLS;
+    const s = at < 0 ? index : Math.floor(at / PIECES);
+    const [start, width] = [starts[s], widths[s]];
+    const segment = { index, start, width, coefficients: polynomial(s) };
+    if (at < 0) return { ...segment, from: start, to: start + width, parts: PARTS };
+    const piece = width / PIECES;
+    return { ...segment, from: start + (at % PIECES) * piece, to: start + ((at % PIECES) + 1) * piece, parts: 1 };
+  }
+  // Integers held to 0 or to reach - 1.
+  const side = index < count + OUTER_CELLS ? 0 : 1;
+  const s = side ? count - 1 : 0;
+  const t = side ? 1 - 1 / widths[s] : 0;
+  const value = polynomial(s).reduceRight((sum, c) => sum * t + c, 0);
+  const i = index - count - side * OUTER_CELLS;
+  const [a, b] = [outerStart(widths[s], i), outerStart(widths[s], i + 1)];
+  const bounds = side ? { from: reach + a, to: reach + b } : { from: -b, to: -a };
+  return { index, ...bounds, parts: PARTS, start: 0, width: 1, coefficients: Float64Array.of(value) };
 }
 
 /** The last segment that starts at or before u, or the first. */
