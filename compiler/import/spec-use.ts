@@ -90,7 +90,7 @@ export function derivativeAmong(source: string, imported: Imported, inputs: read
       if (hit === undefined) break;
     }
     if (rest === '')
-      return `"${word}" is a derivative of the network, which a spec cannot ask for; export a network whose output it is, such as torch.autograd.grad within a module to ONNX`;
+      return `"${word}" is a derivative of the network, which a spec cannot ask for; name the network's output alone, such as { "name": "psi" }, and add --derive "u = psi_${by}" --outputs u`;
   }
   return undefined;
 }

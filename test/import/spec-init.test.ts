@@ -287,11 +287,15 @@ describe('keys of a spec without effect', () => {
     expect(evaluateReference(model, Float64Array.from(x))[0]).toBeCloseTo(wanted[0], 12);
   });
 
-  test('a derivative is refused in one sentence', async () => {
-    for (const word of ['N_x', 'N_xt', 'u_t']) {
-      await expect(run(plain, { network: {}, outputs: [{ name: 'u', expression: `2*${word}` }] })).rejects.toThrow(
-        `"${word}" is a derivative of the network`,
-      );
+  test('a derivative is refused in one sentence, which names the option that adds it', async () => {
+    for (const [word, by] of [
+      ['N_x', 'x'],
+      ['N_xt', 'xt'],
+      ['u_t', 't'],
+    ]) {
+      const refused = run(plain, { network: {}, outputs: [{ name: 'u', expression: `2*${word}` }] });
+      await expect(refused).rejects.toThrow(`"${word}" is a derivative of the network`);
+      await expect(refused).rejects.toThrow(`add --derive "u = psi_${by}" --outputs u`);
     }
   });
 });
