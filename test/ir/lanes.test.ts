@@ -8,9 +8,10 @@ import { laneEquations, laneOutputs } from '../../compiler/ir/lanes/jobs.js';
 import { programOf } from '../../compiler/ir/lanes/lanes-program.js';
 import { Threads } from '../../compiler/ir/lanes/threads.js';
 import { GRAM_BLOCK } from '../../compiler/ir/linear-algebra/gram.js';
+import { functionOf, type MapStep } from '../../compiler/ir/map-function.js';
 import { parameterLayout } from '../../compiler/ir/parameters.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
-import type { IrGraph } from '../../compiler/ir/types.js';
+import { graphOf, type IrGraph, type IrNode } from '../../compiler/ir/types.js';
 import { gatedNetwork } from '../compress/helpers.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 
@@ -76,7 +77,37 @@ describe('functions of lanes', () => {
   });
 });
 
-/** A network of all functions that have lanes, with slices, sums, products and a value that is broadcast. */
+/** What imports seldom make: a scale of one component, a phase, a slice, leaves of a matrix, one matrix that two steps have. */
+function seldom(): IrGraph {
+  const next = randoms(12);
+  const some = (length: number) => Float64Array.from({ length }, next);
+  const x: IrNode = { kind: 'input', name: 'x', width: 1, index: 0 };
+  const wide: IrNode = { kind: 'scale', name: 'wide', width: 5, x, scale: some(5), shift: some(5) };
+  const sin: MapStep[] = [
+    { op: 'affine', scale: 2 * Math.PI, shift: 0 },
+    { op: 'function', name: 'sin' },
+  ];
+  const wave: IrNode = { kind: 'map', name: 'wave', width: 5, x: wide, fn: { steps: sin, periodic: true, phase: 0.3 } };
+  const cut: IrNode = { kind: 'slice', name: 'cut', width: 3, x: wave, start: 2 };
+  const leaves = [
+    { row: 0, rows: 2, x: cut, weight: some(6) },
+    { row: 2, rows: 3, x: wide, weight: some(15) },
+  ];
+  const blocks: IrNode = { kind: 'blocks', name: 'blocks', width: 5, leaves, bias: some(5) };
+  const [weight, bias] = [some(25), some(5)];
+  const once: IrNode = { kind: 'affine', name: 'once', width: 5, x: blocks, weight, bias };
+  const tanh: IrNode = {
+    kind: 'map',
+    name: 'tanh',
+    width: 5,
+    x: once,
+    fn: functionOf({ op: 'function', name: 'tanh' }),
+  };
+  const again: IrNode = { kind: 'affine', name: 'again', width: 5, x: tanh, weight, bias };
+  return graphOf({ kind: 'concat', name: 'outputs', width: 5, parts: [again] });
+}
+
+/** A network of all functions that have lanes, with sums, products and a value that is broadcast. */
 function mixed(): IrGraph {
   const next = randoms(11);
   const dense = (name: string, input: string, rows: number, cols: number) => {
@@ -117,6 +148,7 @@ function mixed(): IrGraph {
 const networks: [string, IrGraph, number][] = [
   ['every function, gates and a broadcast', mixed(), 2],
   ['gates, skips and two heads', foldGraph(buildIr(modelFrom(gatedNetwork(6)))), 2],
+  ['what imports seldom make', seldom(), 1],
   ['a sine network of odd widths', foldGraph(buildIr(modelFrom(perceptron([3, 7, 5, 1], 'sin')))), 3],
 ];
 const derived = modelFrom({
@@ -188,10 +220,36 @@ describe.each(networks)('lanes of a graph: %s', (_name, graph, inputs) => {
   });
 });
 
-test('a graph with an operation that has no lanes is evaluated without', () => {
-  const json = perceptron([2, 4, 1], 'erf');
-  const graph = foldGraph(buildIr(modelFrom(json)));
+test('the normal equations of more points than are made at a time are the sum of those of fewer', () => {
+  const graph = foldGraph(buildIr(modelFrom(perceptron([3, 15, 15, 1]))));
+  const layout = parameterLayout(graph);
+  const count = 12_000;
+  const points = pointsOf(3, count);
+  const errors = pointsOf(1, count);
+  const factors = errors.map((e) => 1.5 + e);
+  const equations = (from: number, to: number) => {
+    const [f, e] = [factors, errors].map((values) => values.subarray(from, to));
+    const { sum, gradient } = laneEquations(graph, points.subarray(3 * from, 3 * to), 3, layout, f, e, one)!;
+    return [...sum, ...gradient];
+  };
+  const second = equations(count / 2, count);
+  const halves = equations(0, count / 2).map((v, i) => v + second[i]);
+  expect(distance(equations(0, count), halves)).toBeLessThan(1e-12);
+});
+
+test.each<[string, MapStep]>([
+  ['erf', { op: 'function', name: 'erf' }],
+  ['a cube', { op: 'power', exponent: 3 }],
+  ['the slope of silu', { op: 'derivative', steps: [{ op: 'function', name: 'silu' }], order: 1 }],
+])('a graph with an operation that has no lanes is evaluated without: %s', (name, step) => {
+  const x: IrNode = { kind: 'input', name: 'x', width: 1, index: 0 };
+  const graph = graphOf({
+    kind: 'concat',
+    name: 'outputs',
+    width: 1,
+    parts: [{ kind: 'map', name, width: 1, x, fn: functionOf(step) }],
+  });
   expect(programOf(graph)).toBeUndefined();
-  const points = pointsOf(2, 10);
-  expect(evaluateOutputs(graph, points, 2)).toEqual(evaluateIr(graph, points, 2).get(graph.output));
+  const points = pointsOf(1, 10);
+  expect(evaluateOutputs(graph, points, 1)).toEqual(evaluateIr(graph, points, 1).get(graph.output));
 });
