@@ -39,46 +39,46 @@ PE_INLINE int32_t pe_add_upper(int32_t base, int32_t a, int32_t b) {
 }
 
 // Weights and inputs of 2 rows x 4 columns: the weights of a row are two words. More words at once would leave the
-// compiler too few registers for the rest.
-#define PE_QUAD_64                          \
-  "ldmia.w %[x]!, {r2, r3}\n"               \
-  "ldmia.w %[w]!, {r4, r5}\n"               \
-  "smlald %Q[first], %R[first], r2, r4\n"   \
-  "smlald %Q[first], %R[first], r3, r5\n"   \
-  "ldmia.w %[w]!, {r4, r5}\n"               \
-  "smlald %Q[second], %R[second], r2, r4\n" \
-  "smlald %Q[second], %R[second], r3, r5\n"
+// compiler too few registers for the rest, and it chooses these itself: with some of them fixed, GCC 12 finds no others
+// for the sums of some records.
+#define PE_QUAD_64                                    \
+  "ldrd %[x0], %[x1], [%[x]], #8\n"                   \
+  "ldrd %[w0], %[w1], [%[w]], #8\n"                   \
+  "smlald %Q[first], %R[first], %[x0], %[w0]\n"       \
+  "smlald %Q[first], %R[first], %[x1], %[w1]\n"       \
+  "ldrd %[w0], %[w1], [%[w]], #8\n"                   \
+  "smlald %Q[second], %R[second], %[x0], %[w0]\n"     \
+  "smlald %Q[second], %R[second], %[x1], %[w1]\n"
 
-#define PE_QUAD_32                       \
-  "ldmia.w %[x]!, {r2, r3}\n"            \
-  "ldmia.w %[w]!, {r4, r5}\n"            \
-  "smlad %[first], r2, r4, %[first]\n"   \
-  "smlad %[first], r3, r5, %[first]\n"   \
-  "ldmia.w %[w]!, {r4, r5}\n"            \
-  "smlad %[second], r2, r4, %[second]\n" \
-  "smlad %[second], r3, r5, %[second]\n"
+#define PE_QUAD_32                                    \
+  "ldrd %[x0], %[x1], [%[x]], #8\n"                   \
+  "ldrd %[w0], %[w1], [%[w]], #8\n"                   \
+  "smlad %[first], %[x0], %[w0], %[first]\n"          \
+  "smlad %[first], %[x1], %[w1], %[first]\n"          \
+  "ldrd %[w0], %[w1], [%[w]], #8\n"                   \
+  "smlad %[second], %[x0], %[w0], %[second]\n"        \
+  "smlad %[second], %[x1], %[w1], %[second]\n"
+
+// The rounds until x is at `stop`.
+#define PE_ADD_ROUNDS(quads, x, w, first, second, stop)                                                    \
+  do {                                                                                                    \
+    uint32_t x0, x1, w0, w1;                                                                              \
+    __asm__ volatile("1:\n" quads                                                                         \
+                     "cmp %[x], %[end]\n"                                                                 \
+                     "bne 1b\n"                                                                           \
+                     : [x] "+r"(x), [w] "+r"(w), [first] "+r"(first), [second] "+r"(second),              \
+                       [x0] "=&r"(x0), [x1] "=&r"(x1), [w0] "=&r"(w0), [w1] "=&r"(w1)                     \
+                     : [end] "r"(stop)                                                                    \
+                     : "cc", "memory");                                                                   \
+  } while (0)
 
 // Adds the products of `cols` columns, a multiple of 4, to the sums of two rows: 16 columns a round, then 4.
 #define PE_ADD_ROWS(quad, x, w, first, second, cols)                                                      \
   do {                                                                                                    \
     const pe_pair_t *const end = (x) + (cols) / 2u;                                                       \
     const pe_pair_t *const rounds = (x) + ((cols) & ~15u) / 2u;                                           \
-    if ((cols) >= 16u) {                                                                                  \
-      __asm__ volatile("1:\n" quad quad quad quad                                                         \
-                       "cmp %[x], %[end]\n"                                                               \
-                       "bne 1b\n"                                                                         \
-                       : [x] "+r"(x), [w] "+r"(w), [first] "+r"(first), [second] "+r"(second)             \
-                       : [end] "r"(rounds)                                                                \
-                       : "r2", "r3", "r4", "r5", "cc", "memory");                             \
-    }                                                                                                     \
-    if (((cols) & 15u) != 0u) {                                                                           \
-      __asm__ volatile("1:\n" quad                                                                        \
-                       "cmp %[x], %[end]\n"                                                               \
-                       "bne 1b\n"                                                                         \
-                       : [x] "+r"(x), [w] "+r"(w), [first] "+r"(first), [second] "+r"(second)             \
-                       : [end] "r"(end)                                                                   \
-                       : "r2", "r3", "r4", "r5", "cc", "memory");                             \
-    }                                                                                                     \
+    if ((cols) >= 16u) PE_ADD_ROUNDS(quad quad quad quad, x, w, first, second, rounds);                   \
+    if (((cols) & 15u) != 0u) PE_ADD_ROUNDS(quad, x, w, first, second, end);                              \
   } while (0)
 
 #endif

@@ -14,7 +14,7 @@ import { missingTools } from '../../compiler/run/boards/tools.js';
 import { TOOLS_REQUIRED } from '../package/toolchain.js';
 
 /** All boards, with what it takes to say plainly that their tools are missing. */
-const EVERY_BOARD = listBoards().map((name) => {
+export const EVERY_BOARD = listBoards().map((name) => {
   const board = loadBoard(name);
   const missing = missingTools(board);
   const advice = missing
