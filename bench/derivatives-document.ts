@@ -1,3 +1,4 @@
+import type { GradientRow } from './gradients.js';
 import { DERIVATIVES } from './sections.js';
 import { count, markdown, short } from './tables.js';
 
@@ -15,7 +16,7 @@ export interface DerivativesRow {
   weightBytes: { alone: number; whole: number };
 }
 
-export function derivativesSection(rows: readonly DerivativesRow[]): string {
+export function derivativesSection(rows: readonly DerivativesRow[], gradients: readonly GradientRow[]): string {
   const steps = rows[0]?.differences[0]?.errors.map(({ step }) => step) ?? [];
   const exact = rows.flatMap((row) =>
     row.differences.map(({ name, errors }) => [
@@ -35,6 +36,13 @@ export function derivativesSection(rows: readonly DerivativesRow[]): string {
     count(weightBytes.whole),
     residuals.map(({ name, error }) => `${name} ${short(error)}`).join(', '),
   ]);
+  const modes = gradients.map(({ network, output, inputs, instructions, tableBytes }) => [
+    network,
+    `${output} by ${inputs}`,
+    ...[instructions.alone, instructions.forward, instructions.reverse].map(count),
+    (instructions.reverse / instructions.forward).toFixed(2),
+    ...[tableBytes.alone, tableBytes.forward, tableBytes.reverse].map(count),
+  ]);
   return `## ${DERIVATIVES}
 
 What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, values within 1e-3, first
@@ -48,5 +56,12 @@ What that costs on a Cortex-M4, beside a build of the example's own outputs alon
 weights. The last column is the largest error of a residual made of these outputs, by the largest of its terms.
 
 ${markdown(['example', 'outputs', 'alone', 'with derivatives', 'times', 'weights alone', 'with derivatives', 'residuals'], costs)}
+
+Gradients of one output by all inputs, in forward mode (a tangent per input, the network's own matrices) and in reverse mode
+(one sweep back, transposed matrices of its own), as \`npm run bench:derivatives -- --gradients\` measures them: instructions per
+answer on a Cortex-M4 and bytes of the block table, built for speed in the formats that the noise model proposes for values
+within 1e-3 and derivatives within 2e-3.
+
+${markdown(['network', 'gradient', 'alone', 'forward', 'reverse', 'reverse / forward', 'bytes alone', 'forward', 'reverse'], modes)}
 `;
 }

@@ -20,6 +20,7 @@ import { measurePhysics } from '../compiler/run/physics.js';
 import { decodeTable } from '../compiler/table/table.js';
 import { type DerivativesRow, derivativesSection } from './derivatives-document.js';
 import { exampleNames } from './examples.js';
+import { GRADIENTS, type GradientRow, measureGradient } from './gradients.js';
 import { exampleModel } from './product.js';
 import { DERIVATIVES, withSection } from './sections.js';
 
@@ -27,13 +28,15 @@ const USAGE = `Derivatives of the examples' residuals as outputs, beside differe
 cost on a Cortex-M4: npm run bench:derivatives -- , with
 
   --only burgers,front    what to run; default: every example that has residuals
+  --gradients             gradients in forward and in reverse mode instead
   --write                 the section "Derivatives" of docs/benchmarks.md, from what was kept
   --help                  this
 
-Rows are kept in build/bench-derivatives.jsonl as they come, so a run that was interrupted goes on where it stopped.
+Rows are kept in build/bench-derivatives.jsonl and bench-gradients.jsonl as they come, so a run that was interrupted goes on where it stopped.
 `;
 
 const CACHE = join(PACKAGE_ROOT, 'build/bench-derivatives.jsonl');
+const GRADIENT_CACHE = join(PACKAGE_ROOT, 'build/bench-gradients.jsonl');
 const DOCUMENT = join(PACKAGE_ROOT, 'docs/benchmarks.md');
 const BOARD = 'cortex-m4';
 /** By order: 0 is the value. */
@@ -152,25 +155,42 @@ function weightBytesOf(compiled: CompiledModel): number {
   return layerReports(compiled).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function readRows(): DerivativesRow[] {
-  if (!existsSync(CACHE)) return [];
-  const lines = readFileSync(CACHE, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as DerivativesRow);
+function readRows<Row>(cache: string): Row[] {
+  if (!existsSync(cache)) return [];
+  const lines = readFileSync(cache, 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Row);
+}
+
+async function measureExamples(only?: string): Promise<void> {
+  const chosen = only?.split(',') ?? exampleNames().filter((name) => derivativesOf(exampleModel(name)).size > 0);
+  for (const example of chosen) {
+    if (readRows<DerivativesRow>(CACHE).some((row) => row.example === example)) continue;
+    appendFileSync(CACHE, `${JSON.stringify(await measure(example))}\n`);
+  }
+}
+
+function measureGradients(): void {
+  for (const gradient of GRADIENTS) {
+    if (readRows<GradientRow>(GRADIENT_CACHE).some(({ network }) => network === gradient.network)) continue;
+    appendFileSync(GRADIENT_CACHE, `${JSON.stringify(measureGradient(gradient))}\n`);
+  }
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, write: { type: 'boolean' }, help: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    gradients: { type: 'boolean' },
+    write: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
 });
 if (values.help) {
   process.stdout.write(USAGE);
 } else {
   mkdirSync(dirname(CACHE), { recursive: true });
-  const chosen = values.only?.split(',') ?? exampleNames().filter((name) => derivativesOf(exampleModel(name)).size > 0);
-  for (const example of chosen) {
-    if (values.write || readRows().some((row) => row.example === example)) continue;
-    appendFileSync(CACHE, `${JSON.stringify(await measure(example))}\n`);
-  }
-  const section = derivativesSection(readRows());
+  if (values.gradients) measureGradients();
+  else if (!values.write) await measureExamples(values.only);
+  const section = derivativesSection(readRows(CACHE), readRows(GRADIENT_CACHE));
   if (values.write) writeFileWhole(DOCUMENT, withSection(readFileSync(DOCUMENT, 'utf8'), DERIVATIVES, section));
   else process.stdout.write(section);
 }

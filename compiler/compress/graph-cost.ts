@@ -20,22 +20,30 @@ export function costOf(graph: IrGraph, goal: Goal): number {
   return goal === 'speed' ? estimatedWork(graph) : estimatedBytes(graph);
 }
 
-/** Bytes of weights, biases and records. */
+/** Bytes of weights, biases and records; a matrix that several steps read is stored once. */
 export function estimatedBytes(graph: IrGraph): number {
+  const stored = new Set<Float64Array>();
   let bytes = 0;
   for (const node of graph.nodes) {
     if (node.kind === 'input' || node.kind === 'concat' || node.kind === 'slice') continue;
     bytes += RECORD_BYTES;
-    if (node.kind === 'affine') bytes += WEIGHT_BYTES * node.weight.length + ROW_BYTES * node.width;
-    else if (node.kind === 'blocks') bytes += leavesBytes(node) + ROW_BYTES * node.width - RECORD_BYTES;
+    if (node.kind === 'affine') {
+      if (!stored.has(node.weight)) bytes += WEIGHT_BYTES * node.weight.length;
+      stored.add(node.weight);
+      bytes += ROW_BYTES * node.width;
+    } else if (node.kind === 'blocks') bytes += leavesBytes(node, stored) + ROW_BYTES * node.width - RECORD_BYTES;
     else if (node.kind === 'scale') bytes += (WEIGHT_BYTES + ROW_BYTES) * node.width;
   }
   return bytes + splineBytes(graph);
 }
 
-/** A record per leaf, and its weights in their own width. */
-function leavesBytes({ leaves }: BlocksNode): number {
-  return leaves.reduce((n, { weight, precision = 16 }) => n + RECORD_BYTES + (precision / 8) * weight.length, 0);
+/** A record per leaf, and its weights in their own width unless they are stored already. */
+function leavesBytes({ leaves }: BlocksNode, stored: Set<Float64Array>): number {
+  return leaves.reduce((n, { weight, precision = 16 }) => {
+    const own = stored.has(weight) ? 0 : (precision / 8) * weight.length;
+    stored.add(weight);
+    return n + RECORD_BYTES + own;
+  }, 0);
 }
 
 /** Multiply-adds per answer, other work counted as multiply-adds. */

@@ -130,6 +130,27 @@ export function highestOrder(model: Named): number {
   );
 }
 
+/** Outputs by name, with the inputs, in increasing order, that they are differentiated by, once. */
+export type Gradients = ReadonlyMap<string, readonly number[]>;
+
+/** Inputs from which on one sweep back can be less work than as many tangents, though it stores matrices of its own. */
+const MIN_GRADIENT = 3;
+
+/** Outputs that are differentiated by several inputs; none where anything has derivatives of higher order. */
+export function gradientsOf(model: Named): Gradients {
+  const asked = new Map<string, Set<number>>();
+  if (highestOrder(model) !== 1) return new Map();
+  for (const { expression } of allOutputs(model)) {
+    forEachMeaning(model, expression ?? '0', (meaning) => {
+      if (meaning.kind !== 'output' || !meaning.by.length) return;
+      const { name } = meaning.output;
+      asked.set(name, (asked.get(name) ?? new Set()).add(meaning.by[0]));
+    });
+  }
+  const several = [...asked].filter(([, inputs]) => inputs.size >= MIN_GRADIENT);
+  return new Map(several.map(([name, inputs]) => [name, [...inputs].sort((a, b) => a - b)]));
+}
+
 /** The model with one of its outputs alone, and what its expression needs hidden: as many derivatives as it takes. */
 export function onlyOutput(model: Model, output: ModelOutput): Model {
   const needed = new Set<ModelOutput>();

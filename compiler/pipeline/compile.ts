@@ -33,11 +33,14 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
   const log = new StageLog(options.onStage);
   const judge = new Judge(model);
 
-  const graphs = graphsOf(model, settings.file, tolerance);
+  const graphs = graphsOf(model, settings.file, tolerance, goal);
   requireParts(model, graphs.whole.graph, engine, settings.file);
   const jumps = judge.lookForJumps(graphs.whole.allowances);
   const stateRanges = requireStateRanges(model, settings.file);
-  log.finish('ir', `${model.nodes.length} nodes -> ${graphs.whole.graph.nodes.length}`);
+  const backwards = graphs.gradients.size
+    ? `, gradient of ${[...graphs.gradients.keys()].join(', ')} in reverse mode`
+    : '';
+  log.finish('ir', `${model.nodes.length} nodes -> ${graphs.whole.graph.nodes.length}${backwards}`);
 
   const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
   log.finish('compress', compressed?.detail ?? 'off', compressed?.relativeError ?? 0);

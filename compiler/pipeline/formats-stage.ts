@@ -30,7 +30,7 @@ export type Fitted = ReturnType<typeof quantizeWithin>;
 export async function compressWithin(
   model: Model,
   judge: Judge,
-  { source, whole: sampled }: Graphs,
+  { source, whole: sampled, gradients }: Graphs,
   tolerance: Requirement,
   settings: CompileSettings,
 ): Promise<Chosen> {
@@ -39,7 +39,7 @@ export async function compressWithin(
   const whole = refineRanges(sampled);
   const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
   if (!compressed?.model) return { compressed, analysis: whole, fit: () => fit(whole) };
-  const graph = sentGraph(model, foldGraph(buildIr(compressed.model)));
+  const graph = sentGraph(model, foldGraph(buildIr(compressed.model)), gradients);
   const smaller = refineRanges(analyze(model, graph, file, tolerance));
   const { analysis, fitted } = cheaper(smaller, whole, fit);
   const left = analysis === whole ? leftForFormats(compressed, source) : compressed;

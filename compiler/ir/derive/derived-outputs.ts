@@ -1,4 +1,4 @@
-import { meaningOf } from '../../model/derivatives.js';
+import { type Gradients, meaningOf } from '../../model/derivatives.js';
 import {
   applyFunction,
   applyOperator,
@@ -14,28 +14,31 @@ import { anglesToTurns } from '../turns.js';
 import { graphOf, type IrGraph, type IrNode, type SelectNode } from '../types.js';
 import { constantNode, part, product, scaled, sum, type Term } from './arithmetic.js';
 import { Differentiator } from './differentiate.js';
+import { ReverseDifferentiator } from './reverse.js';
 
 /**
  * The graph of what a model sends, from that of its network outputs: expressions and derivatives become nodes.
  *
  * @param graph of the model's network outputs, sent or hidden, in their order; the very arrays of its weights are shared
  * @param inspect takes the choices that derivatives are taken of, which must not jump (jumps.ts)
+ * @param gradients outputs whose first derivatives are made in reverse mode, by inputs
  */
 export function deriveOutputs(
   model: Model,
   graph: IrGraph,
   inspect?: (selects: ReadonlySet<SelectNode>) => void,
+  gradients: Gradients = new Map(),
 ): IrGraph {
   if (!isDerived(model)) return graph;
-  const builder = new OutputBuilder(model, graph);
+  const builder = new OutputBuilder(model, graph, gradients);
   const parts = model.outputs.map((output) => builder.sent(output));
   inspect?.(builder.selects);
   return graphOf({ kind: 'concat', name: 'outputs', width: parts.length, parts });
 }
 
 /** What a model sends, from the folded graph of its network: angles in turns, derivatives as nodes. */
-export function sentGraph(model: Model, network: IrGraph): IrGraph {
-  return anglesToTurns(deriveOutputs(model, toTurns(network)));
+export function sentGraph(model: Model, network: IrGraph, gradients?: Gradients): IrGraph {
+  return anglesToTurns(deriveOutputs(model, toTurns(network), undefined, gradients));
 }
 
 /** A number, or a value of width 1. */
@@ -46,17 +49,21 @@ class OutputBuilder {
   private readonly known = new Map<string, Value>();
   private readonly inputs: readonly IrNode[];
   private readonly differentiator: Differentiator;
+  private readonly reverse: ReverseDifferentiator;
+  private readonly swept = new Map<string, ReadonlyMap<number, Value> | undefined>();
   private name = '';
 
   constructor(
     private readonly model: Model,
     graph: IrGraph,
+    private readonly gradients: Gradients,
   ) {
     const components = graph.output.parts.flatMap((node) =>
       Array.from({ length: node.width }, (_, i) => part(node.name, node, i, 1)!),
     );
     this.network = new Map(networkOutputs(model).map(({ name }, k) => [name, components[k]]));
     this.differentiator = new Differentiator(model.inputs.map(({ name }) => name));
+    this.reverse = new ReverseDifferentiator(this.differentiator);
     const known = new Map(graph.nodes.flatMap((node) => (node.kind === 'input' ? [[node.index, node]] : [])));
     this.inputs = model.inputs.map(({ name }, index) => known.get(index) ?? { kind: 'input', name, width: 1, index });
   }
@@ -94,11 +101,26 @@ class OutputBuilder {
         return meaning.value;
       case 'input':
         return this.inputs[meaning.index];
-      case 'output':
+      case 'output': {
+        const swept = meaning.by.length === 1 ? this.gradient(meaning.output)?.get(meaning.by[0]) : undefined;
+        if (swept !== undefined) return swept;
         return meaning.by.reduce<Value>((value, input) => {
           return typeof value === 'number' ? 0 : numberOr(this.differentiator.by(value, input));
         }, this.engineering(meaning.output));
+      }
     }
+  }
+
+  /** The first derivatives of an output by inputs where they are made in reverse mode. */
+  private gradient(output: ModelOutput): ReadonlyMap<number, Value> | undefined {
+    const { name } = output;
+    const inputs = this.gradients.get(name);
+    if (!inputs || this.swept.has(name)) return this.swept.get(name);
+    const value = this.engineering(output);
+    const terms = typeof value === 'number' ? undefined : this.reverse.gradient(name, value, inputs);
+    const swept = terms && new Map<number, Value>(terms.map((term, k) => [inputs[k], numberOr(term)]));
+    this.swept.set(name, swept);
+    return swept;
   }
 
   private readonly algebra: ExpressionAlgebra<Value> = {

@@ -102,12 +102,16 @@ export class Differentiator {
 
   /** The sum over the axes of the derivative along each times that of its argument. */
   private splineDerivative(name: string, node: SplineNode, dx: Term): Term {
-    return node.axes.reduce<Term>((total, axis, k) => {
+    return node.axes.reduce<Term>((total, _, k) => {
       const along = part(name, dx, k, 1);
-      if (!along || node.orders[k] === node.degree) return total;
-      const slope = scaled(name, this.splineAlong(name, node, k), segmentsPerUnit(axis));
-      return sum(name, total, product(name, slope, along));
+      return along ? sum(name, total, product(name, this.splineSlope(name, node, k), along)) : total;
     }, undefined);
+  }
+
+  /** The derivative of a spline by its argument of one axis; undefined where that is zero everywhere. */
+  splineSlope(name: string, node: SplineNode, axis: number): Term {
+    if (node.orders[axis] === node.degree) return undefined;
+    return scaled(name, this.splineAlong(name, node, axis), segmentsPerUnit(node.axes[axis]));
   }
 
   private splineAlong(name: string, node: SplineNode, axis: number): SplineNode {
@@ -124,7 +128,8 @@ export class Differentiator {
     return known;
   }
 
-  private slope(node: MapNode): ReturnType<typeof slopeOf> {
+  /** f' of a map's function, the same nodes for all that is differentiated. */
+  slope(node: MapNode): ReturnType<typeof slopeOf> {
     const known = this.slopes.get(node) ?? slopeOf(node, `${node.name}'`);
     this.slopes.set(node, known);
     return known;
