@@ -26,7 +26,7 @@ const TRAININGS: Record<string, Training> = {
   burgers: {
     example: 'burgers',
     widths: [2, 20, 20, 20, 1],
-    settings: { causal: 't', steps: 417, points: 700 },
+    settings: { from: { nu: 0.05 }, steps: 500, points: 1400 },
   },
 };
 

@@ -1,3 +1,4 @@
+import { stagesOf } from '../compiler/compress/physics/stages.js';
 import { kernelDistance } from '../compiler/compress/physics/tangent-kernel.js';
 import { traineeOf } from '../compiler/compress/physics/terms.js';
 import { type TrainSettings, trainModel } from '../compiler/compress/physics/train.js';
@@ -23,7 +24,9 @@ interface BlockCase {
   narrow: readonly number[];
   wide: readonly number[];
   rank: number;
-  settings: Pick<TrainSettings, 'steps' | 'points' | 'causal'> & { steps: number };
+  settings: { steps: number; points: number };
+  /** Values of parameters to begin with; every stage of the continuation is a training of its own. */
+  from: Readonly<Record<string, number>>;
   every: number;
 }
 
@@ -34,17 +37,19 @@ export const BLOCK_CASES: Readonly<Record<string, BlockCase>> = {
     narrow: [2, 16, 16, 1],
     wide: [2, 24, 24, 1],
     rank: 4,
-    settings: { steps: 200, points: 512 },
+    settings: { steps: 120, points: 400 },
+    from: {},
     every: 40,
   },
   burgers: {
     example: 'burgers',
     title: 'Burgers',
-    narrow: [2, 16, 16, 16, 1],
-    wide: [2, 24, 24, 24, 1],
+    narrow: [2, 14, 14, 14, 1],
+    wide: [2, 20, 20, 20, 1],
     rank: 4,
-    settings: { steps: 300, points: 600, causal: 't' },
-    every: 60,
+    settings: { steps: 200, points: 400 },
+    from: { nu: 0.1 },
+    every: 40,
   },
 };
 
@@ -75,36 +80,55 @@ export const blockKey = ({ problem, kind, seed }: Pick<BlockRow, 'problem' | 'ki
   [problem, kind, seed].join(' ');
 
 export async function measureBlocks(problem: string, kind: BlockKind, seed: number): Promise<BlockRow> {
-  const { example, narrow, wide, rank, settings, every } = BLOCK_CASES[problem];
+  const { example, narrow, wide, rank, settings, from, every } = BLOCK_CASES[problem];
   const most = parameterCount(withWidths(example, narrow));
   const widths = kind === 'dense' ? narrow : wide;
   const model = withReference(withWidths(example, widths, kind === 'low rank' ? rank : undefined), example);
   const blocks: BlockSettings = { tolerance: 1e-6, most, every, blockRank: 0, kernel: kind === 'blocks' ? 0 : KERNEL };
   const isBlocks = kind.startsWith('blocks');
   const start = process.cpuUsage();
-  const { steps } = settings;
+  const { points } = settings;
+  const stages = stagesOf(model, from, settings.steps);
+  const steps = stages.reduce((n, stage) => n + stage.steps, 0);
   const looks = [Math.ceil(steps / 3), Math.ceil((2 * steps) / 3), steps];
   const kernels: Float64Array[] = [];
   let stepsToPercent: number | undefined;
   let step = 0;
-  const { model: trained, adaptations = [] } = await trainModel(
-    model,
-    example,
-    { method: 'lm', init: true, seed, from: {}, frozen: [], ...settings, ...(isBlocks && { blocks }) },
-    {
-      checkpoint: async (best) => {
-        step++;
-        if (step === 1 || looks.includes(step)) kernels.push(kernelOf(best()));
-        const isLook = step % LOOK === 0 && stepsToPercent === undefined;
-        if (isLook && errorsOf(best()) <= 0.01) stepsToPercent = step;
-        return false;
-      },
-    },
-  );
+  const checkpoint = async (best: () => Model) => {
+    step++;
+    if (step === 1 || looks.includes(step)) kernels.push(kernelOf(best()));
+    const isLook = step % LOOK === 0 && stepsToPercent === undefined;
+    if (isLook && errorsOf(best()) <= 0.01) stepsToPercent = step;
+    return false;
+  };
+  let trained = model;
+  let planned = 0;
+  const off: number[] = [];
+  for (const [k, stage] of stages.entries()) {
+    const fixed: TrainSettings = {
+      method: 'lm',
+      init: k === 0,
+      seed,
+      from: {},
+      frozen: [],
+      points,
+      steps: stage.steps,
+    };
+    const before = { ...trained, physics: stage.model.physics };
+    const { model: after, adaptations = [] } = await trainModel(
+      before,
+      example,
+      isBlocks ? { ...fixed, blocks } : fixed,
+      { checkpoint },
+    );
+    trained = after;
+    off.push(...adaptations.map((adaptation) => adaptation.kernelDistance.after));
+    // Training ends before its last step where nothing lowers the loss.
+    planned += stage.steps;
+    step = planned;
+    while (looks[kernels.length - 1] <= planned) kernels.push(kernelOf(trained));
+  }
   const seconds = process.cpuUsage(start).user / 1e6;
-  // Training ends before its last step where nothing lowers the loss.
-  while (kernels.length <= looks.length) kernels.push(kernelOf(trained));
-  const off = adaptations.map((adaptation) => adaptation.kernelDistance.after);
   return {
     problem,
     kind,
@@ -162,30 +186,40 @@ function median(values: readonly number[]): number {
 
 /** The section of docs/benchmarks-training.md. */
 export function blockText(rows: readonly BlockRow[]): string {
-  const sections = Object.entries(BLOCK_CASES).flatMap(([problem, { title, narrow, wide, rank, settings, every }]) => {
-    const own = rows.filter((row) => row.problem === problem);
-    if (!own.length) return [];
-    const lines = BLOCK_KINDS.flatMap((kind) => {
-      const of = own.filter((row) => row.kind === kind);
-      if (!of.length) return [];
-      const middle = (value: (row: BlockRow) => number) => short(median(of.map(value)));
-      const reached = of.flatMap(({ stepsToPercent }) => (stepsToPercent === undefined ? [] : [stepsToPercent]));
-      const steps = reached.length ? `${median(reached)} (${reached.length} of ${of.length})` : `none of ${of.length}`;
-      const parameters = median(of.map((row) => row.parameters));
-      const moved = [0, 1, 2].map((k) => median(of.map(({ kernelMoved }) => kernelMoved[k])).toFixed(2)).join(', ');
-      const off = of[0].kernelOff === undefined ? '' : middle((row) => row.kernelOff!);
-      const errors = [middle((row) => row.error), middle((row) => row.noisyWeights), middle((row) => row.noisyInputs)];
-      return [[kind, String(of.length), String(parameters), String(4 * parameters), steps, ...errors, moved, off]];
-    });
-    const head = ['matrices', 'seeds', 'numbers', 'bytes', 'steps to 1 %', 'error', 'noisy weights', 'noisy inputs'];
-    const text = `### ${title}
+  const sections = Object.entries(BLOCK_CASES).flatMap(
+    ([problem, { title, narrow, wide, rank, settings, from, every }]) => {
+      const own = rows.filter((row) => row.problem === problem);
+      if (!own.length) return [];
+      const lines = BLOCK_KINDS.flatMap((kind) => {
+        const of = own.filter((row) => row.kind === kind);
+        if (!of.length) return [];
+        const middle = (value: (row: BlockRow) => number) => short(median(of.map(value)));
+        const reached = of.flatMap(({ stepsToPercent }) => (stepsToPercent === undefined ? [] : [stepsToPercent]));
+        const steps = reached.length
+          ? `${median(reached)} (${reached.length} of ${of.length})`
+          : `none of ${of.length}`;
+        const parameters = median(of.map((row) => row.parameters));
+        const moved = [0, 1, 2].map((k) => median(of.map(({ kernelMoved }) => kernelMoved[k])).toFixed(2)).join(', ');
+        const off = of[0].kernelOff === undefined ? '' : middle((row) => row.kernelOff!);
+        const errors = [
+          middle((row) => row.error),
+          middle((row) => row.noisyWeights),
+          middle((row) => row.noisyInputs),
+        ];
+        return [[kind, String(of.length), String(parameters), String(4 * parameters), steps, ...errors, moved, off]];
+      });
+      const values = Object.entries(from).map(([name, value]) => `${name} = ${value}`);
+      const start = values.length ? `; begun with ${values.join(', ')}, in six stages` : '';
+      const head = ['matrices', 'seeds', 'numbers', 'bytes', 'steps to 1 %', 'error', 'noisy weights', 'noisy inputs'];
+      const text = `### ${title}
 
-Dense ${narrow.join('-')}, the others ${wide.join('-')}, low rank ${rank}; ${settings.steps} steps, blocks adapted every ${every}.
+Dense ${narrow.join('-')}, the others ${wide.join('-')}, low rank ${rank}; ${settings.steps} steps, blocks adapted every ${every}${start}.
 
 ${markdown([...head, 'kernel moved', 'off by blocks'], lines)}
 `;
-    return [text];
-  });
+      return [text];
+    },
+  );
   return sections.length ? `## Matrices in blocks\n\n${LEGEND}\n\n${sections.join('\n')}\n` : '';
 }
 

@@ -11,7 +11,7 @@ export function trainingDocument(
 ): string {
   return `# Training in integers
 
-Written by \`npm run bench:training -- --seeds ${Math.max(...rows.map(({ seed }) => seed))} --write\`; what is trained, and in which numbers, says [training.md](training.md).
+Written by \`npm run bench:training -- --write\`, whose trainings of the reduced sizes take ${thousands(secondsOf(rows, blocks))} processor seconds; what is trained, and in which numbers, says [training.md](training.md).
 The column seeds says how many rows there were at the time.
 
 ${LEGEND}
@@ -19,6 +19,9 @@ ${LEGEND}
 ${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}${boards.length ? `\n${boardText(boards)}` : ''}
 ${blockText(blocks)}${estimatorText()}`;
 }
+
+const secondsOf = (rows: readonly Row[], blocks: readonly BlockRow[]) =>
+  [...rows.filter(({ size }) => size === 'reduced'), ...blocks].reduce((sum, { seconds }) => sum + seconds, 0);
 
 const LEGEND = `Networks of sines learn a differential equation by AdaMax, with the same number of steps and, per seed, the same first
 biases and points. Derivatives by the inputs are exact, or by Stein's estimator:
@@ -35,7 +38,7 @@ stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or ten
 - Error: ||u - solution|| / ||solution|| on 128 points, median over seeds, smallest and largest. \`integers\`: the network in
   the numbers that it was trained in. \`weights\`: its weights in their blocks, with values that are not rounded,
   as a build with 16-bit values has them. In floating point both are the same.
-- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits, of Poisson 16.
+- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits, of Poisson and heat 16.
 - MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
   through memory between them. s: processor seconds of a training.`;
 
@@ -54,14 +57,14 @@ function sizeText(size: Row['size'], rows: readonly Row[]): string {
   const sections = casesOf(size === 'full').map((given) => {
     const of = own.filter(({ problem }) => problem === given.name);
     if (!of.length) return '';
-    const { options, hidden, rank } = given;
+    const { options, hidden, rank, smallestTrain } = given;
     const problem = given.problem();
     const rule = options.rule === 'gauss-hermite' ? 'sparse Gauss-Hermite' : `${options.pairs} pairs, ${options.rule}`;
     const conditions = options.conditionPoints ? ` and ${options.conditionPoints} of conditions` : '';
     const note = given.name === 'hjb-constant' ? `\n${DEGENERATE}\n` : '';
     return `## ${problem.title}${size === 'full' ? ', full size' : ''}
 
-${problem.inputs}-${hidden.join('-')}-1, rank ${rank}; ${options.steps} steps of ${options.points} points${conditions}; sigma ${options.sigma}, ${rule}; rate ${options.rate}.
+${problem.inputs}-${hidden.join('-')}-1, rank ${rank}${smallestTrain ? ', the layer of the inputs a train, too' : ''}; ${options.steps} steps of ${options.points} points${conditions}; sigma ${options.sigma}, ${rule}; rate ${options.rate}.
 ${note}
 ${tableOf(of)}
 

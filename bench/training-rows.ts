@@ -35,6 +35,8 @@ export interface Case {
   /** How the weights of the output are drawn, and bits of biases in integers; default: as all others, and 32. */
   output?: NetworkShape['output'];
   biasBits?: 16;
+  /** As in a network's shape: the layer of the inputs is a tensor train, too. */
+  smallestTrain?: NetworkShape['smallestTrain'];
 }
 
 const POISSON = { rule: 'gauss-hermite', sigma: 0.01, pairs: 8 } as const;
@@ -54,8 +56,9 @@ const REDUCED: readonly Case[] = [
     problem: () => hjbConstant(15),
     name: 'hjb-constant',
     options: { rule: 'sobol', sigma: 0.1, pairs: 8, steps: 300, points: 8, conditionPoints: 0, rate: 0.02 },
-    hidden: [64, 64],
+    hidden: [96, 96],
     rank: 2,
+    smallestTrain: 16,
   },
   {
     problem: () => hjbLogarithm(15),
@@ -65,11 +68,13 @@ const REDUCED: readonly Case[] = [
     rank: 2,
   },
   {
-    problem: () => heat(15),
+    problem: () => heat(4),
     name: 'heat',
     options: { rule: 'sobol', sigma: 0.01, pairs: 8, steps: 300, points: 8, conditionPoints: 8, rate: 0.02 },
-    hidden: [64, 64],
+    hidden: [112, 112],
     rank: 2,
+    output: 'small',
+    biasBits: 16,
   },
 ];
 
@@ -121,7 +126,7 @@ export interface Row {
   /** The same with values that are not rounded, weights as they are used: in blocks of INT8, or in float. */
   weightsError: number;
   loss: number;
-  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, of Poisson 16, or float32. */
+  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, of Poisson and heat 16, or float32. */
   weightBytes: number;
   /** Multiply-accumulates of a step: forward, backward, gradients of weights. */
   macs: number;
@@ -143,12 +148,12 @@ const references = new Map<string, { points: Float64Array; reference: Float64Arr
 
 export function measure(size: Row['size'], given: Case, mode: Mode, structure: Structure, seed: number): Row {
   const problem = given.problem();
-  const { hidden, rank, output, biasBits, options } = given;
+  const { hidden, rank, output, biasBits, smallestTrain, options } = given;
   const numbers = numbersOf(mode, biasBits);
   const start = process.cpuUsage();
   const training = createTraining(problem, {
     ...options,
-    shape: { inputs: problem.inputs, hidden, structure, rank, output },
+    shape: { inputs: problem.inputs, hidden, structure, rank, output, smallestTrain },
     derivatives: mode === 'exact' ? 'exact' : 'stein',
     carry: mode === 'direct' ? 'direct' : 'difference',
     numbers,

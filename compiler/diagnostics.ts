@@ -81,6 +81,10 @@ const MESSAGES = {
   PE4303: 'the loss is no longer a number at step {step} ({term}); {kept}',
   PE4304: '{file}: layer "{node}" is a tensor train, which is not trained; train it dense, then compress it',
   PE4305: '{model} has no weights to train: no layer that is not frozen has any',
+  PE4306:
+    '{output} has no interrupted run to continue ({file} is not there or no record of one); begin again without --continue',
+  PE4307:
+    '{output} is of an interrupted run with {option} {before}, continued with {after}; give what it was begun with, or begin again without --continue',
   // 45xx: engines
   PE4501: 'a build for the engine c has no WebAssembly module for {engine} to run; use --engine c, oracle or reference',
   PE4502:

@@ -10,6 +10,7 @@ import {
   trainModel,
 } from '../compress/physics/train.js';
 import { PinnEdgeError } from '../diagnostics.js';
+import { modelHash } from '../model/hash.js';
 import type { Model } from '../model/types.js';
 import { writeModel } from '../model/write.js';
 import { Interrupt } from './interrupt.js';
@@ -19,6 +20,7 @@ import { columns, count, error, writeOut } from './output.js';
 import { ProgressLine } from './progress-line.js';
 import { MODEL_ARGUMENT, type ModelOptions, readModel, withModelOptions } from './read-model.js';
 import { adaptationText, type BlockOptions, blockSettings, withBlockOptions } from './train-blocks.js';
+import { forgetRun, runOptions, runToContinue, type TrainRun, writeRun } from './train-run.js';
 
 interface TrainCommandOptions extends ModelOptions, BlockOptions {
   out?: string;
@@ -31,6 +33,7 @@ interface TrainCommandOptions extends ModelOptions, BlockOptions {
   causal?: string;
   from: Record<string, number>;
   freeze: string[];
+  continue?: boolean;
   json?: boolean;
 }
 
@@ -73,17 +76,20 @@ export function trainCommand(): Command {
       (text, list: string[]) => [...list, text],
       [],
     )
+    .option('--continue', 'go on with the interrupted run that --out is of; all other options as it was begun with')
     .option('--json', 'print progress and the result as JSON, one object per line')
     .addHelpText(
       'after',
       `
-The best weights so far are written every 30 seconds, at the end, and at Ctrl-C.
+The best weights so far are written every 30 seconds, at the end, and at Ctrl-C. <out>.run beside them says how an interrupted
+run was begun, for --continue.
 
 Examples:
   $ pinn-edge train model.json -o trained.json
   $ pinn-edge train model.json -o trained.json --init 0 --steps 200
   $ pinn-edge train examples/burgers/model.json -o burgers.json --init 1 --from nu=0.1
   $ pinn-edge train model.json -o trained.json --init 2 --causal t --seconds 60
+  $ pinn-edge train model.json -o trained.json --init 2 --causal t --continue
   $ pinn-edge train model.json -o blocks.json --init 0 --blocks 1e-3 --every 40`,
     )
     .action(run);
@@ -107,6 +113,10 @@ async function run(file: string, options: TrainCommandOptions, command: Command)
   const model = await readModel(file, options, options.json);
   requireTrainable(model);
   requireNames(model, options);
+  const own: Omit<TrainRun, 'step' | 'of'> = { options: runOptions(options), model: modelHash(model) };
+  const begun = options.continue ? runToContinue(output, own) : undefined;
+  const start = begun ? await readModel(output, {}, options.json) : model;
+  const taken = begun?.step ?? 0;
   const event = (kind: string, value: object) => writeOut(`${JSON.stringify({ event: kind, ...value })}\n`);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
@@ -114,15 +124,17 @@ async function run(file: string, options: TrainCommandOptions, command: Command)
   const interrupt = new Interrupt();
   let written = 0;
   let trained: Trained;
+  let run: TrainRun = { ...own, step: taken, of: begun?.of ?? 0 };
   try {
     trained = await trainModel(
-      model,
-      file,
+      start,
+      begun ? output : file,
       {
         method: options.method,
-        init: options.init !== undefined,
-        seed: options.init ?? options.seed,
-        steps: options.steps,
+        init: options.init !== undefined && !begun,
+        // Other points than those before.
+        seed: (options.init ?? options.seed) + taken,
+        steps: begun ? Math.max(1, begun.of - taken) : options.steps,
         points: options.points,
         causal: options.causal,
         from: options.from,
@@ -130,12 +142,17 @@ async function run(file: string, options: TrainCommandOptions, command: Command)
         blocks,
       },
       {
-        onProgress: (now) => (options.json ? event('step', now) : progress.show(progressText(now))),
+        onProgress: (now) => {
+          run = { ...own, step: taken + now.step, of: taken + now.of };
+          if (options.json) event('step', now);
+          else progress.show(progressText(now));
+        },
         checkpoint: async (best) => {
           await setImmediate();
           if (seconds() - written > CHECKPOINT_SECONDS) {
             written = seconds();
             writeModel(output, best());
+            writeRun(output, run);
           }
           return interrupt.requested || seconds() > (options.seconds ?? Number.POSITIVE_INFINITY);
         },
@@ -146,10 +163,12 @@ async function run(file: string, options: TrainCommandOptions, command: Command)
     progress.clear();
   }
   writeModel(output, trained.model);
+  if (trained.stopped === 'interrupted') writeRun(output, { ...run, step: taken + trained.steps });
+  else forgetRun(output);
   const { model: result, ...facts } = trained;
-  const exact = { before: distances(model), after: distances(result) };
+  const exact = { before: distances(start), after: distances(result) };
   if (options.json) event('result', { ...facts, exact, seconds: seconds(), output });
-  else writeOut(summary(model, trained, exact, options.init !== undefined, seconds(), output));
+  else writeOut(summary(model, trained, exact, options.init !== undefined && !begun, seconds(), output));
   if (trained.stopped === 'not a number') {
     const kept = `${output} has the best weights before that`;
     throw new PinnEdgeError('PE4303', { step: trained.steps, term: trained.fault ?? '', kept }, 1);

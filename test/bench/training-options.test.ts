@@ -10,6 +10,7 @@ it.each([
   ['--mode', 'float', 'known are exact, stein, direct, differences, wide'],
   ['--seeds', '0', 'found 0'],
   ['--seeds', 'some', 'found some'],
+  ['--block-seeds', '1.5', 'found 1.5'],
   ['--bogus', '1', '--bogus'],
 ])('bench:training refuses %s %s and measures nothing', (option, value, part) => {
   const args = [join(PACKAGE_ROOT, 'dist/bench/training.js'), option, value];
@@ -21,10 +22,10 @@ it.each([
 });
 
 it.each([true, false])('bench:training has cases that training takes, full size: %s', (full) => {
-  for (const { problem, options, hidden, rank, name } of casesOf(full)) {
+  for (const { problem, options, hidden, rank, smallestTrain, name } of casesOf(full)) {
     const made = problem();
     for (const structure of ['train', 'merged', 'dense'] as const) {
-      const shape = { inputs: made.inputs, hidden, structure, rank };
+      const shape = { inputs: made.inputs, hidden, structure, rank, smallestTrain };
       const each = { ...options, shape, derivatives: 'stein', carry: 'difference', seed: 1 } as const;
       expect(() => createTraining(made, each), name).not.toThrow();
     }

@@ -78,6 +78,37 @@ describe('pinn-edge train', () => {
     expect(out).toContain('(interrupted)');
   });
 
+  it('continues an interrupted run with the options that it was begun with, and with no others', () => {
+    const args = ['decay.json', '-o', 'run.json', '--init', '3', '--method', 'adam', '--steps', '100000000'];
+    expect(train(...args, '--continue').err).toContain('PE4306: run.json has no interrupted run to continue');
+    expect(train(...args, '--seconds', '1').code).toBe(0);
+    const { step } = JSON.parse(readFileSync(place('run.json.run'), 'utf8'));
+    const before = readFileSync(place('run.safetensors'));
+    const refused = (more: string[], ...parts: string[]) => {
+      const { code, err } = train(...more);
+      expect(code).toBe(2);
+      for (const part of parts) expect(err).toContain(part);
+    };
+    const again = [...args, '--continue'];
+    refused(again.with(6, 'lbfgs'), 'PE4307', '--method "adam", continued with "lbfgs"');
+    refused([...again, '--causal', 't'], '--causal none, continued with "t"');
+    write('other.json', decayJson(5));
+    refused(again.with(0, 'other.json'), 'with the model another, continued with this');
+    expect(readFileSync(place('run.safetensors'))).toEqual(before);
+    expect(train(...again, '--seconds', '1').code).toBe(0);
+    expect(JSON.parse(readFileSync(place('run.json.run'), 'utf8')).step).toBeGreaterThan(step);
+  });
+
+  it('has nothing to continue where all steps were taken, and does not go on with stages', () => {
+    const args = ['decay.json', '-o', 'whole.json', '--init', '3', '--steps', '3'];
+    expect(train(...args).code).toBe(0);
+    expect(existsSync(place('whole.json.run'))).toBe(false);
+    expect(train(...args, '--continue').code).toBe(2);
+    const staged = ['decay.json', '-o', 'staged.json', '--blocks', '1e-3', '--steps', '100000', '--seconds', '1'];
+    expect(train(...staged).code).toBe(0);
+    expect(train(...staged, '--continue').err).toContain('runs with --blocks go in stages');
+  });
+
   it('ends with code 1 and the last good weights where the loss is no number any more', () => {
     const json = decayJson(4, {
       residuals: [{ name: 'logarithm', expression: '1e-6*log(u)' }],

@@ -17,6 +17,13 @@ function drawn(residual: string, causal?: number, draws = 1) {
 const shareAbove = (points: Float64Array, t: number) => points.filter((x) => x > t).length / points.length;
 
 describe('points of residuals', () => {
+  it('are spread evenly where the residual is the same everywhere', () => {
+    const [{ points, shares }] = drawn('3');
+    expect(points).toHaveLength(800);
+    expect(shareAbove(points, 1.5)).toBeCloseTo(0.25, 1);
+    expect(new Set(shares)).toEqual(new Set([1 / 800]));
+  });
+
   it('are drawn where it is large: half of them evenly, half as the residual is', () => {
     // |r| = t^7: of its integral over [0, 2] the part above 1.5 is 1 - 0.75^8.
     const [{ points }] = drawn('t^7');

@@ -45,11 +45,12 @@ export interface NetworkShape {
   structure: Structure;
   /** Of the tensor trains. */
   rank: number;
+  /** Layers with fewer inputs or outputs than this stay dense; default: 32. */
+  smallestTrain?: number;
   /** Weights of the output are drawn as all others, or small. */
   output?: 'glorot' | 'small';
 }
 
-/** Layers with fewer inputs or outputs than this stay dense. */
 const SMALLEST_TRAIN = 32;
 
 /**
@@ -60,7 +61,7 @@ export function createLayers(shape: NetworkShape, random: Random): Layer[] {
   const sizes = [shape.inputs, ...shape.hidden, 1];
   return sizes.slice(1).map((outputs, i): Layer => {
     const inputs = sizes[i];
-    const isTrain = shape.structure !== 'dense' && Math.min(inputs, outputs) >= SMALLEST_TRAIN;
+    const isTrain = shape.structure !== 'dense' && Math.min(inputs, outputs) >= (shape.smallestTrain ?? SMALLEST_TRAIN);
     const isLast = i === sizes.length - 2;
     const deviation = isLast && shape.output === 'small' ? 1 / inputs : Math.sqrt(2 / (inputs + outputs));
     const bias: Parameter = { rows: 1, cols: outputs, isBias: true, values: new Float64Array(outputs) };

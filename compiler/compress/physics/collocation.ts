@@ -1,3 +1,4 @@
+import { uniform } from '../../judge/points/random.js';
 import { type Batch, errorsOf } from './objective.js';
 import type { Term } from './terms.js';
 
@@ -29,11 +30,13 @@ export class Collocation {
   private skip: number;
   /** Strictness of causal weights; it grows as the weights become even. */
   private strictness = 1e-2;
+  private readonly random: () => number;
 
   constructor(
     private readonly terms: readonly Term[],
     private readonly options: CollocationOptions,
   ) {
+    this.random = uniform(options.seed);
     this.skip = FIRST + (options.seed % SEEDS) * PER_SEED;
   }
 
@@ -42,7 +45,8 @@ export class Collocation {
     return this.terms.map((term) => {
       if (!term.isResidual) return this.evenly(term, count);
       const pool = this.evenly(term, POOL * count);
-      return this.causally(choose(pool, errorsOf(pool, this.options.inputCount), count, this.options.inputCount));
+      const { inputCount } = this.options;
+      return this.causally(choose(pool, errorsOf(pool, inputCount), count, inputCount, this.random));
     });
   }
 
@@ -100,8 +104,11 @@ const EVEN = 0.9;
 const STRICTER = 3;
 const STRICTEST = 100;
 
-/** Systematic resampling: every point as often as its probability says, to the nearest whole number. */
-function choose(pool: Batch, errors: Float64Array, count: number, inputCount: number): Batch {
+/**
+ * Stratified resampling: every point as often as its probability says, on average. Which of the points that share a stratum it is
+ * is left to chance: every so-many-th point of a Sobol sequence would lie in the same part of the box.
+ */
+function choose(pool: Batch, errors: Float64Array, count: number, inputCount: number, random: () => number): Batch {
   const width = pool.term.roots.length;
   const sizes = new Float64Array(pool.count);
   for (let i = 0; i < errors.length; i++) sizes[Math.floor(i / width)] += errors[i] ** 2;
@@ -114,9 +121,10 @@ function choose(pool: Batch, errors: Float64Array, count: number, inputCount: nu
   const points = new Float64Array(count * inputCount);
   let reached = 0;
   let chosen = 0;
+  let next = random();
   for (let p = 0; p < pool.count; p++) {
     reached += ((isUseful ? (sizes[p] / mean + 1) / 2 : 1) * count) / pool.count;
-    for (; chosen < count && reached >= chosen + 0.5; chosen++) {
+    for (; chosen < count && reached >= chosen + next; chosen++, next = random()) {
       points.set(pool.points.subarray(p * inputCount, (p + 1) * inputCount), chosen * inputCount);
     }
   }
