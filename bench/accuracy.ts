@@ -181,7 +181,7 @@ grid come from SIMD, held against the reference itself at one point in 64; in ev
 \`worst\` is the largest error that this found, in parts of the tolerance: a build keeps its promise where it is at
 most 1. \`reported/worst\` is what the build said of itself, in parts of that. \`points\` are those of the grid and of
 evolution together, fewer for large networks, of which they take longest. Builds whose block tables are the same are
-attacked once. The models are the examples and, with \`--models\`, others as \`import\` writes them.
+attacked once; what has no row was not attacked. The models are the examples and, with \`--models\`, others as \`import\` writes them.
 
 | model | tolerance | engine/goal | compressed | worst | reported/worst | points | where |
 | --- | --- | --- | --- | --- | --- | --- | --- |
