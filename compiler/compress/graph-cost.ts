@@ -15,6 +15,8 @@ const RECORD_BYTES = 48;
 const MAP_MACS = 12;
 /** Starting a step takes about as long as this many multiply-adds. */
 const STEP_MACS = 40;
+/** A multiplication of a spline, whose sums have 64 bits, takes about as long as this many multiply-adds. */
+const SPLINE_MACS = 5;
 
 export function costOf(graph: IrGraph, goal: Goal): number {
   return goal === 'speed' ? estimatedWork(graph) : estimatedBytes(graph);
@@ -51,10 +53,13 @@ export function estimatedWork(graph: IrGraph): number {
   let work = 0;
   for (const node of graph.nodes) {
     if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    if (node.kind === 'spline') {
+      work += splineWork(node);
+      continue;
+    }
     work += STEP_MACS;
     if (node.kind === 'affine') work += node.weight.length;
     else if (node.kind === 'blocks') for (const { weight } of node.leaves) work += STEP_MACS + weight.length;
-    else if (node.kind === 'spline') work += splineWork(node);
     else work += node.kind === 'map' ? MAP_MACS * node.width : node.width;
   }
   return work;
@@ -76,8 +81,10 @@ export function estimatedInstructions(graph: IrGraph): number {
     else if (node.kind === 'blocks') {
       sum += prices['dense.row'] * node.width;
       for (const { weight } of node.leaves) sum += prices.record + prices['dense.product'] * weight.length;
-    } else if (node.kind === 'spline') sum += prices['dense.product'] * splineWork(node);
-    else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
+    } else if (node.kind === 'spline') {
+      const { functions, products } = splineCounts(node);
+      sum += prices['spline.function'] * functions + prices['spline.product'] * products;
+    } else sum += (node.kind === 'map' ? element : prices['combine.element']) * node.width;
   }
   return sum;
 }
@@ -104,7 +111,16 @@ function splineBytes(graph: IrGraph): number {
   }, 0);
 }
 
-/** Multiply-adds of the basis functions of every axis, and of their products with coefficients. */
-function splineWork({ axes, degree, width }: SplineNode): number {
-  return axes.length * degree * (degree + 1) + width * (degree + 1) ** axes.length;
+/** What splineWork needs to know of a spline. */
+type SplineShape = Pick<SplineNode, 'degree' | 'width'> & { readonly axes: ArrayLike<unknown> };
+
+/** Multiply-adds that a spline takes about as long as. */
+export function splineWork(shape: SplineShape): number {
+  const { functions, products } = splineCounts(shape);
+  return STEP_MACS + SPLINE_MACS * (functions + products);
+}
+
+/** Multiplications of the basis functions of every axis, and of their products with coefficients. */
+function splineCounts({ axes, degree, width }: SplineShape): { functions: number; products: number } {
+  return { functions: axes.length * degree * (degree + 1), products: width * (degree + 1) ** axes.length };
 }

@@ -1,4 +1,4 @@
-import { derivedSpline, evaluateSpline, segmentsPerUnit } from '../model/spline.js';
+import { derivedSpline, evaluateSpline, type Spline, segmentsPerUnit } from '../model/spline.js';
 import { type Model, type ModelNode, splineOf } from '../model/types.js';
 import type { IrNode, SplineNode } from './types.js';
 
@@ -16,12 +16,12 @@ export function splineNode(
 }
 
 /** What the basis functions in integers have in excess: degree! of every axis, by which coefficients are divided. */
-export function basisExcess({ degree, axes }: SplineNode): number {
+export function basisExcess({ degree, axes }: Pick<Spline, 'degree' | 'axes'>): number {
   return factorial(degree) ** axes.length;
 }
 
 /** Exponent of a spline's coefficients, divided by that excess, as integers of so many bits: as fine as they allow. */
-export function coefficientExponent(node: SplineNode, bits: 8 | 16): number {
+export function coefficientExponent(node: Spline, bits: 8 | 16): number {
   const largest = node.weight.reduce((m, c) => Math.max(m, Math.abs(c)), 0) / basisExcess(node);
   return largest > 0 ? Math.floor(Math.log2((2 ** (bits - 1) - 0.5) / largest)) : 0;
 }

@@ -5,17 +5,30 @@ import {
   axisBasis,
   everyOther,
   fitAll,
+  fitAlong,
   type Tensor,
+  valuesAlong,
   valuesOf,
 } from '../../compiler/compress/splines/coefficient-tensor.js';
+import {
+  GRADINGS,
+  gradingOf,
+  placesOf,
+  segmentDensity,
+  segmentsOver,
+  withEnds,
+} from '../../compiler/compress/splines/grading.js';
 import { leastSquares, polish } from '../../compiler/compress/splines/polish.js';
+import { withRoundedWeight } from '../../compiler/compress/splines/rounded.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints, interiorPoints } from '../../compiler/judge/points/cover.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { inputBox } from '../../compiler/model/box.js';
+import { evaluateSpline } from '../../compiler/model/spline.js';
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline/compile.js';
+import { KIND } from '../../compiler/table/specification.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 
 /** Networks as splines: fits, what the search promises, and where it stays out. */
@@ -64,6 +77,60 @@ describe('fits', () => {
   });
 });
 
+/** tanh of a front of width 1/60 at a place of 0 .. 1, fading along the second axis. */
+const front = (x: number, y: number) => 300 * (1.2 - 0.4 * y) * Math.tanh(60 * (x - 0.3 - 0.02 * y));
+
+describe('gradings', () => {
+  const first = Float64Array.from({ length: 240 }, (_, i) => i / 239);
+  const sampledAt = (xs: Float64Array): Tensor => {
+    const ys = places(30);
+    const data = Float64Array.from({ length: 30 * xs.length }, (_, i) => front(xs[Math.floor(i / 30)], ys[i % 30]));
+    return { dims: [1, xs.length, 30], data };
+  };
+  const density = segmentDensity(sampledAt(first), 0, first, 4);
+
+  it.each(GRADINGS)('of %i segments rise, and their places are where their values say', (segments) => {
+    const grading = withEnds(gradingOf(first, density, segments, 3));
+    const { weight } = grading.spline;
+    for (let i = 1; i < weight.length; i++) expect(weight[i]).toBeGreaterThan(weight[i - 1]);
+    // As integers of 16 bits hold them.
+    expect(withRoundedWeight(grading.spline, 16).weight).toEqual(weight);
+    const parts = places(17);
+    const at = placesOf(grading, parts);
+    const values = new Float64Array(17);
+    evaluateSpline(grading.spline, at, values, 17);
+    const [low, high] = grading.ends;
+    values.forEach((v, i) => {
+      expect(v).toBeCloseTo(low + parts[i] * (high - low), 9);
+    });
+  });
+
+  it('take a front on a third of the segments that it needs without, as they say themselves', () => {
+    const fewest = (tensor: Tensor, xs: Float64Array) => {
+      for (let n = 4; ; n = Math.ceil(1.1 * n)) {
+        const basis = axisBasis(xs, n, 3);
+        const got = valuesAlong(fitAlong(tensor, 1, basis), 1, basis);
+        if (got.data.every((v, i) => Math.abs(v - tensor.data[i]) < 1)) return n;
+      }
+    };
+    const plain = fewest(sampledAt(first), first);
+    const spline = gradingOf(first, density, 64, 3);
+    const parts = places(240);
+    const graded = fewest(sampledAt(placesOf(withEnds(spline), parts)), parts);
+    expect(graded).toBeLessThan(plain / 3);
+    const estimated = segmentsOver(spline, first, density);
+    expect(graded).toBeGreaterThan(0.4 * estimated);
+    expect(graded).toBeLessThan(1.4 * estimated);
+  });
+
+  it('grow by no more than they may beside a place that needs short segments', () => {
+    const lengths = density.map((d) => 1 / d);
+    for (let i = 1; i < lengths.length; i++) {
+      expect(Math.abs(lengths[i] - lengths[i - 1])).toBeLessThan(0.6 * (first[i] - first[i - 1]));
+    }
+  });
+});
+
 function compressed(model: Model, tolerance: number, options: Partial<CompressOptions>) {
   const points = coveringPoints(inputBox(model.inputs), 2048);
   const width = model.outputs.length;
@@ -97,6 +164,46 @@ describe('compress --method spline', () => {
     const { lowered } = await compile(small, { tolerance: 2e-3 });
     expect(lowered.table.pool.length).toBeLessThanOrEqual(found.bytes.after + 8);
   }, 120_000);
+
+  /** A network of a front that stands still, and of a bend. */
+  const standing = () =>
+    modelFrom({
+      format: 'pinn-edge/1',
+      name: 'standing',
+      inputs: ['x', 't'].map((name) => ({ name, min: -1, max: 1 })),
+      nodes: [
+        { name: 'v', op: 'concat', inputs: ['x', 't'] },
+        { name: 'z', op: 'dense', inputs: ['v'], weight: 'w', bias: 'b' },
+        { name: 'h', op: 'tanh', inputs: ['z'] },
+        { name: 'y', op: 'dense', inputs: ['h'], weight: 'o' },
+      ],
+      outputs: [{ name: 'u', value: 'y' }],
+      tensors: {
+        w: { shape: [3, 2], data: [90, 4, 1.2, -0.7, 0.4, 1.5] },
+        b: { shape: [3], data: [20, 0.2, -0.5] },
+        o: { shape: [1, 3], data: [1, 0.6, -0.8] },
+      },
+    });
+
+  test.each(['size', 'speed'] as const)('grades the axis of a front for %s, and keeps the tolerance', async (goal) => {
+    const model = standing();
+    const { model: small, attempts } = await compressed(model, 1e-2, { method: 'spline', goal, share: 1, round: true });
+    const { nodes } = small!;
+    expect(nodes.map(({ name }) => name)).toContain('x_graded');
+    expect(attempts.at(-1)!.what).toMatch(/^degree [2-5], \d+ \(graded by \d+\) x /);
+    const points = interiorPoints(inputBox(model.inputs), 4000, 99);
+    const [wanted, got] = [model, small!].map((m) => evaluateReference(m, points));
+    const most = wanted.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    wanted.forEach((v, i) => {
+      expect(Math.abs(got[i] - v)).toBeLessThan(1.02 * 1e-2 * most);
+    });
+    const spline = nodes.filter(({ op }) => op === 'spline').at(-1)!;
+    expect(spline).toMatchObject(goal === 'speed' ? { degree: 2 } : {});
+    // Without a grading, a front of width 1/90 takes more than 200 segments.
+    expect(small!.tensors.get((spline as { coefficients?: string }).coefficients!)!.shape[1]).toBeLessThan(80);
+    const { lowered } = await compile(small!, { tolerance: 2e-3 });
+    expect(lowered.table.records.filter(({ kind }) => kind === KIND.SPLINE).length).toBeGreaterThan(1);
+  });
 
   test('leaves networks of more than three inputs as they are', async () => {
     const { model, attempts } = await compressed(modelFrom(perceptron([4, 6, 1])), 1e-2, { method: 'spline' });

@@ -179,6 +179,8 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
+  // A spline takes the same time however rough the function is, and seconds to find.
+  if (goal === 'speed') await tryMethod('spline', whole, 'spline', false);
   await tryMethod('student', whole, 'student');
   if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
   allow(maxWork * (1 + AFTER_WORK));

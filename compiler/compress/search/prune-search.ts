@@ -24,7 +24,7 @@ import type { Teacher } from '../teacher/teacher.js';
 export interface SearchOptions {
   /** A network to refine to the last step in place of pruned ones of growing width, and what its attempts are called. */
   start?: { graph: IrGraph; points: SearchPoints; by: string; what: string };
-  /** Only networks of fewer bytes are of interest. */
+  /** Only networks that measure less than this are of interest: bytes, or multiply-adds for speed. */
   beat?: number;
   /** Share of the tolerance that may be spent. */
   target: number;
@@ -163,7 +163,7 @@ class Search {
   /** Neurons that are taken out later, and narrower weights, halve the bytes at best. */
   private isBeaten(graph: IrGraph): boolean {
     const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
-    return goal !== 'speed' && weightBytes(graph, 16) >= 2 * beat;
+    return (goal === 'speed' ? costOf(graph, goal) : weightBytes(graph, 16)) >= 2 * beat;
   }
 
   private exhausted(share: number): boolean {

@@ -1,5 +1,5 @@
 import type { IrGraph } from '../../ir/types.js';
-import { storedBytes, weightBytes } from '../graph-cost.js';
+import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { coreOf, STUDENT_FUNCTIONS, type StudentFunction } from '../student/core.js';
 import { GrowingStudent } from '../student/grow.js';
 import type { SearchPoints } from '../teacher/search-points.js';
@@ -101,7 +101,8 @@ class StudentSearch {
       const bytes = weightBytes(graph, 16);
       if (rms <= bound) return true;
       history.push({ bytes, rms });
-      if (bytes >= most || (await this.isOver())) return false;
+      const isSlow = goal === 'speed' && costOf(graph, goal) >= HOPELESS * beat;
+      if (bytes >= most || isSlow || (await this.isOver())) return false;
       const [before, now] = [history.at(-1 - OUTLOOK), history[history.length - 1]];
       if (before) {
         const pace = Math.log(before.rms / now.rms) / Math.log(now.bytes / before.bytes);

@@ -24,7 +24,7 @@ export interface AxisBasis {
  * Of the Gram matrix's largest diagonal, by the degree: the outermost basis functions are that small over the range, so that
  * their coefficients would grow beyond what integers of one scale hold.
  */
-const RIDGES = [1e-7, 1e-7, 1e-7, 1e-7, 1e-6, 1e-5] as const;
+const RIDGES = [1e-9, 1e-9, 1e-9, 1e-9, 1e-9, 1e-8] as const;
 
 /** @param samples in 0 .. 1 of the axis, in ascending order, at least as many as there are basis functions */
 export function axisBasis(samples: Float64Array, segments: number, degree: number): AxisBasis {

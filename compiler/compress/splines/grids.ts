@@ -8,8 +8,6 @@ export interface GridFit extends SplineFit {
   bases: readonly AxisBasis[];
 }
 
-/** Degrees that are looked at; odd ones have their knots where segments meet, even ones between them. */
-const DEGREES = [3, 4, 5] as const;
 /** Samples per basis function at least: with fewer, errors hide between them. */
 const SAMPLES_PER_FUNCTION = 2;
 /** Part of the error of least squares that polishing may leave. */
@@ -42,6 +40,8 @@ export class GridSearch {
 
   constructor(
     private readonly fine: Sampled,
+    /** Those that are looked at; odd ones have their knots where segments meet, even ones between them. */
+    private readonly degrees: readonly number[],
     private readonly checkpoint: () => Promise<boolean>,
   ) {
     const samples = fine.samples.map((places) => places.filter((_, i) => i % 2 === 0));
@@ -56,13 +56,13 @@ export class GridSearch {
   async smallest(limit: number, most: number): Promise<GridFit | undefined> {
     let best: GridFit | undefined;
     let size = most;
-    for (const degree of DEGREES) {
+    for (const degree of this.degrees) {
       const found = await this.byLeastSquares(degree, limit, size);
       if (!found) continue;
       best = found;
       size = sizeOf(found.bases, this.outputs);
     }
-    for (const degree of best ? [best.bases[0].degree] : DEGREES) {
+    for (const degree of best ? [best.bases[0].degree] : this.degrees) {
       const polished = await this.polished(degree, limit, size);
       if (!polished) continue;
       best = polished;
