@@ -1,12 +1,13 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { certify } from '../compiler/certify/certify.js';
+import type { Certificate } from '../compiler/certify/certificate.js';
+import { type CertifiedBuild, certify } from '../compiler/certify/certify.js';
 import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
-import { type BuiltModel, buildForTarget } from '../compiler/deliver/build.js';
+import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/code/engines/engine.js';
+import { buildForTarget } from '../compiler/deliver/build.js';
 import { loadTarget } from '../compiler/deliver/package/targets.js';
 import { PinnEdgeError } from '../compiler/diagnostics.js';
-import { approximate, approximateFast } from '../compiler/formats/search/attempt-errors.js';
 import { nodeFiles } from '../compiler/host/node-files.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { Judge, type PointFunction, SEEDS } from '../compiler/judge/measure.js';
@@ -16,6 +17,9 @@ import { modelHash } from '../compiler/model/hash.js';
 import { loadModel } from '../compiler/model/load.js';
 import type { Model } from '../compiler/model/types.js';
 import { keptCompression } from '../compiler/pipeline/compression-cache.js';
+import { createOracle } from '../compiler/table/oracle/oracle.js';
+import { decodeTable } from '../compiler/table/table.js';
+import { runTable } from '../targets/host/wasm3.js';
 import { attackAltered } from './certify-attack.js';
 import { ALTERED_POINTS, type CertifyRow, certifyDocument } from './certify-document.js';
 
@@ -27,8 +31,10 @@ const USAGE = `Certificates of every example, compressed and not, for wasm3 and 
   --engine c              wasm3 or c; default: both
   --points 20000          random points per build that must not be above the bound (10000000: half an hour each)
   --altered 200           so many tables with one bit altered per build, none of which may be above its own bound
+  --kind whole            compressed, certified or whole; default: all
   --seconds 300           after so many seconds of CPU a proof ends with what it has
   --rows <file>           where rows are kept; default: build/bench-certify.jsonl
+  --builds <folder>       where builds are kept; default: build/bench-certify
   --write                 docs/benchmarks-certify.md, after every row
   --help                  this
 
@@ -58,10 +64,12 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       models: { type: 'string' },
       compress: { type: 'string' },
+      kind: { type: 'string' },
       engine: { type: 'string' },
       points: { type: 'string', default: '20000' },
       altered: { type: 'string', default: '0' },
       rows: { type: 'string', default: join(PACKAGE_ROOT, 'build/bench-certify.jsonl') },
+      builds: { type: 'string', default: join(PACKAGE_ROOT, 'build/bench-certify') },
       seconds: { type: 'string', default: '300' },
       write: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -76,8 +84,9 @@ async function main(): Promise<void> {
   const chosen = [...models(values.models)].filter(({ name }) => !only || only.split(',').includes(name));
   const isWanted = ({ compress, engine }: Case) =>
     (!values.compress || compress === values.compress) && (!values.engine || engine === values.engine);
-  const effort = { points: Number(values.points), seconds: Number(values.seconds), altered: Number(values.altered) };
-  for (const kind of KINDS) {
+  const [points, seconds, altered] = [values.points, values.seconds, values.altered].map(Number);
+  const effort = { points, seconds, altered, builds: values.builds };
+  for (const kind of KINDS.filter((one) => !values.kind || one === values.kind)) {
     for (const { name, load } of chosen) {
       for (const one of casesOf(name, kind).filter(isWanted)) {
         if (readRows(file).some((row) => keyOf(row) === keyOf(one))) continue;
@@ -124,36 +133,66 @@ interface Effort {
   points: number;
   seconds: number;
   altered: number;
+  builds: string;
 }
 
-async function measure(model: Model, one: Case, { points, seconds, altered }: Effort): Promise<CertifyRow> {
-  const { compress, engine, certified, tolerance } = one;
+/** What is proved and tried of a build; kept as JSON. */
+interface KeptBuild {
+  /** Base64. */
+  table: string;
+  claims: CertifiedBuild['claims'];
+  outputs: CertifiedBuild['outputs'];
+  /** Of every stored value. */
+  bits: number[];
+  bytes: number;
+  instructions?: number;
+  certificate?: Certificate;
+}
+
+async function buildOf(model: Model, one: Case, folder: string): Promise<KeptBuild> {
+  const { model: name, compress, engine, certified, tolerance } = one;
+  const file = join(folder, [name, compress, engine, ...(certified ? ['certified'] : []), tolerance, 'json'].join('.'));
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
   const settings = { engine, compress, tolerance, certify: certified };
-  let built: BuiltModel;
+  const { compiled, report, certificate } = await buildForTarget(model, loadTarget('esp32'), settings, {
+    file: name,
+    compressor: keptCompression,
+  });
+  const formats = [...compiled.quantized.formats].filter(([leaf]) => leaf.kind !== 'input');
+  const kept: KeptBuild = {
+    table: Buffer.from(compiled.table).toString('base64'),
+    claims: compiled.lowered.claims,
+    outputs: report.outputs,
+    bits: formats.map(([, { bits }]) => bits),
+    bytes: report.modelBytes,
+    instructions: report.instructions,
+    certificate,
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, JSON.stringify(kept));
+  return kept;
+}
+
+async function measure(model: Model, one: Case, { points, seconds, altered, builds }: Effort): Promise<CertifyRow> {
+  let kept: KeptBuild;
   try {
-    built = await buildForTarget(model, loadTarget('esp32'), settings, {
-      file: one.model,
-      compressor: keptCompression,
-    });
+    kept = await buildOf(model, one, builds);
   } catch (error) {
     if (!(error instanceof PinnEdgeError)) throw error;
     return { ...one, refused: error.message };
   }
-  const { compiled, report } = built;
-  const { table, lowered } = compiled;
-  // Kernels in C are faster, but read no tables that are laid out for the interpreter.
-  const edge = engine === 'c' ? approximateFast(model, { lowered, tableBytes: table }) : approximate(model, lowered);
-  const observed = observe(model, edge, points);
+  const { claims, outputs, bytes, instructions } = kept;
+  const table = new Uint8Array(Buffer.from(kept.table, 'base64'));
+  const observed = observe(model, edgeOf(model, table, one.engine), points);
   const before = process.cpuUsage();
   const spent = () => {
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1e6;
   };
   let refused: string | undefined;
-  const { outputs } = report;
-  const build = { model, table, claims: lowered.claims, modelHash: modelHash(model), outputs };
+  const build = { model, table, claims, modelHash: modelHash(model), outputs };
   const certificate =
-    built.certificate ??
+    kept.certificate ??
     (await certify(build, { stop: () => spent() > seconds }).then(
       (done) => done.certificate,
       (error: Error) => {
@@ -161,7 +200,7 @@ async function measure(model: Model, one: Case, { points, seconds, altered }: Ef
       },
     ));
   const took = spent();
-  const cost = { bytes: report.modelBytes, instructions: report.instructions, bits: bitsOf(compiled) };
+  const cost = { bytes, instructions, bits: bitsOf(kept.bits) };
   if (!certificate) return { ...one, ...cost, refused };
   const worst = certificate.outputs.map(({ bound }, k) => ({
     proved: bound / observed[k].largestReference,
@@ -176,9 +215,22 @@ async function measure(model: Model, one: Case, { points, seconds, altered }: Ef
     largestProved: Math.max(...worst.map(({ proved }) => proved)),
     shares: certificate.outputs[k].shares,
     boxes: certificate.boxes,
-    seconds: built.certificate ? undefined : took,
+    seconds: kept.certificate ? undefined : took,
+    points,
     above: worst.filter((w) => w.observed > w.proved).length,
     ...(altered ? { altered: await attackAltered(build, somePoints(model, 0, ALTERED_POINTS), altered) } : {}),
+  };
+}
+
+/** The answers of a table's integers: by kernels in C, which are faster but read no tables laid out for the interpreter. */
+function edgeOf(model: Model, bytes: Uint8Array, engine: BuildEngine): PointFunction {
+  const table = decodeTable(bytes);
+  const [inputs, outputs] = [inputWordFormats(table), outputWordFormats(table, model.outputs)];
+  const oracle = createOracle(table);
+  return (points) => {
+    const words = toWords(points, inputs);
+    const run = engine === 'c' ? runTable(bytes, words, inputs.length, outputs.length) : oracle.run(words);
+    return fromWords(run.outputs, outputs);
   };
 }
 
@@ -202,8 +254,7 @@ function somePoints(model: Model, from: number, count: number): Float64Array {
   return interiorPoints(inputBox(model.inputs), count, SKIP + from);
 }
 
-function bitsOf({ quantized }: BuiltModel['compiled']): string {
-  const bits = [...quantized.formats].filter(([leaf]) => leaf.kind !== 'input').map(([, format]) => format.bits);
+function bitsOf(bits: readonly number[]): string {
   const narrow = bits.filter((n) => n === 16).length;
   return narrow === 0 ? '32' : narrow === bits.length ? '16' : `16 (${narrow} of ${bits.length})`;
 }
