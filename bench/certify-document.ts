@@ -74,8 +74,8 @@ function summary(rows: readonly CertifyRow[]): string {
   const quick = proved.filter(({ seconds = 0 }) => seconds <= LONGEST).length;
   return `At most 1.5 times the observed error is proved of ${of(wide, 1.5)} builds whose values all have 32 bits, at most 3
 times of ${of(narrow, 3)} others; ${quick} of ${proved.length} proofs took at most 60 s on two cores. Where many values of 16 bits
-are rounded and many tables add up, the proof counts on all of them being off in the worst way at one point, which no search
-finds: that is what is left of the larger ratios.`;
+are rounded and many tables add up, as in uncompressed networks, the proof counts on all of them being off in the worst way at
+one point, which no search finds: ratios grow with their number.`;
 }
 
 /** Seconds of processor time: 60 s on two cores. */
@@ -127,6 +127,7 @@ function alteredTable(rows: readonly CertifyRow[]): string {
     const count = Object.values(refused).reduce((a, b) => a + b, 0);
     return [[row.model, networkOf(row), row.engine, ...[proved, count, above.length].map(String)]];
   });
+  if (!body.length) return 'Not run on these builds.';
   return markdown(['model', 'network', 'engine', 'proved', 'refused', 'tables with a point above'], body);
 }
 
