@@ -40,6 +40,11 @@ export function withWeightBits(plan: Plan, weight: Float64Array, bits: WeightBit
   };
 }
 
+/** The plan with function tables that may err so many times as much. */
+export function withTableErrors(plan: Plan, times: number): Plan {
+  return { ...plan, tableErrors: new Map([...plan.tableErrors].map(([node, error]) => [node, times * error])) };
+}
+
 export type Precision = 'auto' | '8' | '16' | '32';
 
 /** What a plan prefers besides few bytes. */

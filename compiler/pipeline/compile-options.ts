@@ -70,6 +70,12 @@ export function settingsOf(model: Model, options: CompileOptions): CompileSettin
   return { ...formats, engine, goal, isa, kernels, compress, compressWith, file };
 }
 
+/** The settings with another goal. */
+export function forGoal(settings: CompileSettings, goal: Goal): CompileSettings {
+  const { engine, precision, isa } = settings;
+  return { ...settings, goal, prefer: preferenceFor(engine, goal, precision, isa) };
+}
+
 const DEFAULT_ISA = 'armv7e-m';
 
 /** Bytes alone, unless a build for speed leaves the choice of formats open. */

@@ -5,7 +5,7 @@ import { requirementOf } from '../judge/requirement.js';
 import { requireStateRanges } from '../judge/state-ranges.js';
 import { withScaledState } from '../model/state.js';
 import type { Model } from '../model/types.js';
-import { generateModule, layOutFor } from './code-stage.js';
+import { generateModule } from './code-stage.js';
 import { type CompileOptions, settingsOf } from './compile-options.js';
 import type { CompiledModel } from './compiled-model.js';
 import { compressWithin } from './formats-stage.js';
@@ -13,6 +13,7 @@ import { graphsOf } from './graph-stage.js';
 import { otherEngines } from './other-engines.js';
 import { StageLog } from './stage-log.js';
 import { requireParts } from './two-parts.js';
+import { layOutWithinFloats } from './worth-its-bytes.js';
 
 /**
  * Compiles a validated model into a block table and, unless the engine is `c`, a module that keeps the tolerance at every
@@ -27,29 +28,30 @@ import { requireParts } from './two-parts.js';
  */
 export async function compile(given: Model, options: CompileOptions = {}): Promise<CompiledModel> {
   const model = withScaledState(given);
-  const settings = settingsOf(model, options);
-  const { engine, goal, precision } = settings;
+  const wanted = settingsOf(model, options);
+  const { file } = wanted;
   const tolerance = requirementOf(model, options.tolerance);
   const log = new StageLog(options.onStage);
   const judge = new Judge(model);
 
-  const graphs = graphsOf(model, settings.file, tolerance, goal);
-  requireParts(model, graphs.whole.graph, engine, settings.file);
+  const graphs = graphsOf(model, file, tolerance, wanted.goal);
+  requireParts(model, graphs.whole.graph, wanted.engine, file);
   const jumps = judge.lookForJumps(graphs.whole.allowances);
-  const stateRanges = requireStateRanges(model, settings.file);
+  const stateRanges = requireStateRanges(model, file);
   const backwards = graphs.gradients.size
     ? `, gradient of ${[...graphs.gradients.keys()].join(', ')} in reverse mode`
     : '';
   log.finish('ir', `${model.nodes.length} nodes -> ${graphs.whole.graph.nodes.length}${backwards}`);
 
-  const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, settings);
+  const { compressed, analysis, fit } = await compressWithin(model, judge, graphs, tolerance, wanted);
   log.finish('compress', compressed?.detail ?? 'off', compressed?.relativeError ?? 0);
-  requireParts(model, analysis.graph, engine, settings.file);
-  const { attempt, measured } = fit();
+  requireParts(model, analysis.graph, wanted.engine, file);
+  const { settings, fitted, lowered, table } = layOutWithinFloats(model, wanted, fit);
+  const { engine, goal, precision } = settings;
+  const { attempt, measured } = fitted;
   const { quantized } = attempt;
-  const { lowered, table } = layOutFor(settings, attempt);
   const spent = { compress: compressed?.relativeError ?? 0, ...splitError(model, attempt, analysis) };
-  log.finish('quantize', describeFormats(quantized), spent.formats);
+  log.finish('quantize', describeFormats(quantized) + (goal === wanted.goal ? '' : FOR_SIZE), spent.formats);
   log.finish('tables', describeTables(quantized), spent.tables);
 
   const { sources, wasm } = await generateModule(settings, model, lowered, table);
@@ -61,3 +63,6 @@ export async function compile(given: Model, options: CompileOptions = {}): Promi
   const checks = { measured, stateRanges, jumps, spent, stages: log.stages };
   return { model, ...choices, ...network, table, sources, wasm, compressed, ...checks };
 }
+
+/** Of a build for speed that is not: see worth-its-bytes.ts. */
+const FOR_SIZE = '; for size, as speed is not worth more bytes than float32 takes';

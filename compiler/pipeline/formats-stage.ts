@@ -21,7 +21,7 @@ export interface Chosen {
   compressed?: CompressedModel;
   analysis: Analysis;
   /** The cheapest formats, looked for when it is called, or found already where the choice depended on them. */
-  fit: () => Fitted;
+  fit: (settings: CompileSettings) => Fitted;
 }
 
 export type Fitted = ReturnType<typeof quantizeWithin>;
@@ -34,16 +34,17 @@ export async function compressWithin(
   tolerance: Requirement,
   settings: CompileSettings,
 ): Promise<Chosen> {
-  const fit = (analysis: Analysis) => quantizeCheapest(model, judge, analysis, tolerance, settings);
+  const fitOf = (analysis: Analysis, by: CompileSettings) => quantizeCheapest(model, judge, analysis, tolerance, by);
+  const fit = (analysis: Analysis) => fitOf(analysis, settings);
   const { compress, compressWith, refineRanges, file } = settings;
   const whole = refineRanges(sampled);
   const compressed = compress && (await compressWith(model, source, whole.allowances, compress));
-  if (!compressed?.model) return { compressed, analysis: whole, fit: () => fit(whole) };
+  if (!compressed?.model) return { compressed, analysis: whole, fit: (by) => fitOf(whole, by) };
   const graph = sentGraph(model, foldGraph(buildIr(compressed.model)), gradients);
   const smaller = refineRanges(analyze(model, graph, file, tolerance));
   const { analysis, fitted } = cheaper(smaller, whole, fit);
   const left = analysis === whole ? leftForFormats(compressed, source) : compressed;
-  return { compressed: left, analysis, fit: () => fitted };
+  return { compressed: left, analysis, fit: (by) => (by === settings ? fitted : fitOf(analysis, by)) };
 }
 
 /** The cheapest formats of a graph that keep the tolerance. */

@@ -9,7 +9,7 @@ import type { FunctionTable } from '../../table/function-table.js';
 import { type LoweredModel, lower } from '../../table/lower/lower.js';
 import type { QuantizedGraph } from '../../table/quantized-graph.js';
 import { encodeTable, tableCrc } from '../../table/table.js';
-import { type Plan, type Precision, planFormats, withWeightBits } from '../plan.js';
+import { type Plan, type Precision, planFormats, withTableErrors, withWeightBits } from '../plan.js';
 import { type QuantizeOptions, quantize } from '../quantize.js';
 import { WeightRounder } from '../weight-rounder.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
@@ -39,6 +39,8 @@ export interface Attempt {
 /** Multiply-adds of the oracle that a descent may take; larger networks are narrowed fewer times. */
 const DESCENT_WORK = 4e8;
 const MAX_TRIES = 14;
+/** How often the error of tables is doubled at most. */
+const MOST_DOUBLINGS = 8;
 /** Points of an attempt, faces and corners included. */
 const LOOKED_AT = 1.3 * ATTEMPT_POINTS;
 
@@ -113,6 +115,20 @@ export class Fitting {
     }
     this.shareOf(attempt);
     return attempt;
+  }
+
+  /**
+   * The plan with tables that may err most, by twice as much every time: the root of that in segments less.
+   * @returns nothing where tables of twice the error miss the margin
+   */
+  withCoarserTables(plan: Plan, margin: number, speed = this.prefer.lanes): Attempt | undefined {
+    let kept: Attempt | undefined;
+    for (let n = 1; n <= Math.min(this.tries, MOST_DOUBLINGS); n++) {
+      const attempt = this.attempt(withTableErrors(plan, 2 ** n), speed);
+      if (attempt.share > margin) break;
+      kept = attempt;
+    }
+    return kept;
   }
 
   /** A search over the same graph with other ranges, which watches the same points. */

@@ -1,7 +1,7 @@
 import type { NativePrices } from '../../code/cost/native-instructions.js';
 import type { AffineNode, BlockLeaf, SplineNode } from '../../ir/types.js';
 import { segmentsOf, type WeightBits } from '../../table/quantized-graph.js';
-import { type Plan, WIDE_VALUE_BYTES, withWeightBits } from '../plan.js';
+import { type Plan, WIDE_VALUE_BYTES, withTableErrors, withWeightBits } from '../plan.js';
 import { BYTES_PER_INSTRUCTION } from './preference.js';
 
 /** A plan with one thing narrower, and about what that saves, in bytes or in the native kernels' instructions. */
@@ -38,8 +38,7 @@ export function movesOf(plan: Plan, native?: NativePrices): Move[] {
     moves.push({ what: group, saving, plan: { ...plan, bits } });
   }
   if (plan.tableErrors.size) {
-    const tableErrors = new Map([...plan.tableErrors].map(([node, error]) => [node, 2 * error]));
-    moves.push({ what: COARSER_TABLES, saving: COARSER_TABLE_SAVING, plan: { ...plan, tableErrors } });
+    moves.push({ what: COARSER_TABLES, saving: COARSER_TABLE_SAVING, plan: withTableErrors(plan, 2) });
   }
   return moves.sort((a, b) => b.saving - a.saving);
 }

@@ -82,14 +82,24 @@ export function quantizeWithin(
   };
   if (!prefer.lanes) return search();
   const first = unlessUnreachable(search);
-  // Packed kernels have bits enough for most tolerances, not for the tightest.
-  if (!first) return quantizeWithin(model, judge, analysis, precision, requirement);
+  // Packed kernels have bits enough for most tolerances, not for the tightest; there, too, degrees of tables cost time.
+  if (!first)
+    return quantizeWithin(model, judge, analysis, precision, requirement, { interpreter: prefer.interpreter });
+  const { plan } = first.attempt;
+  const within = (attempt: Attempt) => (attempt.share <= FIRST_MARGIN ? attempt : undefined);
+  let lanes = prefer.lanes;
   const faster = fasterFormats(analysis.graph, (options) => {
-    const attempt = fitting.attempt(first.attempt.plan, options);
-    return attempt.share <= FIRST_MARGIN ? attempt : undefined;
+    const attempt = within(fitting.attempt(plan, options));
+    if (attempt) lanes = { laneColumns: new Map(options.laneColumns), oneShift: new Set(options.oneShift) };
+    return attempt;
   });
-  const result = faster && checked(faster);
-  return result && result.share <= result.allowed ? result : first;
+  // What is left of the tolerance then goes to the tables: narrower weights would save neither bytes nor time.
+  const smaller = fitting.withCoarserTables(plan, FIRST_MARGIN, lanes);
+  for (const attempt of [smaller, faster]) {
+    const result = attempt && checked(attempt);
+    if (result && result.share <= result.allowed) return result;
+  }
+  return first;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { multiply } from '../matrix.js';
 import type { AffineNode, ConcatNode, IrNode } from '../types.js';
 import type { FoldContext } from './context.js';
+import { gatherColumns } from './gather.js';
 
 /** Folding rules of affine steps y = W x + b: what is before one moves into its weights and bias. */
 
@@ -31,7 +32,7 @@ export function simplifyAffine(node: AffineNode, context: FoldContext): IrNode {
   if (x.kind === 'concat' && x.parts.some((part) => part.kind === 'scale' && part.x.width === part.width)) {
     return absorbScaledColumns(node, x);
   }
-  return node;
+  return (x.kind === 'concat' && gatherColumns(node, x)) || node;
 }
 
 /** W [s*x + t; ...]: scalings of single parts of the argument move into their columns. */
