@@ -232,4 +232,5 @@ stuck at u = 0, as other networks here are. Medians over seeds.
 - Error: relative L2 error against the exact solution, of Burgers against the reference points of the example; also with normal
   noise of 1 % on every weight, and on the inputs of 1 % of their ranges.
 - Kernel moved: distance of the tangent kernel on 8 fixed points from that at the start, both at unit trace, after a third,
-  two and all of the steps. Off by blocks: its distance from that of the dense network right after it was put into blocks.`;
+  two and all of the steps. Looked at are the best weights so far: of networks in blocks those of whole rounds between
+  adaptations, so that they have not moved before the end of the first. Off by blocks: its distance from that of the dense network right after it was put into blocks.`;

@@ -16,7 +16,10 @@ The column seeds says how many rows there were at the time.
 
 ${LEGEND}
 
-${(['reduced', 'full'] as const).map((size) => sizeText(size, rows)).join('')}${boards.length ? `\n${boardText(boards)}` : ''}
+${(['reduced', 'full'] as const)
+  .map((size) => sizeText(size, rows))
+  .filter(Boolean)
+  .join('\n')}${boards.length ? `\n${boardText(boards)}` : ''}
 ${blockText(blocks)}${estimatorText()}`;
 }
 
@@ -100,6 +103,8 @@ function findings(rows: readonly Row[]): string {
     return values.length ? median(values) : Number.NaN;
   };
   const float = error('stein', 'train');
+  if (!Number.isFinite(float + error('differences', 'merged')))
+    return 'With `-- --full`. The rows that are missing take hours and days, and are not measured.';
   const times = (value: number, by: number) => `${(value / by).toPrecision(2)}x`;
   const bytes = (mode: Row['mode'], structure: Row['structure']) =>
     rows.find((row) => row.mode === mode && row.structure === structure)?.weightBytes ?? Number.NaN;
