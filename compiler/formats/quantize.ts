@@ -73,6 +73,8 @@ const ALIGNING_ROUNDS = 4;
 
 /** Largest magnitude of an int32 value: two bits are kept so that 64-bit products have headroom. */
 const WIDE_LIMIT = 2 ** 29;
+/** The same of an input that a table reads: its range is known exactly, and functions can be steep in it. */
+const TABLED_INPUT_LIMIT = 2 ** 30;
 /** A 16-bit value may reach 2^15 and saturate by one unit: 1.0 then uses all 16 bits. */
 const NARROW_LIMIT = 2 ** 15;
 const MAX_EXPONENT = 40;
@@ -162,7 +164,8 @@ class Quantizer {
   private plainFormat(leaf: Leaf, bits: ValueBits, finest = MAX_EXPONENT): ValueFormat {
     const { min, max } = this.storedRange(leaf);
     const magnitude = Math.max(Math.abs(min), Math.abs(max));
-    const limit = bits === 16 ? NARROW_LIMIT : WIDE_LIMIT;
+    const wideLimit = leaf.kind === 'input' && this.tablesOf(leaf).length ? TABLED_INPUT_LIMIT : WIDE_LIMIT;
+    const limit = bits === 16 ? NARROW_LIMIT : wideLimit;
     const fitting = magnitude > 0 ? Math.floor(Math.log2(limit / magnitude) + 1e-12) : MAX_EXPONENT;
     const finestForReaders = Math.min(this.finestForTables(leaf), this.finestForSums(leaf));
     const exponent = Math.max(
@@ -186,14 +189,20 @@ class Quantizer {
 
   /** A map's table, origin and segments, must be within int32 in steps of its argument. */
   private finestForTables(leaf: Leaf): number {
+    const reachBits = leaf.kind === 'input' ? 30 : 28;
     let finest = MAX_EXPONENT;
-    for (const reader of this.readers.get(leaf) ?? []) {
-      if (reader.kind !== 'map' || reader.fn.periodic) continue;
+    for (const reader of this.tablesOf(leaf)) {
       const { domain } = this.tableGroups.get(this.tableGroupKey(reader))!;
       const reach = Math.max(Math.abs(domain.min), Math.abs(domain.max), domain.max - domain.min);
-      if (reach > 0) finest = Math.min(finest, 28 - Math.ceil(Math.log2(reach)));
+      if (reach > 0) finest = Math.min(finest, reachBits - Math.ceil(Math.log2(reach)));
     }
     return finest;
+  }
+
+  /** Maps over a range that read a value. */
+  private tablesOf(leaf: Leaf): MapNode[] {
+    const readers = this.readers.get(leaf) ?? [];
+    return readers.filter((reader): reader is MapNode => reader.kind === 'map' && !reader.fn.periodic);
   }
 
   /** Operands of sums and choices are shifted left to a common scale, by 31 bits at most. */

@@ -52,11 +52,12 @@ export function planned(
   model: Model,
   tolerance: RequirementLike,
   { precision = 'auto', gradients, prefer, budget = BUDGET }: PlanOptions = {},
-): { graph: IrGraph; attempt: Attempt } {
+): { graph: IrGraph; attempt: Attempt; features: Float64Array } {
   const graph = derivedGraph(model, gradients);
   const analysis = analyze(model, graph, model.name, requirementOf(model, tolerance));
   return {
     graph: analysis.graph,
+    features: analysis.features,
     attempt: new Fitting(model, new Judge(model), analysis, precision, prefer).planned(budget),
   };
 }

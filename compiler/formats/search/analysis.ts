@@ -1,5 +1,6 @@
 import { PinnEdgeError } from '../../diagnostics.js';
 import { centreFactors } from '../../ir/centre.js';
+import { centreSplines } from '../../ir/centre-splines.js';
 import { checkDomains } from '../../ir/domains.js';
 import { evaluateIr } from '../../ir/evaluate.js';
 import { analyzeRanges, type Ranges } from '../../ir/ranges.js';
@@ -43,7 +44,7 @@ export function analyze(model: Model, graph: IrGraph, file: string, requirement:
   const features = featurePoints(graph, box);
   const points = concatPoints([coveringPoints(box, POINTS.ranges), features]);
   const given = evaluateIr(graph, points, inputCount);
-  const centred = centreFactors(graph, given);
+  const centred = centreSplines(centreFactors(graph, given));
   const values = centred === graph ? given : evaluateIr(centred, points, inputCount);
   graph = centred;
   checkDomains(graph, values, file);
