@@ -226,11 +226,16 @@ class Quantizer {
     return `${key} over ${min} .. ${max}`;
   }
 
-  /** The range that must be told apart: only the useful domain where all readers are function tables. */
+  /** The range that must be told apart: only the useful domain where all readers are function tables. Inputs come as they are. */
   private storedRange(leaf: Leaf): Range {
     const readers = this.readers.get(leaf) ?? [];
     const whole = unionRange(this.ranges.get(leaf)!);
-    if (!readers.length || !readers.every((reader) => reader.kind === 'map' && !reader.fn.periodic)) return whole;
+    if (
+      leaf.kind === 'input' ||
+      !readers.length ||
+      !readers.every((reader) => reader.kind === 'map' && !reader.fn.periodic)
+    )
+      return whole;
     return unionRange(readers.map((reader) => this.mapDomain(reader as MapNode)));
   }
 
