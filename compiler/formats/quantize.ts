@@ -5,6 +5,7 @@ import {
   type AffineNode,
   type BlockLeaf,
   type BlocksNode,
+  graphOf,
   type IrGraph,
   type IrNode,
   type MapNode,
@@ -120,10 +121,28 @@ class Quantizer {
     }
     this.groupTables();
     for (const node of this.graph.nodes) {
-      if (node.kind !== 'concat' && node.kind !== 'slice') this.formats.set(node, this.quantizeLeaf(node));
+      // The step itself decides the scales of its columns, not a derivative whose argument has zeros of any scale.
+      const own =
+        node.kind === 'affine' && node.tangent && !this.shared.has(node.weight) && this.undifferentiated(node);
+      if (own)
+        for (const before of graphOf({ kind: 'concat', name: '', width: own.width, parts: [own] }).nodes)
+          this.settle(before);
+      this.settle(node);
     }
     const { graph, formats, weights, blocks, tables, splines } = this;
     return { graph, formats, affine: weights, blocks, tables, splines };
+  }
+
+  /** The step whose derivative a step is, where the graph has it. */
+  private undifferentiated({ weight }: AffineNode): AffineNode | undefined {
+    return this.graph.nodes.find((node): node is AffineNode => {
+      return node.kind === 'affine' && node.weight === weight && !node.tangent;
+    });
+  }
+
+  private settle(node: IrNode): void {
+    if (node.kind === 'concat' || node.kind === 'slice' || this.formats.has(node)) return;
+    this.formats.set(node, this.quantizeLeaf(node));
   }
 
   private quantizeLeaf(leaf: Leaf): ValueFormat {

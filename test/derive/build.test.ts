@@ -46,6 +46,17 @@ describe.each(['dense', 'low_rank', 'hierarchical', 'tensor_train'] as const)(
   },
 );
 
+it('a derivative that is sent alone, whose tangents come before the network itself, keeps its tolerance', () => {
+  const json = perceptron([4, 10, 10, 1], 'tanh', 3, 1) as NetworkJson;
+  Object.assign(json.outputs[0], { hidden: true });
+  json.outputs.push(...derived('y0_x0x0x1x1'));
+  const model = modelFrom(json);
+  const { attempt } = planned(model, 2e-2);
+  const points = coveringPoints(inputBox(model.inputs), 512);
+  const [error] = relativeErrors(approximateFast(model, attempt)(points), evaluateReference(model, points), 1);
+  expect(error).toBeLessThan(2e-2);
+});
+
 describe('the pool of a build with derivatives', () => {
   it('has every matrix once', () => {
     const json = perceptron([2, 16, 16, 1], 'sin', 6) as NetworkJson;
