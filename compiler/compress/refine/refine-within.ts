@@ -1,7 +1,7 @@
 import { sharesWeights, trainableCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import { addPeaks, type SearchPoints } from '../teacher/search-points.js';
-import { type Samples, shareOf, type Teacher } from '../teacher/teacher.js';
+import { askTeacher, type Samples, shareOf, type Teacher } from '../teacher/teacher.js';
 import { climb } from '../teacher/worst-points.js';
 import { refineLarge } from './lbfgs.js';
 import { LARGEST_NORMAL_EQUATIONS, type Refined, type RefineOptions, refine } from './refine.js';
@@ -46,8 +46,9 @@ export async function refineWithin(
   options: RefineOptions,
 ): Promise<RefinedWithin> {
   let aim = AIM * options.target;
-  let refined = await refineAny(teacher, graph, points.pool, { ...options, target: aim });
-  let { work } = refined;
+  const start = await fitValues(teacher, graph, points.pool, options);
+  let refined = await refineAny(teacher, start.graph, points.pool, { ...options, target: aim });
+  let work = start.work + refined.work;
   for (let retry = 0; ; retry++) {
     let error = shareOf(teacher, refined.graph, points.unseen);
     let peaks: Samples | undefined;
@@ -64,4 +65,22 @@ export async function refineWithin(
     refined = await refineAny(teacher, refined.graph, points.pool, { ...options, target: aim, norm: RETRY_NORM });
     work += refined.work;
   }
+}
+
+/** Errors of derivatives that are this many times the tolerance say little of where the weights should go. */
+const FAR = 10;
+
+/**
+ * Where derivatives are far off, the network's own values are fitted first: derivatives follow them, while the errors of
+ * derivatives, largest at steep places, lead a network that is not near astray.
+ */
+async function fitValues(
+  teacher: Teacher,
+  graph: IrGraph,
+  pool: Samples,
+  options: RefineOptions,
+): Promise<Pick<Refined, 'graph' | 'work'>> {
+  const { values } = teacher;
+  if (!values || shareOf(teacher, graph, pool) < FAR) return { graph, work: 0 };
+  return refineAny(values, graph, askTeacher(values, pool.points, pool.interior), options);
 }

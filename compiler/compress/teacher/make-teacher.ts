@@ -4,9 +4,9 @@ import { concatPoints, coveringPoints, interiorPoints } from '../../judge/points
 import { evaluateReference } from '../../judge/reference/evaluate.js';
 import { RELATIVE_L2_SHARE } from '../../judge/requirement.js';
 import { inputBox } from '../../model/box.js';
-import { isDerived, type Model } from '../../model/types.js';
+import { isDerived, type Model, networkOutputs } from '../../model/types.js';
 import { POINT_COUNTS } from './point-counts.js';
-import type { Teacher } from './teacher.js';
+import { evaluateOutputs, type Teacher } from './teacher.js';
 import { trajectoryPoints } from './trajectory-points.js';
 
 /** The graphs of what a model sends, each made once. */
@@ -45,7 +45,7 @@ export function makeTeacher(
   });
   const rms = squares.map((s) => Math.sqrt(s / POINT_COUNTS.scales));
   const units = model.outputs.map(({ scale = 1 }) => Math.abs(scale));
-  return {
+  const teacher: Teacher = {
     graph,
     sent: derivedOnce(model),
     box,
@@ -58,5 +58,30 @@ export function makeTeacher(
     ),
     seed,
     trajectories: trajectorySteps ? trajectoryPoints(model, trajectorySteps) : undefined,
+  };
+  return isDerived(model) ? { ...teacher, values: teacherOfValues(model, teacher) } : teacher;
+}
+
+/** Values that are sent keep their allowances; hidden ones the smallest share of their largest that an output has. */
+function teacherOfValues(model: Model, teacher: Teacher): Teacher {
+  const { graph, box, inputCount, allowances, largestOutputs } = teacher;
+  const share = Math.min(...allowances.map((a, k) => (largestOutputs[k] > 0 ? a / largestOutputs[k] : 1)));
+  const outputs = networkOutputs(model);
+  const points = concatPoints([interiorPoints(box, POINT_COUNTS.scales), coveringPoints(box, POINT_COUNTS.scales)]);
+  const largest = new Float64Array(outputs.length);
+  evaluateOutputs(graph, points, inputCount).forEach((v, i) => {
+    const k = i % outputs.length;
+    largest[k] = Math.max(largest[k], Math.abs(v));
+  });
+  const allowed = outputs.map((output, k) => {
+    const sent = model.outputs.indexOf(output);
+    return sent >= 0 ? allowances[sent] : share * largest[k] || 1;
+  });
+  return {
+    ...teacher,
+    sent: (of) => of,
+    largestOutputs: largest,
+    allowances: Float64Array.from(allowed),
+    rmsLimits: new Float64Array(outputs.length).fill(Number.POSITIVE_INFINITY),
   };
 }

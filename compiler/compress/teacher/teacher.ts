@@ -27,6 +27,8 @@ export interface Teacher {
   readonly rmsLimits: Float64Array;
   /** Part of the Sobol sequence from which points are drawn: different seeds use disjoint stretches. */
   readonly seed: number;
+  /** Of what is derived from a network: the teacher of the network's own outputs, which derivatives follow. */
+  readonly values?: Teacher;
   /** Further points to learn from, row-major [points x inputs]: where a step model is when it runs. */
   readonly trajectories?: Float64Array;
 }
