@@ -41,7 +41,7 @@ stochastically. Hidden matrices are \`dense\`, tensor trains (\`train\`), or ten
 - Error: ||u - solution|| / ||solution|| on 128 points, median over seeds, smallest and largest. \`integers\`: the network in
   the numbers that it was trained in. \`weights\`: its weights in their blocks, with values that are not rounded,
   as a build with 16-bit values has them. In floating point both are the same.
-- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits, of Poisson and heat 16.
+- Bytes: weights and biases, float32, or INT8 with a byte per block, and biases of 32 bits, of Poisson and of heat in 4-D 16.
 - MACs: multiply-accumulates of a step, forward and backward. Mbit: what its products read and write, if every value passes
   through memory between them. s: processor seconds of a training.`;
 

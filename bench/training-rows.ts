@@ -76,6 +76,13 @@ const REDUCED: readonly Case[] = [
     output: 'small',
     biasBits: 16,
   },
+  {
+    problem: () => heat(15),
+    name: 'heat-15',
+    options: { rule: 'sobol', sigma: 0.01, pairs: 8, steps: 300, points: 8, conditionPoints: 8, rate: 0.02 },
+    hidden: [64, 64],
+    rank: 2,
+  },
 ];
 
 /** Those of the public code in this line of work: hours for Poisson, days for the others. */
@@ -126,7 +133,7 @@ export interface Row {
   /** The same with values that are not rounded, weights as they are used: in blocks of INT8, or in float. */
   weightsError: number;
   loss: number;
-  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, of Poisson and heat 16, or float32. */
+  /** Of all weights and biases: 8-bit integers with an exponent per block and biases of 32 bits, of Poisson and of heat in 4-D 16, or float32. */
   weightBytes: number;
   /** Multiply-accumulates of a step: forward, backward, gradients of weights. */
   macs: number;

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -66,6 +68,12 @@ async function main(): Promise<void> {
     throw new PinnEdgeError('PE3005', { option: `--${name}`, reason });
   });
   const size = values.full ? 'full' : 'reduced';
+  const isBoards = wanted.length === 1 && wanted[0] === BOARDS;
+  const boards = isBoards
+    ? measureBoards(values.fresh)
+    : wanted.includes(BOARDS)
+      ? boardsBeside(values.fresh)
+      : undefined;
   const known = new Set(values.fresh ? [] : rowsIn<Row>(CACHE, keyOf).map(keyOf));
   for (let seed = 1; seed <= seeds; seed++) {
     for (const given of cases.filter(({ name }) => wanted.includes(name))) {
@@ -85,11 +93,7 @@ async function main(): Promise<void> {
       }
     }
   }
-  const boards = new Set(values.fresh ? [] : rowsIn(BOARD_CACHE, boardOf).map(boardOf));
-  for (const name of wanted.includes(BOARDS) ? BOARD_NAMES : []) {
-    const row = boards.has(name) ? undefined : await measureBoard(name);
-    if (row) keep(BOARD_CACHE, row);
-  }
+  await boards;
   if (values.write) {
     const text = trainingDocument(
       rowsIn<Row>(CACHE, keyOf).filter(({ seed }) => seed <= blockSeeds),
@@ -98,6 +102,22 @@ async function main(): Promise<void> {
     );
     writeFileSync(join(PACKAGE_ROOT, 'docs/benchmarks-training.md'), text);
   }
+}
+
+async function measureBoards(fresh = false): Promise<void> {
+  const known = new Set(fresh ? [] : rowsIn(BOARD_CACHE, boardOf).map(boardOf));
+  for (const name of BOARD_NAMES) {
+    const row = known.has(name) ? undefined : await measureBoard(name);
+    if (row) keep(BOARD_CACHE, row);
+  }
+}
+
+/** Boards are emulated by a process of their own, on the core that the trainings leave. */
+async function boardsBeside(fresh = false): Promise<void> {
+  const options = ['--only', BOARDS, ...(fresh ? ['--fresh'] : [])];
+  const child = spawn(process.execPath, [process.argv[1], ...options], { stdio: 'inherit' });
+  const [code] = await once(child, 'exit');
+  if (code !== EXIT.ok) process.exitCode = code ?? EXIT.bug;
 }
 
 const boardOf = ({ board }: BoardRow) => board;
