@@ -12,10 +12,8 @@
 #define NO_GAIN 4e-4
 // The same for a step that did not keep its promise: what is left is the rounding of the answers.
 #define SMALL_GAIN 5e-2
-// Steps of half a standard error and less that do not keep their promises are led by that rounding, too: so many of them end
-// the descent.
-#define LITTLE_GAIN 0.25
-#define MOST_BROKEN 3u
+// The same where half a step did not keep its promise either.
+#define LITTLE_GAIN 0.125
 #define FIRST_DAMPING 1e-3
 #define LEAST_DAMPING 1e-7
 #define MOST_DAMPING 1e8
@@ -99,7 +97,6 @@ static pe_fit_result_t descend(fit_t *f, place_t *here, place_t *there, uint32_t
   const uint32_t n = f->observer.count;
   const size_t freedom = f->count > n ? f->count - n : 1u;
   double damping = FIRST_DAMPING;
-  uint32_t broken = 0;
   for (fit->iterations = 0; fit->iterations < max_steps; fit->iterations++) {
     const double unit = here->chi_square / (double)freedom;
     double gain = propose(f, here, damping, there->normal);
@@ -118,8 +115,8 @@ static pe_fit_result_t descend(fit_t *f, place_t *here, place_t *there, uint32_t
       damping = damping > LEAST_DAMPING ? pe_mul(damping, 0.1) : 0;
       continue;
     }
-    if (gain <= pe_mul(LITTLE_GAIN, unit)) broken++;
-    if (gain <= pe_mul(SMALL_GAIN, unit) || broken == MOST_BROKEN || damping >= MOST_DAMPING) {
+    const double little = damping < HALVING ? SMALL_GAIN : LITTLE_GAIN;
+    if (gain <= pe_mul(little, unit) || damping >= MOST_DAMPING) {
       fit->iterations++;
       return PE_FIT_OK;
     }
