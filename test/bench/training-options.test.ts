@@ -6,7 +6,11 @@ import { createTraining } from '../../compiler/compress/integer-training/trainin
 import { PACKAGE_ROOT } from '../../compiler/host/package-root.js';
 
 it.each([
-  ['--only', 'nosuch', 'known are poisson, hjb-constant, hjb-logarithm, heat, heat-15, blocks-poisson, blocks-burgers, boards'],
+  [
+    '--only',
+    'nosuch',
+    'known are poisson, hjb-constant, hjb-logarithm, heat, heat-15, blocks-poisson, blocks-burgers, boards',
+  ],
   ['--mode', 'float', 'known are exact, stein, direct, differences, wide'],
   ['--seeds', '0', 'found 0'],
   ['--seeds', 'some', 'found some'],
