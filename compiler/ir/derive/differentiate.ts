@@ -25,8 +25,8 @@ const twice = (name: string, x: Term): Term => x && scaled(name, x, 2);
  * every derivative of every node is made once, and so is every f', for all inputs and orders.
  *
  * The derivative of W x + b is W x', with the very array of weights. Where a function has a kink, its derivative is the
- * one from the left; derivatives of a spline have its coefficients; at equal values min and max have the derivatives of their second operand, and select has those of
- * the operand that it chooses.
+ * one from the left; derivatives of a spline have its coefficients; at equal values min and max have the derivatives of
+ * their second operand, and select has those of the operand that it chooses.
  */
 export class Differentiator {
   private readonly known = new Map<IrNode, Map<number, Term>>();
