@@ -76,7 +76,7 @@ export function withModelOptions(command: Command): Command {
     )
     .option(
       '--derive <name=expression>',
-      'an output made of inputs, parameters, outputs and their derivatives, such as "v = -psi_x" or u_x; repeatable',
+      'an output made of inputs, parameters, outputs and their derivatives, such as "v = -psi_x" or u_x,u_t; repeatable',
       collectNamed('--derive', parseDerive),
     )
     .option('--residuals', 'every residual of the physics block as an output')

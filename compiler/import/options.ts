@@ -41,15 +41,19 @@ export function parseOutput(text: string): OutputFacts {
   return { name, ...unitOf(unit, `--output ${text}`) };
 }
 
-/** `v = -psi_x`, or `u_x`, which is its own name. */
-export function parseDerive(text: string): DeriveFacts {
-  const form = 'expected name = expression, or a derivative such as u_x';
-  const [name, ...expression] = text.split('=').map((part) => part.trim());
-  requireName(name, `--derive ${text}`, form);
+/** `v = -psi_x`; or `u_x` and `u_x,u_t`, which are their own names. */
+export function parseDerive(text: string): DeriveFacts[] {
+  const form = 'expected name = expression, or derivatives such as u_x or u_x,u_t';
+  const [first, ...expression] = text.split('=').map((part) => part.trim());
+  const names = expression.length ? [first] : first.split(',').map((name) => name.trim());
+  for (const [i, name] of names.entries()) {
+    requireName(name, `--derive ${text}`, form);
+    requireOnce(names.slice(0, i), name, `--derive ${text}`);
+  }
   if (expression.length > 1 || expression[0] === '') {
     throw new PinnEdgeError('PE3005', { option: `--derive ${text}`, reason: form });
   }
-  return { name, expression: expression[0] ?? name };
+  return names.map((name) => ({ name, expression: expression[0] ?? name }));
 }
 
 /** `u,v`: names of the outputs to keep. */

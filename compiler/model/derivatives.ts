@@ -1,4 +1,5 @@
 import { type ExpressionAlgebra, interpretExpression, namedConstant } from './expression.js';
+import { JUMPS } from './functions.js';
 import { allOutputs, type Model, type ModelOutput } from './types.js';
 
 /** Names of derivatives in expressions, such as `u_xt`, and of what order an output's expression takes them. */
@@ -83,14 +84,19 @@ export function meaningOf(model: Named, name: string): Meaning {
   return { kind: 'parameter', value };
 }
 
-/** Calls back with the meaning of every name of an expression. Throws `Error` with the reason where one has none. */
+/**
+ * Calls back with the meaning of every name of an expression of outputs.
+ * @throws Error with the reason where a name has none, and for functions that jump: the tolerance says nothing beside a jump
+ */
 export function forEachMeaning(model: Named, source: string, visit: (meaning: Meaning) => void): void {
   const algebra: ExpressionAlgebra<void> = {
     literal: () => {},
     name: (name) => visit(meaningOf(model, name)),
     negate: () => {},
     binary: () => {},
-    call: () => {},
+    call: (name) => {
+      if (Object.hasOwn(JUMPS, name)) throw new Error(`${name} jumps; make it a node of the model, "op": "${name}"`);
+    },
   };
   interpretExpression(source, algebra);
 }

@@ -199,6 +199,8 @@ function interpret<T>(node: Expression, algebra: ExpressionAlgebra<T>): T {
       }
       return algebra.index(interpret(object, algebra), index);
     }
+    case 'Compound':
+      throw new Error('one expression is expected, not several');
     default:
       throw new Error(`${node.type} is not allowed`);
   }

@@ -26,6 +26,8 @@ describe('a derived output', () => {
     ],
     ['that needs itself', [{ name: 'a', expression: 'd + 1' }, expressed('a_x0')], 'it needs itself: d -> a -> d'],
     ['with an unknown function', [expressed('gamma(y0)')], 'unknown function "gamma"'],
+    ['that jumps', [expressed('floor(y0_x0)')], 'floor jumps; make it a node of the model, "op": "floor"'],
+    ['that is several', [expressed('y0_x0, y0_x1')], 'one expression is expected, not several'],
     ['with a value as well', [{ ...expressed('y0'), value: 'z2' }], 'either a value or an expression'],
     ['with a scale', [{ ...expressed('y0'), scale: 2 }], 'in engineering units'],
     ['without either', [{ name: 'd' }], 'a value, or an expression'],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { importModel } from '../../compiler/import/import.js';
-import { parseInput } from '../../compiler/import/options.js';
+import { parseDerive, parseInput } from '../../compiler/import/options.js';
 import { evaluateReference } from '../../compiler/judge/reference/evaluate.js';
 import { derivedGraph, graphError } from '../derive/helpers.js';
 import { files } from './helpers.js';
@@ -28,6 +28,19 @@ const STEP = 1e-3;
 it('knows a file of every kind', () => {
   const kinds = cases.map(({ file }) => extname(file)).sort();
   expect(kinds).toEqual(['.h5', '.keras', '.msgpack', '.npz', '.onnx', '.pkl', '.pt', '.pth', '.safetensors']);
+});
+
+it.each<[string, string[]]>([
+  ['u_x', ['u_x = u_x']],
+  ['u_x, u_t', ['u_x = u_x', 'u_t = u_t']],
+  ['v = -psi_x', ['v = -psi_x']],
+  ['m = max(u_x, u_t)', ['m = max(u_x, u_t)']],
+])('reads --derive "%s"', (text, wanted) => {
+  expect(parseDerive(text).map(({ name, expression }) => `${name} = ${expression}`)).toEqual(wanted);
+});
+
+it.each(['u_x,', 'u_x,,u_t', 'u_x,u_x', 'u_x u_t', 'v =', '= u_x', 'v = u = w'])('refuses --derive "%s"', (text) => {
+  expect(() => parseDerive(text)).toThrow(`--derive ${text}: `);
 });
 
 describe.each(cases)('$file', ({ file, inputs, points }) => {
