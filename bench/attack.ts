@@ -133,7 +133,7 @@ const MOST_GRID_INPUTS = 4;
  * The reference at points of the grid: by SIMD where the graph has lanes, and at one point in `CHECKED` by the reference
  * itself; where the two differ, or there are no lanes, by the reference alone.
  */
-function gridValues(model: Model): PointFunction {
+export function gridValues(model: Model): PointFunction {
   const { graph } = new Judge(model);
   const { inputs, outputs } = model;
   let hasLanes = true;

@@ -22,6 +22,7 @@ import { decodeTable } from '../compiler/table/table.js';
 import { runTable } from '../targets/host/wasm3.js';
 import { attackAltered } from './certify-attack.js';
 import { ALTERED_POINTS, type CertifyRow, certifyDocument } from './certify-document.js';
+import { attackCertificate } from './certify-soundness.js';
 
 const USAGE = `Certificates of every example, compressed and not, for wasm3 and c: npm run bench:certify, with
 
@@ -29,7 +30,9 @@ const USAGE = `Certificates of every example, compressed and not, for wasm3 and 
   --models <folder>       the models of that folder: pinn-edge import has to have written them as *.json
   --compress auto         auto or none; default: both
   --engine c              wasm3 or c; default: both
-  --points 20000          random points per build that must not be above the bound (10000000: half an hour each)
+  --points 20000          random points per build that the observed error is the largest of, beside verify's search
+  --attack 10000000       random points that rows are held against, too, beside a dense grid with evolution, and
+                          altered certificates: rows that are there already are attacked as well
   --altered 200           so many tables with one bit altered per build, none of which may be above its own bound
   --kind whole            compressed, certified or whole; default: all
   --seconds 300           after so many seconds of CPU a proof ends with what it has
@@ -67,6 +70,7 @@ async function main(): Promise<void> {
       kind: { type: 'string' },
       engine: { type: 'string' },
       points: { type: 'string', default: '20000' },
+      attack: { type: 'string', default: '0' },
       altered: { type: 'string', default: '0' },
       rows: { type: 'string', default: join(PACKAGE_ROOT, 'build/bench-certify.jsonl') },
       builds: { type: 'string', default: join(PACKAGE_ROOT, 'build/bench-certify') },
@@ -84,13 +88,15 @@ async function main(): Promise<void> {
   const chosen = [...models(values.models)].filter(({ name }) => !only || only.split(',').includes(name));
   const isWanted = ({ compress, engine }: Case) =>
     (!values.compress || compress === values.compress) && (!values.engine || engine === values.engine);
-  const [points, seconds, altered] = [values.points, values.seconds, values.altered].map(Number);
-  const effort = { points, seconds, altered, builds: values.builds };
+  const { points, seconds, altered, attack } = values;
+  const [p, s, a, t] = [points, seconds, altered, attack].map(Number);
+  const effort = { points: p, seconds: s, altered: a, attack: t, builds: values.builds };
   for (const kind of KINDS.filter((one) => !values.kind || one === values.kind)) {
     for (const { name, load } of chosen) {
       for (const one of casesOf(name, kind).filter(isWanted)) {
-        if (readRows(file).some((row) => keyOf(row) === keyOf(one))) continue;
-        const row = await measure(load(), one, effort);
+        const known = readRows(file).find((row) => keyOf(row) === keyOf(one));
+        const row = await attacked(load(), known ?? (await measure(load(), one, effort)), effort);
+        if (row === known) continue;
         appendFileSync(file, `${JSON.stringify(row)}\n`);
         process.stdout.write(`${JSON.stringify(row)}\n`);
         if (write) writeFileSync(DOCUMENT, certifyDocument(readRows(file)));
@@ -133,6 +139,7 @@ interface Effort {
   points: number;
   seconds: number;
   altered: number;
+  attack: number;
   builds: string;
 }
 
@@ -149,9 +156,13 @@ interface KeptBuild {
   certificate?: Certificate;
 }
 
+function fileOf({ model, compress, engine, certified, tolerance }: Case, folder: string): string {
+  return join(folder, [model, compress, engine, ...(certified ? ['certified'] : []), tolerance, 'json'].join('.'));
+}
+
 async function buildOf(model: Model, one: Case, folder: string): Promise<KeptBuild> {
   const { model: name, compress, engine, certified, tolerance } = one;
-  const file = join(folder, [name, compress, engine, ...(certified ? ['certified'] : []), tolerance, 'json'].join('.'));
+  const file = fileOf(one, folder);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
   const settings = { engine, compress, tolerance, certify: certified };
   const { compiled, report, certificate } = await buildForTarget(model, loadTarget('esp32'), settings, {
@@ -173,7 +184,32 @@ async function buildOf(model: Model, one: Case, folder: string): Promise<KeptBui
   return kept;
 }
 
-async function measure(model: Model, one: Case, { points, seconds, altered, builds }: Effort): Promise<CertifyRow> {
+/** The row with what was tried against its certificate, and tables with altered bits; the same row where that is known. */
+async function attacked(model: Model, row: CertifyRow, { attack, altered, builds }: Effort): Promise<CertifyRow> {
+  if (row.proved === undefined) return row;
+  const isOpen = { tried: attack > (row.tried?.random ?? 0), altered: altered > 0 && !row.altered };
+  if (!isOpen.tried && !isOpen.altered) return row;
+  const kept = await buildOf(model, row, builds);
+  const { certificate } = kept;
+  if (!certificate) throw new Error(`${keyOf(row)}: its certificate was not kept; measure it again`);
+  const build = certifiedBuild(model, kept);
+  const edge = edgeOf(model, build.table, row.engine);
+  return {
+    ...row,
+    ...(isOpen.tried && { tried: attackCertificate(build, certificate, edge, { random: attack, grid: GRID }) }),
+    ...(isOpen.altered && { altered: await attackAltered(build, somePoints(model, 0, ALTERED_POINTS), altered) }),
+  };
+}
+
+/** Points of the dense grid that evolution begins from. */
+const GRID = 1_000_000;
+
+function certifiedBuild(model: Model, { table, claims, outputs }: KeptBuild): CertifiedBuild {
+  const bytes = new Uint8Array(Buffer.from(table, 'base64'));
+  return { model, table: bytes, claims, modelHash: modelHash(model), outputs };
+}
+
+async function measure(model: Model, one: Case, { points, seconds, builds }: Effort): Promise<CertifyRow> {
   let kept: KeptBuild;
   try {
     kept = await buildOf(model, one, builds);
@@ -181,18 +217,17 @@ async function measure(model: Model, one: Case, { points, seconds, altered, buil
     if (!(error instanceof PinnEdgeError)) throw error;
     return { ...one, refused: error.message };
   }
-  const { claims, outputs, bytes, instructions } = kept;
-  const table = new Uint8Array(Buffer.from(kept.table, 'base64'));
-  const observed = observe(model, edgeOf(model, table, one.engine), points);
+  const { bytes, instructions } = kept;
+  const build = certifiedBuild(model, kept);
+  const observed = observe(model, edgeOf(model, build.table, one.engine), points);
   const before = process.cpuUsage();
   const spent = () => {
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1e6;
   };
   let refused: string | undefined;
-  const build = { model, table, claims, modelHash: modelHash(model), outputs };
   const certificate =
-    kept.certificate ??
+    (one.certified && kept.certificate) ||
     (await certify(build, { stop: () => spent() > seconds }).then(
       (done) => done.certificate,
       (error: Error) => {
@@ -202,6 +237,7 @@ async function measure(model: Model, one: Case, { points, seconds, altered, buil
   const took = spent();
   const cost = { bytes, instructions, bits: bitsOf(kept.bits) };
   if (!certificate) return { ...one, ...cost, refused };
+  writeFileSync(fileOf(one, builds), JSON.stringify({ ...kept, certificate }));
   const worst = certificate.outputs.map(({ bound }, k) => ({
     proved: bound / observed[k].largestReference,
     observed: observed[k].maxRelative,
@@ -215,10 +251,9 @@ async function measure(model: Model, one: Case, { points, seconds, altered, buil
     largestProved: Math.max(...worst.map(({ proved }) => proved)),
     shares: certificate.outputs[k].shares,
     boxes: certificate.boxes,
-    seconds: kept.certificate ? undefined : took,
+    seconds: one.certified ? undefined : took,
     points,
     above: worst.filter((w) => w.observed > w.proved).length,
-    ...(altered ? { altered: await attackAltered(build, somePoints(model, 0, ALTERED_POINTS), altered) } : {}),
   };
 }
 

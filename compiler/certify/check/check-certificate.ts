@@ -6,14 +6,10 @@ import { cellAt, cellsOver, type TableCell } from '../read/cells.js';
 import { readModelProgram } from '../read/model.js';
 import type { TableSpec } from '../read/program.js';
 import { enclose, type TableBound } from './enclose.js';
-import { type Ball, hull, moved, Polynomials, power, size, UP } from './polynomials.js';
+import { type Ball, hull, moved, Polynomials, parabola, power, size, UP } from './polynomials.js';
 
 /** The build that a certificate should be of; `modelHash` is computed from the model. */
-export interface CheckedBuild {
-  model: Model;
-  modelHash: string;
-  table: Uint8Array;
-}
+export type CheckedBuild = { model: Model; modelHash: string; table: Uint8Array };
 
 /**
  * Checks a certificate, without trusting who made it: that it is of this model and table, that its boxes cover the input
@@ -56,8 +52,7 @@ export function checkCertificate(
       const [middle, radius] = all.range(p[k].p.map((c, i) => c - q[k].p[i]));
       const rounded = 2 ** -50 * (size(p[k].p) + size(q[k].p));
       const reached = (Math.abs(middle) + radius + rounded + p[k].r + q[k].r) * UP;
-      if (!(reached <= bound))
-        return `output "${name}" may be off by ${reached} at ${low} .. ${high}, more than ${bound}`;
+      if (!(reached <= bound)) return `output "${name}" may be off by ${reached}, not ${bound}, at ${low} .. ${high}`;
     }
     boxes++;
     onBox?.(boxes);
@@ -85,14 +80,13 @@ function difference(spec: TableSpec, { from, to, start, width, parts, coefficien
   const overPart = (n: number): Ball => {
     const [a, b] = [from + (n * (to - from)) / parts, from + ((n + 1) * (to - from)) / parts];
     const [{ p, r }] = enclose(spec.claim, [[a], [b]], [5, 1], LINE, () => [0, Number.POSITIVE_INFINITY]);
-    const [middle, radius] = LINE.range(p);
     const [t, h] = [((a + b) / 2 - start) / width, (b - a) / 2 / width];
     const c = moved(coefficients, t);
-    const [rest, spread] = LINE.range(p.map((q, k) => q - (c[k] ?? 0) * power(h, k)));
-    const slack = r + 2 ** -44 * size(coefficients);
-    const [above, below] = [spec.high - middle + spec.rounding, spec.low - middle - spec.rounding];
-    const error = (spread + slack) * UP;
-    const ends = [Math.min(-rest - error, above - radius - slack), Math.max(-rest + error, below + radius + slack)];
+    const slack = (r + 2 ** -44 * size(coefficients)) * UP;
+    const [off, spread] = parabola(p.map((q, k) => (c[k] ?? 0) * power(h, k) - q));
+    const [middle, radius] = parabola(p);
+    const [above, below] = [spec.high + spec.rounding - middle - radius, spec.low - spec.rounding - middle + radius];
+    const ends = [Math.min(off - spread, above) - slack, Math.max(off + spread, below) + slack];
     return hull(ends.map((end) => [end, 0]));
   };
   return hull(Array.from({ length: parts }, (_, n) => overPart(n)));

@@ -1,5 +1,5 @@
 import { JUMPS } from '../../model/functions.js';
-import type { FunctionOp, Op, PiecewiseOp, Program, TableSpec } from '../read/program.js';
+import { type FunctionOp, held, type Op, type Pieces, type Program, type TableSpec } from '../read/program.js';
 import { largest, series } from './elementary-functions.js';
 import { type Ball, hull, moved, type Polynomials, power, size, type Taylor, U, UP, zeros } from './polynomials.js';
 
@@ -73,13 +73,13 @@ export function enclose(
     const [root, off] = end > 0 ? series(name, exponent, end, 0)[0] : [0, end < 0 ? Infinity : 0];
     return sum([], [], root / 2, (root / 2 + off) * UP);
   };
-  const piecewise = (op: PiecewiseOp, id: number): Element => {
+  const piecewise = (op: Pieces, id: number, extra = 0): Element => {
     const [q, at, gap] = near(op, ...range(v[id]));
     const about = moved(q, v[id].p[0] - at);
     const reach = Math.abs(v[id].p[0] - at) + (size(v[id].p, 1) + v[id].r) * UP;
     const far = moved(q.map(Math.abs), reach).map((sum) => sum * UP);
     const c = about.slice(0, k + 1).map((value, j): Ball => [value, 2 ** -48 * far[j]]);
-    return compose(id, 1, c, far, gap);
+    return compose(id, 1, c, far, gap + extra);
   };
   const product = (a: number, b: number): Element => {
     const [x, y] = [v[a], v[b]];
@@ -100,7 +100,8 @@ export function enclose(
     const [from, to] = range(v[id]);
     if (op.kind === 'function') return elementary(op, id);
     if (op.kind === 'piecewise') return piecewise(op, id);
-    if (op.kind === 'store') return sum([id], [1], 0, Math.max(op.error, to - op.high, op.low - from));
+    const isHeld = op.kind === 'store' && Math.max(to - op.high, op.low - from) > op.error;
+    if (op.kind === 'store') return isHeld ? piecewise(held(op), id, op.error) : sum([id], [1], 0, op.error);
     if (op.kind === 'jump') return sum([], [], ...hull([from, to].map((end): Ball => [JUMPS[op.name](end), 0])));
     const [middle, radius] = tableBound(op.table, from, to);
     return sum([op.f[i]], [1], middle, op.table.rounding + radius);
@@ -132,7 +133,7 @@ function deviation(v: readonly Element[], out: number, all: Polynomials, m: numb
  * Near a piecewise polynomial over low .. high, off by no more than `gap`: the piece in the middle, of lines one with the
  * slope of the chord. It is q of x - `at`, with zeros for what higher terms are asked for.
  */
-function near({ points, pieces }: PiecewiseOp, low: number, high: number): [q: number[], at: number, gap: number] {
+function near({ points, pieces }: Pieces, low: number, high: number): [q: number[], at: number, gap: number] {
   const parts = pieces.flatMap((piece, j) => {
     const [from, to] = [Math.max(low, points[j - 1] ?? low), Math.min(high, points[j] ?? high)];
     return from > to ? [] : [{ piece, from, to, start: points[Math.max(0, j - 1)] }];

@@ -35,6 +35,13 @@ export function hull(balls: readonly Ball[]): Ball {
   return [middle, Math.max(...balls.map(([value, radius]) => Math.abs(value - middle) + radius)) * UP];
 }
 
+/** The range of c_0 + c_1 s + ... over [-1, 1]: ends and vertex of its parabola, and the sizes of higher terms. */
+export function parabola(c: readonly number[]): Ball {
+  const vertex = Math.abs(c[1]) < 2 * Math.abs(c[2]) ? -c[1] / c[2] / 2 : 1;
+  const values = [-1, vertex, 1].map((s): Ball => [c[0] + s * (c[1] + s * c[2]), size(c, 3) + 2 ** -44 * size(c)]);
+  return hull(values);
+}
+
 /** Polynomials in s in [-1, 1]^d up to a degree: coefficients by degree, the constant and the linear ones first. */
 export class Polynomials {
   private readonly product: number[][];

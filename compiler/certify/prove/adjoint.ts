@@ -45,7 +45,8 @@ export class Adjoint {
         for (let s = 0; s < shares.length; s++) shares[s] += gain * sources[s][id] * UP;
         least += Math.abs(adjoint[id * S]) * lasting[id];
         settled += gain * lasting[id];
-        if (axes) this.blameFor(op, id - op.out, gain * (defects.method[id] + defects.choice[id]), axes);
+        const loose = defects.method[id] + defects.choice[id] + (op.kind === 'store' ? defects.saturation[id] : 0);
+        if (axes) this.blameFor(op, id - op.out, gain * loose, axes);
       }
       this.backward(op);
     }
@@ -58,7 +59,8 @@ export class Adjoint {
   }
 
   private blameFor(op: Op, i: number, share: number, axes: Float64Array): void {
-    if (op.kind === 'function' || op.kind === 'piecewise' || op.kind === 'jump') this.blame(op.x[i], share, axes);
+    const isBlamed = op.kind === 'function' || op.kind === 'piecewise' || op.kind === 'jump' || op.kind === 'store';
+    if (isBlamed) this.blame(op.x[i], share, axes);
   }
 
   /**
@@ -83,7 +85,7 @@ export class Adjoint {
 
   private backward(op: Op): void {
     const { adjoint, adjointRadius } = this;
-    const { slopeSize: S, off, p, al, spread, slope, slopeRadius } = this.state;
+    const { slopeSize: S, off, p, al, spread, slope, slopeRadius, isHeld } = this.state;
     switch (op.kind) {
       case 'input':
         return;
@@ -138,7 +140,9 @@ export class Adjoint {
         return;
       case 'store':
         op.x.forEach((x, i) => {
-          this.carry(op.out + i, x, 1);
+          const out = op.out + i;
+          if (isHeld[out]) this.chain(out, x, slope, out * S, slopeRadius[out]);
+          else this.carry(out, x, 1);
         });
         return;
       case 'table':

@@ -65,6 +65,24 @@ function compare(p: readonly number[], q: readonly number[]): number {
   return axis < 0 ? 0 : p[axis] - q[axis];
 }
 
+/** The least and the largest of a polynomial of one variable over [-1, 1]: its parabola exactly, the rest by its size. */
+export function lineRange(c: ArrayLike<number>): [number, number] {
+  const [a = 0, b = 0, q = 0] = Array.from(c);
+  let mass = 0;
+  let rest = 0;
+  for (let k = 0; k < c.length; k++) {
+    mass += Math.abs(c[k]);
+    if (k > 2) rest += Math.abs(c[k]);
+  }
+  const ends = [a + q - b, a + q + b];
+  // Between the ends where the slope is 0 there.
+  if (Math.abs(b) < 2 * Math.abs(q)) ends.push(a - (b * (b / q)) / 4);
+  const slack = rest * UP + 2 ** -44 * mass;
+  return [Math.min(...ends) - slack, Math.max(...ends) + slack];
+}
+
+const UP = 1 + 2 ** -40;
+
 const known = new Map<string, Algebra>();
 
 export function algebra(dimension: number, degree: number): Algebra {

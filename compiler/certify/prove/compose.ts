@@ -1,6 +1,6 @@
-import type { FunctionOp, PiecewiseOp } from '../read/program.js';
+import type { FunctionOp, Pieces } from '../read/program.js';
 import { multiply } from './algebra.js';
-import { SOURCES, type State, UP } from './element-bounds.js';
+import { SOURCES, type Source, type State, UP } from './element-bounds.js';
 import { moved, piecewiseOver } from './piecewise-bounds.js';
 import { UNIT } from './scalar.js';
 import { type Coefficients, coefficients, largestCoefficients, taylorAt } from './taylor.js';
@@ -31,8 +31,8 @@ export class Composer {
     if (!isUseful) this.cut(out, functionRange(op, w0 + reach, terms));
   }
 
-  /** A piecewise polynomial: the polynomial near it. */
-  piecewise(op: PiecewiseOp, x: number, out: number): void {
+  /** A piecewise polynomial: the polynomial near it. `across` is what that is off where the range is not in one piece. */
+  piecewise(op: Pieces, x: number, out: number, across?: Source): void {
     const { terms, largest, state } = this;
     const k = state.al.degree;
     const argument = this.argument(x, 1);
@@ -49,7 +49,7 @@ export class Composer {
       largest[j] = j <= degree ? around[j] * UP : 0;
     }
     this.apply(x, out, argument);
-    state.add(degree === 0 && over.isAcross ? 'choice' : 'method', out, over.gap);
+    state.add(across ?? (degree === 0 && over.isAcross ? 'choice' : 'method'), out, over.gap);
   }
 
   /** Where scale x lies: its value in the middle, what that and the scale are off, and how far it reaches. */

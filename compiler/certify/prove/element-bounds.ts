@@ -37,6 +37,8 @@ export class State {
   /** Per element: slope of the function that gave it, and how far off that is; share of the operand that was chosen. */
   readonly slope: Float64Array;
   readonly slopeRadius: Float64Array;
+  /** Per element: whether it was stored where it may have been beyond an end, and has a slope. */
+  readonly isHeld: Uint8Array;
   /** Per element: what it is off in the middle of the box, however small that is; for estimates, not for bounds. */
   readonly lasting: Float64Array;
 
@@ -54,6 +56,7 @@ export class State {
     this.defects = Object.fromEntries(SOURCES.map((s) => [s, new Float64Array(size)])) as Record<Source, Float64Array>;
     this.slope = new Float64Array(size * this.slopeSize);
     this.slopeRadius = new Float64Array(size);
+    this.isHeld = new Uint8Array(size);
     this.lasting = new Float64Array(size);
   }
 

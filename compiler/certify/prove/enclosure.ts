@@ -1,5 +1,5 @@
 import { JUMPS } from '../../model/functions.js';
-import type { JumpOp, Op, TableSpec } from '../read/program.js';
+import { held, type JumpOp, type Op, type TableSpec } from '../read/program.js';
 import { Adjoint, type Contributions } from './adjoint.js';
 import { multiply } from './algebra.js';
 import { Composer } from './compose.js';
@@ -111,14 +111,15 @@ export class Enclosure extends State {
         break;
       case 'store':
         op.x.forEach((x, i) => {
-          this.copy(x, op.out + i);
           const [from, to] = this.range(x);
-          // What is held is off by no more than before where it was near, else by as much as it was over.
-          const over = Math.max(to - op.high, op.low - from) - op.error;
+          // What is held is off by no more than before where it was near.
+          const isHeld = Math.max(to - op.high, op.low - from) > op.error;
+          if (isHeld) this.composer.piecewise(held(op), x, op.out + i, 'saturation');
+          else this.copy(x, op.out + i);
+          this.isHeld[op.out + i] = isHeld ? 1 : 0;
           const kind = op.source === 'input' ? 'inputs' : 'rounding';
           this.add(kind, op.out + i, op.error);
           this.lasting[op.out + i] = op.error;
-          if (over > 0) this.add('saturation', op.out + i, over * UP);
         });
         break;
       case 'table':

@@ -1,4 +1,4 @@
-import type { PiecewiseOp } from '../read/program.js';
+import type { Pieces } from '../read/program.js';
 
 /** Near a piecewise polynomial over low .. high: a polynomial, and how far the function is from it. */
 export interface PolynomialOver {
@@ -26,7 +26,7 @@ const ROUNDED = 2 ** -44;
  * A piecewise polynomial over low .. high: the piece in the middle, of several linear ones the chord; moved to the middle
  * of what lies on either side of it.
  */
-export function piecewiseOver(op: PiecewiseOp, low: number, high: number): PolynomialOver {
+export function piecewiseOver(op: Pieces, low: number, high: number): PolynomialOver {
   const parts = partsOver(op, low, high);
   const last = parts[parts.length - 1];
   const middle = parts.find(({ to }) => to >= low / 2 + high / 2) ?? last;
@@ -39,7 +39,7 @@ export function piecewiseOver(op: PiecewiseOp, low: number, high: number): Polyn
   return { coefficients, at, gap: most / 2 - least / 2 + rounded, isAcross: parts.length > 1 };
 }
 
-function partsOver({ points, pieces }: PiecewiseOp, low: number, high: number): Part[] {
+function partsOver({ points, pieces }: Pieces, low: number, high: number): Part[] {
   const parts: Part[] = [];
   pieces.forEach((piece, j) => {
     const from = j === 0 ? low : Math.max(low, points[j - 1]);

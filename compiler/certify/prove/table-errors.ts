@@ -1,6 +1,6 @@
 import { cellAt, cellCount, cellsOver, type TableCell } from '../read/cells.js';
 import type { TableSpec } from '../read/program.js';
-import { polynomialRange } from './algebra.js';
+import { lineRange } from './algebra.js';
 import { noShares } from './element-bounds.js';
 import { Enclosure, type ErrorRange, type TableErrorSource } from './enclosure.js';
 
@@ -79,19 +79,17 @@ class OneTable {
     const C = claim.al.size;
     const { total } = claim.contributions(out, noShares());
     const f = claim.p.slice(out * C, (out + 1) * C);
-    const range = polynomialRange(claim.al, f, 0);
+    const [lowest, highest] = lineRange(f);
     let mass = 0;
     for (const c of coefficients) mass += Math.abs(c);
     shifted(coefficients, ((from + to) / 2 - start) / width, (to - from) / 2 / width).forEach((c, k) => {
       f[k] -= c;
     });
-    const rest = polynomialRange(claim.al, f, 0);
-    const slack = total + 2 ** -44 * mass;
-    const error = (rest.radius + slack) * UP;
-    const reach = range.radius + slack;
+    const slack = (total + 2 ** -44 * mass) * UP;
+    const [least, most] = lineRange(f);
     return [
-      Math.min(-rest.middle - error, spec.high - range.middle - reach + spec.rounding),
-      Math.max(-rest.middle + error, spec.low - range.middle + reach - spec.rounding),
+      Math.min(-most - slack, spec.high - highest - slack + spec.rounding),
+      Math.max(-least + slack, spec.low - lowest + slack - spec.rounding),
     ];
   }
 }

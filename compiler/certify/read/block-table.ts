@@ -68,7 +68,7 @@ class TableReader {
     table.inputs.forEach(({ min, max, exponent }, i) => {
       const steps = to.linear(inputs[i], 2 ** exponent);
       const peak = Math.max(Math.abs(min), Math.abs(max));
-      this.store(steps, 2 * i, 4, { error: INPUT_ERROR, low: min, high: max, source: 'input' }, peak, false);
+      this.store(steps, 2 * i, 4, { error: INPUT_ERROR, low: min, high: max, source: 'input' }, [peak], false);
     });
     table.records.forEach((record, index) => {
       this.readRecord(record, index);
@@ -106,8 +106,12 @@ class TableReader {
         break;
       case KIND.SCALE: {
         const x = this.operand(record.a, shape.aCount, shape.aBytes, index);
-        const { weights, bias } = readMatrix(record, index, this.pool, x.peaks);
-        this.storeResult(this.to.linear(x.ids, weights, bias), record, shape, 0.5);
+        const { weights, bias, lost } = readMatrix(record, index, this.pool, x.peaks);
+        const peaks = Array.from(
+          bias,
+          (b, r) => Math.abs(b) + Math.abs(weights[r]) * x.peaks[x.peaks.length > 1 ? r : 0],
+        );
+        this.storeResult(this.to.linear(x.ids, weights, bias), record, shape, 0.5 + lost, peaks);
         break;
       }
       case KIND.ADD:
@@ -121,7 +125,7 @@ class TableReader {
       case KIND.SPLINE: {
         const x = this.operand(record.a, shape.aCount, shape.aBytes, index);
         const sums = appendSplineRecord(this.to, record, index, this.pool, x.ids);
-        this.storeResult(this.to.linear(sums, 2 ** -record.shift), record, shape, record.shift ? 0.5 : 0);
+        this.storeResult(this.to.linear(sums, 2 ** -record.shift), record, shape, record.shift ? 0.5 : 0, []);
         break;
       }
       default:
@@ -135,7 +139,7 @@ class TableReader {
     const stored = Array.from({ length: cols }, (_, c) => this.arena.get(record.a + (c * shape.aBytes) / 2));
     const known = stored.map((s) => (s && s.bytes === shape.aBytes && !s.wraps ? s : undefined));
     const peaks = known.map((s) => s?.peak ?? 2 ** (8 * shape.aBytes - 1));
-    const { weights, bias } = readMatrix(record, index, this.pool, peaks);
+    const { weights, bias, lost } = readMatrix(record, index, this.pool, peaks);
     const used = known.map((_, c) => bias.some((_, r) => weights[r * cols + c] !== 0));
     if (used.some((isUsed, c) => isUsed && !known[c])) throw unreadable(index);
     const columns = used.flatMap((isUsed, c) => (isUsed ? [c] : []));
@@ -145,7 +149,10 @@ class TableReader {
       kept,
       bias,
     );
-    this.storeResult(sums, record, shape, 0.5);
+    const largest = Array.from(bias, (b, r) =>
+      columns.reduce((sum, c) => sum + Math.abs(weights[r * cols + c]) * peaks[c], Math.abs(b)),
+    );
+    this.storeResult(sums, record, shape, 0.5 + lost, largest);
   }
 
   private readBlockRecord(record: TableRecord, index: number, shape: RecordShape): void {
@@ -164,7 +171,8 @@ class TableReader {
       return peak;
     });
     if (flags & FLAG.LAST) {
-      this.storeResult(this.to.linear(sums, 2 ** -shift), record, shape, 0.5);
+      const largest = peaks.map((peak) => peak * 2 ** -shift);
+      this.storeResult(this.to.linear(sums, 2 ** -shift), record, shape, 0.5, largest);
       return;
     }
     sums.forEach((id, r) => {
@@ -179,11 +187,13 @@ class TableReader {
     if (kind === KIND.COPY) {
       const kept = a.wraps.some((wraps) => wraps);
       if (kept && (shift || shiftA || shape.outBytes < shape.aBytes)) throw unreadable(index);
-      this.storeResult(this.to.linear(a.ids, 2 ** (shiftA - shift)), record, shape, half, kept);
+      const scale = 2 ** (shiftA - shift);
+      const peaks = a.peaks.map((peak) => scale * peak);
+      this.storeResult(this.to.linear(a.ids, scale), record, shape, half, peaks, kept);
       return;
     }
     const b = this.operand(record.b, shape.bCount, shape.bBytes as 2 | 4, index);
-    this.storeResult(this.combined(record, index, shape, a, b), record, shape, half);
+    this.storeResult(this.combined(record, index, shape, a, b), record, shape, half, peaksOf(record, a, b));
   }
 
   /** The result of two operands, before it is rounded. */
@@ -253,27 +263,24 @@ class TableReader {
     this.arena.set(address, stored);
   }
 
-  private storeResult(x: Int32Array, record: TableRecord, shape: RecordShape, error: number, kept = false): void {
+  /** @param peaks per element, the largest magnitude before rounding; no entry where that is not known */
+  private storeResult(
+    x: Int32Array,
+    record: TableRecord,
+    shape: RecordShape,
+    error: number,
+    peaks: readonly number[],
+    kept = false,
+  ): void {
     const limit = shape.outBytes === 4 ? 2 ** 31 : 2 ** 15;
     const wraps = (record.flags & FLAG.WRAP) !== 0 || kept;
+    const reached = Array.from(x, (_, i) => (peaks[i] ?? Number.POSITIVE_INFINITY) * (1 + 2 ** -40) + error);
     // Lanes do not hold what cannot leave the width.
-    const isHeld = wraps && record.kind === KIND.LANES && this.staysWithin(x, limit - 1);
-    const bounds = wraps && !isHeld ? UNBOUNDED : { low: -limit, high: limit - 1 };
-    this.store(x, record.out, shape.outBytes, { error, ...bounds, source: 'value' }, limit, wraps && !isHeld);
-  }
-
-  /** Whether the sums just added can reach no more than `limit`, whatever the inputs. */
-  private staysWithin(x: Int32Array, limit: number): boolean {
-    const sums = this.to.ops[this.to.ops.length - 1];
-    if (sums.kind !== 'affine' || sums.out !== x[0]) return false;
-    const peaks = new Map(Array.from(this.arena.values(), ({ id, peak }) => [id, peak]));
-    return sums.bias.every((bias, r) => {
-      let sum = Math.abs(bias) + 1;
-      sums.x.forEach((id, c) => {
-        sum += Math.abs(sums.weights[r * sums.x.length + c]) * peaks.get(id)!;
-      });
-      return sum <= limit;
-    });
+    const isHeld = wraps && record.kind === KIND.LANES && reached.every((peak) => peak <= limit - 1);
+    const isFree = wraps && !isHeld;
+    const bounds = isFree ? UNBOUNDED : { low: -limit, high: limit - 1 };
+    const largest = reached.map((peak) => (isFree ? limit : Math.min(limit, peak)));
+    this.store(x, record.out, shape.outBytes, { error, ...bounds, source: 'value' }, largest, isFree);
   }
 
   private store(
@@ -281,14 +288,24 @@ class TableReader {
     address: number,
     bytes: 2 | 4,
     fields: Pick<StoreOp, 'error' | 'low' | 'high' | 'source'>,
-    peak: number,
+    peaks: readonly number[],
     wraps: boolean,
   ): void {
     const out = this.to.add<StoreOp>(x.length, { kind: 'store', x, ...fields });
     out.forEach((id, i) => {
-      this.put(address + (i * bytes) / 2, { id, bytes, peak, wraps });
+      this.put(address + (i * bytes) / 2, { id, bytes, peak: peaks[i], wraps });
     });
   }
+}
+
+/** The largest magnitudes of what a record makes of two operands. */
+function peaksOf({ kind, shift, shiftA, shiftB, flags }: TableRecord, a: Operand, b: Operand): number[] {
+  const [largestA, largestB] = [Math.max(...a.peaks), Math.max(...b.peaks)];
+  const [p, q] = [largestA * 2 ** (shiftA - shift), largestB * 2 ** (shiftB - shift)];
+  const one = flags & FLAG.SUBTRACT ? 2 ** (shiftA + shiftB - shift) : 0;
+  const largest =
+    kind === KIND.MUL ? largestA * largestB * 2 ** -shift + one : kind === KIND.ADD ? p + q : Math.max(p, q);
+  return new Array(Math.max(a.ids.length, b.ids.length)).fill(largest);
 }
 
 const UNBOUNDED = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };

@@ -14,6 +14,8 @@ export interface MatrixRecord {
   /** Row-major [rows x cols]. */
   weights: Float64Array;
   bias: Float64Array;
+  /** Largest difference between a bias of more than 53 bits and the double that stands for it. */
+  lost: number;
 }
 
 /** @param peaks largest magnitude of every element of the operand; @throws PE4201 where a sum might leave its accumulator */
@@ -35,9 +37,12 @@ export function readMatrix(
   const perRow = isScale ? 1 : cols;
   const weights = new Float64Array(rows * perRow);
   const sums = new Float64Array(rows);
+  let lost = 0;
   for (let r = 0; r < rows; r++) {
     const half = 2 ** (shifts[r] - 1);
-    const start = starts ? exact(starts[r], index) - half : bias![r] * 2 ** (shifts[r] - record.shiftA);
+    const near = starts && nearest(starts[r], shifts[r]);
+    const start = near ? near.value : bias![r] * 2 ** (shifts[r] - record.shiftA);
+    if (near) lost = Math.max(lost, near.lost * 2 ** -shifts[r]);
     let largest = Math.abs(start) + half;
     for (let c = 0; c < perRow; c++) {
       const w = integers[r * perRow + c];
@@ -49,14 +54,14 @@ export function readMatrix(
     if (starts) requireRoom(largest * 2 ** -shifts[r], 32, index);
     sums[r] = start * 2 ** -shifts[r];
   }
-  return { weights, bias: sums };
+  return { weights, bias: sums, lost };
 }
 
-/** Doubles of more than 53 bits would not be exact. */
-function exact(value: bigint, index: number): number {
-  const number = Number(value);
-  if (BigInt(number) !== value) throw cannotProve(`record ${index}: a bias of more than 53 bits is not covered`);
-  return number;
+/** What a sum starts with, without its half step, as the double nearest to it, and how far that is off. */
+function nearest(start: bigint, shift: number): { value: number; lost: number } {
+  const exact = shift > 0 ? start - (1n << BigInt(shift - 1)) : start;
+  const value = Number(exact);
+  return { value, lost: Math.abs(Number(exact - BigInt(value))) };
 }
 
 /** @throws PE4201 where a sum of magnitudes up to `largest` may leave its accumulator */
@@ -92,21 +97,24 @@ function readLanes(record: TableRecord, index: number, pool: PoolReader, peaks: 
     }
   }
   const bias = new Float64Array(rows);
+  let lost = 0;
   for (let r = 0; r < rows; r++) {
     // In its lane the sum starts above the lanes of partial products, which are kept from borrowing by half a unit.
     const laneStart = BigInt(inLane ? LANE_START[lanes] : 0);
-    const start = exact(starts[r] >> laneStart, index);
-    if (inLane && starts[r] - (BigInt(start) << laneStart) !== 1n << (laneStart - 1n))
+    const whole = starts[r] >> laneStart;
+    const start = Number(whole);
+    if (inLane && starts[r] - (whole << laneStart) !== 1n << (laneStart - 1n))
       throw cannotProve(`record ${index}: the lanes of a row do not start as they should`);
     requireLanes(weights.subarray(r * cols, (r + 1) * cols), start, record, index, peaks);
-    const half = 2 ** (shifts[r] - 1);
-    bias[r] = (start - half) * 2 ** -shifts[r];
+    const near = nearest(whole, shifts[r]);
+    bias[r] = near.value * 2 ** -shifts[r];
+    lost = Math.max(lost, near.lost * 2 ** -shifts[r]);
     let total = Math.abs(start);
     for (let c = 0; c < cols; c++) total += Math.abs(weights[r * cols + c]) * peaks[c];
     if (lanes === 1 || !inLane) requireRoom(total, 64, index);
     for (let c = 0; c < cols; c++) weights[r * cols + c] *= 2 ** -shifts[r];
   }
-  return { weights, bias };
+  return { weights, bias, lost };
 }
 
 /** Between two splits every lane holds its sum. */

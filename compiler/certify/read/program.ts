@@ -58,9 +58,12 @@ export interface MultiplyOp extends Elements {
  * y_i = f(x_i), f a polynomial between points and beyond the first and the last: piece j of x - points[max(0, j - 1)],
  * constant term first. Coefficients may be off what they stand for by 2^-51 of themselves, which enclosures allow for.
  */
-export interface PiecewiseOp extends Elements {
+export interface PiecewiseOp extends Elements, Pieces {
   readonly kind: 'piecewise';
   readonly x: Int32Array;
+}
+
+export interface Pieces {
   readonly points: Float64Array;
   /** One more than points, all of one length. */
   readonly pieces: readonly Float64Array[];
@@ -81,6 +84,14 @@ export interface StoreOp extends Elements {
   readonly low: number;
   readonly high: number;
   readonly source: 'input' | 'value' | 'output';
+}
+
+/** What a store makes of values beyond its ends, which it has. */
+export function held({ low, high }: StoreOp): Pieces {
+  return {
+    points: Float64Array.of(low, high),
+    pieces: [Float64Array.of(low, 0), Float64Array.of(low, 1), Float64Array.of(high, 0)],
+  };
 }
 
 /** y_i is f_i, off by what a function table of the argument x_i is off. */
