@@ -193,7 +193,7 @@ function text(
       )}`,
     );
     lines.push(`      of it ${shares(output)}`);
-    if (output.shares.choice > output.bound / 2) {
+    if (output.shares.choice > output.bound / 8) {
       const rest = search.elsewhere[k].toExponential(2);
       lines.push(
         `      a condition decides there between values that differ: near that jump no bound can be small; elsewhere <= ${rest}`,

@@ -139,7 +139,7 @@ async function run(path: string, options: VerifyCommandOptions, command: Command
     steps,
   });
   if (options.junit) writeFileWhole(options.junit, junitReport(build.report.name, result));
-  const proved = provedBounds(build);
+  const proved = provedBounds(build, writeNote);
   const growth = baseline && compareReports(baseline, build.report, options.growth / 100);
   if (options.summary) writeFileWhole(options.summary, verifySummary(build.report, result, growth));
   writeOut(

@@ -56,6 +56,26 @@ describe('a certificate', () => {
     expect(checkCertificate(build, certificate)).toBeUndefined();
   });
 
+  it('ends soon at a jump, which no splitting resolves', async () => {
+    const jump = modelFrom({
+      format: 'pinn-edge/1',
+      name: 'jump',
+      inputs: [{ name: 'x', min: -1, max: 1 }],
+      outputs: [{ name: 'y', value: 'y' }],
+      tensors: {},
+      nodes: [
+        { name: 'a', op: 'sin', inputs: ['x'] },
+        { name: 'b', op: 'cos', inputs: ['x'] },
+        { name: 'y', op: 'select', inputs: ['x', 'a', 'b'] },
+      ],
+    });
+    const { certificate, search } = await certify(quantized(jump, 1e-2), { threads: 1 });
+    expect(search.ended).toBe('stuck');
+    expect(certificate.boxes).toBeLessThan(200);
+    expect(certificate.outputs[0].bound).toBeLessThan(1.1);
+    expect(search.elsewhere[0]).toBeLessThan(0.02);
+  });
+
   it('knows the peaks of copies and sums: what they can reach does not leave an accumulator', async () => {
     const nodes = [
       { name: 'both', op: 'concat', inputs: ['t', 'x'] },

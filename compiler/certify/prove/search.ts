@@ -58,6 +58,8 @@ const ROUND = 96;
 const GAIN = 1.05;
 /** Boxes of this depth are not split further: what is left there is a jump, or the end of a domain. */
 const DEEPEST = 60;
+/** From this depth on, boxes across a jump are not split further. */
+const JUMP_DEPTH = 20;
 
 /**
  * Splits the input box until bounds are tight: in each round the boxes that are furthest above what can be reached, in
@@ -80,7 +82,7 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
     };
     const wanted = leaves.filter((node) => excess(node) > 1);
     if (!wanted.length) break;
-    const open = wanted.filter((node) => node.depth < DEEPEST && canSplit(node));
+    const open = wanted.filter((node) => node.depth < DEEPEST && canSplit(node) && !isJump(node));
     if (!open.length) {
       ended = 'stuck';
       break;
@@ -132,11 +134,24 @@ function targetsOf(leaves: readonly Node[], { enough }: SearchOptions): number[]
 function limitOf(node: Node, k: number): number {
   const outputs = node.result.outputs;
   if (!outputs) return 0;
-  let before: Node | undefined = node;
-  for (let n = 0; n < node.low.length && before; n++) before = before.parent;
+  const before = ancestor(node, node.low.length);
   const { least, settled } = outputs[k];
   const earlier = before?.result.outputs?.[k].settled ?? 0;
   return Math.max(least, earlier > 0 && settled > 0 ? 2 * settled - earlier : 0);
+}
+
+/** Whether a box lies across a jump: a condition counts, and one split per axis has made its bounds hardly smaller. */
+function isJump(node: Node): boolean {
+  const { outputs } = node.result;
+  if (node.depth < JUMP_DEPTH || !outputs?.some(({ shares }) => shares.choice > 0)) return false;
+  const before = ancestor(node, node.low.length)?.result.outputs;
+  return before !== undefined && outputs.every(({ bound }, k) => bound > 0.97 * before[k].bound);
+}
+
+function ancestor(node: Node, levels: number): Node | undefined {
+  let before: Node | undefined = node;
+  for (let n = 0; n < levels && before; n++) before = before.parent;
+  return before;
 }
 
 function canSplit({ low, high, result }: Node): boolean {

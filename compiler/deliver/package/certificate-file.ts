@@ -10,9 +10,12 @@ import type { LoadedBuild } from './store.js';
 
 export const CERTIFICATE_FILE = 'certificate.json';
 
-/** @throws PE1001 when it cannot be read, PE4202 when it is none of this format */
+/** @throws PE1001 when it cannot be read, PE4202 when there is none of this format */
 export function readCertificate(directory: string): Certificate {
   const file = join(directory, CERTIFICATE_FILE);
+  if (!existsSync(file)) {
+    throw new PinnEdgeError('PE4202', { file, reason: `there is none; make it with: pinn-edge certify ${directory}` });
+  }
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -29,9 +32,17 @@ export function readClaims(directory: string): (MapClaim | null)[] {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-/** The proved bounds of a build, where it has a certificate of its own model and table. */
-export function provedBounds({ directory, report, runnable }: LoadedBuild): CertifiedOutput[] | undefined {
-  if (!existsSync(join(directory, CERTIFICATE_FILE))) return undefined;
+/** The proved bounds of a build, where it has a certificate of its own model and table. @param note told of another one */
+export function provedBounds(
+  { directory, report, runnable }: LoadedBuild,
+  note?: (text: string) => void,
+): CertifiedOutput[] | undefined {
+  const file = join(directory, CERTIFICATE_FILE);
+  if (!existsSync(file)) return undefined;
   const { modelHash, tableHash, outputs } = readCertificate(directory);
-  return modelHash === report.modelHash && tableHash === sha256(runnable.table) ? outputs : undefined;
+  if (modelHash === report.modelHash && tableHash === sha256(runnable.table)) return outputs;
+  note?.(
+    `note: ${file} is of another model or table and is left out; make it anew with: pinn-edge certify ${directory}`,
+  );
+  return undefined;
 }
