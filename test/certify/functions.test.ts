@@ -2,94 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { largest, series } from '../../compiler/certify/check/elementary-functions.js';
 import { coefficients, largestCoefficients, taylorAt } from '../../compiler/certify/prove/taylor.js';
 import type { ElementaryName } from '../../compiler/certify/read/program.js';
+import { atan, erf, exp, fixed, log, ONE, over, root, sine, times, toNumber } from '../helpers/many-digits.js';
 
 /**
  * The elementary functions of prover and checker against integers of 320 bits after the point: values, the Taylor
  * series around a point, and the largest coefficients over an interval.
  */
-
-const BITS = 320n;
-const ONE = 1n << BITS;
-
-const times = (a: bigint, b: bigint) => (a * b) >> BITS;
-const over = (a: bigint, b: bigint) => (a << BITS) / b;
-
-/** A double, exactly, as long as it is a multiple of 2^-320. */
-function fixed(x: number): bigint {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, x);
-  const bits = view.getBigUint64(0);
-  const exponent = Number((bits >> 52n) & 0x7ffn);
-  const fraction = (bits & ((1n << 52n) - 1n)) | (exponent ? 1n << 52n : 0n);
-  const shift = BITS + BigInt(Math.max(1, exponent) - 1075);
-  const size = shift >= 0n ? fraction << shift : fraction >> -shift;
-  return x < 0 ? -size : size;
-}
-
-const toNumber = (a: bigint) => Number(a >> (BITS - 200n)) * 2 ** -200;
-
-function exp(x: bigint): bigint {
-  // e^x = (e^(x / 2^k))^(2^k)
-  const k = 24n;
-  const r = x >> k;
-  let [sum, term] = [ONE, ONE];
-  for (let n = 1n; term !== 0n && n < 200n; n++) {
-    term = times(term, r) / n;
-    sum += term;
-  }
-  for (let n = 0n; n < k; n++) sum = times(sum, sum);
-  return sum;
-}
-
-/** By Newton's steps on exp. */
-function log(x: bigint): bigint {
-  let y = fixed(Math.log(toNumber(x)));
-  for (let n = 0; n < 5; n++) {
-    const e = exp(y);
-    y += over(2n * (x - e), x + e);
-  }
-  return y;
-}
-
-function sine(x: bigint, quarter: boolean): bigint {
-  let term = quarter ? ONE : x;
-  let sum = 0n;
-  for (let n = quarter ? 1n : 2n; term !== 0n; n += 2n) {
-    sum += term;
-    term = -times(times(term, x), x) / (n * (n + 1n));
-  }
-  return sum;
-}
-
-function atan(x: bigint): bigint {
-  let y = fixed(Math.atan(toNumber(x)));
-  for (let n = 0; n < 5; n++) {
-    const [s, c] = [sine(y, false), sine(y, true)];
-    y += times(c, times(x, c) - s);
-  }
-  return y;
-}
-
-function pi(): bigint {
-  return 4n * atan(ONE);
-}
-
-function root(x: bigint): bigint {
-  let y = fixed(Math.sqrt(toNumber(x)));
-  for (let n = 0; n < 6; n++) y = (y + over(x, y)) / 2n;
-  return y;
-}
-
-const TWO_OVER_ROOT_PI = over(2n * ONE, root(pi()));
-
-function erf(x: bigint): bigint {
-  let [sum, term] = [0n, x];
-  for (let n = 1n; term !== 0n; n++) {
-    sum += term / (2n * n - 1n);
-    term = -times(times(term, x), x) / n;
-  }
-  return times(TWO_OVER_ROOT_PI, sum);
-}
 
 const EXACT: Record<string, (x: bigint) => bigint> = {
   exp,
