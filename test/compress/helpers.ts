@@ -8,14 +8,18 @@ import { inputBox } from '../../compiler/model/box.js';
 import type { Model } from '../../compiler/model/types.js';
 import { randoms, tensor } from '../helpers/models.js';
 
-/** The teacher of a model for a relative tolerance, as the pipeline makes it. */
-export function teacherOf(model: Model, tolerance: number, seed = 0): Teacher {
+/**
+ * The teacher of a model, as the pipeline makes it.
+ * @param tolerance relative, of every output or by name
+ */
+export function teacherOf(model: Model, tolerance: number | Readonly<Record<string, number>>, seed = 0): Teacher {
   const width = model.outputs.length;
   const largest = new Array<number>(width).fill(0);
   evaluateReference(model, coveringPoints(inputBox(model.inputs), 2048)).forEach((v, i) => {
     largest[i % width] = Math.max(largest[i % width], Math.abs(v));
   });
-  const allowances = largest.map((v) => tolerance * v);
+  const toleranceOf = ({ name }: { name: string }) => (typeof tolerance === 'number' ? tolerance : tolerance[name]);
+  const allowances = largest.map((v, k) => toleranceOf(model.outputs[k]) * v);
   return makeTeacher(model, foldGraph(buildIr(model)), allowances, seed);
 }
 

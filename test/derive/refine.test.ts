@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { exampleModel } from '../../bench/product.js';
+import { weightBytes } from '../../compiler/compress/graph-cost.js';
 import { analyzeChannels, pruneTo } from '../../compiler/compress/neurons/prune.js';
 import { refineWithin } from '../../compiler/compress/refine/refine-within.js';
 import { searchPoints } from '../../compiler/compress/teacher/search-points.js';
@@ -27,6 +28,21 @@ test('a narrow network comes nearer to derivatives of a front when its values ar
   expect(shareOf(teacher, staged.graph, points.unseen)).toBeLessThan(
     0.6 * shareOf(teacher, atOnce.graph, points.unseen),
   );
+});
+
+test('six neurons a layer hold the values and derivatives of a front', async () => {
+  const model = { ...plain, ...withDerived(plain, { derive: derived }) };
+  const teacher = teacherOf(model, { u: 1e-3, u_x: 5e-3, u_t: 5e-3 });
+  const analysis = analyzeChannels(teacher, teacher.graph);
+  const narrow = pruneTo(
+    teacher,
+    analysis,
+    analysis.groups.map(() => 6),
+  );
+  const options = { target: 0.95, maxSteps: 400, derived: true };
+  const { unseen, graph } = await refineWithin(teacher, narrow, searchPoints(teacher), 0.95, options);
+  expect(unseen).toBeLessThan(0.95);
+  expect(weightBytes(graph, 16)).toBeLessThan(900);
 });
 
 test('what is hidden counts as much as the strictest output', () => {

@@ -37,6 +37,11 @@ export interface RefineOptions {
   norm?: number;
   /** Go on to the last step even if the target is out of reach. */
   patient?: boolean;
+  /**
+   * Of derivatives: root mean squares, small beside the peaks that tolerances are relative to, are what is hard to fit. They
+   * fall slowly, so that near the target it goes on to the last step.
+   */
+  derived?: boolean;
   /** Weight of the block-rank regularisation (block-rank.ts); none unless given. */
   blockRank?: number;
   /** Awaited after every look at the pool; true ends refinement with the best so far. */
@@ -67,6 +72,11 @@ const LOOK = 4;
 const MAX_NORM = 16;
 /** Weight of every point beside those with the largest errors: keeps J^T W J from losing rank. */
 const FLOOR = 0.02;
+/**
+ * Weight of the points of the largest errors where root mean squares are fitted, of derivatives: nearly all of them are where
+ * the function is steep, a small part of the box.
+ */
+const STEEP_WEIGHT = 0.1;
 /** An output never counts for less than this beside the others. */
 const SMALLEST_BALANCE = 0.1;
 const SMALLEST_DAMPING = 1e-9;
@@ -89,7 +99,7 @@ export async function refine(
   let base = askTeacher(teacher, trainingPoints(teacher, count));
   if (options.blockRank) balanceFactors(graph);
   const system = dual ? sampleSpaceSystem(graph, outputs) : normalSystem(teacher, graph, base.points, options);
-  const problem = new Problem(teacher, graph, base, system, options.norm);
+  const problem = new Problem(teacher, graph, base, system, options);
   const worst = new WorstPoints(teacher, pool, base.count >> 1);
   let best = { theta: readParameters(graph), error: shareOf(teacher, graph, pool) };
   const history = [best.error];
@@ -134,9 +144,10 @@ const OUTLOOK = 8;
 const FAR = 20;
 
 /** True when the best error, falling on at twice the pace of the last looks, would miss the target by far. */
-function hopeless(history: readonly number[], { target, maxSteps }: RefineOptions, step: number): boolean {
+function hopeless(history: readonly number[], { target, maxSteps, derived }: RefineOptions, step: number): boolean {
   const now = Math.min(...history);
   const far = now > FAR * target;
+  if (derived && !far) return false;
   const looks = far ? OUTLOOK / 2 : OUTLOOK;
   const n = history.length;
   if (n <= looks + 1) return false;
@@ -152,14 +163,20 @@ class Problem {
   private growth = 2;
   private balances: number[];
   private errors: Float64Array;
+  private norm: number;
+  /** So many residuals count in full whatever the norm. */
+  private readonly even: number;
 
   constructor(
     private teacher: Teacher,
     private readonly graph: IrGraph,
     private samples: Samples,
     private readonly system: LeastSquares,
-    private norm = 2,
+    { norm = 2, derived = false }: RefineOptions,
   ) {
+    this.norm = norm;
+    // Points that join stand behind these.
+    this.even = derived ? samples.count * teacher.allowances.length : Number.POSITIVE_INFINITY;
     this.balances = Array.from(teacher.allowances, () => 1);
     this.errors = residuals(teacher, graph, samples);
   }
@@ -197,23 +214,31 @@ class Problem {
     this.norm = Math.max(2, this.norm / 2);
   }
 
+  /** (|r| / peak)^(p-2), which makes of squares the p-norm. */
+  private weighing(peak: number): Weighing {
+    const { norm, even } = this;
+    if (norm === 2) return (_, i) => (i < even ? 1 : STEEP_WEIGHT);
+    return (r) => (Math.abs(r) / peak) ** (norm - 2);
+  }
+
   /** One accepted step; false when none lowers the norm. */
   step(): boolean {
     const { errors, norm, teacher, graph, system } = this;
     const peak = largest(errors);
     if (!(peak > 0 && Number.isFinite(peak))) return false;
+    const weigh = this.weighing(peak);
     const curvatures = new Float64Array(errors.length);
     const pulls = new Float64Array(errors.length);
     for (let i = 0; i < errors.length; i++) {
-      const weight = norm === 2 ? 1 : (Math.abs(errors[i]) / peak) ** (norm - 2);
+      const weight = weigh(errors[i], i);
       curvatures[i] = (norm - 1) * weight + FLOOR;
       pulls[i] = (errors[i] * (weight + FLOOR)) / curvatures[i];
     }
     const theta = readParameters(graph);
-    const strength = pullWeight(errors, norm, peak);
+    const strength = errors.reduce((sum, r, i) => sum + weigh(r, i) + FLOOR, 0);
     system.linearize(teacher, this.samples, pulls, curvatures, strength);
     const total = (residual: Float64Array, parameters: Float64Array) =>
-      objective(residual, norm, peak) + system.penalty(parameters, strength);
+      objective(residual, norm, weigh) + system.penalty(parameters, strength);
     const before = total(errors, theta);
     while (this.damping < LARGEST_DAMPING) {
       const solved = system.solve(this.damping);
@@ -240,17 +265,12 @@ class Problem {
   }
 }
 
-/** sum |r|^p / (p peak^(p-2)) + floor r^2 / 2: its gradient and curvature are what the normal equations hold. */
-function objective(errors: Float64Array, norm: number, peak: number): number {
-  let sum = 0;
-  for (const r of errors) {
-    const weight = norm === 2 ? 1 : (Math.abs(r) / peak) ** (norm - 2);
-    sum += (weight / norm + FLOOR / 2) * r * r;
-  }
-  return Number.isNaN(sum) ? Number.POSITIVE_INFINITY : sum;
-}
+/** Weight of a residual in the sum of squares. */
+type Weighing = (residual: number, index: number) => number;
 
-/** Sum of the weights that the points have in the gradient. */
-function pullWeight(errors: Float64Array, norm: number, peak: number): number {
-  return errors.reduce((sum, r) => sum + (norm === 2 ? 1 : (Math.abs(r) / peak) ** (norm - 2)) + FLOOR, 0);
+/** sum |r|^p / (p peak^(p-2)) + floor r^2 / 2: its gradient and curvature are what the normal equations hold. */
+function objective(errors: Float64Array, norm: number, weigh: Weighing): number {
+  let sum = 0;
+  for (let i = 0; i < errors.length; i++) sum += (weigh(errors[i], i) / norm + FLOOR / 2) * errors[i] ** 2;
+  return Number.isNaN(sum) ? Number.POSITIVE_INFINITY : sum;
 }

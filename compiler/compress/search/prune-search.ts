@@ -48,8 +48,12 @@ export interface SearchResult {
 }
 
 const WIDTHS = [2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96] as const;
-const COLD_STEPS = 200;
-const WARM_STEPS = 80;
+/**
+ * Steps of a refinement, of a network that was pruned just now and of one that misses a few neurons. Root mean squares of
+ * derivatives, small beside the peaks that tolerances are relative to, fall slowly and for long.
+ */
+const STEPS = { cold: 200, warm: 80 } as const;
+const DERIVED_STEPS = { cold: 600, warm: 160 } as const;
 /** Beyond its numerical rank at this error, a layer's neurons say nothing new. */
 const RANK_ERROR = 1e-5;
 /** Part of the search's work that the first success may use. */
@@ -73,6 +77,7 @@ class Search {
   private readonly attempts: Attempt[] = [];
   private work = 0;
   private stopped = false;
+  private readonly steps: { cold: number; warm: number };
   private best?: { graph: IrGraph; error: number; cost: number };
   private closest?: { graph: IrGraph; error: number };
 
@@ -82,11 +87,12 @@ class Search {
     private readonly options: SearchOptions,
   ) {
     this.points = options.start?.points ?? searchPoints(teacher);
+    this.steps = teacher.values ? DERIVED_STEPS : STEPS;
   }
 
   async run(): Promise<SearchResult> {
     const { start } = this.options;
-    if (start && (await this.attempt(start.graph, start.what, COLD_STEPS))) {
+    if (start && (await this.attempt(start.graph, start.what, this.steps.cold))) {
       await this.takeNeurons();
       await this.polish();
     }
@@ -124,13 +130,13 @@ class Search {
       if (predicted > HOPELESS * this.options.target && k + 1 < widths.length) continue;
       const pruned = trial(width);
       if (costOf(pruned, this.options.goal) >= limit || this.isBeaten(pruned) || this.exhausted(FIRST_PHASE)) return;
-      if (!(await this.attempt(pruned, `width ${width}`, COLD_STEPS))) {
+      if (!(await this.attempt(pruned, `width ${width}`, this.steps.cold))) {
         failed.push({ width, error: this.attempts.at(-1)!.error });
         continue;
       }
       const between = Math.ceil(((failed.at(-1)?.width ?? 0) + width) / 2);
       if (between < width && !this.exhausted(FIRST_PHASE)) {
-        await this.attempt(trial(between), `width ${between}`, COLD_STEPS);
+        await this.attempt(trial(between), `width ${between}`, this.steps.cold);
       }
       return;
     }
@@ -146,7 +152,7 @@ class Search {
       const choice = cheapestCut(analysis, refusals, Math.max(1, cut));
       if (!choice) return;
       const pruned = pruneTo(this.teacher, analysis, choice.widths);
-      if (await this.attempt(pruned, choice.what, WARM_STEPS)) continue;
+      if (await this.attempt(pruned, choice.what, this.steps.warm)) continue;
       if (cut > 1) cut >>= 1;
       else refusals.set(choice.name, (refusals.get(choice.name) ?? 0) + 1);
     }
@@ -181,7 +187,8 @@ class Search {
       this.stopped ||= (await options.checkpoint?.()) ?? false;
       return this.stopped;
     };
-    const settings = { target, maxSteps, checkpoint, patient: what === options.start?.what };
+    const patient = what === options.start?.what;
+    const settings = { target, maxSteps, checkpoint, patient, derived: teacher.values !== undefined };
     const refined = await refineWithin(teacher, pruned, this.points, options.target, settings);
     this.work += refined.work;
     options.onWork?.(refined.work);

@@ -4,7 +4,7 @@ import type { OutputError } from '../../judge/errors.js';
 import type { Judge } from '../../judge/measure.js';
 import { sobolPoints } from '../../judge/points/sobol.js';
 import type { Box } from '../../model/box.js';
-import type { Model } from '../../model/types.js';
+import { isDerived, type Model } from '../../model/types.js';
 import type { FunctionTable } from '../../table/function-table.js';
 import { type LoweredModel, lower } from '../../table/lower/lower.js';
 import type { QuantizedGraph } from '../../table/quantized-graph.js';
@@ -43,6 +43,11 @@ const MAX_TRIES = 14;
 const MOST_DOUBLINGS = 8;
 /** Points of an attempt, faces and corners included. */
 const LOOKED_AT = 1.3 * ATTEMPT_POINTS;
+/**
+ * Searches leave room for largest errors between the points of an attempt. Root mean squares, which are what derivatives of
+ * steep functions have to keep down, do not grow there, and count so much less.
+ */
+const DERIVED_MEANS = 0.8;
 
 /** Tries plans with their own integers, each table once. */
 export class Fitting {
@@ -108,7 +113,11 @@ export class Fitting {
     const identity = tableCrc(tableBytes);
     let attempt = this.known.get(identity);
     if (!attempt) {
-      const share = shareOfErrors(this.errors.of({ lowered, tableBytes }), this.analysis);
+      const errors = this.errors.of({ lowered, tableBytes });
+      const even = isDerived(this.model)
+        ? errors.map((error) => ({ ...error, relativeL2: DERIVED_MEANS * error.relativeL2 }))
+        : errors;
+      const share = shareOfErrors(even, this.analysis);
       const cost = costOf(lowered, tableBytes.length, plan, this.prefer);
       attempt = { plan, quantized, lowered, tableBytes, share, watched: 0, cost };
       this.known.set(identity, attempt);
