@@ -3,6 +3,7 @@ import { interpreterPrices } from '../code/cost/instructions.js';
 import { splinesOf, weightSites } from '../ir/parameters.js';
 import type { BlocksNode, IrGraph, SplineNode } from '../ir/types.js';
 import { AXIS_BYTES } from '../table/spline.js';
+import { RECORD_BYTES as TABLE_RECORD_BYTES } from '../table/table.js';
 
 /** What a graph costs on the device, before its formats are known: the measure that searches make smaller. */
 
@@ -11,6 +12,8 @@ const WEIGHT_BYTES = 2;
 const ROW_BYTES = 5;
 /** A step costs a record in the block table, whatever its size. */
 const RECORD_BYTES = 48;
+/** What the table of one function takes within about 1e-3, built for size: tanh in the depth of a network 570, its last one 140. */
+const FUNCTION_TABLE_BYTES = 400;
 /** Evaluating one element of a function table takes about as long as this many multiply-adds. */
 const MAP_MACS = 12;
 /** Starting a step takes about as long as this many multiply-adds. */
@@ -46,6 +49,18 @@ function leavesBytes({ leaves }: BlocksNode, stored: Set<Float64Array>): number 
     stored.add(weight);
     return n + RECORD_BYTES + own;
   }, 0);
+}
+
+/** Bytes that a build has besides weights and biases: a record per step, and a table per function, which all steps share. */
+export function bytesBesides(graph: IrGraph): number {
+  const functions = new Set<string>();
+  let records = 0;
+  for (const node of graph.nodes) {
+    if (node.kind === 'input' || node.kind === 'constant' || node.kind === 'concat' || node.kind === 'slice') continue;
+    records += node.kind === 'blocks' ? node.leaves.length : 1;
+    if (node.kind === 'map') functions.add(JSON.stringify({ ...node.fn, phase: 0 }));
+  }
+  return TABLE_RECORD_BYTES * records + FUNCTION_TABLE_BYTES * functions.size;
 }
 
 /** Multiply-adds per answer, other work counted as multiply-adds. */

@@ -3,7 +3,7 @@ import { withoutBlocks } from '../../ir/blocks.js';
 import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import type { CompressOptions, Method } from '../compress-options.js';
-import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
+import { bytesBesides, costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
 import { refineWithin } from '../refine/refine-within.js';
 import type { PhysicsLessons } from '../teacher/physics-lessons.js';
@@ -23,10 +23,10 @@ import { runSpline } from './spline-search.js';
 import { runStudent } from './student-search.js';
 
 /**
- * The search over all methods, the cheapest first: a glance at those that need no refinement, a student, a spline where that
- * is still large, neurons taken out step by step, then every single method as it would run alone, as long as it can still
- * win, and those that make matrices smaller once more on what is left. The network of fewest bytes wins (of least work for
- * `speed`).
+ * The search over all methods, the cheapest first: a glance at those that need no refinement, a spline, a student, neurons
+ * taken out step by step, then every single method as it would run alone, as long as it can still win, and those that make
+ * matrices smaller once more on what is left. The network of fewest bytes of weights, records and function tables wins (of
+ * least work for `speed`). Where a spline is half as large as the network, what comes after it gets little work.
  */
 
 /** What a search ends with. */
@@ -54,6 +54,10 @@ const SINGLE_WORK = 1 / 8;
 const AFTER_WORK = 1 / 2;
 /** The same of students, which are grown from nothing. */
 const STUDENT_WORK = 1 / 3;
+/** The same of students, of taking out neurons, and of all methods after that, where a spline has been found. */
+const BESIDE_SPLINE = 1 / 8;
+/** Splines are of interest that take less than so much of what there is. */
+const SMALL_SPLINE = 1 / 2;
 
 export async function runMethod(
   method: SingleName,
@@ -87,7 +91,10 @@ async function studentOf(
   points: SearchPoints,
   all: SearchAllOptions,
 ): Promise<Found> {
-  const found = await runStudent({ ...teacher, graph }, points, { ...all, maxWork: all.maxWork * STUDENT_WORK });
+  const found = await runStudent({ ...teacher, graph }, points, {
+    ...all,
+    maxWork: Math.min(all.maxWork * STUDENT_WORK, all.workLeft ?? all.maxWork),
+  });
   if (!found.graph || !wins({ graph: found.graph, bytes: weightBytes(found.graph, 8) }, all)) return found;
   const stored = await roundAndRecheck(teacher, found.graph, points, all);
   if (!stored) return { attempts: found.attempts.map((a) => (a.kept ? { ...a, within: false, kept: false } : a)) };
@@ -99,15 +106,13 @@ function wins(
   { graph, bytes }: Pick<Found, 'graph' | 'bytes'>,
   { goal, beat = Number.POSITIVE_INFINITY }: Pick<SearchAllOptions, 'goal' | 'beat'>,
 ): boolean {
-  return graph !== undefined && (goal !== 'speed' ? bytes! : costOf(graph, goal)) < beat;
+  return graph !== undefined && (goal !== 'speed' ? bytes! + bytesBesides(graph) : costOf(graph, goal)) < beat;
 }
 
 /** Those that work on matrices, and so on what is left once neurons are gone. */
 const AFTER_PRUNING = ['lowrank', 'svd', 'tt', 'hmatrix'] as const;
 /** Up to so many parameters, all methods without refinement are a matter of seconds, so that there is a result soon. */
 const LARGEST_GLANCE = 10_000;
-/** Functions of which no network of so few bytes is found are tried as splines. */
-const SPLINE_FROM = 4096;
 /** Networks of more parameters than this are made smaller by a second method, once pruned. */
 const COMBINED_FROM = 300;
 
@@ -145,22 +150,24 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
   let best: Result = { attempts, how: '' };
   const measure = () =>
     goal !== 'speed'
-      ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16))
+      ? (best.bytes ?? weightBytes(whole, options.round ? 32 : 16)) + bytesBesides(best.graph ?? whole)
       : costOf(best.graph ?? teacher.graph, goal);
 
-  let isAfterPruning = false;
+  /** Whether the work that is allowed binds single methods. */
+  let isBound = false;
+  let afterWork = maxWork * AFTER_WORK;
   const tryMethod = async (method: SingleName, start: IrGraph, name: string, refine = options.refine) => {
-    const beat = measure();
+    const beat = method === 'spline' && goal !== 'speed' ? SMALL_SPLINE * measure() : measure();
     if ((await options.checkpoint?.()) || lowerBoundBytes(method, start, goal) >= beat) return;
-    if (refine && isAfterPruning && work.done >= work.limit) return;
+    if (refine && isBound && work.done >= work.limit) return;
     const named = (attempt: Attempt) => ({ ...attempt, by: name, what: `${name}, ${attempt.what}` });
     const found = await runMethod(method, teacher, start, points, {
       ...options,
       refine,
       beat,
-      workLeft: isAfterPruning ? work.limit - work.done : undefined,
+      workLeft: isBound ? work.limit - work.done : undefined,
       onAttempt: (attempt) => {
-        const measured = goal !== 'speed' ? attempt.bytes : attempt.cost;
+        const measured = goal !== 'speed' ? attempt.bytes + attempt.besides! : attempt.cost;
         // Narrower weights alone are no structure: see below.
         const fewer = method === 'magnitude' || attempt.parameters < modelParameterCount(start);
         options.onAttempt?.({ ...named(attempt), kept: attempt.kept && fewer && measured < measure() });
@@ -171,7 +178,7 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
     if (!graph || !isStructure(found, start) || options.accepts?.(graph) === false) return;
     if (!wins(found, { goal, beat })) return;
     best = { ...found, attempts, how: found.refined ? `${name} + refine` : name };
-    if (isAfterPruning) allow(maxWork * AFTER_WORK);
+    if (isBound) allow(afterWork);
   };
 
   // The runtime multiplies by zeros as by any weight.
@@ -179,21 +186,31 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
-  // A spline takes the same time however rough the function is, and seconds to find.
-  if (goal === 'speed') await tryMethod('spline', whole, 'spline', false);
+  // A spline takes seconds to find, and the same time per answer however rough the function is.
+  await tryMethod('spline', whole, 'spline', false);
+  isBound = best.graph !== undefined && best.how === 'spline';
+  const pruneWork = isBound ? maxWork * BESIDE_SPLINE : maxWork;
+  if (isBound) {
+    afterWork = maxWork * BESIDE_SPLINE;
+    allow(maxWork * BESIDE_SPLINE);
+  }
   await tryMethod('student', whole, 'student');
-  if (goal !== 'speed' && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
-  allow(maxWork * (1 + AFTER_WORK));
-  const { closest, ...search } = await searchPruned(teacher, whole, { ...options, target: share, beat: measure() });
+  allow(pruneWork + afterWork);
+  const { closest, ...search } = await searchPruned(teacher, whole, {
+    ...options,
+    target: share,
+    beat: measure(),
+    maxWork: pruneWork,
+  });
   attempts.push(...search.attempts);
   const pruned = search.graph && (await roundAndRecheck(teacher, search.graph, points, options));
   if (pruned) {
     const bytes = storedBytes(pruned.graph);
     const less = wins({ ...pruned, bytes }, { goal, beat: measure() });
-    isAfterPruning = true;
+    isBound = true;
     if (less || !best.graph) best = { ...pruned, refined: true, bytes, attempts, how: 'prune + refine' };
   }
-  allow(maxWork * (isAfterPruning ? AFTER_WORK : SINGLE_WORK * (structures.length + AFTER_PRUNING.length)));
+  allow(isBound ? afterWork : maxWork * SINGLE_WORK * (structures.length + AFTER_PRUNING.length));
   for (const method of structures) await tryMethod(method, whole, method);
   if (best.graph && irParameterCount(best.graph) > COMBINED_FROM) {
     const from = best.graph;
@@ -242,7 +259,7 @@ function lowerBoundBytes(method: SingleName, graph: IrGraph, goal: Goal): number
   const ranks = method === 'lowrank' || method === 'svd' || method === 'tt';
   return weightSites(graph).reduce((n, { rows, x, bias }) => {
     return n + (ranks ? Math.min(rows * x.width, rows + x.width) : 0) + 4 * (bias?.length ?? 0);
-  }, 0);
+  }, bytesBesides(graph));
 }
 
 /** The whole network with narrower weights, where that takes fewer bytes than the best structure and keeps the tolerance. */
@@ -250,11 +267,12 @@ async function tryPlainRounding(
   teacher: Teacher,
   points: SearchPoints,
   options: CompressOptions,
-  { bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
+  { graph: found, bytes: limit = Number.POSITIVE_INFINITY, attempts }: Result,
 ): Promise<SearchAllResult['rounded']> {
   const { graph } = teacher;
   let best: SearchAllResult['rounded'];
-  const wins = (bytes: number) => bytes < Math.min(limit, best?.bytes ?? Number.POSITIVE_INFINITY);
+  const most = limit + (found ? bytesBesides(found) - bytesBesides(graph) : 0);
+  const wins = (bytes: number) => bytes < Math.min(most, best?.bytes ?? Number.POSITIVE_INFINITY);
   for (const bits of [8, 16] as const) {
     if (!wins(weightBytes(graph, bits))) return best;
     const { bytes, attempts: tried } = await runSingle(`int${bits}`, teacher, graph, points, options);

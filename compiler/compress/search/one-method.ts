@@ -4,7 +4,7 @@ import { modelParameterCount } from '../../ir/parameters.js';
 import { foldGraph } from '../../ir/simplify.js';
 import type { IrGraph } from '../../ir/types.js';
 import { roundWeights } from '../comparisons/round-weights.js';
-import { costOf, weightBytes } from '../graph-cost.js';
+import { bytesBesides, costOf, weightBytes } from '../graph-cost.js';
 import { roundWithPeaks } from '../matrices/precision.js';
 import { balanced } from '../refine/balance.js';
 import type { Checkpoint } from '../refine/refine.js';
@@ -33,6 +33,8 @@ export interface Attempt {
   parameters: number;
   /** Weight bytes as the method stores them. */
   bytes: number;
+  /** Bytes of records and function tables that a build has besides, about. */
+  besides?: number;
   /** What the search makes small: bytes with records, or multiply-adds. */
   cost: number;
   /** Share of the tolerance on points that refinement did not see. */
@@ -61,7 +63,7 @@ export interface SingleOptions extends FamilyOptions {
   maxWork: number;
   /** Told of multiply-adds that were taken. */
   onWork?: (taken: number) => void;
-  /** Only networks that measure less than this are of interest: bytes as the method stores them, or multiply-adds. */
+  /** Only networks that measure less than this are of interest: bytes with records and tables, or multiply-adds. */
   beat?: number;
   onAttempt?: (attempt: Attempt) => void;
   checkpoint?: Checkpoint;
@@ -166,7 +168,7 @@ class Run {
 
   private wins(family: Family, graph: IrGraph): boolean {
     const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
-    return (goal !== 'speed' ? family.bytesOf(graph, 8) : costOf(graph, goal)) < beat;
+    return (goal !== 'speed' ? family.bytesOf(graph, 8) + bytesBesides(graph) : costOf(graph, goal)) < beat;
   }
 
   /** @returns whether the network keeps the tolerance */
@@ -182,7 +184,8 @@ class Run {
     }
     const cost = costOf(graph, options.goal);
     const parameters = modelParameterCount(graph);
-    const attempt = { by: this.method, what, parameters, bytes, cost, error, refined, within: kept, kept };
+    const besides = bytesBesides(graph);
+    const attempt = { by: this.method, what, parameters, bytes, besides, cost, error, refined, within: kept, kept };
     this.attempts.push(attempt);
     options.onAttempt?.(attempt);
     return kept;

@@ -2,7 +2,7 @@ import type { Goal } from '../../code/cost/goal.js';
 import { modelParameterCount } from '../../ir/parameters.js';
 import type { IrGraph } from '../../ir/types.js';
 import { findChannels } from '../channels.js';
-import { costOf, weightBytes } from '../graph-cost.js';
+import { bytesBesides, costOf, weightBytes } from '../graph-cost.js';
 import { analyzeChannels, type PruneAnalysis, pruneTo, rankAt } from '../neurons/prune.js';
 import type { Checkpoint } from '../refine/refine.js';
 import { refineWithin } from '../refine/refine-within.js';
@@ -24,7 +24,7 @@ import type { Teacher } from '../teacher/teacher.js';
 export interface SearchOptions {
   /** A network to refine to the last step in place of pruned ones of growing width, and what its attempts are called. */
   start?: { graph: IrGraph; points: SearchPoints; by: string; what: string };
-  /** Only networks that measure less than this are of interest: bytes, or multiply-adds for speed. */
+  /** Only networks that measure less than this are of interest: bytes with records and tables, or multiply-adds for speed. */
   beat?: number;
   /** Share of the tolerance that may be spent. */
   target: number;
@@ -169,7 +169,9 @@ class Search {
   /** Neurons that are taken out later, and narrower weights, halve the bytes at best. */
   private isBeaten(graph: IrGraph): boolean {
     const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
-    return (goal === 'speed' ? costOf(graph, goal) : weightBytes(graph, 16)) >= 2 * beat;
+    return goal === 'speed'
+      ? costOf(graph, goal) >= 2 * beat
+      : weightBytes(graph, 16) >= 2 * (beat - bytesBesides(graph));
   }
 
   private exhausted(share: number): boolean {
@@ -201,7 +203,8 @@ class Search {
     const within = worst <= options.target;
     const parameters = modelParameterCount(refined.graph);
     const made = { by: options.start?.by ?? STEP_BY_STEP, what, parameters, refined: true };
-    const attempt = { ...made, bytes, cost, error: worst, within, kept: within && (cheaper || better) };
+    const besides = bytesBesides(refined.graph);
+    const attempt = { ...made, bytes, besides, cost, error: worst, within, kept: within && (cheaper || better) };
     if (attempt.kept) this.best = { graph: refined.graph, error: worst, cost };
     if (!this.closest || worst < this.closest.error) this.closest = { graph: refined.graph, error: worst };
     this.attempts.push(attempt);

@@ -9,7 +9,7 @@ import {
   type SplineNode,
 } from '../../ir/types.js';
 import { AXIS_BYTES } from '../../table/spline.js';
-import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
+import { bytesBesides, costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { PEAK } from '../refine/refine-within.js';
 import { type Grading, gradingOf, placesOf, segmentDensity, withEnds } from '../splines/grading.js';
 import { type GridFit, GridSearch, type Sampled } from '../splines/grids.js';
@@ -155,6 +155,7 @@ class SplineSearch {
       what: describe(plan, fit),
       parameters: modelParameterCount(graph),
       bytes: storedBytes(graph),
+      besides: bytesBesides(graph),
       cost: costOf(graph, options.goal),
       error,
       refined: false,

@@ -1,5 +1,5 @@
 import type { IrGraph } from '../../ir/types.js';
-import { costOf, storedBytes, weightBytes } from '../graph-cost.js';
+import { bytesBesides, costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { coreOf, STUDENT_FUNCTIONS, type StudentFunction } from '../student/core.js';
 import { GrowingStudent } from '../student/grow.js';
 import type { SearchPoints } from '../teacher/search-points.js';
@@ -94,7 +94,7 @@ class StudentSearch {
   private async growUntil(student: GrowingStudent, bound: number): Promise<boolean> {
     const history: { bytes: number; rms: number }[] = [];
     const { beat = Number.POSITIVE_INFINITY, goal } = this.options;
-    const most = goal === 'speed' ? Number.POSITIVE_INFINITY : beat;
+    const most = goal === 'speed' ? Number.POSITIVE_INFINITY : beat - bytesBesides(student.graph);
     for (;;) {
       const { graph } = student;
       const rms = this.rmsOf(graph);
