@@ -1,11 +1,12 @@
 import type { Goal } from '../../code/cost/goal.js';
 import { withoutBlocks } from '../../ir/blocks.js';
 import { irParameterCount, modelParameterCount, trainableCount, weightSites } from '../../ir/parameters.js';
-import type { IrGraph } from '../../ir/types.js';
+import type { IrGraph, IrNode } from '../../ir/types.js';
 import type { CompressOptions, Method } from '../compress-options.js';
 import { bytesBesides, costOf, storedBytes, weightBytes } from '../graph-cost.js';
 import { roundWithin, roundWithPeaks } from '../matrices/precision.js';
 import { refineWithin } from '../refine/refine-within.js';
+import { coreOf } from '../student/core.js';
 import type { PhysicsLessons } from '../teacher/physics-lessons.js';
 import {
   addPeaks,
@@ -23,7 +24,8 @@ import { runSpline } from './spline-search.js';
 import { runStudent } from './student-search.js';
 
 /**
- * The search over all methods, the cheapest first: a glance at those that need no refinement, a spline, a student, neurons
+ * The search over all methods, the cheapest first: a glance at those that need no refinement, a spline (where conditions are
+ * built in, only once no student is small, but for `speed`), a student, neurons
  * taken out step by step, then every single method as it would run alone, as long as it can still win, and those that make
  * matrices smaller once more on what is left. The network of fewest bytes of weights, records and function tables wins (of
  * least work for `speed`). Where a spline is half as large as the network, what comes after it gets little work.
@@ -56,6 +58,8 @@ const AFTER_WORK = 1 / 2;
 const STUDENT_WORK = 1 / 3;
 /** The same of students, of taking out neurons, and of all methods after that, where a spline has been found. */
 const BESIDE_SPLINE = 1 / 8;
+/** Functions with conditions built in of which no network of so few bytes is found are tried as splines. */
+const SPLINE_FROM = 4096;
 /** Splines are of interest that take less than so much of what there is. */
 const SMALL_SPLINE = 1 / 2;
 
@@ -186,8 +190,10 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
   if (trainableCount(whole) <= LARGEST_GLANCE) {
     for (const method of structures) await tryMethod(method, whole, method, false);
   }
-  // A spline takes seconds to find, and the same time per answer however rough the function is.
-  await tryMethod('spline', whole, 'spline', false);
+  // A spline takes seconds to find, and the same time per answer however rough the function is. Conditions that are built in
+  // are not exact in it.
+  const isSplineFirst = goal === 'speed' || endsInMatrices(whole);
+  if (isSplineFirst) await tryMethod('spline', whole, 'spline', false);
   isBound = best.graph !== undefined && best.how === 'spline';
   const pruneWork = isBound ? maxWork * BESIDE_SPLINE : maxWork;
   if (isBound) {
@@ -195,6 +201,7 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
     allow(maxWork * BESIDE_SPLINE);
   }
   await tryMethod('student', whole, 'student');
+  if (!isSplineFirst && measure() > SPLINE_FROM) await tryMethod('spline', whole, 'spline', false);
   allow(pruneWork + afterWork);
   const { closest, ...search } = await searchPruned(teacher, whole, {
     ...options,
@@ -251,6 +258,12 @@ function isStructure({ graph, bytes }: Found, start: IrGraph): boolean {
   if (!graph) return false;
   const fewer = irParameterCount(graph) < irParameterCount(start);
   return fewer || bytes! < storedBytes(graph) || graph.nodes.some(({ kind }) => kind === 'blocks');
+}
+
+/** Whether every output is one of the last matrices' values. */
+function endsInMatrices(graph: IrGraph): boolean {
+  const heads = new Set<IrNode>(coreOf(graph)?.heads);
+  return graph.output.parts.every((part) => heads.has(part.kind === 'slice' ? part.x : part));
 }
 
 /** Fewer bytes than this no network of the method takes: neurons stay, each with its bias, and a rank is at least 1. */
