@@ -192,7 +192,7 @@ export async function searchAll(teacher: Teacher, given: SearchAllOptions): Prom
   }
   // A spline takes seconds to find, and the same time per answer however rough the function is. Conditions that are built in
   // are not exact in it.
-  const isSplineFirst = goal === 'speed' || endsInMatrices(whole);
+  const isSplineFirst = !given.accepts && (goal === 'speed' || endsInMatrices(whole));
   if (isSplineFirst) await tryMethod('spline', whole, 'spline', false);
   isBound = best.graph !== undefined && best.how === 'spline';
   const pruneWork = isBound ? maxWork * BESIDE_SPLINE : maxWork;
