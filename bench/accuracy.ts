@@ -1,19 +1,19 @@
-import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Goal } from '../compiler/code/cost/goal.js';
-import type { BuildEngine } from '../compiler/code/engines/build-engine.js';
-import { createEngine } from '../compiler/code/engines/create.js';
+import { runTable } from '../targets/host/wasm3.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/code/engines/engine.js';
-import { linearMemoryBytes } from '../compiler/code/linear-memory.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
-import { type CompiledModel, compile, loadModel } from '../compiler/index.js';
-import { Judge, type PointFunction } from '../compiler/judge/measure.js';
+import { loadModel } from '../compiler/index.js';
+import { Judge } from '../compiler/judge/measure.js';
+import { concatPoints } from '../compiler/judge/points/cover.js';
 import type { Model } from '../compiler/model/types.js';
+import { decodeTable } from '../compiler/table/table.js';
+import { Builds, type SharedFormats, type Variant, wordsOf } from './accuracy-builds.js';
 import { type Attack, DenseGrid } from './attack.js';
 import { exampleModelFile, exampleNames } from './examples.js';
+import { ManyPoints } from './many-points/many-points.js';
 
 /** `npm run bench:accuracy`: builds are attacked by a search of another kind; see attack.ts. */
 
@@ -48,7 +48,10 @@ interface Row {
 const VARIANTS = ['wasm3/size', 'wasm3/speed', 'wasm3/memory', 'wasm3+native/speed', 'c/size', 'c/speed'] as const;
 
 /** Rough multiply-adds that an attack may take: of large networks fewer points are looked at. */
-const MOST_WORK = 1.4e11;
+const MOST_WORK = 4e11;
+
+/** The integers of every variant are held against those that were attacked at one point of the grid in so many. */
+const COMPARED = 64;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -69,12 +72,14 @@ async function main(): Promise<void> {
     return;
   }
   const rows = values.rows && existsSync(values.rows) ? rowsIn(values.rows) : [];
+  const program = new ManyPoints();
   for (const { name, model } of models(values.models, values.model?.split(','))) {
     const parameters = [...model.tensors.values()].reduce((n, { data }) => n + data.length, 1);
     const points = Math.min(Number(values.points), Math.ceil(MOST_WORK / parameters));
     let grid: DenseGrid | undefined;
-    const attacks = new Map<string, Attack>();
     for (const tolerance of values.tol.split(',').map(Number)) {
+      const builds = new Builds(model, tolerance, values.compress);
+      const attacks = new Map<SharedFormats, Attack>();
       for (const variant of values.variant.split(',')) {
         const build = { model: name, tolerance, variant, compressed: values.compress };
         let row = rows.find((other) =>
@@ -82,7 +87,7 @@ async function main(): Promise<void> {
         );
         if (!row) {
           grid ??= new DenseGrid(model, points);
-          row = { ...build, ...(await attackBuild(model, grid, build, attacks)) };
+          row = { ...build, ...(await attackBuild(model, grid, builds, build, attacks, program)) };
           rows.push(row);
           if (values.rows) appendFileSync(values.rows, `${JSON.stringify(row)}\n`);
         }
@@ -90,6 +95,7 @@ async function main(): Promise<void> {
       }
     }
   }
+  program.dispose();
   if (values.write) writeFileWhole(join(PACKAGE_ROOT, 'docs/benchmarks-accuracy.md'), documentOf(rows));
   if (rows.some(({ worst }) => worst > 1)) process.exitCode = 1;
 }
@@ -110,48 +116,64 @@ function* models(folder: string | undefined, names: readonly string[] | undefine
   }
 }
 
-/** @param attacks those of the model's block tables: builds that have the same table have the same integers */
+/** @param attacks those of the formats: variants with the same formats have the same integers, which is looked at */
 async function attackBuild(
   model: Model,
   grid: DenseGrid,
-  { tolerance, variant, compressed }: Pick<Row, 'tolerance' | 'variant' | 'compressed'>,
-  attacks: Map<string, Attack>,
+  builds: Builds,
+  { tolerance, variant }: Pick<Row, 'tolerance' | 'variant'>,
+  attacks: Map<SharedFormats, Attack>,
+  program: ManyPoints,
 ): Promise<Pick<Row, 'worst' | 'reported' | 'at' | 'points'>> {
-  const [engine, goal] = variant.split('/') as [BuildEngine, Goal];
+  let formats: SharedFormats;
   try {
-    const built = await compile(model, { tolerance, engine, goal, compress: compressed ? {} : undefined });
-    const key = `${tolerance} ${createHash('sha256').update(built.table).digest('hex')}`;
-    const attack = attacks.get(key) ?? (await attackTable(model, grid, tolerance, built));
-    attacks.set(key, attack);
-    const reported = Math.max(...built.measured.outputs.map(({ maxRelative }) => maxRelative)) / tolerance;
-    const at = `${attack.output} at ${attack.at.map((x) => Number(x.toPrecision(6))).join(', ')}`;
-    return { worst: attack.worst / tolerance, reported, at, points: attack.points };
+    formats = await builds.formatsOf(variant);
   } catch (error) {
     return { worst: 0, reported: 0, at: `refused: ${(error as Error).message}`, points: 0 };
   }
+  const attack = attacks.get(formats) ?? attackFormats(model, grid, tolerance, formats, program);
+  attacks.set(formats, attack);
+  await requireSameIntegers(model, builds, variant, concatPoints([grid.sample(COMPARED), attack.population]));
+  const reported = Math.max(...formats.built.measured.outputs.map(({ maxRelative }) => maxRelative)) / tolerance;
+  const at = `${attack.output} at ${attack.at.map((x) => Number(x.toPrecision(6))).join(', ')}`;
+  return { worst: attack.worst / tolerance, reported, at, points: attack.points };
 }
 
 /** Beside a jump, which depends on the tolerance, the nearer side counts. */
-async function attackTable(model: Model, grid: DenseGrid, tolerance: number, built: CompiledModel): Promise<Attack> {
+function attackFormats(
+  model: Model,
+  grid: DenseGrid,
+  tolerance: number,
+  { table }: SharedFormats,
+  program: ManyPoints,
+): Attack {
   const judge = new Judge(model);
   judge.lookForJumps(judge.roughAllowances({ all: { relative: tolerance } }));
-  return grid.attack(await edgeOf(built), (...sides) => judge.nearerSide(...sides));
+  const { inputs, outputs } = wordFormats(model, table);
+  return grid.attack(
+    (points) => fromWords(program.answers(table, toWords(points, inputs)), outputs),
+    (points) => fromWords(plainWords(model, table, toWords(points, inputs)), outputs),
+    (...sides) => judge.nearerSide(...sides),
+  );
 }
 
-/** The module itself under V8, or the kernels in C: the same integers. */
-async function edgeOf({ model, wasm, table, lowered, engine, goal }: CompiledModel): Promise<PointFunction> {
-  const inModule = engine === 'wasm3' && goal === 'speed';
-  const running = await createEngine(inModule ? 'v8' : 'c', {
-    wasm,
-    table,
-    memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
-    inputCount: model.inputs.length,
-    outputCount: model.outputs.length,
-    wasm3: { stackBytes: 4096, tailCalls: true },
-  });
-  const inputs = inputWordFormats(lowered.table);
-  const outputs = outputWordFormats(lowered.table, model.outputs);
-  return (points) => fromWords(running.run(toWords(points, inputs)).outputs, outputs);
+function wordFormats(model: Model, table: Uint8Array) {
+  const blocks = decodeTable(table);
+  return { inputs: inputWordFormats(blocks), outputs: outputWordFormats(blocks, model.outputs) };
+}
+
+function plainWords(model: Model, table: Uint8Array, words: Int32Array): Int32Array {
+  return runTable(table, words, model.inputs.length, model.outputs.length).outputs;
+}
+
+/** @throws where the variant's engine, on its own layout, does not answer as the table that was attacked */
+async function requireSameIntegers(model: Model, builds: Builds, variant: Variant, points: Float64Array) {
+  const { table } = await builds.formatsOf(variant);
+  const words = toWords(points, wordFormats(model, table).inputs);
+  const wanted = plainWords(model, table, words);
+  const got = (await wordsOf(model, await builds.buildOf(variant)))(words);
+  const place = wanted.findIndex((word, i) => word !== got[i]);
+  if (place >= 0) throw new Error(`${model.name} ${variant}: other integers than its formats at point ${place}`);
 }
 
 function line({ model, tolerance, variant, compressed, worst, reported, at }: Row): string {
@@ -175,13 +197,15 @@ function documentOf(rows: readonly Row[]): string {
 
 Made by \`npm run bench:accuracy -- --rows <file> --write\`. Every build is searched for its largest error by a method that shares nothing
 with the one that builds and \`verify\` use: a dense grid over the input box (random points, of which coordinates are at ends
-of ranges, for more than four inputs), then differential evolution from its worst points. Values of the reference on the
-grid come from SIMD, held against the reference itself at one point in 64; in evolution they are the reference's.
+of ranges, for more than four inputs), then differential evolution from its worst points. Values of the reference
+come from SIMD, held against the reference itself at one point in 64; what evolution ends with is judged by the reference itself.
 
 \`worst\` is the largest error that this found, in parts of the tolerance: a build keeps its promise where it is at
 most 1. \`reported/worst\` is what the build said of itself, in parts of that. \`points\` are those of the grid and of
-evolution together, fewer for large networks, of which they take longest. Builds whose block tables are the same are
-attacked once; what has no row was not attacked. The models are the examples and, with \`--models\`, others as \`import\` writes them.
+evolution together, fewer for large networks, of which they take longest. Variants that share formats (all for size or
+memory; those for speed by kernels in C) have one table before it is laid out, which is attacked once, by kernels in C; every
+variant's own module (under V8) or kernels, on its own layout, has to give the same integers at one point of the grid in ${COMPARED} and
+at those that evolution ended with. What has no row was not attacked. The models are the examples and, with \`--models\`, others as \`import\` writes them.
 
 | model | tolerance | engine/goal | compressed | worst | reported/worst | points | where |
 | --- | --- | --- | --- | --- | --- | --- | --- |

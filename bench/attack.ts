@@ -1,5 +1,6 @@
 import { laneOutputs } from '../compiler/ir/lanes/jobs.js';
 import { Judge, type PointFunction } from '../compiler/judge/measure.js';
+import { concatPoints } from '../compiler/judge/points/cover.js';
 import { evaluateReference } from '../compiler/judge/reference/evaluate.js';
 import type { Model } from '../compiler/model/types.js';
 import { randoms } from './random.js';
@@ -16,10 +17,12 @@ export interface Attack {
   at: number[];
   output: string;
   points: number;
+  /** The worst points of every output that evolution ended with, row-major. */
+  population: Float64Array;
 }
 
 /** Points of the grid that are evaluated together; one in so many of these by the reference itself, see `gridValues`. */
-const CHUNK = 1 << 14;
+const CHUNK = 1 << 18;
 const CHECKED = 64;
 /** How far values by lanes may be from the reference, in parts of the largest value: tolerances are 1e-4 and more. */
 const LANES_ERROR = 1e-10;
@@ -29,6 +32,7 @@ const GENERATIONS = 300;
 
 /** The dense points of a model's box with the reference there: made once for all builds of the model. */
 export class DenseGrid {
+  private readonly values: PointFunction;
   readonly count: number;
   private readonly perAxis: number[];
   private readonly wanted: Float64Array;
@@ -46,11 +50,26 @@ export class DenseGrid {
     const width = model.outputs.length;
     this.wanted = new Float64Array(this.count * width);
     this.largest = new Array<number>(width).fill(0);
-    const values = gridValues(model);
-    for (let start = 0; start < this.count; start += CHUNK) this.wanted.set(values(this.points(start)), start * width);
-    this.wanted.forEach((v, i) => {
-      this.largest[i % width] = Math.max(this.largest[i % width], Math.abs(v));
-    });
+    this.values = gridValues(model);
+    for (let start = 0; start < this.count; start += CHUNK)
+      this.wanted.set(this.values(this.points(start)), start * width);
+    for (let i = 0; i < this.wanted.length; i++) {
+      const k = i % width;
+      this.largest[k] = Math.max(this.largest[k], Math.abs(this.wanted[i]));
+    }
+  }
+
+  /** Some of the points: one in so many. */
+  sample(step: number): Float64Array {
+    const d = this.model.inputs.length;
+    const taken: Float64Array[] = [];
+    for (let start = 0; start < this.count; start += CHUNK) {
+      const points = this.points(start);
+      const some = new Float64Array(Math.ceil(points.length / d / step) * d);
+      for (let i = 0; i < some.length; i++) some[i] = points[Math.floor(i / d) * step * d + (i % d)];
+      taken.push(some);
+    }
+    return concatPoints(taken);
   }
 
   /** The points from `start` on, at most a chunk of them. */
@@ -77,53 +96,73 @@ export class DenseGrid {
     return points;
   }
 
-  /** @param beside takes the reference to the nearer side of a jump; see judge/jumps.ts */
+  /**
+   * @param edge for the grid, many points at a time
+   * @param few the same, for fewer
+   * @param beside takes the reference to the nearer side of a jump; see judge/jumps.ts
+   */
   attack(
     edge: PointFunction,
+    few: PointFunction,
     beside: (points: Float64Array, wanted: Float64Array, got: Float64Array) => Float64Array,
   ): Attack {
     const { model, count, largest } = this;
     const d = model.inputs.length;
     const width = model.outputs.length;
-    const errorsAt = (points: Float64Array, wanted: Float64Array) => {
-      const got = edge(points);
-      return beside(points, wanted, got).map((v, i) => {
-        const error = Math.abs(got[i] - v) / (largest[i % width] || 1);
-        return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
-      });
+    const errorsAt = (points: Float64Array, wanted: Float64Array, got: Float64Array) => {
+      const nearer = beside(points, wanted, got);
+      const errors = new Float64Array(got.length);
+      for (let i = 0; i < got.length; i++) {
+        const error = Math.abs(got[i] - nearer[i]) / (largest[i % width] || 1);
+        errors[i] = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+      }
+      return errors;
     };
     const populations = model.outputs.map((): Member[] => []);
     for (let start = 0; start < count; start += CHUNK) {
       const points = this.points(start);
-      const errors = errorsAt(points, this.wanted.subarray(start * width, start * width + (points.length / d) * width));
+      const wanted = this.wanted.subarray(start * width, start * width + (points.length / d) * width);
+      const errors = errorsAt(points, wanted, edge(points));
       populations.forEach((population, k) => {
-        const least = population.length < POPULATION ? -1 : population[population.length - 1].error;
+        // What is kept grows to a few times the population before the least of it go, and the bar rises.
+        let least = population.length < POPULATION ? -1 : population[POPULATION - 1].error;
         for (let p = 0; p < points.length / d; p++) {
           const error = errors[p * width + k];
-          if (error > least) population.push({ error, at: points.slice(p * d, (p + 1) * d) });
+          if (!(error > least)) continue;
+          population.push({ error, at: points.slice(p * d, (p + 1) * d) });
+          if (population.length < 4 * POPULATION) continue;
+          keepWorst(population);
+          least = population[POPULATION - 1].error;
         }
-        if (population.length > POPULATION) keepWorst(population);
+        keepWorst(population);
       });
     }
     const random = randoms(11);
     let tried = count;
-    let worst: Attack = { worst: 0, at: [], output: '', points: 0 };
+    let worst = { worst: 0, at: [] as number[], output: '' };
     populations.forEach((population, k) => {
       for (let generation = 0; generation < GENERATIONS; generation++) {
         const moved = evolve(population, model, random);
         tried += population.length;
-        const errors = errorsAt(moved, evaluateReference(model, moved));
+        const errors = errorsAt(moved, this.values(moved), few(moved));
         population.forEach((member, p) => {
           if (!(errors[p * width + k] > member.error)) return;
           member.error = errors[p * width + k];
           member.at = moved.slice(p * d, (p + 1) * d);
         });
       }
+      // What it ended with is judged by the reference itself.
+      const ends = concatPoints(population.map(({ at }) => at));
+      const errors = errorsAt(ends, evaluateReference(model, ends), few(ends));
+      population.forEach((member, p) => {
+        member.error = errors[p * width + k];
+      });
       keepWorst(population);
       const [{ error, at }] = population;
-      if (error > worst.worst) worst = { worst: error, at: Array.from(at), output: model.outputs[k].name, points: 0 };
+      if (error > worst.worst) worst = { worst: error, at: Array.from(at), output: model.outputs[k].name };
     });
-    return { ...worst, points: tried };
+    const population = concatPoints(populations.flatMap((members) => members.map(({ at }) => at)));
+    return { ...worst, points: tried, population };
   }
 }
 
