@@ -57,6 +57,16 @@ export class Builds {
     const { engine, goal } = partsOf(variant);
     // A build for speed that is not worth its bytes is one for size.
     const settings = settingsOf(this.model, { engine, goal: goal === 'speed' ? built.goal : goal });
+    if (settings.engine === built.engine && settings.goal === built.goal) {
+      const { wasm, table, lowered } = built;
+      return {
+        engine,
+        goal: built.goal,
+        wasm,
+        table,
+        memoryBytes: linearMemoryBytes(table.length, lowered.table.arenaBytes),
+      };
+    }
     const plain = lower(built.quantized, this.model.inputs);
     const attempt = { lowered: plain, tableBytes: encodeTable(plain.table) };
     const { lowered, table } = layOutFor(settings, attempt as Attempt);

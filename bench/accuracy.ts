@@ -1,7 +1,6 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runTable } from '../targets/host/wasm3.js';
 import { fromWords, inputWordFormats, outputWordFormats, toWords } from '../compiler/code/engines/engine.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
@@ -10,6 +9,7 @@ import { Judge } from '../compiler/judge/measure.js';
 import { concatPoints } from '../compiler/judge/points/cover.js';
 import type { Model } from '../compiler/model/types.js';
 import { decodeTable } from '../compiler/table/table.js';
+import { runTable } from '../targets/host/wasm3.js';
 import { Builds, type SharedFormats, type Variant, wordsOf } from './accuracy-builds.js';
 import { type Attack, DenseGrid } from './attack.js';
 import { exampleModelFile, exampleNames } from './examples.js';

@@ -28,6 +28,13 @@ export function inferChains(candidates: readonly DenseCandidate[], layout: Layou
     }
     if (chain) return [chain];
   }
+  const copy = networks?.find(({ name }) => COPY_NAME.test(name));
+  if (networks && copy) {
+    const names = networks.map(({ name }) => name).join(' and ');
+    throw new NotInferable(
+      `of ${names}, ${copy.name} has the name of a copy that training keeps, a moving average or an earlier state; list the layers of the one to build`,
+    );
+  }
   if (networks) return networks;
   const gates = gatesAmong(candidates, layout);
   if (gates) {
@@ -40,6 +47,9 @@ export function inferChains(candidates: readonly DenseCandidate[], layout: Layou
   const list = shapes.length > 8 ? `${shapes.slice(0, 8).join(', ')} and ${shapes.length - 8} more` : shapes.join(', ');
   throw new NotInferable(`the layers ${list} do not follow each other`);
 }
+
+/** What copies of a network are called, beside which it would be taken for further outputs. */
+const COPY_NAME = /(^|[._])(ema|swa|averaged?|shadow|target|teacher|best|old|prev(ious)?|last|backup|copy)([._]|\d*$)/i;
 
 /** Groups of names that are chains by themselves and read the same inputs. */
 export function networksAmong(candidates: readonly DenseCandidate[], layout: Layout | undefined): Chain[] | undefined {

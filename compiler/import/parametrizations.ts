@@ -3,7 +3,7 @@ import type { Tensor } from '../model/types.js';
 /**
  * Weights that training kept in parts, put together again: weight normalisation (Salimans and Kingma, arXiv 1602.07868),
  * spectral normalisation (Miyato et al., arXiv 1802.05957) and random weight factorisation (Wang et al., arXiv
- * 2210.01274). Names become dotted, without Keras's `:0`.
+ * 2210.01274), and pruning (torch.nn.utils.prune). Names become dotted, without Keras's `:0`.
  */
 export function foldParametrizations(raw: ReadonlyMap<string, Tensor>, notes: string[]): Map<string, Tensor> {
   const tensors = new Map([...raw].map(([name, tensor]) => [plainName(name), tensor]));
@@ -56,7 +56,7 @@ interface Folded {
 }
 
 interface Rule {
-  kind: 'weight normalisation' | 'spectral normalisation' | 'random weight factorisation';
+  kind: 'weight normalisation' | 'spectral normalisation' | 'random weight factorisation' | 'pruning';
   matrix: string;
   parts: string[];
   fold: (matrix: Tensor, parts: readonly Tensor[], facts: { prefix: string; outputAxis?: Axis }) => Folded;
@@ -74,6 +74,7 @@ const RULES: Rule[] = [
     parts: [`${NEW}.0._u`, `${NEW}.0._v`],
     fold: spectralNorm,
   },
+  { kind: 'pruning', matrix: '.weight_orig', parts: ['.weight_mask'], fold: pruned },
   { kind: 'random weight factorisation', matrix: '.kernel.1', parts: ['.kernel.0'], fold: factorised((g) => g) },
   { kind: 'random weight factorisation', matrix: '.V', parts: ['.s'], fold: factorised(Math.exp) },
   { kind: 'random weight factorisation', matrix: '.V', parts: ['.g'], fold: factorised((g) => g) },
@@ -120,6 +121,15 @@ function spectralNorm(w: Tensor, [u, v]: readonly Tensor[], { prefix }: { prefix
     sigma += left[Math.floor(i / cols)] * x * right[i % cols];
   });
   return { tensor: { shape: w.shape, data: w.data.map((x) => x / sigma) } };
+}
+
+/** W = V mask, entry by entry. */
+function pruned(w: Tensor, [mask]: readonly Tensor[], { prefix }: { prefix: string }): Folded {
+  if (mask.shape.join() !== w.shape.join())
+    throw new Error(
+      `the mask of "${prefix}" has shape [${mask.shape.join(', ')}], its weight [${w.shape.join(', ')}]; make the pruning permanent (torch.nn.utils.prune.remove) before saving`,
+    );
+  return { tensor: { shape: w.shape, data: w.data.map((x, i) => x * mask.data[i]) } };
 }
 
 /** W = diag(f(s)) V, s per output neuron. */

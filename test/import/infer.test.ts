@@ -131,6 +131,21 @@ describe('layer names', () => {
     expect(model.outputs).toHaveLength(3);
   });
 
+  test.each([
+    ['model_ema', 'model'],
+    ['ema', 'net'],
+    ['net_target', 'net'],
+    ['teacher', 'student'],
+    ['best_1', 'net_1'],
+  ])('%s beside %s is no second network until it is said', async (copy, name) => {
+    const layersOf = (prefix: string) => torch([0, 2, 4].map((i) => `${prefix}.${i}`));
+    const tensors: Named = [...layersOf(name), ...layersOf(copy)];
+    await expect(run(tensors)).rejects.toThrow(new RegExp(`${copy} has the name of a copy`));
+    const one = { network: { activation: 'tanh', layers: [0, 2, 4].map((i) => `${name}.${i}`) } };
+    const { model } = await run(tensors, { ...one, ignore: layersOf(copy).map(([tensor]) => tensor) });
+    expect(Array.from(evaluateReference(model, POINT))).toEqual([expect.closeTo(expected(), 12)]);
+  });
+
   test('layers that do not follow each other are listed with their shapes', async () => {
     await expect(
       run([

@@ -259,6 +259,47 @@ describe('patterns of exporters', () => {
     );
   });
 
+  test('what is cast to 16 bits is rounded where it is constant, and said to be where it is not', async () => {
+    const constants = { w: { shape: [2], data: [0.1, 3.00390625] } };
+    for (const [to, name, [first, second]] of [
+      [10, 'float16', [0.0999755859375, 3.00390625]],
+      [16, 'bfloat16', [0.10009765625, 3]],
+    ] as const) {
+      const nodes: OnnxGraph['nodes'] = [
+        ['Cast', 'w', 'h', { to }],
+        ['Cast', 'v', 'u', { to }],
+        ['Mul', 'u h', 'y'],
+      ];
+      await expectValues({ constants, nodes }, (x, t) => [first * x, second * t]);
+      const bytes = onnxBytes({ inputs: { v: [2] }, outputs: ['y'], constants, nodes });
+      const { notes } = await importModel('net.onnx', memoryFiles({ 'net.onnx': bytes }), { inputs: BOX });
+      expect(notes.filter((note) => note.startsWith('assumed'))).toEqual([
+        `assumed: values need not be rounded to ${name}, as Cast nodes of the graph do`,
+      ]);
+    }
+    expect(await refused({ nodes: [['Cast', 'v', 'y', { to: 17 }]] })).toMatch(
+      /Cast of node "y".*with to = 17; export/,
+    );
+  });
+
+  test('CastLike has the type of what it names: integers truncate, comparisons ask for zero', async () => {
+    const constants = {
+      three: { shape: [], data: [3] },
+      whole: { shape: [], data: [1], type: 'int64' as const },
+      zero: { shape: [], data: [0] },
+    };
+    const nodes: OnnxGraph['nodes'] = [
+      ['Mul', 'v three', 'w'],
+      ['CastLike', 'w whole', 'i'],
+      ['Greater', 'v zero', 'm'],
+      ['CastLike', 'v m', 'b'],
+      ['Where', 'b i zero', 'c'],
+      ['CastLike', 'w three', 'f'],
+      ['Concat', 'c f', 'y', { axis: 1 }],
+    ];
+    await expectValues({ constants, nodes }, (x, t) => [Math.trunc(3 * x), Math.trunc(3 * t), 3 * x, 3 * t]);
+  });
+
   test('ScatterElements at constant places of every point', async () => {
     const indices = { shape: [1, 1], data: [1], type: 'int64' as const };
     const graph = (attributes: Record<string, number | string>, name = 'every'): Graph => ({

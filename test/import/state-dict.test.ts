@@ -424,6 +424,25 @@ describe('weights in parts', () => {
     });
   }
 
+  test('what pruning masks is no weight', async () => {
+    const masks = layers.map(({ weight }) => weight.data.map((_, i) => (i % 3 === 0 ? 0 : 1)));
+    const tensors: Named = layers.flatMap(
+      ({ weight, bias }, i): Named => [
+        [`${names[i]}.bias`, bias],
+        [`${names[i]}.weight_orig`, weight],
+        [`${names[i]}.weight_mask`, { shape: weight.shape, data: masks[i] }],
+      ],
+    );
+    const [a, b, c] = layers.map(({ weight, bias }, i) => ({
+      weight: { shape: weight.shape, data: weight.data.map((w, k) => w * masks[i][k]) },
+      bias,
+    }));
+    await expectAnswer(tensors, undefined, apply(c, tanh(apply(b, tanh(apply(a, POINT))))));
+    const [, , [mask, { shape, data }]] = tensors;
+    const other: Named = [...tensors.slice(0, 2), [mask, { shape: [shape[1], shape[0]], data }], ...tensors.slice(3)];
+    expect(await refusal(other, undefined)).toContain('make the pruning permanent');
+  });
+
   test('factors of a square layer go along the axis that the other layers show', async () => {
     const factors = layers.map(({ bias }) => bias.data.map((b) => 0.5 + Math.abs(b)));
     // W = diag(exp(s)) V, V being [out, in] as in PyTorch: the hidden layer is square.

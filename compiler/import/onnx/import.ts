@@ -162,7 +162,7 @@ class Walker {
   private steps = 0;
 
   constructor(
-    private readonly job: Pick<ImportJob, 'file' | 'ends'>,
+    private readonly job: Pick<ImportJob, 'file' | 'ends' | 'notes'>,
     functions: readonly OnnxFunction[],
     private readonly opset: number,
     private readonly batch: number | undefined,
@@ -182,7 +182,10 @@ class Walker {
         advice: hint,
       });
     };
-    return { builder, node, batch: this.batch, opset: this.opset, ends: this.job.ends, refuse };
+    const note = (text: string) => {
+      if (!this.job.notes.includes(text)) this.job.notes.push(text);
+    };
+    return { builder, node, batch: this.batch, opset: this.opset, ends: this.job.ends, note, refuse };
   }
 
   run(builder: GraphBuilder, nodes: readonly OnnxNode[], scope: Map<string, Value>, depth: number): void {

@@ -44,6 +44,8 @@ export interface OpContext {
   readonly opset: number;
   /** Ends of all input ranges that are known. */
   readonly ends: readonly number[];
+  /** Says once what is taken to be so. */
+  note(text: string): void;
   /** The operation cannot be translated. */
   refuse(reason: string, advice?: string): PinnEdgeError;
 }

@@ -1,4 +1,5 @@
 import { FUNCTIONS, type FunctionName } from '../../../model/functions.js';
+import { toBfloat16, toBinary16 } from '../../../model/small-floats.js';
 import { combine, mapArray } from '../ndarray.js';
 import {
   attribute,
@@ -96,16 +97,40 @@ const prelu: Handler = (context, [x, slope]) => {
 const INTEGER_TYPES = [2, 3, 4, 5, 6, 7, 12, 13];
 const BOOL = 9;
 
+/** By the numbers of TensorProto: float and double, and those that Cast rounds to. */
+const FLOATS = [1, 11];
+const SMALL_FLOATS = new Map([
+  [10, { name: 'float16', round: toBinary16 }],
+  [16, { name: 'bfloat16', round: toBfloat16 }],
+]);
+
 const cast: Handler = (context, [x]) => {
   const to = intAttribute(context.node, 'to', 1);
   const integer = INTEGER_TYPES.includes(to);
+  const small = SMALL_FLOATS.get(to);
   if (!x) throw context.refuse(': it has no input');
+  if (!integer && !small && to !== BOOL && !FLOATS.includes(to))
+    throw context.refuse(` with to = ${to}`, 'export the float model, before quantising');
   if (x.kind === 'constant') {
     if (to === BOOL) return [constant(mapArray(x.array, (v) => (v ? 1 : 0), true))];
-    return [constant(mapArray(x.array, integer ? Math.trunc : (v) => v, integer))];
+    return [constant(mapArray(x.array, integer ? Math.trunc : (small?.round ?? ((v) => v)), integer))];
   }
   if (x.kind !== 'variable') return [x];
   if (to === BOOL) return [nonZero(context, x)];
+  if (small) context.note(`assumed: values need not be rounded to ${small.name}, as Cast nodes of the graph do`);
+  return [integer ? truncated(context, x) : x];
+};
+
+/** The type of a value that depends on the inputs is float, unless it is a comparison. */
+const castLike: Handler = (context, [x, like]) => {
+  if (!x) throw context.refuse(': it has no input');
+  const integer = like?.kind === 'constant' && like.array.integer;
+  if (x.kind === 'constant') {
+    if (like?.kind === 'condition') return [constant(mapArray(x.array, (v) => (v ? 1 : 0), true))];
+    return [integer ? constant(mapArray(x.array, Math.trunc, true)) : x];
+  }
+  if (x.kind !== 'variable') return [x];
+  if (like?.kind === 'condition') return [nonZero(context, x)];
   return [integer ? truncated(context, x) : x];
 };
 
@@ -185,8 +210,5 @@ export const FUNCTION_OPERATIONS: Record<string, Handler> = {
   Gelu: gelu,
   Clip: clip,
   Cast: cast,
-  CastLike: (context, [x]) => {
-    if (!x) throw context.refuse(': it has no input');
-    return [x];
-  },
+  CastLike: castLike,
 };
