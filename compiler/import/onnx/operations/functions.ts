@@ -1,6 +1,6 @@
 import { FUNCTIONS, type FunctionName } from '../../../model/functions.js';
-import { toBfloat16, toBinary16 } from '../../../model/small-floats.js';
 import { combine, mapArray } from '../ndarray.js';
+import { toBfloat16, toBinary16 } from '../rounding.js';
 import {
   attribute,
   constant,
