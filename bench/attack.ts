@@ -98,13 +98,13 @@ export class DenseGrid {
 
   /**
    * @param edge for the grid, many points at a time
-   * @param few the same, for fewer
    * @param beside takes the reference to the nearer side of a jump; see judge/jumps.ts
+   * @param few as `edge`, for few points at a time
    */
   attack(
     edge: PointFunction,
-    few: PointFunction,
     beside: (points: Float64Array, wanted: Float64Array, got: Float64Array) => Float64Array,
+    few = edge,
   ): Attack {
     const { model, count, largest } = this;
     const d = model.inputs.length;
