@@ -56,7 +56,7 @@ ${table(plain, ['tolerance proved'])}
 Errors that are searched for, in percent of the proved bound, by output the largest: at random points, where verify's
 search ends, and at the points of a dense grid and of an evolution from the worst of them, as the accuracy bench does it
 (\`--attack 10000000\`). \`above\` are evaluations with an error above the bound. Altered certificates have a bound lowered
-by 1 %, a box missing, one box more, the box above the worst in place of its parts, one box for all, another model, table or
+by 1 %, a box missing, one box more, one box in place of all around the worst, one box for all, another model, table or
 input box; the checker should refuse each of them, and takes the certificate itself.
 
 ${triedTable(rows)}
@@ -87,11 +87,12 @@ function summary(rows: readonly CertifyRow[]): string {
   const quick = proved.filter(({ seconds = 0 }) => seconds <= LONGEST).length;
   const whole = wide.length
     ? `At most 1.5 times the observed error is proved of ${of(wide, 1.5)} builds whose values all have 32 bits, at most 3
-times of ${of(narrow, 3)} others`
-    : `At most 3 times the observed error is proved of ${of(narrow, 3)} builds, none of which has values of 32 bits alone`;
-  return `${whole}; ${quick} of ${proved.length} proofs took at most 60 s on two cores. Where many values of 16 bits
-are rounded and many tables add up, as in uncompressed networks, the proof counts on all of them being off in the worst way at
-one point, which no search finds: ratios grow with their number.`;
+times of ${of(narrow, 3)} others;`
+    : `At most 3 times the observed error is proved of ${of(narrow, 3)} builds; none of them has values of 32 bits alone.`;
+  return `${whole}
+${quick} of ${proved.length} proofs took at most 60 s on two cores. Where many values of 16 bits are rounded and many tables add up, as in
+uncompressed networks, the proof counts on all of them being off in the worst way at one point, which no search finds:
+ratios grow with their number.`;
 }
 
 /** Seconds of processor time: 60 s on two cores. */

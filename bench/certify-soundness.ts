@@ -82,7 +82,7 @@ function alteredCertificates(build: CertifiedBuild, certificate: Certificate): P
     'the last box missing': { splits: splits.slice(0, -1), boxes: boxes - 1 },
     'the first box missing': { splits: splits.replace('.', ''), boxes: boxes - 1 },
     'one box more': { splits: `${splits}.`, boxes: boxes + 1 },
-    'the box above the worst in place of its parts': withoutParts(certificate),
+    'a box too large': withoutParts(certificate),
     'one box for all': { splits: '.', boxes: 1 },
     'another model': { modelHash: certificate.modelHash.replace(/^./, (c) => (c === '0' ? '1' : '0')) },
     'another table': { tableHash: certificate.tableHash.replace(/^./, (c) => (c === '0' ? '1' : '0')) },
@@ -103,20 +103,20 @@ function alteredCertificates(build: CertifiedBuild, certificate: Certificate): P
   return result;
 }
 
-/** The box that holds the worst box of the first output and the one beside it, in place of all boxes in it. */
+/** One box in place of all those around the worst one of the first output, half as many splits below the whole. */
 function withoutParts({ splits, inputs, outputs }: Certificate): Partial<Certificate> {
   const { low, high } = outputs[0].worst;
   const [min, max] = [inputs.map((input) => input.min), inputs.map((input) => input.max)];
-  let [at, parent] = [0, 0];
-  while (splits[at] !== '.') {
-    parent = at;
+  const way = [0];
+  for (let at = 0; splits[at] !== '.'; way.push(at)) {
     const axis = Number.parseInt(splits[at], 36);
     const middle = min[axis] + (max[axis] - min[axis]) / 2;
     const isBelow = low[axis] / 2 + high[axis] / 2 < middle;
     (isBelow ? max : min)[axis] = middle;
     at = isBelow ? at + 1 : endOf(splits, at + 1);
   }
-  const whole = `${splits.slice(0, parent)}.${splits.slice(endOf(splits, parent))}`;
+  const from = way[Math.floor(way.length / 2)];
+  const whole = `${splits.slice(0, from)}.${splits.slice(endOf(splits, from))}`;
   return { splits: whole, boxes: whole.split('.').length - 1 };
 }
 
