@@ -20,6 +20,8 @@ import {
 } from '../../compiler/compress/splines/grading.js';
 import { leastSquares, polish } from '../../compiler/compress/splines/polish.js';
 import { withRoundedWeight } from '../../compiler/compress/splines/rounded.js';
+import { packageBuild } from '../../compiler/deliver/package/build-files.js';
+import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
 import { foldGraph } from '../../compiler/ir/simplify.js';
 import { coveringPoints, interiorPoints } from '../../compiler/judge/points/cover.js';
@@ -29,6 +31,7 @@ import { evaluateSpline } from '../../compiler/model/spline.js';
 import type { Model } from '../../compiler/model/types.js';
 import { compile } from '../../compiler/pipeline/compile.js';
 import { KIND } from '../../compiler/table/specification.js';
+import { AXIS_BYTES } from '../../compiler/table/spline.js';
 import { modelFrom, perceptron, randoms } from '../helpers/models.js';
 
 /** Networks as splines: fits, what the search promises, and where it stays out. */
@@ -161,8 +164,13 @@ describe('compress --method spline', () => {
       const worst = pick(got).reduce((m, v, i) => Math.max(m, Math.abs(v - pick(wanted)[i])), 0);
       expect(worst / most).toBeLessThan(1.02 * tolerance);
     }
-    const { lowered } = await compile(small, { tolerance: 2e-3 });
-    expect(lowered.table.pool.length).toBeLessThanOrEqual(found.bytes.after + 8);
+    const compiled = await compile(small, { tolerance: 2e-3 });
+    const bytes = compiled.lowered.table.pool.length;
+    expect(bytes).toBeLessThanOrEqual(found.bytes.after + 8);
+    // The rest are two axes.
+    const { report } = packageBuild(compiled, loadTarget('host'));
+    expect(bytes - report.weightBytes).toBeGreaterThanOrEqual(2 * AXIS_BYTES);
+    expect(bytes - report.weightBytes).toBeLessThan(2 * AXIS_BYTES + 4);
   }, 120_000);
 
   /** A network of a front that stands still, and of a bend. */

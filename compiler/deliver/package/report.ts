@@ -18,6 +18,9 @@ import type { CompiledModel } from '../../pipeline/compiled-model.js';
 import type { OtherEngine } from '../../pipeline/other-engines.js';
 import { tableBytes } from '../../table/function-table.js';
 import type { LoweredModel } from '../../table/lower/lower.js';
+import { recordShape } from '../../table/record.js';
+import { KIND } from '../../table/specification.js';
+import { splineCoefficients } from '../../table/spline.js';
 import { readHeader, type TableRecord } from '../../table/table.js';
 import { denseMacs, type LayerReport, layerReports } from './layer-report.js';
 import type { Target } from './target.js';
@@ -95,7 +98,7 @@ export interface Report {
   macs: number;
   /** Multiply-accumulates of the model as it was given, every matrix dense. */
   denseMacs: number;
-  /** Integer weights and biases of all layers. */
+  /** Integer weights and biases of all layers, and coefficients of splines. */
   weightBytes: number;
   layers: LayerReport[];
   /** Instructions per answer under wasm3, predicted by the cost model (cost/instructions.ts); `time` has the same. */
@@ -208,7 +211,7 @@ export function makeReport(
     ramBytes: compiled.engine === 'c' ? lowered.table.arenaBytes : figures.memoryBytes + figures.wasm3HeapBytes,
     macs: lowered.macs,
     denseMacs: denseMacs(compiled),
-    weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0),
+    weightBytes: layers.reduce((n, layer) => n + layer.bytes, 0) + coefficientBytes(lowered),
     layers,
     instructions: predicted?.instructions,
     engines: target.isa === 'native' ? undefined : runnableOf(compiled.others, target),
@@ -291,4 +294,12 @@ function formatTables({ quantized, ranges }: CompiledModel): Pick<Report, 'value
     maxError: table.error,
   }));
   return { values, weights, tables };
+}
+
+/** Bytes of the coefficients of all splines, which a spline and its derivatives share. */
+function coefficientBytes({ table: { records, pool } }: LoweredModel): number {
+  const splines = new Map(records.flatMap((record) => (record.kind === KIND.SPLINE ? [[record.weights, record]] : [])));
+  return [...splines.values()].reduce((n, record) => {
+    return n + splineCoefficients(record, pool) * recordShape(record).weightBytes;
+  }, 0);
 }
