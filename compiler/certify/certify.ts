@@ -25,6 +25,8 @@ export interface CertifyOptions {
   boxes?: number;
   /** Per output, a bound that is small enough; default: as tight as the method gets. */
   enough?: readonly number[];
+  /** Whether to end as soon as some place shows that `enough` is out of reach. */
+  isTrial?: boolean;
   /** Asked between rounds; the certificate is then of what is proved so far. */
   stop?: () => boolean;
   onProgress?: (progress: Progress) => void;

@@ -67,9 +67,10 @@ export async function buildModel(
         const next = STAGES[STAGES.indexOf(stage.stage as Stage) + 1];
         aside(stageLine(stage), next === 'package' && settings.certify ? 'certify' : next);
       },
-      onProof: ({ share, boxes }) => {
-        const proved = `${Math.ceil(100 * share)} % of the tolerance proved at every point, ${count(boxes)} boxes`;
-        aside(`  certify   ${proved}\n`, 'certify');
+      onProof: ({ share, isProved, boxes }) => {
+        const percent = Number.isFinite(share) ? `${Math.ceil(100 * share)} % of the tolerance` : 'nothing';
+        const what = isProved ? `${percent} proved at every point` : `finer formats: these may reach ${percent}`;
+        aside(`  certify   ${what}, ${count(boxes)} boxes\n`, 'certify');
       },
       onTooLarge: ({ message }) =>
         aside(`\n  for speed it does not fit: ${message}\n  so it is built for size\n\n`, 'ir'),

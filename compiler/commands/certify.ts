@@ -171,6 +171,7 @@ const ENDED = {
   boxes: 'stopped at the limit of boxes',
   stopped: 'stopped early',
   stuck: 'not tighter near a jump',
+  hopeless: 'out of reach',
 };
 
 function text(

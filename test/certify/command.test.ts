@@ -23,7 +23,7 @@ describe('pinn-edge certify', () => {
     expect(out).toContain('PROVED: tolerance 0.1');
     expect(code).toBe(0);
     const checked = cli(['certify', build, '--check', '--tol', '0.1']);
-    expect(checked.out).toMatch(/certificate\.json holds: \d+ boxes cover the input box/);
+    expect(checked.out).toMatch(/certificate\.json holds: [\d,]+ boxes cover the input box/);
     expect(checked.code).toBe(0);
   }, 120_000);
 

@@ -1,5 +1,6 @@
 import type { Op } from '../read/program.js';
 import { multiply } from './algebra.js';
+import { axisOf } from './axis.js';
 import { SOURCES, type Source, type State, UP } from './element-bounds.js';
 import { UNIT } from './scalar.js';
 
@@ -45,8 +46,7 @@ export class Adjoint {
         for (let s = 0; s < shares.length; s++) shares[s] += gain * sources[s][id] * UP;
         least += Math.abs(adjoint[id * S]) * lasting[id];
         settled += gain * lasting[id];
-        const loose = defects.method[id] + defects.choice[id] + (op.kind === 'store' ? defects.saturation[id] : 0);
-        if (axes) this.blameFor(op, id - op.out, gain * loose, axes);
+        if (axes) this.blame(op, id, gain, axes);
       }
       this.backward(op);
     }
@@ -58,29 +58,24 @@ export class Adjoint {
     return { total: total * UP, least, settled };
   }
 
-  private blameFor(op: Op, i: number, share: number, axes: Float64Array): void {
-    const isBlamed = op.kind === 'function' || op.kind === 'piecewise' || op.kind === 'jump' || op.kind === 'store';
-    if (isBlamed) this.blame(op.x[i], share, axes);
-  }
-
-  /**
-   * Adds a share to the axis along which a function's argument varies most; behind the axes where that is not known, as
-   * the argument is off its polynomial by more than it varies.
-   */
-  private blame(x: number, share: number, axes: Float64Array): void {
-    const { al, p, off, spread } = this.state;
-    if (off[x] > spread[x]) {
-      axes[al.dimension] += share;
-      return;
+  /** Adds what smaller boxes would take off an element to the axis along which its argument varies. */
+  private blame(op: Op, id: number, gain: number, axes: Float64Array): void {
+    const { defects, lasting } = this.state;
+    let share = 0;
+    switch (op.kind) {
+      case 'function':
+      case 'piecewise':
+      case 'jump':
+      case 'store':
+        share = defects.method[id] + defects.choice[id] + defects.saturation[id];
+        break;
+      case 'table':
+        share = defects.tables[id] + op.table.rounding - lasting[id];
+        break;
+      default:
+        return;
     }
-    let largest = 0;
-    let axis = 0;
-    for (let a = 0; a < al.dimension; a++) {
-      let sum = 0;
-      for (let c = 1; c < al.size; c++) sum += al.exponents[c][a] * Math.abs(p[x * al.size + c]);
-      if (sum > largest) [largest, axis] = [sum, a];
-    }
-    axes[axis] += share;
+    if (share > 0) axes[axisOf(this.state, op.x[id - op.out])] += gain * share;
   }
 
   private backward(op: Op): void {

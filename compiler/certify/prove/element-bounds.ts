@@ -1,4 +1,4 @@
-import type { Program } from '../read/program.js';
+import type { Op, Program } from '../read/program.js';
 import { type Algebra, algebra } from './algebra.js';
 import { UNIT } from './scalar.js';
 
@@ -58,6 +58,18 @@ export class State {
     this.slopeRadius = new Float64Array(size);
     this.isHeld = new Uint8Array(size);
     this.lasting = new Float64Array(size);
+  }
+
+  /** The operation that defines an element. */
+  opOf(id: number): Op {
+    const { ops } = this.program;
+    let [low, high] = [0, ops.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (ops[middle].out <= id) low = middle;
+      else high = middle - 1;
+    }
+    return ops[low];
   }
 
   clear(): void {

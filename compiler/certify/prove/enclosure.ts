@@ -40,12 +40,15 @@ export class Enclosure extends State {
     super(program, dimension, orders);
   }
 
-  /** Encloses all elements for x in low .. high. False where nothing can be said of some element. */
+  /** Encloses all elements for x in low .. high. False where nothing can be said of some element, {@link unbounded}. */
   forward(low: ArrayLike<number>, high: ArrayLike<number>): boolean {
     this.clear();
     for (const op of this.program.ops) if (!this.step(op, low, high)) return false;
     return true;
   }
+
+  /** The element that `forward` ended at. */
+  unbounded = 0;
 
   /** See {@link Adjoint.contributions}. */
   contributions(output: number, to: Record<Source, number>, axes?: Float64Array): Contributions {
@@ -142,7 +145,10 @@ export class Enclosure extends State {
       let sum = 0;
       for (let c = 1; c < C; c++) sum += Math.abs(p[id * C + c]);
       this.spread[id] = sum * UP;
-      if (!(sum + off[id] < Number.MAX_VALUE)) return false;
+      if (!(sum + off[id] < Number.MAX_VALUE)) {
+        this.unbounded = id;
+        return false;
+      }
     }
     return true;
   }

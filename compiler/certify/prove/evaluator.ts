@@ -6,8 +6,8 @@ import { requireValidTable } from '../../table/check.js';
 import { type OutputScale, readTableProgram } from '../read/block-table.js';
 import { readModelProgram } from '../read/model.js';
 import type { Orders } from './element-bounds.js';
-import { Pair } from './pair.js';
-import type { Box, BoxResult, Evaluator } from './search.js';
+import { type BoxResult, Pair } from './pair.js';
+import type { Box, Evaluator } from './search.js';
 
 /** What is compared: a block table and the model that it was made from. Can be sent to a thread. */
 export interface Subject {
@@ -24,7 +24,7 @@ export function pairOf({ model, table, claims, scales }: Subject, orders: Orders
 }
 
 export function boundBox(pair: Pair, { low, high }: Box): BoxResult {
-  return pair.bound(low, high) ?? { outputs: undefined, axis: pair.longestAxis(low, high) };
+  return pair.bound(low, high);
 }
 
 /** An evaluator of this thread. */

@@ -1,5 +1,6 @@
 import type { Program } from '../read/program.js';
 import { type Algebra, polynomialRange } from './algebra.js';
+import { axisOfUnbounded } from './axis.js';
 import { noShares, type Orders, type Source } from './element-bounds.js';
 import { Enclosure } from './enclosure.js';
 import { TableErrors } from './table-errors.js';
@@ -15,6 +16,12 @@ export interface OutputBound {
   /** What the bound is made of but for what splitting surely makes smaller; 0 where that cannot be told yet. */
   settled: number;
   shares: Shares;
+}
+
+/** A box's bounds, undefined where nothing can be said of some element over so wide a box; the axis to split. */
+export interface BoxResult {
+  outputs: OutputBound[] | undefined;
+  axis: number;
 }
 
 /** Part of a bound that says that the box is too wide for estimates. */
@@ -46,7 +53,7 @@ export class Pair {
   }
 
   /** The axis along which a box is longest in parts of the whole box. */
-  longestAxis(low: ArrayLike<number>, high: ArrayLike<number>): number {
+  private longestAxis(low: ArrayLike<number>, high: ArrayLike<number>): number {
     const { min, max } = this.whole;
     return largestOf(min.map((a, axis) => (high[axis] - low[axis]) / (max[axis] - a)));
   }
@@ -55,10 +62,13 @@ export class Pair {
     return this.edge.al;
   }
 
-  /** A bound per output; undefined where nothing can be said of some element over so wide a box. */
-  bound(low: ArrayLike<number>, high: ArrayLike<number>): { outputs: OutputBound[]; axis: number } | undefined {
+  bound(low: ArrayLike<number>, high: ArrayLike<number>): BoxResult {
     const { edge, reference, difference, al } = this;
-    if (!reference.forward(low, high) || !edge.forward(low, high)) return undefined;
+    for (const side of [reference, edge]) {
+      if (side.forward(low, high)) continue;
+      const axis = axisOfUnbounded(side, side.unbounded);
+      return { outputs: undefined, axis: axis < al.dimension ? axis : this.longestAxis(low, high) };
+    }
     const weights = new Float64Array(al.dimension + 1);
     const outputs = Array.from(edge.program.outputs, (out, k) => {
       const from = out * al.size;
@@ -82,8 +92,8 @@ export class Pair {
       const least = Math.abs(difference[0]) + own.least + others.least;
       return { bound, least, settled: shares.network + own.settled + others.settled, shares };
     });
-    if (outputs.some(({ bound }) => !Number.isFinite(bound))) return undefined;
-    return { outputs, axis: this.chooseAxis(weights, low, high) };
+    const axis = this.chooseAxis(weights, low, high);
+    return { outputs: outputs.every(({ bound }) => Number.isFinite(bound)) ? outputs : undefined, axis };
   }
 }
 

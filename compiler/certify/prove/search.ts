@@ -1,7 +1,4 @@
-import type { OutputBound, Shares } from './pair.js';
-
-/** A box's bounds as evaluators give them; undefined where nothing can be said of so wide a box. */
-export type BoxResult = { outputs: OutputBound[]; axis: number } | { outputs: undefined; axis: number };
+import type { BoxResult, Shares } from './pair.js';
 
 /** Bounds boxes, in the order in which they are given. */
 export interface Evaluator {
@@ -18,6 +15,8 @@ interface Node extends Box {
   index: number;
   depth: number;
   result: BoxResult;
+  /** To split. */
+  axis: number;
   parent?: Node;
   children?: [Node, Node];
 }
@@ -27,6 +26,8 @@ export interface SearchOptions {
   max: readonly number[];
   /** Per output: a bound that is small enough. Default: go on until splitting gains no more than a twentieth. */
   enough?: readonly number[];
+  /** Whether to end as soon as some place shows that `enough` is out of reach. */
+  isTrial?: boolean;
   mostBoxes: number;
   /** Asked between rounds. */
   stop?: () => boolean;
@@ -44,12 +45,14 @@ export interface SearchResult {
   bounds: number[];
   /** Per output: the box where the bound is largest, and what it is made of there. */
   worst: { box: Box; shares?: Shares }[];
+  /** Per output: about what no bound can be below, as the middles of boxes say. */
+  least: number[];
   /** Per output: the largest bound away from the jumps of conditions. */
   elsewhere: number[];
   /** Boxes in preorder: the axis of a split in base 36, or a dot. */
   splits: string;
   boxes: number;
-  ended: 'tight' | 'boxes' | 'stopped' | 'stuck';
+  ended: 'tight' | 'boxes' | 'stopped' | 'stuck' | 'hopeless';
 }
 
 /** Boxes split in a round; the same on every machine, so that the tree is. */
@@ -69,7 +72,7 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
   const { min, max, mostBoxes } = options;
   const whole: Box = { low: min, high: max };
   const [result] = await evaluator.bound([whole]);
-  const root: Node = { ...whole, index: 0, depth: 0, result };
+  const root: Node = { ...whole, index: 0, depth: 0, result, axis: result.axis };
   let leaves: Node[] = [root];
   let made = 1;
   let ended: SearchResult['ended'] = 'tight';
@@ -85,6 +88,10 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
     const open = wanted.filter((node) => node.depth < DEEPEST && canSplit(node) && !isJump(node));
     if (!open.length) {
       ended = 'stuck';
+      break;
+    }
+    if (options.isTrial && isHopeless(leaves, options)) {
+      ended = 'hopeless';
       break;
     }
     if (options.stop?.()) {
@@ -103,7 +110,9 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
     chosen.forEach((node, i) => {
       node.children = [0, 1].map((side): Node => {
         const at = 2 * i + side;
-        return { ...halves[at], index: made++, depth: node.depth + 1, result: results[at], parent: node };
+        const result = results[at];
+        const child = { ...halves[at], index: made++, depth: node.depth + 1, result, axis: result.axis, parent: node };
+        return { ...child, axis: axisOf(child, options) };
       }) as [Node, Node];
     });
     const split = new Set(chosen);
@@ -111,6 +120,12 @@ export async function searchBoxes(evaluator: Evaluator, options: SearchOptions):
     options.onProgress?.({ boxes: leaves.length, bounds: boundsOf(leaves, targets.length) });
   }
   return summarize(root, leaves, ended);
+}
+
+/** Whether there are bounds everywhere, and the middle of some box says that none as small as is wanted can hold. */
+function isHopeless(leaves: readonly Node[], { enough }: SearchOptions): boolean {
+  if (!enough || leaves.some(({ result }) => !result.outputs)) return false;
+  return leaves.some(({ result }) => result.outputs!.some(({ least }, k) => least > enough[k]));
 }
 
 function compareKeys(p: number, q: number): number {
@@ -137,7 +152,8 @@ function limitOf(node: Node, k: number): number {
   const before = ancestor(node, node.low.length);
   const { least, settled } = outputs[k];
   const earlier = before?.result.outputs?.[k].settled ?? 0;
-  return Math.max(least, earlier > 0 && settled > 0 ? 2 * settled - earlier : 0);
+  // Where it has grown the boxes before were too wide to tell.
+  return Math.max(least, earlier >= settled ? 2 * settled - earlier : 0);
 }
 
 /** Whether a box lies across a jump: a condition counts, and one split per axis has made its bounds hardly smaller. */
@@ -154,9 +170,28 @@ function ancestor(node: Node, levels: number): Node | undefined {
   return before;
 }
 
-function canSplit({ low, high, result }: Node): boolean {
-  const middle = middleOf(low[result.axis], high[result.axis]);
-  return middle > low[result.axis] && middle < high[result.axis];
+/** Two splits of one axis in a row have to take this off a bound. */
+const TAKEN = 1 / 32;
+const SHORT = 2 ** -24;
+
+/** The axis of which most is expected; where it has been split twice to no avail, the longest of the others. */
+function axisOf({ axis, result, parent, low, high }: Node, { min, max }: SearchOptions): number {
+  const before = parent?.parent;
+  if (low.length < 2 || before?.axis !== axis || parent?.axis !== axis) return axis;
+  const isLess = result.outputs?.some(({ bound }, k) => {
+    return bound < (1 - TAKEN) * (before.result.outputs?.[k].bound ?? Number.POSITIVE_INFINITY);
+  });
+  if (isLess) return axis;
+  const lengths = low.map((a, i) => (high[i] - a) / (max[i] - min[i]));
+  const longest = Math.max(...lengths.filter((_, i) => i !== axis));
+  // The end of a domain may take boxes that are much shorter along one axis before anything can be said.
+  if (!result.outputs && lengths[axis] > SHORT * longest) return axis;
+  return lengths.findIndex((length, i) => i !== axis && length === longest);
+}
+
+function canSplit({ low, high, axis }: Node): boolean {
+  const middle = middleOf(low[axis], high[axis]);
+  return middle > low[axis] && middle < high[axis];
 }
 
 /** Where a box is split; prover and checker agree on it. */
@@ -164,8 +199,7 @@ function middleOf(low: number, high: number): number {
   return low + (high - low) / 2;
 }
 
-function halvesOf({ low, high, result }: Node): [Box, Box] {
-  const { axis } = result;
+function halvesOf({ low, high, axis }: Node): [Box, Box] {
   const middle = middleOf(low[axis], high[axis]);
   const put = (x: readonly number[]) => x.map((v, i) => (i === axis ? middle : v));
   return [
@@ -190,14 +224,23 @@ function summarize(root: Node, leaves: readonly Node[], ended: SearchResult['end
     return { box: { low, high }, shares: result.outputs?.[k].shares };
   });
   const smooth = leaves.filter(({ result }) => result.outputs?.every(({ shares }) => shares.choice === 0));
-  return { bounds, worst, elsewhere: boundsOf(smooth, count), splits: preorder(root), boxes: leaves.length, ended };
+  const least = bounds.map((_, k) => leaves.reduce((m, { result }) => Math.max(m, result.outputs?.[k].least ?? 0), 0));
+  return {
+    bounds,
+    worst,
+    least,
+    elsewhere: boundsOf(smooth, count),
+    splits: preorder(root),
+    boxes: leaves.length,
+    ended,
+  };
 }
 
 function preorder(node: Node): string {
   const parts: string[] = [];
   const stack = [node];
   for (let next = stack.pop(); next; next = stack.pop()) {
-    parts.push(next.children ? next.result.axis.toString(36) : '.');
+    parts.push(next.children ? next.axis.toString(36) : '.');
     if (next.children) stack.push(next.children[1], next.children[0]);
   }
   return parts.join('');

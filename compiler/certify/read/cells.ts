@@ -17,13 +17,17 @@ export interface TableCell {
 const FIRST_CELL = 2 ** -24;
 const OUTER_CELLS = 64;
 
-/** Segments that are covered in part are seen in pieces: polynomials are not fitted where no argument lies. */
+/**
+ * Segments that are covered in part are seen in pieces, and those in finer ones by arguments that reach over less than a
+ * quarter of a piece: polynomials are not fitted where no argument lies, nor near the steep end of a root.
+ */
 const PIECES = 32;
+const FINE_PIECES = 1024;
 const PARTS = 8;
 
 /** Number of cells of a table: its segments, those beyond its ends, and pieces of segments. */
 export function cellCount({ starts }: TableSpec): number {
-  return starts.length * (1 + PIECES) + 2 * OUTER_CELLS;
+  return starts.length * (1 + PIECES + FINE_PIECES) + 2 * OUTER_CELLS;
 }
 
 /**
@@ -42,10 +46,13 @@ export function cellsOver(spec: TableSpec, low: number, high: number): number[] 
       cells.push(s);
       continue;
     }
-    const piece = width / PIECES;
-    for (let n = 0; n < PIECES; n++) {
-      if (start + n * piece <= to && start + (n + 1) * piece >= from)
-        cells.push(count + 2 * OUTER_CELLS + s * PIECES + n);
+    const isFine = 4 * (to - from) < width / PIECES;
+    const pieces = isFine ? FINE_PIECES : PIECES;
+    const first = count + 2 * OUTER_CELLS + (isFine ? count * PIECES : 0) + s * pieces;
+    const piece = width / pieces;
+    const last = Math.min(pieces - 1, Math.floor((to - start) / piece) + 1);
+    for (let n = Math.max(0, Math.floor((from - start) / piece) - 1); n <= last; n++) {
+      if (start + n * piece <= to && start + (n + 1) * piece >= from) cells.push(first + n);
     }
   }
   if (periodic) return cells;
@@ -66,12 +73,15 @@ export function cellAt({ starts, widths, coefficients, degree, reach }: TableSpe
   const polynomial = (s: number) => coefficients.subarray(s * (degree + 1), (s + 1) * (degree + 1));
   if (index < count || index >= count + 2 * OUTER_CELLS) {
     const at = index - count - 2 * OUTER_CELLS;
-    const s = at < 0 ? index : Math.floor(at / PIECES);
+    const isFine = at >= count * PIECES;
+    const pieces = isFine ? FINE_PIECES : PIECES;
+    const n = isFine ? at - count * PIECES : at;
+    const s = at < 0 ? index : Math.floor(n / pieces);
     const [start, width] = [starts[s], widths[s]];
     const segment = { index, start, width, coefficients: polynomial(s) };
     if (at < 0) return { ...segment, from: start, to: start + width, parts: PARTS };
-    const piece = width / PIECES;
-    return { ...segment, from: start + (at % PIECES) * piece, to: start + ((at % PIECES) + 1) * piece, parts: 1 };
+    const piece = width / pieces;
+    return { ...segment, from: start + (n % pieces) * piece, to: start + ((n % pieces) + 1) * piece, parts: 1 };
   }
   // Integers held to 0 or to reach - 1.
   const side = index < count + OUTER_CELLS ? 0 : 1;
