@@ -1,13 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Goal } from '../compiler/code/cost/goal.js';
-import {
-  type Counts,
-  countFeatures,
-  FEATURES,
-  type Feature,
-  interpreterPrices,
-} from '../compiler/code/cost/instructions.js';
+import { countFeatures, FEATURES, type Feature, interpreterPrices } from '../compiler/code/cost/instructions.js';
 import { packageBuild } from '../compiler/deliver/package/build-files.js';
 import { builtInMemory } from '../compiler/deliver/package/store.js';
 import type { Precision } from '../compiler/formats/plan.js';
@@ -19,6 +13,7 @@ import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { createBoardEngine } from '../compiler/run/boards/board-engine.js';
 import { type Board, loadBoard } from '../compiler/run/boards/boards.js';
 import { type KernelLimits, LARGEST_KERNELS, SHALLOW_KERNELS } from '../compiler/table/layout/interpreter.js';
+import { fitPrices, type Sample } from './fit-prices.js';
 import { measureNativePrices } from './native-prices.js';
 import { randoms } from './random.js';
 
@@ -100,37 +95,6 @@ function spline(degree: number, segments: readonly number[], width: number): Mod
   return loadModel('model.json', { read: () => text, beside: (_, name) => name });
 }
 
-interface Sample {
-  counts: Counts;
-  instructions: number;
-}
-
-/** Prices that fit the samples best in relative terms, none below zero: coordinate descent on the squared errors. */
-function fit<F extends Feature>(
-  features: readonly F[],
-  samples: readonly Sample[],
-  known: Partial<Record<Feature, number>> = {},
-): Record<F, number> {
-  const rows = samples.map(({ counts, instructions }) => features.map((f) => (counts[f] ?? 0) / instructions));
-  const prices = features.map(() => 0);
-  const rest = samples.map(({ counts, instructions }) => {
-    return 1 - FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * (known[f] ?? 0), 0) / instructions;
-  });
-  for (let round = 0; round < 20_000; round++) {
-    features.forEach((_, k) => {
-      const norm = rows.reduce((sum, row) => sum + row[k] ** 2, 0);
-      if (norm === 0) return;
-      const step = rows.reduce((sum, row, i) => sum + row[k] * rest[i], 0) / norm;
-      const moved = Math.max(0, prices[k] + step) - prices[k];
-      prices[k] += moved;
-      rows.forEach((row, i) => {
-        rest[i] -= moved * row[k];
-      });
-    });
-  }
-  return Object.fromEntries(features.map((f, k) => [f, Number(prices[k].toFixed(1))])) as Record<F, number>;
-}
-
 async function compiledNetworks(): Promise<CompiledModel[]> {
   const list: CompiledModel[] = [];
   for (const [widths, activation, tolerance] of NETWORKS) {
@@ -144,7 +108,7 @@ async function compiledNetworks(): Promise<CompiledModel[]> {
   return list;
 }
 
-function samplesOn(board: Board, networks: readonly CompiledModel[]): Sample[] {
+function samplesOn(board: Board, networks: readonly CompiledModel[]): Sample<Feature>[] {
   return networks.map((compiled) => {
     const engine = createBoardEngine(board, builtInMemory(compiled, packageBuild(compiled, board)));
     return { counts: countFeatures(compiled.lowered.table), instructions: engine.figures().instructions };
@@ -175,7 +139,7 @@ async function compiledSplines(): Promise<CompiledModel[]> {
   return list;
 }
 
-function reportErrors(name: string, samples: readonly Sample[], prices: Record<Feature, number>): void {
+function reportErrors(name: string, samples: readonly Sample<Feature>[], prices: Record<Feature, number>): void {
   const errors = samples.map(({ counts, instructions }) => {
     const predicted = FEATURES.reduce((sum, f) => sum + (counts[f] ?? 0) * prices[f], 0);
     return Math.abs(predicted / instructions - 1);
@@ -198,14 +162,14 @@ for (const name of chosen.length ? chosen : BOARDS) {
   const board = loadBoard(name);
   const measured = interpreted && board.wasm3 && samplesOn(board, interpreted);
   if (measured) {
-    const networks = fit(NETWORK_FEATURES, measured);
+    const networks = fitPrices(NETWORK_FEATURES, measured);
     update('instructions.json', { [board.isa]: { ...interpreterPrices(board.isa), ...networks } });
     reportErrors(`${name} (${board.isa}), networks`, measured, interpreterPrices(board.isa));
   }
   if (splines && board.wasm3) {
     const samples = samplesOn(board, splines);
     const known = interpreterPrices(board.isa);
-    update('instructions.json', { [board.isa]: { ...known, ...fit(SPLINE_FEATURES, samples, pick(known)) } });
+    update('instructions.json', { [board.isa]: { ...known, ...fitPrices(SPLINE_FEATURES, samples, pick(known)) } });
     reportErrors(`${name} (${board.isa}), splines`, samples, interpreterPrices(board.isa));
   }
   if (isOf('c')) {

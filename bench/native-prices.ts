@@ -1,9 +1,11 @@
-import type { NativePrices } from '../compiler/code/cost/native-instructions.js';
+import { countNativeFeatures, type NativePrices, RECORD_ROWS } from '../compiler/code/cost/native-instructions.js';
 import type { Board } from '../compiler/run/boards/boards.js';
 import { runTableOnBoard } from '../compiler/run/boards/run-table.js';
 import { PoolBuilder } from '../compiler/table/lower/pool.js';
 import { FORMAT, KIND } from '../compiler/table/specification.js';
+import { axisWords } from '../compiler/table/spline.js';
 import { type BlockTable, EMPTY_RECORD, type TableRecord } from '../compiler/table/table.js';
+import { fitPrices } from './fit-prices.js';
 
 /** Prices of the native kernels (cost/native-instructions.ts) on one board: differences between tables that have more of one thing. */
 
@@ -53,9 +55,34 @@ export function measureNativePrices(board: Board): NativePrices {
       ...PRODUCT,
       format: PRODUCT.format | FORMAT.A_WIDE | FORMAT.B_WIDE | FORMAT.OUT_WIDE,
     }),
+    ...splinePrices(board, RECORD_ROWS.priced * dense8.row),
   };
   const rounded = Object.entries(prices).map(([feature, price]) => [feature, Math.max(0, Number(price.toFixed(2)))]);
   return Object.fromEntries(rounded) as NativePrices;
+}
+
+/** Splines by degree, axes and outputs. */
+const SPLINES: [degree: number, axes: number, outputs: number][] = [
+  [1, 1, 1],
+  [3, 1, 1],
+  [3, 1, 6],
+  [2, 2, 1],
+  [3, 2, 1],
+  [3, 2, 4],
+  [5, 2, 2],
+  [2, 3, 1],
+  [3, 3, 1],
+];
+const SPLINE_FEATURES = ['spline.axis', 'spline.function', 'spline.line', 'spline.product'] as const;
+
+/** @param record what every record takes besides */
+function splinePrices(board: Board, record: number) {
+  const samples = SPLINES.map(([degree, axes, outputs]) => {
+    const table = tableOf(spline(degree, axes, outputs), axes);
+    const { instructions } = runTableOnBoard(board, table, words(axes));
+    return { counts: countNativeFeatures(table), instructions: instructions - record };
+  });
+  return fitPrices(SPLINE_FEATURES, samples);
 }
 
 type Draft = Partial<TableRecord> & Pick<TableRecord, 'kind' | 'format'>;
@@ -74,6 +101,15 @@ function polynomial(degree: number): Draft {
   return { kind: KIND.MAP_HORNER, format: FORMAT.A_WIDE, cols: 8, shift: 28, bias: degree, shiftB: 12 };
 }
 
+/** Of 16-bit coefficients and 32-bit values, as compression makes them; `cols` are axes, `shiftA` is the degree. */
+function spline(degree: number, axes: number, outputs: number): Draft {
+  const format = FORMAT.A_WIDE | FORMAT.WEIGHT_16 | FORMAT.OUT_WIDE | FORMAT.ACC_WIDE;
+  return { kind: KIND.SPLINE, format, rows: outputs, cols: axes, shift: 24, shiftA: degree, shiftB: 20 };
+}
+
+/** Segments along each axis, over the range of the inputs. */
+const SEGMENTS = 4;
+
 /** Small weights: a group of columns fits 32 bits, whatever its length. */
 const WEIGHT = 37;
 
@@ -81,17 +117,22 @@ const WEIGHT = 37;
 function tableOf(draft: Draft, inputs: number): BlockTable {
   const pool = new PoolBuilder();
   const record = { ...EMPTY_RECORD, rows: 1, ...draft, out: 2 * inputs };
+  const factors = record.kind === KIND.SPLINE ? record.cols * (record.shiftA + 1) : 0;
+  if (factors) record.b = 2 * (inputs + record.rows);
   return {
     inputs: Array.from({ length: inputs }, () => ({ min: -(2 ** 30), max: 2 ** 30, exponent: 0 })),
     outputs: Array.from({ length: record.rows }, () => ({ exponent: 0 })),
-    arenaBytes: 4 * (inputs + record.rows),
+    arenaBytes: 4 * (inputs + record.rows + factors),
     records: [{ ...record, ...poolOf(record, pool) }],
     pool: pool.bytes(),
   };
 }
 
 /** Where the record's numbers lie in the pool; everything fills whole words. */
-function poolOf({ kind, format, rows, cols, bias: degree }: TableRecord, pool: PoolBuilder): Partial<TableRecord> {
+function poolOf(
+  { kind, format, rows, cols, shiftA, bias: degree }: TableRecord,
+  pool: PoolBuilder,
+): Partial<TableRecord> {
   const some = (count: number, bytes: 1 | 2 | 4, of: (i: number) => number) =>
     pool.add(
       Array.from({ length: (4 / bytes) * Math.ceil((count * bytes) / 4) }, (_, i) => of(i)),
@@ -100,6 +141,11 @@ function poolOf({ kind, format, rows, cols, bias: degree }: TableRecord, pool: P
   if (kind === KIND.MAP_LINEAR) return { weights: some(cols + 1, 2, (i) => 900 * i), origin: -(2 ** 30) };
   if (kind === KIND.MAP_HORNER) {
     return { weights: some(cols * (degree + 1), 4, (i) => 2 ** 24 + i), origin: -(2 ** 30) };
+  }
+  if (kind === KIND.SPLINE) {
+    const axis = { origin: -(2 ** 30), factor: 2 ** 22, shift: 31, segments: SEGMENTS, order: 0 };
+    const axes = axisWords(Array.from({ length: cols }, () => axis));
+    return { weights: some(rows * (SEGMENTS + shiftA) ** cols, 2, (i) => 900 * (i % 31)), bias: pool.add(axes, 4) };
   }
   return {
     bias: some(rows * (format & FORMAT.ACC_WIDE ? 2 : 1), 4, (i) => i),

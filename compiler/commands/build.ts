@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { GOALS } from '../code/cost/goal.js';
 import type { TimeEstimate } from '../code/cost/time.js';
-import { BUILD_ENGINES, type BuildEngine } from '../code/engines/build-engine.js';
+import { BUILD_ENGINES } from '../code/engines/build-engine.js';
 import { requirePrefix } from '../code/names.js';
 import { EFFORT_LEVELS, EFFORTS, METHODS } from '../compress/compress-options.js';
 import { BUILD_DEFAULTS } from '../deliver/build.js';
@@ -198,7 +198,7 @@ function summary(report: Report, points: number, directory: string): string {
     ...(report.engine === 'c' ? needsOfC(report) : needsOfWasm3(report)),
     ['work', work(report)],
     ...(report.time ? [['time', time(report.time)]] : []),
-    ...(report.engines ? [['engines', enginesLine(report.engine, report.engines)]] : []),
+    ...(report.engines ? [['engines', enginesLine(report.engines)]] : []),
   ];
   const body = lines.map(([name, text]) => `  ${name.padEnd(10)}${text}\n`).join('');
   const model = report.engine === 'c' ? 'c/' : 'model.wasm';
@@ -229,8 +229,8 @@ function time({ seconds, instructions, isa, clockHz }: TimeEstimate): string {
 }
 
 /** What an answer would take elsewhere. */
-function enginesLine(built: BuildEngine, engines: NonNullable<Report['engines']>): string {
-  if (!engines.length) return built === 'c' ? 'this target runs no other' : 'splines have no price in the kernels in C';
+function enginesLine(engines: NonNullable<Report['engines']>): string {
+  if (!engines.length) return 'this target runs no other';
   const counts = [...new Set(engines.map(({ instructions }) => instructions))];
   const each = counts.map((instructions) => {
     const names = engines.filter((other) => other.instructions === instructions).map(({ engine }) => engine);

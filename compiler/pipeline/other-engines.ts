@@ -25,7 +25,7 @@ const ENGINES: readonly BuildEngine[] = ['wasm3', 'wasm3+native', 'c'];
 
 /**
  * Estimates for the other engines, of one lowered model before it is laid out; none for instruction sets that have no
- * prices, and none of the kernels in C for splines, which have no price there.
+ * prices.
  */
 export function otherEngines({ engine, goal, isa, kernels }: BuiltFor, lowered: LoweredModel): OtherEngine[] {
   if (!pricedIsas().includes(isa)) return [];
@@ -34,8 +34,8 @@ export function otherEngines({ engine, goal, isa, kernels }: BuiltFor, lowered: 
     return predictInstructions(table, isa).instructions;
   };
   const native = () => predictNative(nativeTable(lowered.table, lowered.peaks), isa);
-  return ENGINES.filter((other) => other !== engine).flatMap((other) => {
-    const instructions = other === 'wasm3' ? interpreted() : native();
-    return instructions === undefined ? [] : [{ engine: other, instructions }];
-  });
+  return ENGINES.filter((other) => other !== engine).map((other) => ({
+    engine: other,
+    instructions: other === 'wasm3' ? interpreted() : native(),
+  }));
 }

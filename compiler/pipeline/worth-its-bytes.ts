@@ -42,20 +42,19 @@ export function layOutWithinFloats<F extends { attempt: Attempt }>(
   return !small || isWorthItsBytes(figuresOf(fast), figuresOf(small)) ? fast : small;
 }
 
-/** Of a build: bytes of weights, biases, shifts and tables, and instructions per answer where they are known. */
+/** Of a build: bytes of weights, biases, shifts and tables, and instructions per answer. */
 export interface Figures {
   bytes: number;
-  instructions?: number;
+  instructions: number;
 }
 
 /** Whether formats for speed that take more bytes than float32 are better than those for size. */
 export function isWorthItsBytes(fast: Figures, small: Figures): boolean {
   if (fast.bytes <= small.bytes) return true;
-  if (fast.instructions === undefined || small.instructions === undefined) return false;
   return fast.instructions <= WORTHWHILE * small.instructions;
 }
 
-/** By the cost model of the engine, which has no price of splines in the kernels in C. */
+/** By the cost model of the engine. */
 function figuresOf({ settings: { engine, isa }, lowered: { table } }: LaidOut<unknown>): Figures {
   const instructions = engine === 'wasm3' ? predictInstructions(table, isa).instructions : predictNative(table, isa);
   return { bytes: table.pool.length, instructions };

@@ -12,7 +12,10 @@ import { knownIsas, nearestMeasured } from './nearest.js';
 
 /**
  * What has a price: `dense8` and `dense16` are products of 16-bit inputs with weights of that width, `dense32` those of
- * wider inputs or weights; `product` is that of two vectors of 16 bits into one, `product32` one with any of 32. What does not depend on formats is left out, so that only differences mean something.
+ * wider inputs or weights; `product` is that of two vectors of 16 bits into one, `product32` one with any of 32. A spline takes
+ * an `axis` for the place along each, a `function` for each step of the recurrence of its basis functions, a `line` for each sum
+ * along the last axis and a `product` for each coefficient that it reads. What does not depend on formats is left out, so that only
+ * differences mean something.
  */
 const NATIVE_FEATURES = [
   'dual.product',
@@ -28,12 +31,16 @@ const NATIVE_FEATURES = [
   'polynomial.degree',
   'product.element',
   'product32.element',
+  'spline.axis',
+  'spline.function',
+  'spline.line',
+  'spline.product',
 ] as const;
 export type NativeFeature = (typeof NATIVE_FEATURES)[number];
 export type NativePrices = Record<NativeFeature, number>;
 
 /** @param table as the native engines read it (layout/native.ts) */
-function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
+export function countNativeFeatures(table: BlockTable): Partial<Record<NativeFeature, number>> {
   const counts: Partial<Record<NativeFeature, number>> = {};
   const add = (feature: NativeFeature, times: number) => {
     counts[feature] = (counts[feature] ?? 0) + times;
@@ -59,6 +66,12 @@ function countRecord(record: TableRecord, add: (feature: NativeFeature, times: n
   } else if (isPolynomial(record)) {
     add('polynomial.element', rows);
     add('polynomial.degree', rows * record.bias);
+  } else if (kind === KIND.SPLINE) {
+    const degree = record.shiftA;
+    add('spline.axis', cols);
+    add('spline.function', cols * degree * (degree + 1));
+    add('spline.line', rows * (degree + 1) ** (cols - 1));
+    add('spline.product', rows * (degree + 1) ** cols);
   }
 }
 
@@ -80,15 +93,14 @@ export function nativeInstructions(table: BlockTable, prices: NativePrices): num
  * (sums, products, copies). Measured on a Cortex-M4 over uncompressed builds of the examples at 1e-3, where whole answers come
  * out within a third.
  */
-const RECORD_ROWS = { priced: 2.5, other: 15 };
+export const RECORD_ROWS = { priced: 2.5, other: 15 };
 
 /**
- * About the instructions of one answer by the kernels in C; nothing for tables with splines, which have no price there.
+ * About the instructions of one answer by the kernels in C.
  *
  * @param table as the native engines read it (layout/native.ts)
  */
-export function predictNative(table: BlockTable, isa: string): number | undefined {
-  if (table.records.some(({ kind }) => kind === KIND.SPLINE)) return undefined;
+export function predictNative(table: BlockTable, isa: string): number {
   const prices = nativePrices(isa);
   const rows = table.records.reduce((sum, record) => {
     let isPriced = false;
