@@ -18,7 +18,7 @@ const SUMMARY = '## Compression\n';
 
 function summary(rows: readonly Row[]): string {
   return `${SUMMARY}
-Weight bytes at equal error (\`*\`: search ended early), written by \`npm run bench:compress -- --write\`; parameters, errors, tangent kernels and times
+Bytes at equal error (\`*\`: search ended early), written by \`npm run bench:compress -- --write\`; parameters, errors, tangent kernels and times
 are in [benchmarks-compress.md](benchmarks-compress.md).
 
 ${bytesTable(examplesOf(rows))}
@@ -54,7 +54,7 @@ function floors(rows: readonly Row[]): string {
   };
   return `
 ${markdown([
-  ['weight bytes at 1e-3 against float32', 'at least', 'auto', 'build', ''],
+  ['bytes at 1e-3 against float32', 'at least', 'auto', 'build', ''],
   ...lines.map(([model, factor, auto, build]) => [
     model,
     `${factor}x`,
@@ -81,9 +81,10 @@ output; a relative L2 error of more than a third of it counts as exceeded too. \
 - Every method gets the whole tolerance for the weights and is refined after the structural step. Bytes are those of the
   weights as the method stores them: every matrix with 8, 16 or 32 bits, the fewest that keep the tolerance, \`magnitude\` with
   8 more for the column step of every weight that is left, \`int8\` and \`int16\` one width and scale per tensor; biases 32 bits.
-- \`auto\` takes the smallest of them all. NTK distance 0: the network is left as it is, only its formats are narrower.
-- \`build\` is \`auto\` taken through formats and tables: bytes of the integer weights and biases in the module, error of the
-  module itself, all within the tolerance.
+- \`auto\` takes the smallest of them all, records and function tables counted. NTK distance 0: the network is left as it is,
+  only its formats are narrower.
+- \`build\` is \`auto\` taken through formats and tables, for size: bytes of weights, biases and function tables in the module,
+  error of the module itself, all within the tolerance.
 - \`bilinear\`, \`cubic\`: no network but a table of the outputs at the points of a regular grid, 16 bits each, with interpolation
   along every axis: what one would do without a compiler ([\`lookup-table.ts\`](../bench/lookup-table.ts)).
 - \`none keeps it\`: the error is the smallest that the method reached.

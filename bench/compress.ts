@@ -14,7 +14,6 @@ import { inputBox } from '../compiler/model/box.js';
 import { loadModel } from '../compiler/model/load.js';
 import { type Model, parameterCount } from '../compiler/model/types.js';
 import { compile } from '../compiler/pipeline/compile.js';
-import type { CompiledModel } from '../compiler/pipeline/compiled-model.js';
 import { compressOnly } from '../compiler/pipeline/compress-only.js';
 import { writeDocuments } from './compress-document.js';
 import { LOOKUP_TABLES, ROWS, type Row } from './compress-rows.js';
@@ -35,8 +34,8 @@ const USAGE = `Compression of every example by every method: npm run bench:compr
 
 Rows are kept in build/bench-compress.jsonl as they come, so a run that was interrupted goes on where it stopped.
 All methods have the whole tolerance for the weights, and their bytes are those of the weights as the method stores them;
-build is what then becomes of auto with formats and tables, all within the tolerance: bytes of the integer weights and
-biases in the module, error of the module; bilinear and cubic are plain tables of the outputs. Errors are measured on points that nothing was chosen on.
+build is what then becomes of auto with formats and tables, all within the tolerance: bytes of weights, biases and function
+tables in the module, error of the module; bilinear and cubic are plain tables of the outputs. Errors are measured on points that nothing was chosen on.
 `;
 
 /** The methods whose rows are quick come first. */
@@ -202,7 +201,7 @@ async function measure(
     const built = await compile(model, { tolerance, compress: { ...common, method: 'auto' } });
     const error = Math.max(...built.measured.outputs.map((output) => output.maxRelative));
     const { parameters, tangentKernel, model: small } = built.compressed!;
-    const row = { bytes: integerBytes(built), error, kernel: tangentKernel?.distance ?? 0 };
+    const row = { bytes: built.lowered.table.pool.length, error, kernel: tangentKernel?.distance ?? 0 };
     return finish(row, small ? parameters.after : before, small ?? model);
   }
   if (method === 'bilinear' || method === 'cubic') {
@@ -231,22 +230,14 @@ async function measure(
   return finish({ error: best }, after, model);
 }
 
-/** Multiply-accumulates of an answer: weights of all matrices. */
+/** Multiply-accumulates of an answer: weights of all matrices, and coefficients that splines read. */
 function macsOf(model: Model): number {
-  return weightSites(foldGraph(buildIr(model))).reduce((n, { weight }) => n + weight.length, 0);
-}
-
-/** Bytes of integer weights and of 32-bit biases. */
-function integerBytes({ quantized }: CompiledModel): number {
-  let bytes = 0;
-  for (const [node, format] of quantized.affine) {
-    if (node.kind === 'affine') bytes += (format.weights.length * format.weightBits) / 8 + 4 * format.bias.length;
-  }
-  for (const { leaves, bias } of quantized.blocks.values()) {
-    bytes += 4 * bias.length;
-    for (const { weights, weightBits } of leaves) bytes += (weights.length * weightBits) / 8;
-  }
-  return bytes;
+  const graph = foldGraph(buildIr(model));
+  const splines = graph.nodes.filter((node) => node.kind === 'spline');
+  return (
+    weightSites(graph).reduce((n, { weight }) => n + weight.length, 0) +
+    splines.reduce((n, { width, degree, axes }) => n + width * (degree + 1) ** axes.length, 0)
+  );
 }
 
 function freshError(model: Model, small: Model): number {
