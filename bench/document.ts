@@ -36,8 +36,8 @@ export function report(rows: readonly Row[], kernels: readonly KernelRow[]): str
   return `${sections.join('\n\n')}\n`;
 }
 
-const SUMMARY_TEXT = `What \`pinn-edge build --for speed --tol 1e-3\` makes of each, compressed, on a Cortex-M4F, beside the whole network
-in plain float32 C. Other builds, boards and rivals follow.`;
+const SUMMARY_TEXT = `What \`pinn-edge build --tol 1e-3\` makes of each, compressed for few bytes and built for speed, on a Cortex-M4F, beside the
+whole network in plain float32 C. Other builds, boards and rivals follow.`;
 
 const KERNELS_TEXT = `Instructions per multiply-accumulate of a dense layer, with rounding and storing its rows, and per element of a
 function: the difference between two networks on the board, one of which has more of it.`;
@@ -57,8 +57,9 @@ every run. Flash is what the model adds to a firmware: code, libraries, interpre
 start of the board are subtracted. RAM is everything: variables, heap and native stack. Start is the instructions until the
 first answer is there: loading, checking, translating, and that answer. Error is the largest error over the input box
 divided by the largest output; for pinn-edge it is the one that the build found by search, and every answer on every board
-was compared with the fixed-point oracle bit by bit. \`built\` is the tolerance, whether the network was compressed, and what
-the build preferred (\`--for\`).
+was compared with the fixed-point oracle bit by bit. \`built\` is the tolerance, whether the network was compressed (for few
+bytes; \`build --for speed\` looks for what answers quickly, see [compression.md](compression.md)), and what formats and kernels
+are for.
 
 Compressed, \`${YARDSTICK}\` is a special case: the wave that it was trained on is one tanh of x - ct, and compression finds a
 handful of neurons that follow it. The other examples show what compression does elsewhere.
