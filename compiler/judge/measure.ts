@@ -40,10 +40,10 @@ export interface Edge {
 }
 
 /**
- * A build checks its formats with one seed and confirms those it takes with another, since they were chosen by the first;
- * `verify` looks at points that neither has seen.
+ * A build checks its formats with one seed and confirms those it takes with another, since they were chosen by the first, and
+ * with a third one those that come close to the limit; `verify` looks at points that none of these has seen.
  */
-export const SEEDS = { build: 0, verify: 1, confirm: 2 } as const;
+export const SEEDS = { build: 0, verify: 1, confirm: 2, close: 3 } as const;
 
 const MOST_SAMPLES = 16_384;
 const FEWEST_SAMPLES = 2048;

@@ -13,8 +13,7 @@ const requirement = { all: { relative: 1e-2 } };
 const analysis = analyze(model, foldGraph(buildIr(model)), 'test', requirement);
 
 /** Shares of the tolerance that looks of each seed find, one after the other; the last of them from then on. */
-const LOOKS = { ...SEEDS, last: 3 };
-type Found = Record<keyof typeof LOOKS, number[]>;
+type Found = Record<keyof typeof SEEDS, number[]>;
 
 class ToldJudge extends Judge {
   readonly looks: Look[] = [];
@@ -24,8 +23,8 @@ class ToldJudge extends Judge {
   }
 
   override measure(approximation: PointFunction, look: Look, edge?: Edge) {
-    const seeds = Object.keys(LOOKS) as (keyof typeof LOOKS)[];
-    const shares = this.told[seeds.find((name) => LOOKS[name] === look.seed)!];
+    const seeds = Object.keys(SEEDS) as (keyof typeof SEEDS)[];
+    const shares = this.told[seeds.find((name) => SEEDS[name] === look.seed)!];
     const before = this.looks.filter(({ seed }) => seed === look.seed).length;
     const share = shares[Math.min(before, shares.length - 1)];
     this.looks.push(look);
@@ -40,9 +39,9 @@ class ToldJudge extends Judge {
 }
 
 function built(confirm: number[], last: number[]) {
-  const judge = new ToldJudge({ build: [0.5], verify: [], confirm, last });
+  const judge = new ToldJudge({ build: [0.5], verify: [], confirm, close: last });
   const { measured } = quantizeWithin(model, judge, analysis, 'auto', requirement);
-  const lastLooks = judge.looks.filter(({ seed }) => seed === LOOKS.last);
+  const lastLooks = judge.looks.filter(({ seed }) => seed === SEEDS.close);
   return { judge, lastLooks, share: measured.outputs[0].maxAbsolute / analysis.allowances[0] };
 }
 
@@ -54,7 +53,7 @@ test('far from the limit one confirmation is enough', () => {
 
 test('close to it many more points are looked at, and the larger error is reported', () => {
   const { judge, lastLooks, share } = built([0.88], [0.91]);
-  expect(lastLooks).toEqual([{ samples: 8 * judge.defaultLook(0).samples, seed: LOOKS.last }]);
+  expect(lastLooks).toEqual([{ samples: 8 * judge.defaultLook(0).samples, seed: SEEDS.close }]);
   expect(share).toBeCloseTo(0.91, 12);
   expect(built([0.88], [0.7]).share).toBeCloseTo(0.88, 12);
 });
@@ -62,7 +61,7 @@ test('close to it many more points are looked at, and the larger error is report
 test('formats that these refuse are not built', () => {
   const { judge, lastLooks, share } = built([0.88, 0.86], [0.93, 0.9]);
   expect(lastLooks).toHaveLength(2);
-  expect(judge.looks.filter(({ seed }) => seed === LOOKS.confirm)).toHaveLength(2);
+  expect(judge.looks.filter(({ seed }) => seed === SEEDS.confirm)).toHaveLength(2);
   expect(share).toBeCloseTo(0.9, 12);
   expect(() => built([0.88], [0.93])).toThrow(/tolerance/);
 });

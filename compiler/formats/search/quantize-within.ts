@@ -35,8 +35,6 @@ const CONFIRM_SAMPLES = 3;
 const CLOSE_SHARE = 0.85;
 const LAST_SHARE = 0.92;
 const LAST_SAMPLES = 8;
-/** Other Sobol points and other starts than those of any of SEEDS. */
-const LAST_SEED = 3;
 /** Share that the first search for formats may spend on its few points, where the largest error is not met. */
 const FIRST_MARGIN = 0.7;
 /** A round aims at so much of what would have been enough: the next plan has other errors at other points. */
@@ -57,7 +55,7 @@ export function quantizeWithin(
   let fitting = new Fitting(model, judge, analysis, precision, prefer);
   const check = judge.defaultLook(SEEDS.build);
   const confirmation = { samples: CONFIRM_SAMPLES * check.samples, seed: SEEDS.confirm };
-  const lastLook = { samples: LAST_SAMPLES * check.samples, seed: LAST_SEED };
+  const lastLook = { samples: LAST_SAMPLES * check.samples, seed: SEEDS.close };
   const lookedAt = (attempt: Attempt, look: Look, allowed: number) => {
     const edge = { graph: dequantizedGraph(attempt.quantized), features: analysis.features };
     const measured = judge.measure(approximateFast(model, attempt), look, edge);
