@@ -1,4 +1,5 @@
 import type { Tensor } from '../model/types.js';
+import { matricesOfConvolutions } from './pointwise.js';
 
 /**
  * Weights that training kept in parts, put together again: weight normalisation (Salimans and Kingma, arXiv 1602.07868),
@@ -6,7 +7,8 @@ import type { Tensor } from '../model/types.js';
  * 2210.01274), and pruning (torch.nn.utils.prune). Names become dotted, without Keras's `:0`.
  */
 export function foldParametrizations(raw: ReadonlyMap<string, Tensor>, notes: string[]): Map<string, Tensor> {
-  const tensors = new Map([...raw].map(([name, tensor]) => [plainName(name), tensor]));
+  const named = new Map([...raw].map(([name, tensor]) => [plainName(name), tensor]));
+  const tensors = matricesOfConvolutions(named, notes);
   const folded = new Map<string, { whole: string; tensor: Tensor }>();
   const used = new Set<string>();
   const counts = new Map<Rule['kind'], number>();

@@ -12,6 +12,7 @@ import { buildNetwork, inputWidth, type Network } from './network.js';
 import type { Assumable, NetworkSpec } from './network-spec.js';
 import { foldParametrizations } from './parametrizations.js';
 import { preparedTensors } from './pieces.js';
+import { describeArrays } from './pointwise.js';
 import type { Imported, ImportJob, NetworkSource } from './source.js';
 import { plainTensors, type TensorFile } from './tensor-file.js';
 import { list, TensorNames } from './tensor-names.js';
@@ -177,7 +178,7 @@ class StateDict {
     if (this.tensors.size === 1 && only.shape.length === 1)
       return `it holds one vector of ${plural(only.data.length, 'number')}, which a spec can cut in pieces by "tensors"`;
     const matrices = [...this.tensors].filter(([, { shape }]) => shape.length === 2);
-    if (!matrices.length) return undefined;
+    if (!matrices.length) return describeArrays(this.tensors);
     const shapes = matrices.map(([name, { shape }]) => `${name} [${shape.join(', ')}]`);
     return `its matrices ${list(shapes, 8)} have no names of layers`;
   }
@@ -220,7 +221,7 @@ class StateDict {
     const alike = interchangeable(chain).map(({ name }) => name);
     if (alike.length)
       this.job.assumptions.push(
-        `the layers ${list(alike, 8)}, which have equal widths, are applied in this order; give another with --spec ("layers")`,
+        `the layers ${list(alike, 8)}, which have equal widths, are applied in this order, with no input added around them; give another with --spec ("layers")`,
       );
   }
 

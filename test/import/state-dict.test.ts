@@ -253,7 +253,9 @@ describe('what a state dict cannot tell', () => {
     ];
     const { model, notes } = await importTensors(swapped);
     const note = notes.find((text) => text.includes('h2, h1'));
-    expect(note).toMatch(/^assumed: the layers h2, h1, which have equal widths, are applied in this order/);
+    expect(note).toMatch(
+      /^assumed: the layers h2, h1, which have equal widths, are applied in this order, with no input added around them/,
+    );
     expect(model.assumed).toContain(note!.replace('assumed: ', ''));
     expect(model.assumed?.some((text) => text.startsWith('the activation is tanh'))).toBe(true);
     const given = apply(last, tanh(apply(twin, tanh(apply(hidden, tanh(apply(first, POINT)))))));
@@ -423,6 +425,55 @@ describe('weights in parts', () => {
       expect(notes).toContain('spectral normalisation of 3 layers folded into their weights');
     });
   }
+
+  for (const [kind, reshape] of [
+    ['of one dimension, as PyTorch writes it', (rows: number, cols: number) => [rows, cols, 1]],
+    ['of two dimensions, as PyTorch writes it', (rows: number, cols: number) => [rows, cols, 1, 1]],
+  ] as const) {
+    test(`a convolution of width 1 ${kind} is a dense layer`, async () => {
+      const tensors: Named = layers.flatMap(
+        ({ weight, bias }, i): Named => [
+          [`${names[i]}.weight`, { shape: reshape(weight.shape[0], weight.shape[1]), data: weight.data }],
+          [`${names[i]}.bias`, bias],
+        ],
+      );
+      const { notes } = await expectAnswer(tensors, undefined, chain(POINT));
+      expect(notes).toContain('convolutions of width 1 are taken as dense layers, point by point');
+    });
+  }
+
+  test('convolutions of width 1 under weight normalisation, and as kernels of Keras', async () => {
+    const normalised: Named = layers.flatMap(({ weight, bias }, i): Named => {
+      const [rows, cols] = weight.shape;
+      const norms = Array.from({ length: rows }, (_, r) => Math.hypot(...weight.data.slice(r * cols, (r + 1) * cols)));
+      return [
+        [`${names[i]}.bias`, bias],
+        [`${names[i]}.weight_g`, { shape: [rows, 1, 1], data: Float64Array.from(norms) }],
+        [`${names[i]}.weight_v`, { shape: [rows, cols, 1], data: weight.data.map((x) => 3 * x) }],
+      ];
+    });
+    await expectAnswer(normalised, undefined, chain(POINT));
+    const kernels: Named = layers.flatMap(({ weight, bias }, i): Named => {
+      const { shape, data } = transposed(weight);
+      return [
+        [`${names[i]}.kernel`, { shape: [1, ...shape], data }],
+        [`${names[i]}.bias`, bias],
+      ];
+    });
+    await expectAnswer(kernels, undefined, chain(POINT));
+  });
+
+  test('wider convolutions and stacked networks are refused by name', async () => {
+    const wide: Tensor = { shape: [5, 2, 3], data: new Float64Array(30) };
+    const stacked: Tensor = { shape: [4, 5, 2], data: new Float64Array(40) };
+    for (const [name, tensor] of [
+      ['conv.weight', wide],
+      ['ensemble.kernel', stacked],
+    ] as const) {
+      const message = await refusal([[name, tensor]]);
+      expect(message).toContain(`${name} [${tensor.shape.join(', ')}] is no matrix but an array of more axes`);
+    }
+  });
 
   test('what pruning masks is no weight', async () => {
     const masks = layers.map(({ weight }) => weight.data.map((_, i) => (i % 3 === 0 ? 0 : 1)));

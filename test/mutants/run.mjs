@@ -1,10 +1,6 @@
 #!/usr/bin/env node
 // Bugs introduced on purpose, one by one, each in a copy of the sources: does a test notice?
-//
-//     npm run mutants                        all of them
-//     npm run mutants -- --only lane         those whose name or list has this in it; may be given several times
-//     npm run mutants -- --list              their names
-//     npm run mutants -- --from mine.json    those of this list instead of the lists beside this file
+// How it is called: HELP, below.
 //
 // A list is an array of mutants: { name, file, find, replace, tests, build? }. `find` is text that occurs once in `file`;
 // `replace` is the bug; `tests` are the test files that must notice it, the quickest first; `build` says that they run what
@@ -21,6 +17,16 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+
+const HELP = `Bugs introduced on purpose, one by one, each in a copy of the sources: does a test notice?
+
+  npm run mutants                        all of them
+  npm run mutants -- --only lane         those whose name or list has this in it; may be given several times
+  npm run mutants -- --list              their names
+  npm run mutants -- --from mine.json    those of this list instead of the lists beside this file
+
+Exit code 0: all killed; 1: one survived; 2: bad usage, a broken mutant, or tests that fail by themselves.
+`;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
@@ -152,9 +158,14 @@ function tryMutant(copy, { file, find, replace, tests, build: isBuilt }) {
 function requirePassing(copy, mutants) {
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
   process.stdout.write(`${tests.length} test files without any bug ... `);
-  const { failed, passed, what } = runTests(copy, tests);
-  if (failed || !passed) throw new Refusal(`tests fail without any bug: ${what}`);
-  process.stdout.write(`${passed} tests pass\n`);
+  let all = 0;
+  // One by one: each has the time that a mutant has.
+  for (const test of tests) {
+    const { failed, passed, what } = runTests(copy, [test]);
+    if (failed || !passed) throw new Refusal(`${test} fails without any bug: ${what}`);
+    all += passed;
+  }
+  process.stdout.write(`${all} tests pass\n`);
 }
 
 function main() {
@@ -163,8 +174,13 @@ function main() {
       only: { type: 'string', multiple: true },
       from: { type: 'string', multiple: true },
       list: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
     },
   });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const mutants = chosenMutants(values);
   if (values.list) {
     for (const { list, name, file } of mutants) process.stdout.write(`${list}: ${name}  (${file})\n`);
