@@ -59,7 +59,7 @@ describe('the core of a network', () => {
   });
 });
 
-test('the last matrices are solved for: no change of them lowers the sum of squares', () => {
+test('the last matrices are solved for: no change of them lowers the squares of errors and of their noise', () => {
   const teacher = teacherOf(modelFrom(perceptron([2, 8, 8, 1], 'tanh', 2, 1.2)), 1e-2);
   const core = coreOf(teacher.graph)!;
   const head = { weight: new Float64Array(3), bias: new Float64Array(1) };
@@ -70,8 +70,11 @@ test('the last matrices are solved for: no change of them lowers the sum of squa
   };
   const graph = withStudent(teacher.graph, core, student);
   const samples = askTeacher(teacher, trainingPoints(teacher, 200));
-  const squareAt = () => residuals(teacher, graph, samples).reduce((sum, r) => sum + r * r, 0) / samples.count;
-  const fit = new Projection(teacher, graph, [head.weight, head.bias], samples);
+  // Neurons' values that err by 2^-15 on the device.
+  const noise = () => head.weight.reduce((sum, w) => sum + (w * 2 ** -15) ** 2, 0) / teacher.allowances[0] ** 2;
+  const squareAt = () =>
+    residuals(teacher, graph, samples).reduce((sum, r) => sum + r * r, 0) / samples.count + noise();
+  const fit = new Projection(teacher, graph, [head], samples);
   const least = squareAt();
   expect(fit.square).toBeCloseTo(least, 6);
   for (const array of [head.weight, head.bias]) {
@@ -86,6 +89,26 @@ test('the last matrices are solved for: no change of them lowers the sum of squa
   const before = fit.square;
   expect(fit.step()).toBe(true);
   expect(fit.square).toBeLessThan(before);
+});
+
+test('neurons that are nearly alike do not cancel one another with large weights', () => {
+  const teacher = teacherOf(modelFrom(perceptron([2, 8, 8, 1], 'tanh', 2, 1.2)), 1e-3);
+  const core = coreOf(teacher.graph)!;
+  const head = { weight: new Float64Array(4), bias: new Float64Array(1) };
+  const student: Student = {
+    fn: 'tanh',
+    layers: [
+      {
+        weight: Float64Array.of(1, 0.5, 1, 0.50001, -0.4, 1, -0.40001, 1),
+        bias: Float64Array.of(0.1, 0.1, -0.2, -0.2),
+      },
+    ],
+    heads: [head],
+  };
+  const graph = withStudent(teacher.graph, core, student);
+  const fit = new Projection(teacher, graph, [head], askTeacher(teacher, trainingPoints(teacher, 200)));
+  expect(Number.isFinite(fit.square)).toBe(true);
+  expect(Math.max(...head.weight.map(Math.abs))).toBeLessThan(30);
 });
 
 test('a student that grows comes closer', () => {

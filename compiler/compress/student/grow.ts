@@ -81,8 +81,7 @@ export class GrowingStudent {
     const base = askTeacher(teacher, trainingPoints(teacher, count));
     this.worst.capacity = count >> 1;
     this.worst.update(graph);
-    const last = student.heads.flatMap(({ weight, bias }) => [weight, bias]);
-    const fit = new Projection(teacher, graph, last, joinSamples(base, this.worst.samples()));
+    const fit = new Projection(teacher, graph, student.heads, joinSamples(base, this.worst.samples()));
     for (let n = 1, idle = 0; n <= steps && idle < IDLE_STEPS; n++) {
       const before = fit.square;
       if (!fit.step()) break;

@@ -24,19 +24,19 @@ export class Projection {
 
   /**
    * @param graph with arrays of its own, which are changed
-   * @param lastArrays those of them that the outputs depend on linearly
+   * @param heads those of them that the outputs depend on linearly
    */
   constructor(
     private readonly teacher: Teacher,
     private readonly graph: IrGraph,
-    lastArrays: readonly Float64Array[],
+    private readonly heads: readonly { readonly weight: Float64Array; readonly bias: Float64Array }[],
     private samples: Samples,
   ) {
     this.layout = parameterLayout(graph);
     this.isLinear = new Uint8Array(this.layout.size);
     const offsets = new Map<Float64Array, number>();
     let size = 0;
-    for (const array of lastArrays) {
+    for (const array of heads.flatMap(({ weight, bias }) => [weight, bias])) {
       offsets.set(array, size);
       size += array.length;
       const at = this.layout.offsets.get(array)!;
@@ -61,9 +61,16 @@ export class Projection {
     normalEquations(teacher, teacher.sent(graph), samples.points, this.errors, ones, { gram: whole, gradient }, layout);
     this.work += this.errors.length * layout.size ** 2;
     const theta = readParameters(graph);
+    const noise = this.noiseOf(whole, layout);
+    noise.forEach((n, k) => {
+      gradient[k] += n * theta[k];
+    });
     const before = this.square;
     for (let tries = 0; tries < TRIES; tries++) {
       const damping = dampingOf(whole, layout.size, (k) => (isLinear[k] ? RIDGE : this.damping));
+      noise.forEach((n, k) => {
+        damping[k] += n;
+      });
       if (whole.factorize(damping)) {
         const delta = gradient.slice();
         whole.solve(delta);
@@ -94,12 +101,44 @@ export class Projection {
     normalEquations(teacher, teacher.sent(graph), samples.points, before, ones, { gram: last, gradient }, linear);
     this.work += before.length * linear.size ** 2;
     this.errors = before;
-    if (last.factorize(dampingOf(last, linear.size, () => RIDGE))) {
+    const noise = this.noiseOf(last, linear);
+    const damping = dampingOf(last, linear.size, () => RIDGE);
+    for (const [array, at] of linear.offsets) {
+      array.forEach((w, i) => {
+        gradient[at + i] += noise[at + i] * w;
+        damping[at + i] += noise[at + i];
+      });
+    }
+    if (last.factorize(damping)) {
       last.solve(gradient);
       for (const [array, at] of linear.offsets) for (let i = 0; i < array.length; i++) array[i] -= gradient[at + i];
       this.errors = residuals(teacher, graph, samples);
     }
-    this.square = meanSquare(this.errors);
+    let penalty = 0;
+    for (const [array, at] of linear.offsets)
+      array.forEach((w, i) => {
+        penalty += noise[at + i] * w * w;
+      });
+    this.square = meanSquare(this.errors) + penalty / this.errors.length;
+  }
+
+  /**
+   * What the errors of neurons' values on the device, {@link VALUE_ERROR} each, add to the sum of squares per squared weight
+   * of the last matrices, zero for all other parameters: large weights that cancel one another would ask for function tables of
+   * as many digits more.
+   */
+  private noiseOf({ sum, size }: Gram, { offsets, size: parameters }: ParameterLayout): Float64Array {
+    const noise = new Float64Array(parameters);
+    for (const { weight, bias } of this.heads) {
+      const columns = weight.length / bias.length;
+      const at = offsets.get(weight)!;
+      const biasAt = offsets.get(bias)!;
+      for (let i = 0; i < weight.length; i++) {
+        const b = biasAt + Math.floor(i / columns);
+        noise[at + i] = VALUE_ERROR ** 2 * sum[b * size + b];
+      }
+    }
+    return noise;
   }
 }
 
@@ -109,6 +148,8 @@ const SMALLEST_DAMPING = 1e-8;
 const EASIER = 4;
 const HARDER = 6;
 const TRIES = 6;
+/** Root mean square error of a neuron's value that is counted with: of values and tables in 16 bits. */
+const VALUE_ERROR = 2 ** -15;
 /** Of the diagonal: keeps neurons that are nearly alike from cancelling one another. */
 const RIDGE = 1e-10;
 
