@@ -20,6 +20,8 @@ import {
 } from '../../compiler/compress/splines/grading.js';
 import { leastSquares, polish } from '../../compiler/compress/splines/polish.js';
 import { withRoundedWeight } from '../../compiler/compress/splines/rounded.js';
+import { sampleCounts } from '../../compiler/compress/splines/samples.js';
+import type { Teacher } from '../../compiler/compress/teacher/teacher.js';
 import { packageBuild } from '../../compiler/deliver/package/build-files.js';
 import { loadTarget } from '../../compiler/deliver/package/targets.js';
 import { buildIr } from '../../compiler/ir/from-model.js';
@@ -211,6 +213,13 @@ describe('compress --method spline', () => {
     expect(small!.tensors.get((spline as { coefficients?: string }).coefficients!)!.shape[1]).toBeLessThan(80);
     const { lowered } = await compile(small!, { tolerance: 2e-3 });
     expect(lowered.table.records.filter(({ kind }) => kind === KIND.SPLINE).length).toBeGreaterThan(1);
+  });
+
+  test('looks at large networks closely enough for a dozen crests, too', () => {
+    const graph = foldGraph(buildIr(modelFrom(perceptron([2, 900, 900, 1]))));
+    const { counts } = sampleCounts({ graph } as Teacher, [undefined, undefined]);
+    expect(Math.min(...counts)).toBeGreaterThan(12 * 12);
+    expect(sampleCounts({ graph } as Teacher, [40, 40]).counts).toEqual([320, 320]);
   });
 
   test('leaves networks of more than three inputs as they are', async () => {

@@ -10,7 +10,7 @@ import type { Sampled } from './grids.js';
 
 /** Samples per axis, by the number of axes, and multiply-adds of the network for all of them at most. */
 const SAMPLES = [2049, 449, 65] as const;
-const SAMPLE_WORK = 5e9;
+const SAMPLE_WORK = 1e11;
 const FEWEST_SAMPLES = 24;
 /** Points that are evaluated between two looks at whether to stop. */
 const CHUNK = 2048;
