@@ -205,8 +205,8 @@ most 1. \`reported/worst\` is what the build said of itself, in parts of that. \
 evolution together, fewer for large networks, of which they take longest. Variants that share formats (all for size or
 memory; those for speed by kernels in C) have one table before it is laid out, which is attacked once, by kernels in C; every
 variant's own module (under V8) or kernels, on its own layout, has to give the same integers at one point of the grid in ${COMPARED} and
-at those that evolution ended with. Rows of fewer
-points than 4 million, of networks that are not large, are of earlier builds. What has no row was not attacked. The models are the examples and, with \`--models\`, others as \`import\` writes them.
+at those that evolution ended with. What has no row was not attacked. The models are the examples and, with \`--models\`,
+others as \`import\` writes them.
 
 | model | tolerance | engine/goal | compressed | worst | reported/worst | points | where |
 | --- | --- | --- | --- | --- | --- | --- | --- |

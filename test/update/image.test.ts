@@ -140,6 +140,7 @@ describe('model images', () => {
     expect(set('inputCount', 2)).toBe('LAYOUT');
     expect(set('goldenCount', 255)).toBe('LAYOUT');
     expect(set('payloadBytes', 0)).toBe('LAYOUT');
+    expect(verdict(tinyImage({ payload: new Uint8Array(0) }))).toBe('LAYOUT');
     expect(set('kind', 3)).toBe('KIND');
     expect(set('kind', 0)).toBe('KIND');
     expect(set('kind', 255)).toBe('KIND');

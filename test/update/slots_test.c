@@ -54,8 +54,18 @@ static void cut_everywhere(const procedure_t *procedure) {
       nor.operations = 0;
       nor.cut_at = at;
       nor.cut = (cut_t)kind;
-      (void)procedure->run();
+      const file_t *running = is_running(&old_file) ? &old_file : &new_file;
+      const bool was_running = is_running(running);
+      const pe_update_result_t result = procedure->run();
       if (nor.powered) fail("the cut did not come", at, (cut_t)kind);
+      // To the runner that is a flash that fails. Without a restart the model of before goes on, or the one whose record was
+      // written before the flash said so.
+      if (result != PE_UPDATE_OK && was_running) {
+        const file_t *other = running == &old_file ? &new_file : &old_file;
+        const bool goes_on = is_running(running) && answers_right(running);
+        const bool is_new = kind == CUT_DONE && is_running(other) && answers_right(other);
+        if (!goes_on && !is_new) fail("after a flash that fails", at, (cut_t)kind);
+      }
       require_either(procedure->name, at, (cut_t)kind);
       // What is left must still take the update.
       if (procedure->is_update && !is_running(procedure->after)) {
