@@ -45,15 +45,17 @@ export function derivativesSection(rows: readonly DerivativesRow[], gradients: r
   ]);
   return `## ${DERIVATIVES}
 
-What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, values within 1e-3, first
-derivatives within 2e-3, second ones within 1e-2, or the nearest tolerance that can be kept), written by
-\`npm run bench:derivatives -- --write\`. Beside the largest error of the exact tangents stand those of central differences of
+What the residuals of the examples are made of, as outputs of one build (engine \`c\`, uncompressed, for speed unless said
+otherwise, values within 1e-3, first derivatives within 2e-3, second ones within 1e-2, or the nearest tolerance that can be
+kept), written by \`npm run bench:derivatives -- --write\`. Beside the largest error of the exact tangents stand those of central differences of
 the values that the same build sends, by their step as a share of the input's range; all are relative to the largest derivative.
 
 ${markdown(['example', 'output', 'tangents', ...steps.map((step) => `2^${Math.log2(step)}`)], exact)}
 
 What that costs on a Cortex-M4, beside a build of the example's own outputs alone: instructions per answer and bytes of
-weights. The last column is the largest error of a residual made of these outputs, by the largest of its terms.
+weights. The last column is the largest error of a residual made of these outputs, by the largest of its terms. Tangents are
+multiplied by the same bytes as values; weights take more bytes only where derivatives ask for more bits, or where 16 bits are
+multiplied so much faster than 8 that a build for speed pays for them.
 
 ${markdown(['example', 'outputs', 'alone', 'with derivatives', 'times', 'weights alone', 'with derivatives', 'residuals'], costs)}
 

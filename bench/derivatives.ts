@@ -28,6 +28,7 @@ const USAGE = `Derivatives of the examples' residuals as outputs, beside differe
 cost on a Cortex-M4: npm run bench:derivatives -- , with
 
   --only burgers,front    what to run; default: every example that has residuals
+  --for size              builds for few bytes instead of for speed
   --gradients             gradients in forward and in reverse mode instead
   --write                 the section "Derivatives" of docs/benchmarks.md, from what was kept
   --help                  this
@@ -60,9 +61,11 @@ function derivativesOf(model: Model): Map<string, Sent> {
   return known;
 }
 
-async function build(model: Model, orders: ReadonlyMap<string, Sent>): Promise<CompiledModel> {
+type Goal = 'speed' | 'size';
+
+async function build(model: Model, orders: ReadonlyMap<string, Sent>, goal: Goal): Promise<CompiledModel> {
   const outputs = Object.fromEntries([...orders].map(([name, { by }]) => [name, { relative: TOLERANCES[by.length] }]));
-  const options = { engine: 'c', goal: 'speed', isa: loadBoard(BOARD).isa } as const;
+  const options = { engine: 'c', goal, isa: loadBoard(BOARD).isa } as const;
   for (;;) {
     try {
       return await compile(model, { ...options, tolerance: { all: { relative: TOLERANCES[0] }, outputs } });
@@ -76,18 +79,18 @@ async function build(model: Model, orders: ReadonlyMap<string, Sent>): Promise<C
   }
 }
 
-async function measure(example: string): Promise<DerivativesRow> {
+async function measure(example: string, goal: Goal): Promise<DerivativesRow> {
   const model = exampleModel(example);
   const sent = derivativesOf(model);
   const derive = [...sent.keys()].map((name) => ({ name, expression: name }));
-  const alone = await build(model, new Map());
-  const whole = await build({ ...model, ...withDerived(model, { derive }) }, sent);
+  const alone = await build(model, new Map(), goal);
+  const whole = await build({ ...model, ...withDerived(model, { derive }) }, sent, goal);
   const derived = whole.model;
   const edge = approximate(derived, whole.lowered);
   const box = inputBox(model.inputs);
   const physics = measurePhysics(derived, undefined, edge, interiorPoints(box, POINTS));
   return {
-    example,
+    example: rowName(example, goal),
     outputs: whole.model.outputs.map(({ name }, k) => ({
       name,
       order: sent.get(name)?.by.length ?? 0,
@@ -161,11 +164,15 @@ function readRows<Row>(cache: string): Row[] {
   return lines.map((line) => JSON.parse(line) as Row);
 }
 
-async function measureExamples(only?: string): Promise<void> {
+function rowName(example: string, goal: Goal): string {
+  return goal === 'speed' ? example : `${example}, for size`;
+}
+
+async function measureExamples(goal: Goal, only?: string): Promise<void> {
   const chosen = only?.split(',') ?? exampleNames().filter((name) => derivativesOf(exampleModel(name)).size > 0);
   for (const example of chosen) {
-    if (readRows<DerivativesRow>(CACHE).some((row) => row.example === example)) continue;
-    appendFileSync(CACHE, `${JSON.stringify(await measure(example))}\n`);
+    if (readRows<DerivativesRow>(CACHE).some((row) => row.example === rowName(example, goal))) continue;
+    appendFileSync(CACHE, `${JSON.stringify(await measure(example, goal))}\n`);
   }
 }
 
@@ -179,17 +186,19 @@ function measureGradients(): void {
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    for: { type: 'string', default: 'speed' },
     gradients: { type: 'boolean' },
     write: { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
+if (values.for !== 'speed' && values.for !== 'size') throw new Error('--for takes speed or size');
 if (values.help) {
   process.stdout.write(USAGE);
 } else {
   mkdirSync(dirname(CACHE), { recursive: true });
   if (values.gradients) measureGradients();
-  else if (!values.write) await measureExamples(values.only);
+  else if (!values.write) await measureExamples(values.for, values.only);
   const section = derivativesSection(readRows(CACHE), readRows(GRADIENT_CACHE));
   if (values.write) writeFileWhole(DOCUMENT, withSection(readFileSync(DOCUMENT, 'utf8'), DERIVATIVES, section));
   else process.stdout.write(section);
