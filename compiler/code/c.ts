@@ -305,6 +305,7 @@ static void ${name}(void *arena) {
   return `static void ${name}(const pe_record_t *record, void *arena) {
   ${isMatrix(record) ? 'PE_COPIED_RECORD' : 'PE_SHARED_RECORD'}(r, record, ${values.join(', ')});
   ${call}
+  PE_KEEP_STORES();
 }`;
 }
 

@@ -1,16 +1,16 @@
 import type { CompressedModel } from '../compress/compress.js';
 import { weightBytes } from '../compress/graph-cost.js';
-import type { Analysis } from '../formats/search/analysis.js';
-import { analyze } from '../formats/search/analysis.js';
+import { type Analysis, analyze } from '../formats/search/analysis.js';
+import { weightBytesOf } from '../formats/search/matrix-widths.js';
 import { quantizeFiner, quantizeWithin, unlessUnreachable } from '../formats/search/quantize-within.js';
 import { sentGraph } from '../ir/derive/derived-outputs.js';
 import { buildIr } from '../ir/from-model.js';
 import { trainableCount } from '../ir/parameters.js';
 import { foldGraph } from '../ir/simplify.js';
-import type { IrGraph } from '../ir/types.js';
-import type { Judge } from '../judge/measure.js';
+import { graphOf, type IrGraph } from '../ir/types.js';
+import { Judge } from '../judge/measure.js';
 import type { Requirement } from '../judge/requirement.js';
-import type { Model } from '../model/types.js';
+import type { Model, ModelOutput } from '../model/types.js';
 import type { CompileSettings } from './compile-options.js';
 import type { Graphs } from './graph-stage.js';
 
@@ -53,11 +53,38 @@ function quantizeCheapest(
   judge: Judge,
   analysis: Analysis,
   tolerance: Requirement,
-  { precision, prefer, formatBudget: budget }: CompileSettings,
+  settings: CompileSettings,
 ): Fitted {
-  return budget === undefined
-    ? quantizeWithin(model, judge, analysis, precision, tolerance, prefer)
-    : quantizeFiner(model, judge, analysis, precision, budget, prefer);
+  const { precision, prefer, formatBudget: budget } = settings;
+  if (budget !== undefined) return quantizeFiner(model, judge, analysis, precision, budget, prefer);
+  const mostWeightBytes = mostWeightBytesOf(model, analysis, tolerance, settings);
+  return quantizeWithin(model, judge, analysis, precision, tolerance, { ...prefer, mostWeightBytes });
+}
+
+/** Share of the bytes of weights that derivatives may add for the sake of their time: they are multiplied by the values' own. */
+const DERIVATIVES_SHARE = 0.05;
+
+/**
+ * What the weights of a build for speed may take: of a model that sends derivatives beside values, little more than the values
+ * alone would take.
+ */
+function mostWeightBytesOf(
+  model: Model,
+  { graph }: Analysis,
+  tolerance: Requirement,
+  { precision, prefer, file }: CompileSettings,
+): number | undefined {
+  const isValue = ({ expression }: ModelOutput) => expression === undefined;
+  const outputs = model.outputs.filter(isValue);
+  if (!prefer.native || !outputs.length || outputs.length === model.outputs.length) return undefined;
+  const values = { ...model, outputs, hidden: [] };
+  const parts = graph.output.parts.filter((_, k) => isValue(model.outputs[k]));
+  const alone = graphOf({ ...graph.output, width: parts.length, parts });
+  const analysis = analyze(values, alone, file, tolerance);
+  const fitted = unlessUnreachable(() =>
+    quantizeWithin(values, new Judge(values), analysis, precision, tolerance, prefer),
+  );
+  return fitted && (1 + DERIVATIVES_SHARE) * weightBytesOf(fitted.attempt.plan);
 }
 
 /** The compressed network in its formats, or the whole one, where only that keeps the tolerance or where it costs less. */

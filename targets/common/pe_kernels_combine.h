@@ -98,7 +98,14 @@ PE_INLINE uint64_t pe_one(const pe_record_t *r) {
   return (r->flags & PE_FLAG_SUBTRACT) != 0u ? (uint64_t)1u << (r->shift_a + r->shift_b) : 0u;
 }
 
-// Products of int16 are within 2^30; 2^30 minus one and half a unit of up to 15 bits stay below 2^31.
+// Whether both operands are the same values, whose products are no less than zero.
+PE_INLINE uint32_t pe_is_square(const pe_record_t *r) {
+  const uint32_t broadcasts = r->flags & (PE_FLAG_BROADCAST_A | PE_FLAG_BROADCAST_B);
+  return r->a == r->b && broadcasts == 0u ? 1u : 0u;
+}
+
+// Products of int16 are within 2^30; 2^30 minus one and half a unit of up to 15 bits stay below 2^31, and so does 2^30 minus a
+// square with half a unit of up to 30.
 PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const pe_narrow_t *b, pe_narrow_t *y) {
   const uint32_t step_a = pe_step_a(r), step_b = pe_step_b(r), shift = r->shift;
   const int32_t start = (int32_t)pe_one(r) + (int32_t)(((uint32_t)1u << shift) >> 1);
@@ -111,10 +118,23 @@ PE_INLINE void pe_mul_narrow(const pe_record_t *r, const pe_narrow_t *a, const p
   }
 }
 
+// 2^(shift_a + shift_b) minus a square, or a square.
+PE_INLINE void pe_square_narrow(const pe_record_t *r, const pe_narrow_t *a, pe_narrow_t *y) {
+  const uint32_t shift = r->shift;
+  const int32_t start = (int32_t)pe_one(r) + (int32_t)(((uint32_t)1u << shift) >> 1);
+  const uint32_t subtracts = r->flags & PE_FLAG_SUBTRACT;
+  for (const pe_narrow_t *const end = y + r->rows; y != end; y++) {
+    const int32_t value = *a++;
+    const int32_t square = value * value;
+    *y = (int16_t)pe_saturate_narrow((subtracts != 0u ? start - square : start + square) >> shift);
+  }
+}
+
 // True where these 32 bits are enough.
 PE_INLINE uint32_t pe_mul_is_narrow(const pe_record_t *r, uint32_t format) {
   if ((r->flags & PE_FLAG_SUBTRACT) == 0u) return pe_is_narrow(r, format, 31u);
-  return r->shift <= 15u && r->shift_a + r->shift_b <= 30u ? pe_is_narrow(r, format, 31u) : 0u;
+  const uint32_t most = pe_is_square(r) != 0u ? 30u : 15u;
+  return r->shift <= most && r->shift_a + r->shift_b <= 30u ? pe_is_narrow(r, format, 31u) : 0u;
 }
 
 // y[i] = sat((a[i] b[i]) >> shift), or of one minus the product. Most of what derivatives take beside matrices: what the
@@ -124,6 +144,10 @@ PE_INLINE void pe_mul(const pe_record_t *r, uint32_t format, void *arena) {
   const uint8_t *b = (const uint8_t *)pe_operand(arena, r->b);
   void *y = pe_operand(arena, r->out);
   if (pe_mul_is_narrow(r, format) != 0u) {
+    if (pe_is_square(r) != 0u) {
+      pe_square_narrow(r, (const pe_narrow_t *)(const void *)a, (pe_narrow_t *)y);
+      return;
+    }
     pe_mul_narrow(r, (const pe_narrow_t *)(const void *)a, (const pe_narrow_t *)(const void *)b, (pe_narrow_t *)y);
     return;
   }

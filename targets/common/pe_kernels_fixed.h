@@ -100,7 +100,14 @@ PE_WIDE_INLINE uint64_t pe_shift_left(int32_t value, uint32_t shift) { return (u
 PE_WIDE_INLINE int32_t pe_low(uint64_t sum, uint32_t shift) { return (int32_t)(uint32_t)(uint64_t)((int64_t)sum >> shift); }
 
 PE_INLINE int32_t pe_saturate_narrow(int32_t value) {
+#if defined(__GNUC__) && defined(__ARM_FEATURE_SAT) && !defined(PE_NO_DSP)
+  // GCC 12 makes two comparisons of what is one instruction.
+  int32_t narrow;
+  __asm__("ssat %0, #16, %1" : "=r"(narrow) : "r"(value));
+  return narrow;
+#else
   return value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value;
+#endif
 }
 
 // The nearest int32 of a 64-bit number.
@@ -129,8 +136,8 @@ PE_INLINE void pe_store_shifted(void *vector, pe_count_t index, uint32_t wide, u
 }
 
 // A record among the constants as `r`. What follows is the same field by field, as values or read from there: where
-// constants lie apart, a kernel works on a copy, of which the compiler knows the values.
-#if PE_FLASH_IS_APART
+// constants lie apart, and from ARMv7-M on, a kernel works on a copy, of which the compiler knows the values.
+#if PE_FLASH_IS_APART || defined(__ARM_FEATURE_SAT)
 #define PE_SHARED_RECORD(r, record, ...)      \
   (void)(record);                             \
   const pe_record_t r##_copy = {__VA_ARGS__}; \
@@ -141,6 +148,14 @@ PE_INLINE void pe_store_shifted(void *vector, pe_count_t index, uint32_t wide, u
 #define PE_COPIED_RECORD(r, record, ...)  \
   const pe_record_t r##_copy = *(record); \
   const pe_record_t *const r = &r##_copy
+#endif
+
+// After a kernel, at the end of a function: where GCC 12 knows what a record says, it may see no store in the kernel and leave
+// out the call of the function.
+#if defined(__GNUC__)
+#define PE_KEEP_STORES() __asm__ volatile("" ::: "memory")
+#else
+#define PE_KEEP_STORES() ((void)0)
 #endif
 
 // Holds the input words, which the arena starts with, to their ranges: PE_STATUS_CLAMPED when one had to be moved.

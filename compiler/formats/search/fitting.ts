@@ -14,7 +14,8 @@ import { type QuantizeOptions, quantize } from '../quantize.js';
 import { WeightRounder } from '../weight-rounder.js';
 import { type Analysis, inGraphUnits } from './analysis.js';
 import { ATTEMPT_POINTS, AttemptErrors, approximateFast, shareOfErrors } from './attempt-errors.js';
-import { matricesOf, movesOf } from './moves.js';
+import { matricesOf } from './matrix-widths.js';
+import { movesOf } from './moves.js';
 import { searchNoiseBudget } from './noise-budget.js';
 import { costOf, degreePrices, type Preference, planRules } from './preference.js';
 
@@ -211,7 +212,7 @@ export class Fitting {
     let best = this.prefer.native ? this.narrowMany(start, margin) : start;
     const refused = new Set<object>();
     for (let n = 0; n < this.tries; n++) {
-      const [move] = movesOf(best.plan, this.prefer.native).filter(({ what }) => !refused.has(what));
+      const [move] = movesOf(best.plan, this.prefer).filter(({ what }) => !refused.has(what));
       if (!move) break;
       const attempt = this.attempt(move.plan);
       if (attempt.share <= margin && attempt.cost < best.cost) best = attempt;

@@ -5,6 +5,7 @@ import type { LoweredModel } from '../../table/lower/lower.js';
 import { FEW_BYTES, FOR_LANES, type Plan, type PlanRules, WIDE_VALUE_BYTES } from '../plan.js';
 import type { LaneFormats, QuantizeOptions } from '../quantize.js';
 import { bytesPerDegree } from '../table-search.js';
+import { BYTES_PER_INSTRUCTION, EXCESS_PRICE, weightBytesOf } from './matrix-widths.js';
 
 /** What a search for formats prefers; nothing given: few bytes. */
 export interface Preference {
@@ -14,11 +15,11 @@ export interface Preference {
   interpreter?: InterpreterPrices;
   /** Few instructions of the native kernels, at these prices. */
   native?: NativePrices;
+  /** With `native`: bytes that weights are not to exceed for the sake of time, only for that of the tolerance. */
+  mostWeightBytes?: number;
 }
 
-/** Bytes of flash that a build for speed gives for one instruction less in every answer. */
-export const BYTES_PER_INSTRUCTION = 4;
-/** The same under the interpreter, whose answers take some twenty times as many. */
+/** As {@link BYTES_PER_INSTRUCTION} under the interpreter, whose answers take some twenty times as many. */
 const BYTES_PER_INTERPRETED_INSTRUCTION = 1 / 4;
 
 /** The preference in the noise model's terms. */
@@ -35,10 +36,16 @@ function cheapestNarrow(prices: NativePrices): 8 | 16 {
 }
 
 /** What a search holds down: bytes of the table and what its wide values cost besides, or instructions and their bytes. */
-export function costOf(lowered: LoweredModel, tableBytes: number, plan: Plan, { native }: Preference): number {
+export function costOf(lowered: LoweredModel, tableBytes: number, plan: Plan, prefer: Preference): number {
+  const { native, mostWeightBytes = Number.POSITIVE_INFINITY } = prefer;
   if (native) {
     const { table, peaks } = lowered;
-    return nativeInstructions(nativeTable(table, peaks), native) + tableBytes / BYTES_PER_INSTRUCTION;
+    const instructions = nativeInstructions(nativeTable(table, peaks), native);
+    return (
+      instructions +
+      tableBytes / BYTES_PER_INSTRUCTION +
+      EXCESS_PRICE * Math.max(0, weightBytesOf(plan) - mostWeightBytes)
+    );
   }
   const wide = plan.groups.flat().reduce((n, leaf) => n + (plan.bits.get(leaf) === 32 ? leaf.width : 0), 0);
   return tableBytes + WIDE_VALUE_BYTES * wide;
