@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { layerReports } from '../compiler/deliver/package/layer-report.js';
-import { PinnEdgeError } from '../compiler/diagnostics.js';
+import { EXIT, PinnEdgeError } from '../compiler/diagnostics.js';
 import { approximate } from '../compiler/formats/search/attempt-errors.js';
 import { PACKAGE_ROOT } from '../compiler/host/package-root.js';
 import { writeFileWhole } from '../compiler/host/write-file.js';
@@ -192,9 +192,11 @@ const { values } = parseArgs({
     help: { type: 'boolean' },
   },
 });
-if (values.for !== 'speed' && values.for !== 'size') throw new Error('--for takes speed or size');
 if (values.help) {
   process.stdout.write(USAGE);
+} else if (values.for !== 'speed' && values.for !== 'size') {
+  process.stderr.write(`--for ${values.for}: takes speed or size\n`);
+  process.exitCode = EXIT.badInput;
 } else {
   mkdirSync(dirname(CACHE), { recursive: true });
   if (values.gradients) measureGradients();

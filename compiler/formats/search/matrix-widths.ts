@@ -16,8 +16,11 @@ export interface MatrixWidth {
 
 /** Bytes of flash that a build for speed gives for one instruction less in every answer. */
 export const BYTES_PER_INSTRUCTION = 4;
-/** What a byte of weights beyond the most counts for, in instructions: more than wider weights save in any number of tangents. */
-export const EXCESS_PRICE = 1000;
+/**
+ * What a byte of weights beyond the most counts for, in instructions: more than a matrix saves by its wider weights, unless few of
+ * its bytes are beyond.
+ */
+export const EXCESS_PRICE = 40;
 
 /** The matrices of a plan, each with the steps that use it. */
 export function matricesOf({ weightBits }: Plan): MatrixWidth[] {

@@ -15,7 +15,7 @@ export interface Preference {
   interpreter?: InterpreterPrices;
   /** Few instructions of the native kernels, at these prices. */
   native?: NativePrices;
-  /** With `native`: bytes that weights are not to exceed for the sake of time, only for that of the tolerance. */
+  /** With `native`: bytes that weights are not to exceed for little time; beyond, they count far more. */
   mostWeightBytes?: number;
 }
 
