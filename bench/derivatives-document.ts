@@ -54,8 +54,8 @@ ${markdown(['example', 'output', 'tangents', ...steps.map((step) => `2^${Math.lo
 
 What that costs on a Cortex-M4, beside a build of the example's own outputs alone: instructions per answer and bytes of
 weights. The last column is the largest error of a residual made of these outputs, by the largest of its terms. Tangents are
-multiplied by the same bytes as values; weights take more bytes only where derivatives ask for more bits, or where 16 bits are
-multiplied so much faster than 8 that a build for speed pays for them.
+multiplied by the same bytes as values; weights take more bytes where derivatives ask for more bits, and up to 5 % more where
+16 bits are multiplied so much faster than 8 that a build for speed pays for them, or few bytes beyond that for much time.
 
 ${markdown(['example', 'outputs', 'alone', 'with derivatives', 'times', 'weights alone', 'with derivatives', 'residuals'], costs)}
 

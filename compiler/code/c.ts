@@ -262,7 +262,7 @@ function steps(records: readonly TableRecord[]): { data: string; functions: stri
   const groups = new Map<string, TableRecord[]>();
   const names = records.map((record, i) => {
     const base = kernelOf(record).name.slice('pe_'.length);
-    const name = isShared ? `${base}_${kernelKey(record).toString(16)}` : `${base}_${i}`;
+    const name = `${base}_${isShared ? sharedBy(record) : i}`;
     groups.set(name, [...(groups.get(name) ?? []), record]);
     return name;
   });
@@ -272,6 +272,11 @@ function steps(records: readonly TableRecord[]): { data: string; functions: stri
     functions: [...groups].map(([name, group]) => kernelFunction(name, group, isShared)).join('\n\n'),
     calls,
   };
+}
+
+/** What records have in common that share a function: the kernel's choices, and whether there is one element, and so no loop. */
+function sharedBy(record: TableRecord): string {
+  return `${kernelKey(record).toString(16)}${record.rows === 1 ? '_one' : ''}`;
 }
 
 /** One array: of constants apart GCC makes a copy of the function for each, whose frames together take more stack. */
