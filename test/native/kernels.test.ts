@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { checkTable } from '../../compiler/table/check.js';
 import { disassemble } from '../../compiler/table/disassemble.js';
-import { nativeTable } from '../../compiler/table/layout/native.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
-import { CHECK, FORMAT, KIND } from '../../compiler/table/specification.js';
+import { CHECK, KIND } from '../../compiler/table/specification.js';
 import { type BlockTable, encodeTable, HEADER_BYTES, RECORD_BYTES, sealTable } from '../../compiler/table/table.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { randoms } from '../helpers/models.js';
+import { asNativeEnginesRead, FOREIGN, nativeOnly, squaresTable } from '../helpers/native-table.js';
 import { INPUT_WORDS, randomTable, randomWords } from '../helpers/random-table.js';
 import { buildWalker, SANITIZERS, walk } from './walk.js';
 
@@ -29,11 +29,6 @@ it.each([1, 2, 3])('random records, seed %i: every kind in every format', (seed)
   requireEqual(sanitized(), nativeOnly(randomTable(seed)), seed);
 });
 
-function asNativeEnginesRead(table: BlockTable): BlockTable {
-  const peaks = table.records.map(({ format }) => (format & FORMAT.A_WIDE ? 2 ** 31 : 2 ** 15));
-  return nativeTable(table, peaks);
-}
-
 it.each([1, 2, 3, 4])('random records as the native engines read them, seed %i: the same integers', (seed) => {
   const table = nativeOnly(randomTable(seed, 4));
   const native = asNativeEnginesRead(table);
@@ -48,6 +43,10 @@ it.each([1, 2, 3, 4])('random records as the native engines read them, seed %i: 
 it.each([1, 2, 3])('dual blocks, seed %i: odd rows, any columns, shifts, groups, accumulators', (seed) => {
   requireEqual(sanitized(), dualTable(seed), seed);
   requireEqual(walker('-O3'), dualTable(seed), seed);
+});
+
+it.each([1, 2, 3])('squares, seed %i: by every shift, alone and taken from one', (seed) => {
+  for (const program of [sanitized(), walker('-O3')]) requireEqual(program, squaresTable(seed), seed);
 });
 
 it('kernels that are small instead of fast give the same integers', () => {
@@ -67,13 +66,6 @@ it('kernels for processors without products of 64 bits give the same integers, w
   const narrow = sanitized('-DPE_WIDE_PRODUCTS=0');
   for (const seed of [1, 2, 3]) requireEqual(narrow, asNativeEnginesRead(nativeOnly(randomTable(seed, 4))), seed);
 });
-
-/** Kinds for the interpreter's packed kernels. */
-const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
-
-function nativeOnly(table: BlockTable): BlockTable {
-  return { ...table, records: table.records.filter(({ kind }) => !FOREIGN.includes(kind)) };
-}
 
 function requireEqual(program: string, table: BlockTable, seed: number): void {
   const bytes = encodeTable(table);
