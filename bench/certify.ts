@@ -117,7 +117,16 @@ function* models(folder: string | undefined): Generator<{ name: string; load: ()
     }
     return;
   }
-  for (const name of ['front', 'burgers', 'poisson-wide', 'battery-spm', 'heat-rod', 'tank-step', 'battery-health']) {
+  for (const name of [
+    'front',
+    'burgers',
+    'poisson-wide',
+    'battery-spm',
+    'heat-rod',
+    'tank-step',
+    'kovasznay',
+    'battery-health',
+  ]) {
     yield { name, load: () => loadModel(join(PACKAGE_ROOT, 'examples', name, 'model.json'), nodeFiles) };
   }
 }
