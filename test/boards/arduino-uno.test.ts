@@ -10,13 +10,13 @@ import { PinnEdgeError } from '../../compiler/diagnostics.js';
 import { runAvr } from '../../compiler/run/boards/avr.js';
 import { createBoardEngine } from '../../compiler/run/boards/board-engine.js';
 import { runTableOnBoard } from '../../compiler/run/boards/run-table.js';
-import { nativeTable } from '../../compiler/table/layout/native.js';
 import { createOracle } from '../../compiler/table/oracle/oracle.js';
 import { FORMAT, KIND } from '../../compiler/table/specification.js';
 import { type BlockTable, decodeTable, encodeTable } from '../../compiler/table/table.js';
 import { temporaryFolder } from '../helpers/cli.js';
 import { dualTable } from '../helpers/dual-table.js';
 import { modelFrom, perceptron } from '../helpers/models.js';
+import { asNativeEnginesRead, nativeOnly } from '../helpers/native-table.js';
 import { INPUT_WORDS, randomTable, randomWords } from '../helpers/random-table.js';
 import { tableParts } from '../helpers/table-parts.js';
 import { smallModel } from '../package/fixture.js';
@@ -100,15 +100,7 @@ int main(void) {
 const BUDGET = { cycles: 10320, flashBytes: 5266 };
 
 describe('kernels', () => {
-  const FOREIGN: readonly number[] = [KIND.LANES, KIND.MAP_SLOPES];
-  const asNative = (seed: number): BlockTable => {
-    const table = randomTable(seed, 1);
-    const records = table.records.filter(({ kind }) => !FOREIGN.includes(kind));
-    return nativeTable(
-      { ...table, records },
-      records.map(({ format }) => (format & FORMAT.A_WIDE ? 2 ** 31 : 2 ** 15)),
-    );
-  };
+  const asNative = (seed: number): BlockTable => asNativeEnginesRead(nativeOnly(randomTable(seed, 1)));
 
   onUno('sums and products of 16 bits, whose arithmetic would fit an int elsewhere', () => {
     const wide = FORMAT.A_WIDE | FORMAT.B_WIDE | FORMAT.OUT_WIDE;
